@@ -1,0 +1,1 @@
+"""Detectors: whatever turns waves into log-odds of fake."""

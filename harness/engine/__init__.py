@@ -1,0 +1,1 @@
+"""The one loop: clips in, rows of the scores table out."""

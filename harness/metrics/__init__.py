@@ -1,0 +1,1 @@
+"""Pure functions of arrays; nothing of the project is imported here."""

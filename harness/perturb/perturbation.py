@@ -1,0 +1,102 @@
+"""What a perturbation is: a frozen value that says what to do, and does it to one wave.
+
+A perturbation has its units in its field names, applies with probability 1 and keeps no state.
+Whatever is random comes from the `Draw` that it is handed; the same value with the same draw gives
+the same bits. Impossible values are refused when the value is made, that is, when a suite is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from harness.audio import Wave
+
+
+def _no_companions(count: int) -> list[Wave]:  # noqa: ARG001
+    return []
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Everything from outside the wave that a perturbation may use.
+
+    Parameters
+    ----------
+    rng
+        The generator of this clip under this condition.
+    companions
+        `companions(n)` gives up to n other recordings of the source, chosen by a generator of
+        their own (babble is made of them); native rates, never of the clip's own group.
+    """
+
+    rng: np.random.Generator
+    companions: Callable[[int], list[Wave]] = field(default=_no_companions)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The quantity that a sweep varies.
+
+    Parameters
+    ----------
+    field, unit, value
+        Field of the perturbation, its unit as printed ("kbit/s", "dB", "s", "Hz", "%"), its value.
+    worse
+        Which way damage grows.
+    """
+
+    field: str
+    unit: str
+    value: float
+    worse: Literal["lower", "higher"]
+
+
+class Perturbation(BaseModel):
+    """One step of a condition; subclasses add their fields and `apply`.
+
+    Class attributes say what the step keeps, so that it can be held to it: `keeps_length` (as many
+    samples out as in, at the same rate) and `keeps_alignment` (content stays at its place in time).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keeps_length: ClassVar[bool] = True
+    keeps_alignment: ClassVar[bool] = True
+
+    perturb: str
+
+    @property
+    def series(self) -> str:
+        """What sweeps share, without the swept value: `codec:mp3`, `noise:babble`, `crop`."""
+        return self.perturb
+
+    @property
+    def axis(self) -> Axis | None:
+        """The swept quantity; None where the step has no natural scale."""
+        return None
+
+    @property
+    def name(self) -> str:
+        """Short and unique among the values of its class: `codec:mp3@32k`."""
+        axis = self.axis
+        return self.series if axis is None else f"{self.series}@{axis.value:g}{axis.unit}"
+
+    @property
+    def words(self) -> str:
+        """One line for people: `MP3 at 32 kbit/s`."""
+        raise NotImplementedError
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:
+        """The perturbed wave; never changes its input.
+
+        Raises
+        ------
+        ClipRejected
+            Where this clip cannot take this perturbation, with the reason.
+        """
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""The embedded default: the corpus's recipe, the detector and the recipe that trained it."""

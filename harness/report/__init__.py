@@ -1,0 +1,1 @@
+"""The page: receives finished numbers and computes none."""
