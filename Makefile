@@ -1,0 +1,49 @@
+# Two commands do everything: `make bench` and `make test`. Both build the environment first.
+#   make bench                                    the embedded detector on the embedded corpus
+#   make bench MODEL=./checkpoint DATA=./clips    a checkpoint of yours on your recordings
+SUITE ?= release
+MODEL ?= embedded
+DATA  ?= embedded
+ARGS  ?=
+PYTHON ?= python3.11
+
+VENV := .venv
+BIN  := $(VENV)/bin
+
+.PHONY: bench test lint types wheel-test check reference lock clean
+
+bench: $(VENV)/.run
+	@$(BIN)/harness run $(SUITE) --model "$(MODEL)" --data "$(DATA)" $(ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	@$(BIN)/pyright
+
+wheel-test: $(VENV)/.dev  ## build the wheel, install it into an empty environment, run it there
+	@$(BIN)/python -m pytest -m wheel $(ARGS)
+
+check: lint types test
+
+reference: $(VENV)/.run  ## train the embedded detector again
+	@$(BIN)/python -m harness.reference
+
+$(VENV)/.run: requirements.lock pyproject.toml install.sh
+	@PYTHON=$(PYTHON) ./install.sh requirements.lock $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml install.sh
+	@PYTHON=$(PYTHON) ./install.sh requirements-dev.lock $@
+
+lock:  ## resolve the dependencies again (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	    --no-emit-index-url --no-emit-find-links --group build pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	    --no-emit-index-url --no-emit-find-links --group build --group dev -c requirements.lock pyproject.toml \
+	    -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) reports/runs

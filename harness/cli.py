@@ -1,0 +1,275 @@
+"""The command line: parse, call, print, exit code. Data goes to stdout, progress to stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from harness import __version__
+from harness.errors import ClipError, ClipRejected, UsageError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Judge a fake-audio detector before it is released.",
+)
+suites_app = typer.Typer(no_args_is_help=True, help="What a detector is put through.")
+app.add_typer(suites_app, name="suites")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
+
+EXIT_UNSCORED = 3
+
+
+def main() -> None:
+    """Run the command; a `UsageError` is one line on stderr and exit code 2."""
+    try:
+        app()
+    except UsageError as fault:
+        print(f"harness: {fault}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except (ClipRejected, ClipError) as fault:
+        print(f"harness: {fault}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Argument(help="Name of a suite, or a suite file.")] = "release",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="embedded, a folder with real/ and fake/, a manifest, hub:owner/name[@rev][:split]"
+            ", or PROTOCOL:DIR."
+        ),
+    ] = "embedded",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="embedded, a directory, a hub id[@revision], python:module:factory, scores:FILE."
+            " Repeat for several."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory; the same one again goes on in it.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=2, help="At most this many clips, stratified and seeded.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option(help="float32, tf32, bf16 or fp16.")] = "float32",
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Rows scored together.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that prepare audio; 0 for none.")
+    ] = None,
+    fake_label: Annotated[
+        str | None, typer.Option(help="The model's label that means fake, where it is not plain.")
+    ] = None,
+    published: Annotated[
+        str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score a data source under a suite's conditions and report on it."""
+    from harness.run import RunOptions
+    from harness.run import run as do
+
+    options = RunOptions(
+        suite=suite,
+        data=data,
+        models=tuple(model or ["embedded"]),
+        out=out,
+        limit=limit,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        workers=workers,
+        fake_label=fake_label,
+        published=published,
+    )
+    with _Progress() as progress:
+        result = do(options, progress.note, progress.advance)
+    _print_outcome(result.folder, result.report, as_json)
+
+
+@app.command()
+def report(
+    folder: RunFolder,
+    published: Annotated[
+        str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compute every figure again from the table of a run and write its report."""
+    from harness.publish import figures, publish
+
+    path = publish(folder, figures(folder, published), published)
+    _print_outcome(folder, path, as_json)
+
+
+@app.command()
+def perturb(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An audio file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A WAV or FLAC file to write.")],
+    condition: Annotated[str, typer.Option(help="Name of a condition of the suite.")],
+    suite: Annotated[str, typer.Option(help="Name of a suite, or a suite file.")] = "release",
+    data: Annotated[str, typer.Option(help="Where babble comes from.")] = "embedded",
+) -> None:
+    """Write what a condition does to a file, to listen to it."""
+    from harness.listen import write_perturbed
+
+    heard = write_perturbed(source, target, suite, condition, data)
+    typer.echo(heard)
+
+
+@suites_app.command("list")
+def suites_list(as_json: Json = False) -> None:
+    """List the suites that come with the harness."""
+    from harness.suite import load_suite, suite_names
+
+    suites = [load_suite(name) for name in suite_names()]
+    if as_json:
+        _json([suite.record().model_dump(mode="json") for suite in suites])
+        return
+    table = Table("suite", "conditions", "description")
+    for suite in suites:
+        table.add_row(suite.name, str(len(suite.conditions)), suite.description)
+    Console().print(table)
+
+
+@suites_app.command("show")
+def suites_show(
+    name: Annotated[str, typer.Argument(help="Name of a suite, or a suite file.")],
+    as_json: Json = False,
+) -> None:
+    """List the conditions of a suite in words."""
+    from harness.suite import load_suite
+
+    suite = load_suite(name)
+    if as_json:
+        _json(suite.record().model_dump(mode="json"))
+        return
+    table = Table("condition", "family", "severity", "in words")
+    for condition in suite.conditions:
+        table.add_row(
+            condition.name, condition.family, f"{condition.severity:g}", condition.words
+        )
+    console = Console()
+    console.print(f"{suite.name}: {suite.description} (seed {suite.seed}, digest {suite.digest})")
+    console.print(table)
+
+
+@app.command()
+def data(
+    spec: Annotated[str, typer.Argument(help="A data source, as for harness run --data.")],
+    as_json: Json = False,
+) -> None:
+    """Say what a data source holds."""
+    from collections import Counter
+
+    from harness.data.source import open_source
+
+    source = open_source(spec)
+    clips = list(source)
+    content: dict[str, Any] = {
+        "name": source.origin.name,
+        "kind": source.origin.kind,
+        "digest": source.origin.digest,
+        "clips": len(clips),
+        "labels": Counter(clip.label for clip in clips),
+        "generators": Counter(clip.generator for clip in clips if clip.generator),
+        "sources": Counter(clip.source for clip in clips if clip.source),
+        "groups": len({clip.group for clip in clips}),
+        "notes": list(source.origin.notes),
+    }
+    if as_json:
+        _json(content)
+        return
+    table = Table("what", "", show_header=False)
+    for key, value in content.items():
+        if isinstance(value, Counter):
+            shown = ", ".join(f"{name} {count}" for name, count in value.most_common())
+        else:
+            shown = "\n".join(value) if isinstance(value, list) else str(value)
+        table.add_row(key, shown)
+    Console().print(table)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what this installation has: versions, devices, codecs, caches."""
+    from harness.diagnosis import diagnose
+
+    content = diagnose()
+    if as_json:
+        _json(content)
+        return
+    table = Table("what", "", show_header=False)
+    for key, value in content.items():
+        table.add_row(key, str(value))
+    Console().print(table)
+
+
+class _Progress:
+    """A bar on stderr where that is a terminal; notes go there in any case."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            "[progress.description]{task.description}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("scoring", total=None)
+
+    def note(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def advance(self, done: int, total: int) -> None:
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()
+
+
+def _print_outcome(folder: Path, path: Path, as_json: bool) -> None:
+    raise NotImplementedError
+
+
+def _json(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=1, ensure_ascii=False))

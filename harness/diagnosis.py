@@ -1,0 +1,30 @@
+"""What an installation has: for a bug report, and to see why a run is slow."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+from harness import __version__
+
+
+def diagnose() -> dict[str, object]:
+    """Versions, processors, devices and codecs, as plain values."""
+    import torch
+
+    from harness.perturb.codec import versions
+    from harness.suite import suite_names
+
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return {
+        "harness": __version__,
+        "installed at": str(Path(__file__).parent),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "torch": torch.__version__,
+        "gpus": gpus or "none that torch can use",
+        "suites": suite_names(),
+        **versions(),
+    }

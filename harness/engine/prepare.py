@@ -1,0 +1,141 @@
+"""From a clip to the waves that detectors score: decode once, make every condition from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, Protocol
+
+import numpy as np
+
+from harness.audio import Wave, load, resample
+from harness.data.clip import Clip
+from harness.errors import ClipRejected
+from harness.perturb.attestation import Attestation, apply_chain, attest
+from harness.perturb.perturbation import Draw
+from harness.seed import generator
+from harness.suite import Condition
+
+Status = Literal["ok", "rejected", "error"]
+
+
+class Companions(Protocol):
+    """Chooses other clips of the source: `harness.data.sample.CompanionPool`."""
+
+    def choose(self, clip: Clip, rng: np.random.Generator, count: int) -> list[Clip]: ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is the same for every clip of a run.
+
+    Parameters
+    ----------
+    seed
+        The suite's.
+    rates_hz
+        Rates of the detectors, without repetition; attestation is measured at the first.
+    longest
+        By rate, how many samples the detectors look at; a wave is cut to that once it is measured,
+        so that nothing is moved between processes that nobody hears.
+    """
+
+    seed: int
+    rates_hz: tuple[int, ...]
+    longest: dict[int, int]
+    companions: Companions
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One clip under one condition: the waves to score by rate, or why there are none."""
+
+    condition: str
+    status: Status
+    reason: str
+    waves: dict[int, Wave]
+    attestation: Attestation | None
+
+
+def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> list[Prepared]:
+    """Prepare a clip under each condition, in order; what fails is a result with a reason."""
+    try:
+        wave = load(clip.audio)
+        if not len(wave.samples):
+            raise ClipRejected("no samples")
+        if not np.isfinite(wave.samples).all():
+            raise ClipRejected("NaN or infinite samples")
+        clean = {rate_hz: resample(wave, rate_hz) for rate_hz in recipe.rates_hz}
+    except ClipRejected as fault:
+        return [_failed(condition, "rejected", str(fault)) for condition in conditions]
+    except Exception as fault:
+        return [_failed(condition, "error", _told(fault)) for condition in conditions]
+    return [_prepare_one(clip, wave, clean, condition, recipe) for condition in conditions]
+
+
+def perturb(clip: Clip, wave: Wave, condition: Condition, recipe: Recipe) -> tuple[Wave, float]:
+    """The wave under a condition at its own rate, and the SNR measured of added noise."""
+    draw = Draw(
+        rng=generator(recipe.seed, clip.clip_id, condition.digest),
+        companions=_companion_waves(clip, condition, recipe),
+    )
+    return apply_chain(wave, condition.chain, draw)
+
+
+def _prepare_one(
+    clip: Clip, wave: Wave, clean: dict[int, Wave], condition: Condition, recipe: Recipe
+) -> Prepared:
+    try:
+        perturbed, measured_snr_db = perturb(clip, wave, condition, recipe)
+        scored = (
+            {rate_hz: resample(perturbed, rate_hz) for rate_hz in recipe.rates_hz}
+            if condition.chain
+            else clean
+        )
+        first = recipe.rates_hz[0]
+        attestation = attest(clean[first], scored[first], condition.chain, measured_snr_db)
+        if not all(np.isfinite(one.samples).all() for one in scored.values()):
+            raise ArithmeticError("the perturbed audio has NaN or infinite samples")
+        waves = {rate_hz: _cut(one, recipe.longest) for rate_hz, one in scored.items()}
+        return Prepared(condition.name, "ok", "", waves, attestation)
+    except ClipRejected as fault:
+        return _failed(condition, "rejected", str(fault))
+    except Exception as fault:
+        return _failed(condition, "error", _told(fault))
+
+
+def _companion_waves(
+    clip: Clip, condition: Condition, recipe: Recipe
+) -> Callable[[int], list[Wave]]:
+    def companions(count: int) -> list[Wave]:
+        rng = generator(recipe.seed, clip.clip_id, condition.digest, "companions")
+        waves: list[Wave] = []
+        for other in recipe.companions.choose(clip, rng, count):
+            try:
+                waves.append(_companion(other))
+            except ClipRejected:  # an unreadable recording cannot be part of a crowd
+                continue
+        return waves
+
+    return companions
+
+
+@lru_cache(maxsize=64)
+def _companion(clip: Clip) -> Wave:
+    return load(clip.audio)
+
+
+def _cut(wave: Wave, longest: dict[int, int]) -> Wave:
+    most = longest.get(wave.rate_hz)
+    if most is None or len(wave.samples) <= most:
+        return wave
+    return Wave(wave.samples[:most].copy(), wave.rate_hz)
+
+
+def _failed(condition: Condition, status: Status, reason: str) -> Prepared:
+    return Prepared(condition.name, status, reason, {}, None)
+
+
+def _told(fault: Exception) -> str:
+    return f"{type(fault).__name__}: {fault}"

@@ -1,0 +1,48 @@
+"""The words that data sets and models use for the two classes, and what they mean here.
+
+A word is looked up without regard to case, blanks, hyphens and underscores. Only words that name a
+class are in the lists: `LABEL_1`, `positive` or `1` mean one thing here and another there, so they
+are refused and never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.data.clip import Label
+
+_LABEL: dict[str, Label] = {
+    "real": "real",
+    "bonafide": "real",
+    "genuine": "real",
+    "human": "real",
+    "humanvoice": "real",
+    "authentic": "real",
+    "fake": "fake",
+    "spoof": "fake",
+    "spoofed": "fake",
+    "deepfake": "fake",
+    "ai": "fake",
+    "aivoice": "fake",
+    "aigenerated": "fake",
+    "synthetic": "fake",
+    "synthesized": "fake",
+    "synthesised": "fake",
+}
+
+ACCEPTED = "real, bonafide, genuine, human or authentic; fake, spoof, deepfake, ai or synthetic"
+"""The words worth naming in a message."""
+
+
+def canonical_label(text: str) -> Label | None:
+    """The class that a word names; None where it names none."""
+    return _LABEL.get(re.sub(r"[\s_-]+", "", text).casefold())
+
+
+def refusal(text: str) -> str:
+    """Why a word that names no class is not taken for one."""
+    if not text.strip():
+        return "the label is empty"
+    if re.fullmatch(r"[+-]?\d+(\.\d*)?|true|false", text.strip(), re.IGNORECASE):
+        return f"label {text!r} does not say which class it is (1 is fake here and real there)"
+    return f"label {text!r} names no class"

@@ -1,0 +1,69 @@
+"""Imports run one way, from audio to the report; the right of the scores table never needs torch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness
+
+ROOT = Path(harness.__file__).parent
+MAY_NOT_REACH = {
+    "metrics": {""},  # nothing of the project at all
+    "report": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "cli"},
+    "summary": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "report", "cli"},
+    "publish": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "cli"},
+    "scores": {"engine", "detector", "perturb", "audio", "data", "suite", "run", "cli"},
+    "audio": {"engine", "detector", "perturb", "data", "scores", "suite", "run", "cli"},
+    "perturb": {"engine", "detector", "data", "scores", "suite", "run", "cli"},
+    "data": {"engine", "detector", "perturb", "scores", "suite", "run", "cli"},
+    "detector": {"engine", "perturb", "scores", "suite", "run", "cli"},
+    "engine": {"metrics", "report", "publish", "run", "cli"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of the project's modules that a file imports anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("harness.") for name in names if name.split(".")[0] == "harness"}
+
+
+def parts(name: str) -> list[Path]:
+    single = ROOT / f"{name}.py"
+    return [single] if single.exists() else sorted((ROOT / name).rglob("*.py"))
+
+
+@pytest.mark.parametrize("name", MAY_NOT_REACH)
+def test_imports_run_one_way(name: str) -> None:
+    files = parts(name)
+    assert files
+    for path in files:
+        for target in imported(path):
+            top = target.split(".")[0]
+            if name == "metrics":
+                assert top == "metrics", f"{path.name} imports {target}"
+            else:
+                assert top not in MAY_NOT_REACH[name], f"{path.name} imports {target}"
+
+
+def test_nobody_imports_the_command_line() -> None:
+    for path in ROOT.rglob("*.py"):
+        if path.name not in ("__main__.py", "cli.py"):
+            assert not {name for name in imported(path) if name.split(".")[0] == "cli"}, path
+
+
+@pytest.mark.parametrize("module", ["harness.cli", "harness.publish", "harness.suite"])
+def test_light_modules_leave_torch_alone(module: str) -> None:
+    code = (
+        f"import {module}, sys; "
+        "print([name for name in ('torch', 'transformers', 'datasets') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
