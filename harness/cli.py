@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +15,10 @@ from rich.table import Table
 
 from harness import __version__
 from harness.errors import ClipError, ClipRejected, UsageError
+
+if TYPE_CHECKING:
+    from harness.publish import Outcome
+    from harness.summary import HeadlineRow
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -113,8 +118,8 @@ def run(
         published=published,
     )
     with _Progress() as progress:
-        result = do(options, progress.note, progress.advance)
-    _print_outcome(result.folder, result.report, as_json)
+        outcome = do(options, progress.note, progress.advance)
+    _conclude(outcome, as_json)
 
 
 @app.command()
@@ -128,8 +133,7 @@ def report(
     """Compute every figure again from the table of a run and write its report."""
     from harness.publish import figures, publish
 
-    path = publish(folder, figures(folder, published), published)
-    _print_outcome(folder, path, as_json)
+    _conclude(publish(folder, figures(folder, published), published), as_json)
 
 
 @app.command()
@@ -159,7 +163,7 @@ def suites_list(as_json: Json = False) -> None:
     table = Table("suite", "conditions", "description")
     for suite in suites:
         table.add_row(suite.name, str(len(suite.conditions)), suite.description)
-    Console().print(table)
+    _stdout().print(table)
 
 
 @suites_app.command("show")
@@ -176,10 +180,8 @@ def suites_show(
         return
     table = Table("condition", "family", "severity", "in words")
     for condition in suite.conditions:
-        table.add_row(
-            condition.name, condition.family, f"{condition.severity:g}", condition.words
-        )
-    console = Console()
+        table.add_row(condition.name, condition.family, f"{condition.severity:g}", condition.words)
+    console = _stdout()
     console.print(f"{suite.name}: {suite.description} (seed {suite.seed}, digest {suite.digest})")
     console.print(table)
 
@@ -217,7 +219,7 @@ def data(
         else:
             shown = "\n".join(value) if isinstance(value, list) else str(value)
         table.add_row(key, shown)
-    Console().print(table)
+    _stdout().print(table)
 
 
 @app.command()
@@ -232,7 +234,7 @@ def doctor(as_json: Json = False) -> None:
     table = Table("what", "", show_header=False)
     for key, value in content.items():
         table.add_row(key, str(value))
-    Console().print(table)
+    _stdout().print(table)
 
 
 class _Progress:
@@ -267,9 +269,87 @@ class _Progress:
         self._bar.stop()
 
 
-def _print_outcome(folder: Path, path: Path, as_json: bool) -> None:
-    raise NotImplementedError
+def _conclude(outcome: Outcome, as_json: bool) -> None:
+    """Print the answer and end with 0, or with 3 where too little was scored."""
+    from harness.summary import headline
+
+    lines = headline(outcome.summary, outcome.record)
+    if as_json:
+        _json(
+            {
+                "run": str(outcome.folder),
+                "report": str(outcome.report),
+                "counts": outcome.record.counts.model_dump(),
+                "shortfalls": [asdict(shortfall) for shortfall in outcome.shortfalls],
+                "headline": [asdict(line) for line in lines],
+            }
+        )
+    else:
+        _print_answer(outcome, lines)
+    if outcome.shortfalls:
+        raise typer.Exit(EXIT_UNSCORED)
+
+
+def _print_answer(outcome: Outcome, lines: list[HeadlineRow]) -> None:
+    console = _stdout()
+    record = outcome.record
+    if record.data.synthetic:
+        console.print(
+            "The embedded corpus is synthetic: these figures show that the harness works and say "
+            "nothing about any published model."
+        )
+    several = len(record.models) > 1
+    table = Table("condition", "metric", "value", "95 % interval", "n", "reported", "damage")
+    for number in (2, 3, 4, 5, 6):
+        table.columns[number].justify = "right"
+        table.columns[number].no_wrap = True
+    for line in lines:
+        condition = f"{line.model}: {line.condition}" if several else line.condition
+        table.add_row(
+            condition,
+            line.metric,
+            _figure(line.value),
+            f"{_figure(line.low)} to {_figure(line.high)}" if line.low == line.low else "–",
+            str(line.n),
+            _figure(line.reported),
+            _figure(line.damage, signed=True),
+        )
+    console.print(table)
+    counts = record.counts
+    console.print(
+        f"{counts.ok} scored, {counts.rejected} rejected, {counts.error} failed; "
+        f"{record.clips_per_second:.1f} scores/s"
+    )
+    if outcome.shortfalls:
+        worst = min(outcome.shortfalls, key=lambda shortfall: shortfall.coverage)
+        console.print(
+            f"Too little was scored in {len(outcome.shortfalls)} cases (minimum "
+            f"{record.suite.min_coverage:.0%}): {worst.condition}, {worst.label}: "
+            f"{worst.coverage:.1%} of {worst.rows}. The report gives the reasons."
+        )
+    console.print(f"Report: {outcome.report}", soft_wrap=True, highlight=False)
+
+
+def _stdout() -> Console:
+    """A console as wide as its terminal; what is no terminal gets lines of 120."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
+def _figure(value: float, *, signed: bool = False) -> str:
+    if math.isnan(value):
+        return "–"
+    return f"{value:+.4f}" if signed else f"{value:.4f}"
 
 
 def _json(content: Any) -> None:
-    typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+    typer.echo(json.dumps(_plain(content), indent=1, ensure_ascii=False))
+
+
+def _plain(content: Any) -> Any:
+    """The content with NaN, which JSON has no word for, as null."""
+    if isinstance(content, dict):
+        return {key: _plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(value) for value in content]
+    return None if isinstance(content, float) and math.isnan(content) else content

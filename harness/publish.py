@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from harness.published import Published, find_published, load_published
 from harness.record import RunRecord, read_record, write_whole
@@ -15,6 +18,28 @@ RESAMPLES = 1000
 DEFAULT_PUBLISHED = "ast-fakeaudio-detector"
 
 
+@dataclass(frozen=True)
+class Shortfall:
+    """A condition and label of which less was scored than the suite demands."""
+
+    model: str
+    condition: str
+    label: str
+    coverage: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run: where it is, what it was, what it came to."""
+
+    folder: Path
+    record: RunRecord
+    summary: Summary
+    shortfalls: list[Shortfall]
+    report: Path
+
+
 def figures(run: Path, published: str | None = None, resamples: int = RESAMPLES) -> Summary:
     """Every figure of a run, from its table and its record alone."""
     record = read_record(run)
@@ -23,14 +48,23 @@ def figures(run: Path, published: str | None = None, resamples: int = RESAMPLES)
     )
 
 
-def publish(run: Path, summary: Summary, published: str | None = None) -> Path:
-    """Write `metrics.json` and `report.html` into the run directory; returns the report's path."""
+def publish(run: Path, summary: Summary, published: str | None = None) -> Outcome:
+    """Write `metrics.json` and `report.html` into the run directory."""
     record = read_record(run)
     write_whole(run / "metrics.json", metrics_json(summary))
-    page = render(summary, record, claims(record, published), read_examples(run))
     path = run / "report.html"
-    write_whole(path, page)
-    return path
+    write_whole(path, render(summary, record, claims(record, published), read_examples(run)))
+    return Outcome(run, record, summary, shortfalls(read_scores(run), record), path)
+
+
+def shortfalls(table: pd.DataFrame, record: RunRecord) -> list[Shortfall]:
+    """Where the scored share of a model's rows of one condition and label is below the minimum."""
+    scored = (table["status"] == "ok").groupby([table["model"], table["condition"], table["label"]])
+    return [
+        Shortfall(str(model), str(condition), str(label), float(group.mean()), len(group))
+        for (model, condition, label), group in scored  # pyright: ignore[reportGeneralTypeIssues]
+        if group.mean() < record.suite.min_coverage
+    ]
 
 
 def claims(record: RunRecord, published: str | None) -> Published:

@@ -26,7 +26,7 @@ from harness.engine.local import run_tasks
 from harness.engine.plan import tasks
 from harness.engine.prepare import Recipe
 from harness.errors import UsageError
-from harness.publish import figures, publish
+from harness.publish import Outcome, figures, publish
 from harness.record import (
     CountRecord,
     DataRecord,
@@ -37,12 +37,21 @@ from harness.record import (
 )
 from harness.scores import ScoresWriter, finished, read_scores
 from harness.suite import Suite, load_suite
-from harness.summary import Summary
 
 _PACKAGES = (
-    "torch torchaudio transformers datasets av soundfile soxr numpy scipy scikit-learn pandas "
-    "pyarrow audiomentations"
-).split()
+    "torch",
+    "torchaudio",
+    "transformers",
+    "datasets",
+    "av",
+    "soundfile",
+    "soxr",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "pyarrow",
+)
 
 
 @dataclass(frozen=True)
@@ -71,21 +80,11 @@ class RunOptions:
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """Where the run is and what it came to."""
-
-    folder: Path
-    record: RunRecord
-    summary: Summary
-    report: Path
-
-
 Progress = Callable[[int, int], None]
 """Called with the rows that are finished and the rows in all."""
 
 
-def run(options: RunOptions, note: Callable[[str], None], progress: Progress) -> RunResult:
+def run(options: RunOptions, note: Callable[[str], None], progress: Progress) -> Outcome:
     """Do the run that the options describe, or go on with it where `out` holds a part of it.
 
     Raises
@@ -147,11 +146,11 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
             workers=record.machine.workers,
             advance=advance,
         )
-    record = _finish(folder, record, time.monotonic() - began, rows_done - len(done))
+    _finish(folder, record, time.monotonic() - began, rows_done - len(done))
     summary = figures(folder, options.published)
     by_id = {clip.clip_id: clip for clip in clips}
     write_examples(folder, summary.mistakes, suite, by_id, recipe)
-    return RunResult(folder, record, summary, publish(folder, summary, options.published))
+    return publish(folder, summary, options.published)
 
 
 def _recipe(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreLookup]) -> Recipe:
@@ -217,8 +216,7 @@ def _record(
     labels = Counter(clip.label for clip in clips)
     revision, dirty = _git()
     listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
-    device = listening[0].device_name if listening else "none: scores from a file"
-    on_cpu = not listening or listening[0].device_name.startswith("cpu")
+    device = listening[0].device if listening else "none: scores from a file"
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return RunRecord(
         harness_version=__version__,
@@ -251,7 +249,7 @@ def _record(
             packages=_versions(),
             device=device,
             precision=options.precision,
-            batch_size=options.batch_size or (16 if on_cpu else 64),
+            batch_size=options.batch_size or min((one.batch_size for one in listening), default=64),
             workers=min(cpus, 16) if options.workers is None else options.workers,
             threads=cpus,
         ),
@@ -259,8 +257,8 @@ def _record(
     )
 
 
-def _finish(folder: Path, record: RunRecord, seconds: float, rows: int) -> RunRecord:
-    """The record with what was measured; a run that went on adds to what it took before."""
+def _finish(folder: Path, record: RunRecord, seconds: float, rows: int) -> None:
+    """Write the record with what was measured; a run that went on adds to what it took before."""
     status = Counter(read_scores(folder)["status"])
     rate = rows / seconds if rows else record.clips_per_second
     record = record.model_copy(
@@ -274,7 +272,6 @@ def _finish(folder: Path, record: RunRecord, seconds: float, rows: int) -> RunRe
         }
     )
     write_record(record, folder)
-    return record
 
 
 def _versions() -> dict[str, str]:

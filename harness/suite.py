@@ -1,8 +1,8 @@
 """Suites: which conditions a detector is put through, read from TOML.
 
 A suite file has `version`, `name` and, optionally, `description`, `seed`, `threshold`,
-`min_coverage`, `include` (other suites, by name or by a path relative to the file) and any number of
-`[[condition]]` tables. A condition is one perturbation (`perturb = "codec"` and its fields) or a
+`min_coverage`, `include` (other suites, by name or by a path relative to the file) and any number
+of `[[condition]]` tables. A condition is one perturbation (`perturb = "codec"` and its fields) or a
 `chain` of them; a list where a field takes one value sweeps, one condition a value. `clean`, the
 empty chain, is in every suite.
 """

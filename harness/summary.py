@@ -1,142 +1,281 @@
 """From the scores table to every figure that a report, a gate or a person reads.
 
 Conventions: positive class `fake`, decision at `score >= threshold`; rates are fractions; intervals
-are 95 % percentile intervals of a bootstrap over groups; a value without data is NaN with n = 0.
+are 95 % intervals of a bootstrap over groups (`harness.metrics.intervals` says which); a value
+without data is NaN with n = 0, and a condition of the suite that has no rows in the table stays
+among the figures as that.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness import evidence
+from harness.errors import UsageError
+from harness.figure import (
+    ClaimCheck,
+    Curve,
+    Damage,
+    FamilyDamage,
+    HeadlineRow,
+    Histogram,
+    MetricRow,
+    Mistake,
+    Summary,
+    Unscored,
+)
+from harness.grid import CLEAN, DAMAGE, Grid, Pair, Place
+from harness.metrics import METRICS
+from harness.metrics.bootstrap import Cell, Estimate, estimate
+from harness.metrics.intervals import difference_interval, proportion_interval
+from harness.published import Published
+from harness.record import RunRecord
+
+__all__ = [
+    "ClaimCheck",
+    "Curve",
+    "Damage",
+    "FamilyDamage",
+    "HeadlineRow",
+    "Histogram",
+    "MetricRow",
+    "Mistake",
+    "Summary",
+    "Unscored",
+    "headline",
+    "metrics_json",
+    "summarise",
+]
+
+_Estimates = dict[Cell, dict[str, Estimate]]
+_HEADLINE = ("accuracy", "f1", "precision", "recall", "eer", "auc", "coverage")
 
 
-@dataclass(frozen=True)
-class MetricRow:
-    """One figure, as in `metrics.json`.
+def summarise(
+    table: pd.DataFrame,
+    record: RunRecord,
+    published: Published | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Summary:
+    """Every figure of a run.
 
     Parameters
     ----------
-    slice
-        `all`, or `generator=NAME`, `source=NAME`, `length=0-1 s`.
-    low, high
-        95 % interval; NaN where it cannot be had.
-    n
-        Clips that the value is of.
+    table
+        As `harness.scores.read_scores` gives it; the order of its rows is of no consequence.
+    published
+        Claims to hold against what every model of the run did on `clean`.
+    resamples, seed
+        Of the bootstrap; the same table, resamples and seed give the same figures.
+
+    Raises
+    ------
+    UsageError
+        Where the table cannot be what the engine wrote, or there are no resamples.
     """
-
-    model: str
-    condition: str
-    slice: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclass(frozen=True)
-class Damage:
-    """Perturbed minus clean, paired on the clips that were scored under both (n of them)."""
-
-    model: str
-    condition: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclass(frozen=True)
-class FamilyDamage:
-    """Mean damage over a family's conditions, and the condition of it that hurts most."""
-
-    model: str
-    family: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    conditions: int
-    worst: str
+    if resamples < 1:
+        raise UsageError(f"{resamples} resamples", "", "take at least 1")
+    grid = Grid.of(table, record)
+    places, pairs = list(grid.places()), list(grid.pairs())
+    cells = [place.cell for place in places]
+    cells += [cell for pair in pairs for cell in (pair.clean, pair.perturbed)]
+    estimates = estimate(list(dict.fromkeys(cells)), grid.groups, resamples, seed)
+    rows = [row for place in places for row in _rows(place, estimates[place.cell])]
+    damage = [_difference(pair, estimates) for pair in pairs]
+    return Summary(
+        rows=rows,
+        damage=[
+            Damage(pair.model, pair.condition, name, *_bounds(each), each.clips)
+            for pair, differences in zip(pairs, damage, strict=True)
+            for name, each in differences.items()
+        ],
+        families=list(_families(grid, pairs, damage)),
+        claims=[] if published is None else list(_claims(grid, rows, published)),
+        curves=list(evidence.curves(grid)),
+        histograms=list(evidence.histograms(grid)),
+        mistakes=list(evidence.mistakes(table, grid)),
+        unscored=list(evidence.unscored(table, grid)),
+        resamples=resamples,
+        groups=grid.groups,
+    )
 
 
-@dataclass(frozen=True)
-class ClaimCheck:
-    """A published figure beside the one measured on `clean`.
+def _rows(place: Place, estimates: dict[str, Estimate]) -> Iterator[MetricRow]:
+    each = list(estimates.values())
+    values = np.array([one.value for one in each])
+    clips = np.array([one.clips for one in each])
+    low, high = proportion_interval(
+        values,
+        np.stack([one.draws for one in each]),
+        np.array([one.groups for one in each]),
+        np.array([one.evidence for one in each]),
+    )
+    n = np.where(np.isnan(values), 0, clips)
+    columns = (values.tolist(), low.tolist(), high.tolist(), n.tolist())
+    for name, *numbers in zip(estimates, *columns, strict=True):
+        yield MetricRow(place.model, place.condition, place.slice, name, *numbers)
 
-    `verdict`: `covered` where the interval holds the reported value, else which side the measured
-    value lies on (`below`, `above`), or `not measured`.
+
+def _difference(pair: Pair, estimates: _Estimates) -> dict[str, Estimate]:
+    clean, perturbed = estimates[pair.clean], estimates[pair.perturbed]
+    differences: dict[str, Estimate] = {}
+    for name in DAMAGE:
+        before, after = clean[name], perturbed[name]
+        value = after.value - before.value
+        differences[name] = Estimate(
+            value,
+            after.draws - before.draws,
+            0 if math.isnan(value) else after.clips,
+            after.evidence,
+            min(before.groups, after.groups),
+        )
+    return differences
+
+
+def _bounds(difference: Estimate) -> tuple[float, float, float]:
+    low, high = difference_interval(
+        np.array([difference.value]), difference.draws[None, :], np.array([difference.groups])
+    )
+    return difference.value, float(low[0]), float(high[0])
+
+
+def _families(
+    grid: Grid, pairs: Sequence[Pair], damage: Sequence[dict[str, Estimate]]
+) -> Iterator[FamilyDamage]:
+    by_place = {
+        (pair.model, pair.condition): each for pair, each in zip(pairs, damage, strict=True)
+    }
+    for model in grid.models:
+        for family, members in grid.families().items():
+            for name in DAMAGE:
+                known = {
+                    condition: by_place[model, condition][name]
+                    for condition in members
+                    if not math.isnan(by_place[model, condition][name].value)
+                }
+                yield _family(model, family, name, known)
+
+
+def _family(model: str, family: str, metric: str, known: dict[str, Estimate]) -> FamilyDamage:
+    if not known:
+        return FamilyDamage(model, family, metric, math.nan, math.nan, math.nan, 0, "")
+    mean = Estimate(
+        float(np.mean([each.value for each in known.values()])),
+        np.mean([each.draws for each in known.values()], axis=0),
+        sum(each.clips for each in known.values()),
+        min(each.evidence for each in known.values()),
+        min(each.groups for each in known.values()),
+    )
+    worst = max(known, key=lambda condition: _harm(metric, known[condition].value))
+    return FamilyDamage(model, family, metric, *_bounds(mean), len(known), worst)
+
+
+def _harm(metric: str, damage: float) -> float:
+    return damage if METRICS[metric].better == "lower" else -damage
+
+
+def _claims(grid: Grid, rows: Sequence[MetricRow], published: Published) -> Iterator[ClaimCheck]:
+    found = {(row.model, row.metric): row for row in rows if _is_clean(row)}
+    for model in grid.models:
+        for metric, reported in published.figures.given().items():
+            row = found.get((model, metric))
+            if row is None or math.isnan(row.value):
+                nan = math.nan
+                yield ClaimCheck(model, metric, reported, nan, nan, nan, 0, nan, "not measured")
+                continue
+            if math.isnan(row.low):
+                verdict = "not measured"
+            elif row.low <= reported <= row.high:
+                verdict = "covered"
+            else:
+                verdict = "below" if row.value < reported else "above"
+            yield ClaimCheck(
+                model,
+                metric,
+                reported,
+                row.value,
+                row.low,
+                row.high,
+                row.n,
+                row.value - reported,
+                verdict,
+            )
+
+
+def _is_clean(row: MetricRow) -> bool:
+    return row.condition == CLEAN and row.slice == "all"
+
+
+def metrics_json(summary: Summary) -> str:
+    """The text of `metrics.json`: one line a figure, NaN as null, figures at full precision."""
+    parts = {
+        "rows": summary.rows,
+        "damage": summary.damage,
+        "families": summary.families,
+        "claims": summary.claims,
+    }
+    lists: list[str] = []
+    for name, items in parts.items():
+        lines = ",\n".join(json.dumps(_plain(item), allow_nan=False) for item in items)
+        lists.append(f'"{name}": [\n{lines}\n]' if lines else f'"{name}": []')
+    return "{" + ",\n".join(lists) + "}\n"
+
+
+def _plain(item: Any) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in asdict(item).items()
+    }
+
+
+def headline(summary: Summary, record: RunRecord, worst: int = 5) -> list[HeadlineRow]:
+    """The answer in a few lines: `clean` beside what was reported, then what breaks it most.
+
+    Each model has its figures on `clean` first, then the accuracy under the `worst` conditions that
+    lower it most; a condition that does not lower it is none of them.
     """
+    words = {condition.name: condition.words for condition in record.suite.conditions}
+    reported = {(claim.model, claim.metric): claim.reported for claim in summary.claims}
+    whole = {
+        (row.model, row.condition, row.metric): row for row in summary.rows if row.slice == "all"
+    }
+    lines: list[HeadlineRow] = []
 
-    model: str
-    metric: str
-    reported: float
-    measured: float
-    low: float
-    high: float
-    n: int
-    difference: float
-    verdict: Literal["covered", "below", "above", "not measured"]
+    def add(row: MetricRow, claimed: float, lost: float) -> None:
+        lines.append(
+            HeadlineRow(
+                row.model,
+                row.condition,
+                words.get(row.condition, row.condition),
+                row.metric,
+                row.value,
+                row.low,
+                row.high,
+                row.n,
+                claimed,
+                lost,
+            )
+        )
 
-
-@dataclass(frozen=True)
-class Curve:
-    """ROC of one condition: at most 200 points, false-alarm and hit rate of `fake` ascending."""
-
-    model: str
-    condition: str
-    fpr: list[float]
-    tpr: list[float]
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Scores of one class: `counts[i]` between `edges[i]` and `edges[i + 1]`."""
-
-    model: str
-    condition: str
-    label: str
-    edges: list[float]
-    counts: list[int]
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A confident error: the score lies far on the wrong side of the threshold."""
-
-    model: str
-    condition: str
-    clip_id: str
-    label: str
-    score: float
-    generator: str
-    source: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Unscored:
-    """How many rows have the same status and reason."""
-
-    model: str
-    condition: str
-    status: str
-    reason: str
-    rows: int
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Everything that the report shows of one run, already computed."""
-
-    rows: list[MetricRow]
-    damage: list[Damage]
-    families: list[FamilyDamage]
-    claims: list[ClaimCheck]
-    curves: list[Curve]
-    histograms: list[Histogram]
-    mistakes: list[Mistake]
-    unscored: list[Unscored]
-    resamples: int
-    groups: int
+    for model in dict.fromkeys(row.model for row in summary.rows):
+        for metric in _HEADLINE:
+            row = whole.get((model, CLEAN, metric))
+            if row is not None:
+                add(row, reported.get((model, metric), math.nan), math.nan)
+        losses = [
+            each
+            for each in summary.damage
+            if each.model == model and each.metric == "accuracy" and each.value < 0
+        ]
+        for each in sorted(losses, key=lambda loss: loss.value)[:worst]:
+            add(whole[model, each.condition, "accuracy"], math.nan, each.value)
+    return lines

@@ -17,9 +17,9 @@ import soundfile
 from PIL import Image
 from scipy.signal import spectrogram
 
-from harness.audio import Wave, load, resample
+from harness.audio import Wave, resample
 from harness.data.clip import Clip
-from harness.engine.prepare import Recipe, perturb
+from harness.engine.prepare import Recipe, decoded, perturb
 from harness.errors import ClipRejected
 from harness.record import write_whole
 from harness.suite import Suite
@@ -48,7 +48,7 @@ def write_examples(
             continue
         try:
             condition = suite.condition(mistake.condition)
-            wave, _ = perturb(clip, load(clip.audio), condition, recipe)
+            wave, _ = perturb(clip, decoded(clip), condition, recipe)
             wave = resample(wave, recipe.rates_hz[0])
         except ClipRejected:  # the file went away since it was scored
             continue
@@ -77,7 +77,9 @@ def write_examples(
 def _flac(wave: Wave) -> bytes:
     file = io.BytesIO()
     peak = float(np.abs(wave.samples).max(initial=0.0))
-    samples = wave.samples / peak if peak > 1 else wave.samples  # a player cannot go over full scale
+    samples = (
+        wave.samples / peak if peak > 1 else wave.samples
+    )  # a player cannot go over full scale
     soundfile.write(file, samples, wave.rate_hz, format="FLAC", subtype="PCM_16")
     return file.getvalue()
 

@@ -1,0 +1,100 @@
+"""A folder with `real/` and `fake/` in it; `fake/<generator>/x.wav` names the generator.
+
+Other words for the two classes (`bonafide/`, `spoof/`) will do as long as each class has one
+folder. A clip's id is its path below the root, with forward slashes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.data.clip import Clip, Label, Origin
+from harness.data.listing import Listing, checked, is_audio
+from harness.errors import UsageError
+from harness.vocabulary import canonical_label
+
+
+def open_folder(rest: str, spec: str) -> Listing:
+    """The clips below the two class folders of `rest`, sorted by path."""
+    root = directory(rest, spec)
+    folders = class_folders(root, spec)
+    if set(folders) != {"real", "fake"}:
+        seen = ", ".join(sorted(entry.name for entry in root.iterdir())[:8]) or "nothing"
+        raise UsageError(f"no real/ and fake/ in it but {seen}", spec, "make the two folders")
+    clips, notes = list_classes(root, folders)
+    origin = Origin(spec, "folder", root.resolve().name, "", notes=tuple(notes))
+    return Listing(checked(origin, clips), tuple(clips))
+
+
+def directory(path: str, spec: str) -> Path:
+    """The path, once it is known to be a directory."""
+    if not path:
+        raise UsageError("no path given", spec, "name a directory")
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        found = "is not a directory" if root.exists() else "does not exist"
+        raise UsageError(f"{path} {found}", spec, "check the path")
+    return root
+
+
+def class_folders(root: Path, spec: str) -> dict[Label, Path]:
+    """The sub-folder of each class, by the words that `harness.vocabulary` knows.
+
+    Raises
+    ------
+    UsageError
+        Where a class has two folders.
+    """
+    folders: dict[Label, Path] = {}
+    for entry in sorted(root.iterdir()):
+        label = canonical_label(entry.name)
+        if label is None or not entry.is_dir():
+            continue
+        if label in folders:
+            raise UsageError(
+                f"{folders[label].name}/ and {entry.name}/ both mean {label}",
+                spec,
+                "keep one folder a class",
+            )
+        folders[label] = entry
+    return folders
+
+
+def list_classes(
+    root: Path, folders: dict[Label, Path], source: str = ""
+) -> tuple[list[Clip], list[str]]:
+    """The clips of the class folders in order of their ids, and notes on what was left out."""
+    notes = [
+        f"folder {folder.name}/ read as {label}"
+        for label, folder in folders.items()
+        if folder.name != label
+    ]
+    clips: list[Clip] = []
+    other: set[str] = set()
+    for label, folder in folders.items():
+        for path in walk(folder):
+            if not is_audio(path):
+                other.add(path.relative_to(root).as_posix())
+                continue
+            below = path.relative_to(folder).parts
+            generator = below[0] if label == "fake" and len(below) > 1 else ""
+            clip_id = path.relative_to(root).as_posix()
+            clips.append(Clip(clip_id, label, path, generator=generator, source=source))
+    if other:
+        notes.append(f"{len(other)} files are not audio by their names, such as {min(other)}")
+    return sorted(clips, key=lambda clip: clip.clip_id), notes
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Every file below, links to folders followed; a folder that leads back to itself is not."""
+    for place, names, files in os.walk(folder, followlinks=True):
+        here = Path(place)
+        above = {ancestor.resolve() for ancestor in (here, *here.parents)}
+        names[:] = sorted(
+            name
+            for name in names
+            if not ((here / name).is_symlink() and (here / name).resolve() in above)
+        )
+        yield from (here / name for name in sorted(files))

@@ -1,0 +1,208 @@
+"""A data set of the Hugging Face hub, read through `datasets` without downloading all of it.
+
+The labels are read first and alone; audio is fetched as its clips are reached, stays encoded, and
+is kept under the cache of `datasets`, so that a run that goes on, and every process of a run, finds
+it there. From Parquet only the row groups that hold a wanted clip are read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from harness.data.clip import Clip, Origin
+from harness.data.column import (
+    Column,
+    Wanted,
+    audio_column,
+    choose_label,
+    label_candidates,
+    role_columns,
+)
+from harness.data.listing import AUDIO_SUFFIXES, checked
+from harness.data.split import Split, explained
+from harness.errors import UsageError
+
+_SPEC = re.compile(
+    r"(?P<repo>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[^:?]+))?(?::(?P<split>[^?]+))?"
+    r"(?:\?(?P<options>.*))?"
+)
+_OPTIONS = ("config", "audio", "label", "fake")
+
+
+@dataclass(frozen=True)
+class Address:
+    """What `hub:owner/name@revision:split?config=…,label=…,fake=…` says, piece by piece."""
+
+    repo: str
+    revision: str | None
+    split: str | None
+    config: str | None
+    wanted: Wanted
+
+    @classmethod
+    def parse(cls, rest: str, spec: str) -> Address:
+        found = _SPEC.fullmatch(rest)
+        given = (found["options"] if found else None) or ""
+        pairs = [pair.partition("=") for pair in given.split(",")]
+        options = {key: value for key, _, value in pairs if key}
+        if not found or any(key not in _OPTIONS or not options[key] for key in options):
+            raise UsageError(
+                "cannot be understood",
+                spec,
+                f"write hub:owner/name[@revision][:split][?{'=…,'.join(_OPTIONS)}=…]",
+            )
+        wanted = Wanted(options.get("audio"), options.get("label"), options.get("fake"))
+        return cls(found["repo"], found["revision"], found["split"], options.get("config"), wanted)
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """Clips of a split; iterating fetches what is not on this machine yet.
+
+    Parameters
+    ----------
+    clips
+        All of them, also those whose audio is still at the hub.
+    rows
+        Which row of the split each clip is; ascending.
+    """
+
+    origin: Origin
+    clips: tuple[Clip, ...] = field(repr=False)
+    rows: tuple[int, ...] = field(repr=False)
+    split: Split
+    audio: str
+    remote: bool = field(default=True, init=False)
+
+    def __iter__(self) -> Iterator[Clip]:
+        places = dict(zip(self.rows, self.clips, strict=True))
+        missing = [row for row, clip in places.items() if not Path(str(clip.audio)).exists()]
+        fetched = self.split.audio(self.audio, missing) if missing else iter(())
+        waiting = set(missing)
+        for row, clip in places.items():
+            if row in waiting:
+                number, content = next(fetched, (row, None))
+                if number != row:
+                    raise AssertionError(f"row {number} came for row {row}")
+                if content is not None:
+                    _keep(Path(str(clip.audio)), content)
+            yield clip
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def pick(self, positions: Sequence[int], origin: Origin) -> HubSource:
+        return HubSource(
+            origin,
+            tuple(self.clips[position] for position in positions),
+            tuple(self.rows[position] for position in positions),
+            self.split,
+            self.audio,
+        )
+
+
+def open_hub(rest: str, spec: str) -> HubSource:
+    """The clips of a split of a hub data set; `rest` is what stands after `hub:`.
+
+    Raises
+    ------
+    UsageError
+        Where the hub does not give it (not there, gated, no network), or its columns do not say
+        plainly which clips are fake.
+    """
+    address = Address.parse(rest, spec)
+    with explained(spec):
+        split, columns, notes = _resolve(address, spec)
+    audio = audio_column(columns, address.wanted, spec)
+    candidates = label_candidates(columns, address.wanted, spec)
+    roles = role_columns(columns, [audio, *candidates])
+    rows = split.values([*candidates, *roles.values()], audio)
+    values = {column.name: [row[column.name] for row in rows] for column in candidates}
+    label, labels = choose_label(candidates, values, address.wanted, spec)
+    words = sorted({label.text(value) for value in values[label.name]})
+    notes += [f"audio from column {audio}", f"labels from column {label}, values {words}"]
+    notes += [f"{role} from column {column}" for role, column in roles.items()]
+    clips: list[Clip] = []
+    for number, (row, meaning) in enumerate(zip(rows, labels, strict=True)):
+        about = {role: column.text(row[column.name]) for role, column in roles.items()}
+        if meaning == "real":
+            about["generator"] = ""
+        name = PurePosixPath(row["audio_path"].partition("::")[0]).name
+        suffix = PurePosixPath(name).suffix.lower()
+        kept = f"{number:08d}{suffix if suffix in AUDIO_SUFFIXES else ''}"
+        clip_id = f"{split.name}/{number}" + (f"/{name}" if name else "")
+        clips.append(Clip(clip_id, meaning, split.cache / kept, **about))
+    name = address.repo.split("/")[-1]
+    origin = Origin(spec, "hub", name, "", revision=split.sha, notes=tuple(notes))
+    return HubSource(
+        checked(origin, clips), tuple(clips), tuple(range(len(clips))), split, audio.name
+    )
+
+
+def _resolve(address: Address, spec: str) -> tuple[Split, list[Column], list[str]]:
+    """The split that is meant, at a commit, with its columns and what was decided."""
+    import datasets
+    from datasets.packaged_modules.parquet.parquet import Parquet
+    from huggingface_hub import HfApi
+
+    datasets.disable_progress_bars()
+    sha = HfApi().dataset_info(address.repo, revision=address.revision).sha
+    if sha is None:
+        raise UsageError("the hub names no commit", spec, "name a revision")
+    builder = datasets.load_dataset_builder(address.repo, address.config, revision=sha)
+    streams: Any = builder.as_streaming_dataset()
+    name, note = _choose_split(list(streams), address.split, spec)
+    features = streams[name].features or {}
+    columns = [_column(title, feature) for title, feature in features.items()]
+    files: Any = builder.config.data_files
+    parquet = tuple(str(file) for file in files[name]) if isinstance(builder, Parquet) else ()
+    split = Split(spec, address.repo, sha, builder.config.name, name, parquet)
+    return split, columns, [f"revision {sha}", f"configuration {split.config}", note]
+
+
+def _choose_split(names: list[str], wanted: str | None, spec: str) -> tuple[str, str]:
+    if wanted is not None:
+        if wanted not in names:
+            raise UsageError(f"no split {wanted!r}", spec, f"take {', '.join(names)}")
+        return wanted, f"split {wanted}, as asked"
+    for name in ("test", "validation"):
+        if name in names:
+            return name, f"split {name} of {', '.join(names)}"
+    if len(names) == 1:
+        return names[0], f"split {names[0]}, the only one"
+    raise UsageError(
+        f"no test or validation split but {', '.join(names)}", spec, f"write {spec}:{names[0]}"
+    )
+
+
+def _column(name: str, feature: Any) -> Column:
+    import datasets
+
+    if isinstance(feature, datasets.Audio):
+        return Column(name, "audio")
+    if isinstance(feature, datasets.ClassLabel):
+        return Column(name, "class", tuple(feature.names))
+    if isinstance(feature, dict) and {"bytes", "path"} <= set(feature):
+        return Column(name, "audio")
+    if not isinstance(feature, datasets.Value):
+        return Column(name, "other")
+    if feature.dtype == "bool":
+        return Column(name, "bool")
+    if re.match(r"u?int|float", feature.dtype):
+        return Column(name, "number")
+    return Column(name, "text" if "string" in feature.dtype else "other")
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a file that another process may be writing too: whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.replace(name, path)

@@ -1,0 +1,98 @@
+"""Clips that are known before any audio is read, and the checks that every data source passes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from harness.data.clip import Clip, Origin, Source
+from harness.errors import UsageError
+from harness.seed import digest
+
+_SUFFIXES = """
+    wav wave w64 rf64 aif aiff aifc au snd caf sph flac mp2 mp3 ogg oga opus spx webm mka wma ac3
+    m4a mp4 aac 3gp amr awb gsm
+"""
+AUDIO_SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
+"""Lower case; a file with another suffix is not taken for a recording."""
+
+
+@runtime_checkable
+class Indexed(Source, Protocol):
+    """A source whose clips are known without their audio, so that a few can be picked cheaply."""
+
+    @property
+    def clips(self) -> Sequence[Clip]:
+        """Every clip in order; the file that `audio` names may not be there yet."""
+        ...
+
+    @property
+    def remote(self) -> bool:
+        """Whether reading clips that lie far apart costs more than reading neighbours."""
+        ...
+
+    def pick(self, positions: Sequence[int], origin: Origin) -> Source:
+        """The source with only the clips at these positions of `clips`, which ascend."""
+        ...
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A source whose audio is at hand: files on this machine, or bytes in memory."""
+
+    origin: Origin
+    clips: tuple[Clip, ...] = field(repr=False)
+    remote: bool = field(default=False, init=False)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self.clips)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def pick(self, positions: Sequence[int], origin: Origin) -> Listing:
+        return Listing(origin, tuple(self.clips[position] for position in positions))
+
+
+def indexed(source: Source) -> Indexed:
+    """The source itself where it knows its clips, else its clips as read once."""
+    return source if isinstance(source, Indexed) else Listing(source.origin, tuple(source))
+
+
+def checked(origin: Origin, clips: Sequence[Clip]) -> Origin:
+    """The origin with its digest, once the clips are fit to be judged by.
+
+    Raises
+    ------
+    UsageError
+        Where there is no clip, two clips share an id, or a class is missing.
+    """
+    if not clips:
+        raise UsageError("no clips", origin.spec, "check that the recordings are where it says")
+    clip_id, count = Counter(clip.clip_id for clip in clips).most_common(1)[0]
+    if count > 1:
+        raise UsageError(
+            f"clip_id {clip_id!r} occurs {count} times", origin.spec, "make the ids unique"
+        )
+    labels = {clip.label for clip in clips}
+    if len(labels) == 1:
+        only, other = ("real", "fake") if "real" in labels else ("fake", "real")
+        raise UsageError(
+            f"only {only} clips ({len(clips)}): no metric needs fewer than two classes",
+            origin.spec,
+            f"add {other} clips, with a manifest that lists both where they lie apart",
+        )
+    return replace(origin, digest=clips_digest(clips))
+
+
+def clips_digest(clips: Sequence[Clip]) -> str:
+    """What `Origin.digest` holds: order does not matter, audio does not enter."""
+    return digest(sorted((clip.clip_id, clip.label, clip.generator, clip.group) for clip in clips))
+
+
+def is_audio(path: Path) -> bool:
+    """Judged by the name alone; hidden files, such as those that macOS adds, are not audio."""
+    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")

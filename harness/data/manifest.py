@@ -1,0 +1,216 @@
+"""A table of recordings: CSV, TSV, JSON lines or Parquet with the columns `path` and `label`.
+
+Optional columns are `clip_id, speaker, generator, source, group`; others are ignored and noted.
+Paths are relative to the manifest's folder and stay inside it. A recording that is missing is no
+fault of the manifest: it becomes a rejected row when it is read.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.data.clip import Clip, Label, Origin
+from harness.data.listing import Listing, checked
+from harness.errors import UsageError
+from harness.vocabulary import ACCEPTED, canonical_label, refusal
+
+REQUIRED = ("path", "label")
+OPTIONAL = ("clip_id", "speaker", "generator", "source", "group")
+
+
+class Row(NamedTuple):
+    """One record as read: where it stands (`line 7`, `row 7`) and its cells as text."""
+
+    place: str
+    cells: dict[str, str]
+
+
+def open_manifest(rest: str, spec: str) -> Listing:
+    """The clips that the manifest file `rest` lists, in its order."""
+    path = Path(rest).expanduser()
+    if not path.is_file():
+        found = "is not a file" if path.exists() else "does not exist"
+        raise UsageError(f"{rest or 'its path'} {found}", spec, "check the path")
+    rows = read_rows(path)
+    root = Path(os.path.abspath(path.parent))
+    inside = root.resolve()
+    _check_labels(path, rows)
+    clips: list[Clip] = []
+    first: dict[str, str] = {}
+    for place, cells in rows:
+        clip = _clip(cells, root, inside, where=f"{path}, {place}")
+        if clip.clip_id in first:
+            raise UsageError(
+                f"clip_id {clip.clip_id!r} was used in {first[clip.clip_id]} already",
+                f"{path}, {place}",
+                "make the ids unique",
+            )
+        first[clip.clip_id] = place
+        clips.append(clip)
+    name = root.name if path.stem == "manifest" else path.stem
+    origin = Origin(spec, "manifest", name, "", notes=_notes(rows))
+    return Listing(checked(origin, clips), tuple(clips))
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The records of a manifest, with `path` and `label` in each.
+
+    Raises
+    ------
+    UsageError
+        Where the file cannot be read as what its suffix says, or a required column is missing.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise UsageError(
+            f"no manifest has the suffix {path.suffix!r}", str(path), f"use {', '.join(READERS)}"
+        )
+    try:
+        rows = [Row(place, _texts(cells)) for place, cells in reader(path)]
+    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, OSError, ValueError) as fault:
+        raise UsageError(
+            f"cannot be read as {path.suffix[1:]}: {fault}", str(path), "check the file"
+        ) from fault
+    if not rows:
+        raise UsageError("lists no clips", str(path), "add a row for each recording")
+    for place, cells in rows:
+        for column in REQUIRED:
+            if column not in cells:
+                raise UsageError(
+                    f"no column {column!r} but {', '.join(cells) or 'none at all'}",
+                    f"{path}, {place}",
+                    "name the columns path,label",
+                )
+    return rows
+
+
+def _read_csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        header = next(reader, [])
+        if missing := [column for column in REQUIRED if column not in map(_column, header)]:
+            seen = ", ".join(header) or "none at all"
+            raise UsageError(
+                f"no column {missing[0]!r} but {seen}",
+                f"{path}, line 1",
+                "name the columns path,label",
+            )
+        for fields in reader:
+            if not fields:
+                continue
+            if len(fields) != len(header):
+                raise UsageError(
+                    f"{len(fields)} fields under a header of {len(header)}",
+                    f"{path}, line {reader.line_num}",
+                    "quote the fields that hold a delimiter",
+                )
+            yield f"line {reader.line_num}", dict(zip(header, fields, strict=True))
+
+
+def _read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError as fault:
+                raise UsageError(
+                    f"not JSON: {fault.msg}", f"{path}, line {number}", "write one object a line"
+                ) from fault
+            if not isinstance(record, dict):
+                raise UsageError(
+                    "not an object", f"{path}, line {number}", 'write {"path": …, "label": …}'
+                )
+            yield f"line {number}", record
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(path)
+    names = file.schema_arrow.names
+    known = [name for name in names if _column(name) in (*REQUIRED, *OPTIONAL)]
+    for column in REQUIRED:
+        if column not in map(_column, known):
+            raise UsageError(
+                f"no column {column!r} but {', '.join(names)}",
+                str(path),
+                "name the columns path,label",
+            )
+    unread = dict.fromkeys((name for name in names if name not in known), "")
+    for number, record in enumerate(file.read(columns=known).to_pylist(), start=1):
+        yield f"row {number}", record | unread
+
+
+READERS: dict[str, Callable[[Path], Iterator[tuple[str, dict[str, Any]]]]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".parquet": _read_parquet,
+}
+
+
+def _column(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _texts(cells: dict[str, Any]) -> dict[str, str]:
+    return {
+        _column(name): "" if value is None else str(value).strip() for name, value in cells.items()
+    }
+
+
+def _check_labels(path: Path, rows: list[Row]) -> None:
+    """Refuse every label that names no class, all of those seen in one message."""
+    labels = {cells["label"] for _, cells in rows}
+    unknown = sorted(label for label in labels if canonical_label(label) is None)
+    if not unknown:
+        return
+    place, cells = next(row for row in rows if row.cells["label"] in unknown)
+    seen = ", ".join(repr(label) for label in sorted(labels)[:6])
+    raise UsageError(
+        f"{refusal(cells['label'])}; labels seen: {seen}",
+        f"{path}, {place}",
+        f"write {ACCEPTED}",
+    )
+
+
+def _clip(cells: dict[str, str], root: Path, inside: Path, where: str) -> Clip:
+    if not cells["path"]:
+        raise UsageError("the path is empty", where, "name a recording")
+    audio = Path(os.path.normpath(root / cells["path"]))
+    if not audio.is_relative_to(root) or not audio.resolve().is_relative_to(inside):
+        raise UsageError(
+            f"{cells['path']} leads out of the manifest's folder",
+            where,
+            "move the manifest above its recordings",
+        )
+    label: Label | None = canonical_label(cells["label"])
+    if label is None:  # refused by _check_labels
+        raise AssertionError(cells["label"])
+    return Clip(
+        clip_id=cells.get("clip_id") or audio.relative_to(root).as_posix(),
+        label=label,
+        audio=audio,
+        generator=cells.get("generator", "") if label == "fake" else "",
+        source=cells.get("source", ""),
+        speaker=cells.get("speaker", ""),
+        group=cells.get("group", ""),
+    )
+
+
+def _notes(rows: list[Row]) -> tuple[str, ...]:
+    words = sorted({cells["label"] for _, cells in rows} - {"real", "fake"})
+    notes = [f"label {word!r} read as {canonical_label(word)}" for word in words]
+    ignored = sorted({name for _, cells in rows for name in cells} - {*REQUIRED, *OPTIONAL})
+    if ignored:
+        notes.append(f"columns ignored: {', '.join(ignored)}")
+    return tuple(notes)

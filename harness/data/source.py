@@ -1,0 +1,89 @@
+"""What `--data` takes, and what opens it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from harness.data.clip import Source
+from harness.data.folder import class_folders, open_folder
+from harness.data.manifest import READERS, open_manifest
+from harness.data.protocol import PROTOCOLS, open_protocol, recognise
+from harness.errors import UsageError
+
+
+def _open_embedded(rest: str, spec: str) -> Source:
+    from harness.reference.corpus import EmbeddedSource
+
+    if rest:
+        raise UsageError("takes nothing after it", spec, "write --data embedded")
+    return EmbeddedSource("test")
+
+
+def _open_hub(rest: str, spec: str) -> Source:
+    from harness.data.hub import open_hub
+
+    return open_hub(rest, spec)
+
+
+KINDS: dict[str, Callable[[str, str], Source]] = {
+    "embedded": _open_embedded,
+    "folder": open_folder,
+    "manifest": open_manifest,
+    "hub": _open_hub,
+    **{kind: partial(open_protocol, kind) for kind in PROTOCOLS},
+}
+"""What opens each kind, given what stands after the colon and the whole as the user wrote it."""
+
+ACCEPTED = (
+    "embedded, a folder with real/ and fake/, a manifest (.csv, .tsv, .jsonl, .parquet), "
+    "hub:owner/name[@revision][:split], or DIR after " + ", ".join(f"{kind}:" for kind in PROTOCOLS)
+)
+
+
+def open_source(spec: str) -> Source:
+    """The clips that `--data SPEC` names; nothing is decoded yet.
+
+    Raises
+    ------
+    UsageError
+        Where it is no kind that is known, or what is there does not hold together.
+    """
+    kind, colon, rest = spec.partition(":")
+    if kind in KINDS and (colon or kind == "embedded"):
+        return KINDS[kind](rest, spec)
+    path = Path(spec).expanduser()
+    if path.is_file():
+        return open_manifest(spec, spec)
+    if path.is_dir():
+        return _open_directory(path, spec)
+    if colon and "/" not in kind:
+        near = difflib.get_close_matches(kind, KINDS, n=1)
+        meant = f"did you mean {near[0]}:? Accepted are" if near else "accepted are"
+        raise UsageError(f"no data source is called {kind!r}", spec, f"{meant} {ACCEPTED}")
+    raise UsageError("no such file or directory", spec, f"accepted are {ACCEPTED}")
+
+
+def _open_directory(path: Path, spec: str) -> Source:
+    """Recognise a directory: a manifest tells more than a layout, a layout more than folders."""
+    manifests = sorted(
+        entry for suffix in READERS if (entry := path / f"manifest{suffix}").is_file()
+    )
+    if len(manifests) > 1:
+        seen = ", ".join(entry.name for entry in manifests)
+        raise UsageError(f"has more than one manifest: {seen}", spec, "name one of them")
+    if manifests:
+        return open_manifest(str(manifests[0]), spec)
+    kinds = recognise(path)
+    if len(kinds) > 1:
+        seen = " and ".join(kinds)
+        raise UsageError(f"looks like {seen}", spec, f"say which: {kinds[0]}:{spec}")
+    if kinds:
+        return open_protocol(kinds[0], spec, spec)
+    if class_folders(path, spec):
+        return open_folder(spec, spec)
+    entries = sorted(entry.name for entry in path.iterdir())
+    seen = ", ".join(entries[:8]) + (", …" if len(entries) > 8 else "") or "nothing"
+    raise UsageError(f"holds no data that is known, but {seen}", spec, f"accepted are {ACCEPTED}")

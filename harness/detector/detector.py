@@ -1,0 +1,75 @@
+"""What a detector is: waves in, log-odds of fake out.
+
+Conventions: logits are float64 of shape (n, 2), columns [fake, real]; the score of a clip is
+`logits[:, 0] - logits[:, 1]`, higher = more fake. What turns some other convention into this one
+is the adapter of that kind of detector and nothing after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.audio import Wave
+from harness.record import ModelRecord
+
+Logits = NDArray[np.float64]
+
+
+class Detector(Protocol):
+    """Scores waves that are already mono and at `rate_hz`."""
+
+    @property
+    def identity(self) -> ModelRecord:
+        """What the record of a run keeps of it."""
+        ...
+
+    @property
+    def rate_hz(self) -> int: ...
+
+    @property
+    def device(self) -> str:
+        """Where it computes, in words: `cpu`, `cuda:0 (NVIDIA H100 80GB HBM3)`."""
+        ...
+
+    @property
+    def longest(self) -> int | None:
+        """How many samples from the start of a wave it looks at; None where it hears it all."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many waves a call of `score` takes best, where the user does not say."""
+        ...
+
+    def admits(self, wave: Wave) -> str:
+        """Empty, or the reason why this wave can never be scored; cheap."""
+        ...
+
+    def score(self, waves: Sequence[Wave]) -> Logits:
+        """Logits [fake, real] of admitted waves, one row a wave, in their order.
+
+        A row that is not finite means that the detector gave no usable answer for that wave; it
+        is no score and must not be ranked as one.
+
+        Raises
+        ------
+        ClipError
+            Where the batch failed as a whole; its waves may still be scored one by one.
+        """
+        ...
+
+
+@runtime_checkable
+class ScoreLookup(Protocol):
+    """Scores that were computed elsewhere, found by clip and condition instead of by sound."""
+
+    @property
+    def identity(self) -> ModelRecord: ...
+
+    def lookup(self, clip_id: str, condition: str) -> tuple[float, float, float] | None:
+        """`(logit_fake, logit_real, score)`; None where the file has no such row."""
+        ...

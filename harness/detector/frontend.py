@@ -1,0 +1,116 @@
+"""Log-mel features of a batch at once, on the device: what the AST extractor makes clip by clip.
+
+Kaldi's filter bank as `ASTFeatureExtractor` calls it (`torchaudio.compliance.kaldi.fbank`): frames
+of 25 ms every 10 ms that lie wholly inside the clip, mean removed, pre-emphasis 0.97, Hann window,
+power spectrum of the next power of two, triangular filters from 20 Hz to half the rate, natural
+log with float32's epsilon as the floor. No dither. Waveforms stay in [-1, 1]. Log-mel frames are
+padded with 0 or cut to `max_frames` and only then normalised, so padding is not silence.
+
+The order of operations follows Kaldi's: beside a loud pure tone the floor of the spectrum is
+rounding noise, and another order gives another noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchaudio.compliance.kaldi import get_mel_banks
+
+from harness.audio import Samples
+
+_WINDOW_MS, _HOP_MS = 25.0, 10.0
+_LOWEST_HZ = 20.0
+_PREEMPHASIS = 0.97
+_FLOOR = float(np.finfo(np.float32).eps)
+_FRAMES_AT_ONCE = {"cpu": 1024, "cuda": 65536}
+"""Bounds the memory of a batch; on a CPU it keeps the frames in the cache."""
+
+
+class LogMel:
+    """Normalised log-mel features by the settings of an `ASTFeatureExtractor`.
+
+    Parameters
+    ----------
+    extractor
+        The model's own extractor; `sampling_rate`, `num_mel_bins`, `max_length`, `do_normalize`,
+        `mean` and `std` are read from it.
+    device
+        Where the features are computed and stay.
+    """
+
+    def __init__(self, extractor: Any, device: torch.device) -> None:
+        self.rate_hz = int(extractor.sampling_rate)
+        self.max_frames = int(extractor.max_length)
+        self.window_samples = int(self.rate_hz * _WINDOW_MS * 0.001)
+        self._hop = int(self.rate_hz * _HOP_MS * 0.001)
+        self._fft = 1 << (self.window_samples - 1).bit_length()
+        self._normalize = bool(extractor.do_normalize)
+        self._mean, self._std = float(extractor.mean), float(extractor.std)
+        self._device = device
+        self._block = _FRAMES_AT_ONCE[device.type]
+        self._window = torch.hann_window(self.window_samples, periodic=False, device=device)
+        bank, _ = get_mel_banks(
+            int(extractor.num_mel_bins),
+            self._fft,
+            self.rate_hz,
+            _LOWEST_HZ,
+            0.0,
+            100.0,
+            -500.0,
+            1.0,
+        )
+        # The bank has no column for half the rate; it gets weight 0.
+        self._bank = torch.nn.functional.pad(bank, (0, 1)).T.contiguous().to(device)
+
+    @property
+    def longest_samples(self) -> int:
+        """What comes after these samples of a clip is not looked at."""
+        return self.window_samples + (self.max_frames - 1) * self._hop
+
+    def frames(self, samples: int) -> int:
+        """How many frames of a clip of this many samples are used."""
+        if samples < self.window_samples:
+            return 0
+        return min(self.max_frames, 1 + (samples - self.window_samples) // self._hop)
+
+    def __call__(self, clips: Sequence[Samples]) -> Tensor:
+        """Features of shape (clips, max_frames, bins), float32, on the device.
+
+        Every clip has at least `window_samples` samples.
+        """
+        counts = [self.frames(len(samples)) for samples in clips]
+        signal, starts = self._pack(clips, counts)
+        # Frames that would straddle two clips are computed as well: two a clip, and never read.
+        frames = signal.unfold(0, self.window_samples, self._hop)
+        log_mel = torch.cat([self._log_mel(block) for block in frames.split(self._block)])
+        features = log_mel.new_zeros(len(clips), self.max_frames, log_mel.shape[1])
+        for row, start, count in zip(features, starts, counts, strict=True):
+            row[:count] = log_mel[start : start + count]
+        if self._normalize:
+            features.sub_(self._mean).div_(self._std * 2)
+        return features
+
+    def _pack(self, clips: Sequence[Samples], counts: Sequence[int]) -> tuple[Tensor, list[int]]:
+        """All clips in one signal, each at a multiple of the hop, and each one's first frame."""
+        used = [(count - 1) * self._hop + self.window_samples for count in counts]
+        strides = [-(-samples // self._hop) for samples in used]
+        starts = [int(start) for start in np.cumsum([0, *strides])]
+        signal = np.zeros(starts[-1] * self._hop, dtype=np.float32)
+        for samples, start, length in zip(clips, starts, used, strict=False):
+            signal[start * self._hop : start * self._hop + length] = samples[:length]
+        return torch.from_numpy(signal).to(self._device), starts[:-1]
+
+    def _log_mel(self, frames: Tensor) -> Tensor:
+        centred = frames - frames.mean(dim=1, keepdim=True)
+        windowed = torch.empty_like(centred)
+        torch.mul(centred[:, :-1], -_PREEMPHASIS, out=windowed[:, 1:])
+        windowed[:, 1:] += centred[:, 1:]
+        windowed[:, 0] = centred[:, 0] - _PREEMPHASIS * centred[:, 0]
+        windowed *= self._window
+        spectrum = torch.view_as_real(torch.fft.rfft(windowed, n=self._fft))
+        power = spectrum[..., 0].square().addcmul_(spectrum[..., 1], spectrum[..., 1])
+        return (power @ self._bank).clamp_(min=_FLOOR).log_()

@@ -1,0 +1,266 @@
+"""Any two-class audio classifier of `transformers`, with its own feature extractor.
+
+A wave must get the same score in every batch. Models of a fixed input size (AST, Whisper) take any
+clips together. All others take the waveform as it is, and padding one clip to the length of the
+next would change it (group normalisation, convolutions and attention all see the padding), so only
+clips of equal length share a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.audio import Samples, Wave
+from harness.detector.checkpoint import Checkpoint
+from harness.detector.detector import Logits
+from harness.detector.device import (
+    device_words,
+    matrix_precision,
+    resolve_device,
+    resolve_dtype,
+)
+from harness.detector.frontend import LogMel
+from harness.detector.labels import fake_index
+from harness.errors import ClipError, UsageError
+from harness.record import ModelRecord
+
+_FIXED_SIZE = ("ASTFeatureExtractor", "WhisperFeatureExtractor")
+_LONGEST_SECONDS = 120.0
+"""Of a model without a fixed size: its first layer takes about 20 MB for a second of sound."""
+_UNUSED_IN_INFERENCE = ("masked_spec_embed",)
+_BATCH_SIZES = {"cpu": 8, "cuda": 64}
+
+
+class HubModel:
+    """A detector in the format of `transformers`, on its device and ready to score.
+
+    Made by `open_checkpoint`.
+    """
+
+    def __init__(
+        self,
+        identity: ModelRecord,
+        model: Any,
+        extractor: Any,
+        fake: int,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        dtype = resolve_dtype(precision, device)
+        self.identity = identity
+        self.rate_hz = int(extractor.sampling_rate)
+        self.device = device_words(device)
+        self.batch_size = _BATCH_SIZES[device.type]
+        self._device, self._dtype, self._tf32 = device, dtype, precision == "tf32"
+        self._columns = [fake, 1 - fake]
+        self._extractor = extractor
+        self._fixed_size = type(extractor).__name__ in _FIXED_SIZE
+        is_ast = type(extractor).__name__ == "ASTFeatureExtractor"
+        self._log_mel = LogMel(extractor, device) if is_ast else None
+        self.longest = self._log_mel.longest_samples if self._log_mel is not None else None
+        self._shortest = (
+            self._log_mel.window_samples
+            if self._log_mel is not None
+            else _receptive_field(model.config, self.rate_hz)
+        )
+        self._model = _placed(model, device, dtype)
+
+    def admits(self, wave: Wave) -> str:
+        if len(wave.samples) < self._shortest:
+            return (
+                f"{len(wave.samples)} samples at {self.rate_hz} Hz are too short: "
+                f"the model's first frame takes {self._shortest}"
+            )
+        if not self._fixed_size and wave.seconds > _LONGEST_SECONDS:
+            return (
+                f"{wave.seconds:.0f} s are too long for a model that takes a clip in one piece "
+                f"(at most {_LONGEST_SECONDS:.0f} s)"
+            )
+        if not np.isfinite(wave.samples).all():
+            return "the samples are not all finite"
+        return ""
+
+    def score(self, waves: Sequence[Wave]) -> Logits:
+        for wave in waves:
+            if wave.rate_hz != self.rate_hz:
+                raise ValueError(f"a wave at {wave.rate_hz} Hz for a model at {self.rate_hz} Hz")
+        logits = np.empty((len(waves), 2), dtype=np.float64)
+        for together in self._batches(waves):
+            logits[together] = self._logits([waves[index].samples for index in together])
+        return logits[:, self._columns]
+
+    def _batches(self, waves: Sequence[Wave]) -> list[list[int]]:
+        if self._fixed_size:
+            return [list(range(len(waves)))] if waves else []
+        by_length: dict[int, list[int]] = {}
+        for index, wave in enumerate(waves):
+            by_length.setdefault(len(wave.samples), []).append(index)
+        return list(by_length.values())
+
+    def _logits(self, clips: list[Samples]) -> Logits:
+        try:
+            with torch.inference_mode():
+                # Features are never rounded: near the floor of the spectrum TF32 has no digits.
+                with matrix_precision(tf32=False):
+                    inputs = self._inputs(clips)
+                with matrix_precision(tf32=self._tf32):
+                    logits = self._model(**inputs).logits
+                return logits.double().cpu().numpy()
+        except torch.OutOfMemoryError as fault:
+            raise ClipError(f"no memory on {self.device} for a batch of {len(clips)}") from fault
+        except (RuntimeError, ValueError) as fault:
+            raise ClipError(f"the model failed: {str(fault).splitlines()[0]}") from fault
+
+    def _inputs(self, clips: list[Samples]) -> dict[str, Tensor]:
+        if self._log_mel is not None:
+            return {"input_values": self._log_mel(clips).to(self._dtype)}
+        made = self._extractor(clips, sampling_rate=self.rate_hz, return_tensors="pt")
+        return {
+            name: value.to(self._device, self._dtype if value.is_floating_point() else None)
+            for name, value in made.items()
+        }
+
+
+def open_checkpoint(
+    checkpoint: Checkpoint, *, device: str, precision: str, fake_label: str | None
+) -> HubModel:
+    """Load a model, check that every weight it computes with was in its file, and place it.
+
+    Raises
+    ------
+    UsageError
+        Where it cannot be had as asked: device, precision, labels, architecture, weights.
+    """
+    place = resolve_device(device)
+    resolve_dtype(precision, place)
+    spec = checkpoint.spec
+    with _quiet(), _load_faults(spec):
+        from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForAudioClassification
+
+        here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        config = AutoConfig.from_pretrained(checkpoint.folder, **here)
+        id2label = cast("dict[int, str]", config.id2label)
+        names = {int(index): str(name) for index, name in id2label.items()}
+        fake = fake_index(names, fake_label, spec)
+        extractor = AutoFeatureExtractor.from_pretrained(checkpoint.folder, **here)
+        model, loading = AutoModelForAudioClassification.from_pretrained(
+            checkpoint.folder,
+            config=config,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **here,
+        )
+    unused = _check_loading(cast("dict[str, Any]", loading), spec)
+    notes = [f"{len(unused)} tensors of the file are not used: {unused[0]}, ..."] if unused else []
+    if fake_label is not None:
+        notes.append(f"--fake-label {fake_label}: class {fake} ({names[fake]}) was said to be fake")
+    if (frames := getattr(extractor, "max_length", None)) and hasattr(extractor, "num_mel_bins"):
+        notes.append(f"hears the first {frames} frames of 10 ms of a clip")
+    identity = ModelRecord(
+        name=checkpoint.name,
+        spec=spec,
+        kind=checkpoint.kind,
+        revision=checkpoint.revision,
+        digest=checkpoint.digest(),
+        architecture=type(model).__name__,
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        labels={str(index): name for index, name in sorted(names.items())},
+        fake_label=names[fake],
+        rate_hz=int(extractor.sampling_rate),
+        synthetic=checkpoint.kind == "embedded",
+        notes=notes,
+    )
+    return HubModel(identity, model, extractor, fake, place, precision)
+
+
+def _check_loading(loading: dict[str, Any], spec: str) -> list[str]:
+    """Names of the tensors that were left over; refuses a model with weights made up at random."""
+    missing = [
+        name for name in sorted(loading["missing_keys"]) if not name.endswith(_UNUSED_IN_INFERENCE)
+    ]
+    mismatched = sorted(str(entry[0]) for entry in loading["mismatched_keys"])
+    absent = missing + mismatched
+    if absent:
+        raise UsageError(
+            f"{len(absent)} weights are not in the file or do not fit ({', '.join(absent[:3])}"
+            f"{', ...' if len(absent) > 3 else ''}): they would be random",
+            spec,
+            "name a checkpoint that was trained as a two-class audio classifier",
+        )
+    return sorted(loading["unexpected_keys"])
+
+
+def _placed(model: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """The model in evaluation mode on its device, its head in float32 whatever the precision.
+
+    In bfloat16 a logit of 4 is a multiple of 1/32; the scores of different clips would tie.
+    """
+    model = model.eval().to(device=device, dtype=dtype)
+    head = getattr(model, "classifier", None)
+    if dtype != torch.float32 and head is not None:
+        head.float().register_forward_pre_hook(_in_float32)
+    return model
+
+
+def _in_float32(_: Any, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(argument.float() for argument in arguments)
+
+
+def _receptive_field(config: Any, rate_hz: int) -> int:
+    """Samples that the first frame takes: of the convolutions, or 25 ms where there are none."""
+    kernels, strides = getattr(config, "conv_kernel", None), getattr(config, "conv_stride", None)
+    if not isinstance(kernels, (list, tuple)) or not isinstance(strides, (list, tuple)):
+        return int(rate_hz * 0.025)
+    samples = int(getattr(config, "squeeze_factor", 1))
+    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
+        samples = (samples - 1) * int(stride) + int(kernel)
+    return samples
+
+
+@contextmanager
+def _load_faults(spec: str) -> Generator[None]:
+    """Whatever goes wrong while a model is loaded is a fault of what was named, in one line."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as fault:
+        text = " ".join(str(fault).split()) or type(fault).__name__
+        if "trust_remote_code" in text:
+            raise UsageError(
+                "wants to run code of its own, which is never done",
+                spec,
+                "wrap it in a python: factory if you trust it",
+            ) from fault
+        if "Unrecognized configuration class" in text or "model type" in text:
+            raise UsageError(
+                "is not an audio classifier that transformers knows",
+                spec,
+                "name a model of AutoModelForAudioClassification",
+            ) from fault
+        raise UsageError(
+            f"cannot be loaded ({text[:200]})", spec, "check that its files belong together"
+        ) from fault
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Without the progress bars and loading reports of transformers; what matters is raised."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

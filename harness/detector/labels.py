@@ -1,0 +1,58 @@
+"""Which output of a two-class model means fake: by an explicit vocabulary, never by position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.errors import UsageError
+from harness.vocabulary import canonical_label
+
+_SAY_WHICH = "say which one means fake with --fake-label NAME or --fake-label INDEX"
+
+
+def fake_index(names: Mapping[int, str], fake_label: str | None = None, where: str = "") -> int:
+    """Index of the class that means fake, 0 or 1.
+
+    Parameters
+    ----------
+    names
+        The model's own `id2label`.
+    fake_label
+        What the user says: a class name (case does not matter) or an index. A name wins where
+        the names are themselves numbers. It also wins against the vocabulary.
+    where
+        The model, for the message.
+
+    Raises
+    ------
+    UsageError
+        Where there are not two classes, or their names do not say that one is fake and the other
+        real and the user does not say so either.
+    """
+    seen = ", ".join(f"{index}: {names[index]}" for index in sorted(names))
+    if sorted(names) != [0, 1]:
+        raise UsageError(
+            f"{len(names)} classes ({seen}) instead of two", where, "name a two-class detector"
+        )
+    if fake_label is not None:
+        return _named(names, fake_label, seen, where)
+    meanings = [canonical_label(names[0]), canonical_label(names[1])]
+    if meanings == ["fake", "real"]:
+        return 0
+    if meanings == ["real", "fake"]:
+        return 1
+    raise UsageError(
+        f"the class names ({seen}) do not say which one is fake and which one real",
+        where,
+        _SAY_WHICH,
+    )
+
+
+def _named(names: Mapping[int, str], fake_label: str, seen: str, where: str) -> int:
+    wanted = fake_label.strip().casefold()
+    matches = [index for index, name in names.items() if name.strip().casefold() == wanted]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches and wanted in ("0", "1"):
+        return int(wanted)
+    raise UsageError(f"--fake-label {fake_label!r} names none of {seen}", where, _SAY_WHICH)

@@ -1,0 +1,220 @@
+"""Resampled figures of many test sets at once, groups drawn with replacement.
+
+What is drawn is groups, not clips: the clips of a speaker or recording are no independent
+evidence. They are drawn from all groups of the run, once: every cell (a model under a condition, or
+a slice of it) sees the same draws, so that differences between cells are paired and a slice varies
+in size as it would in another test set. Nothing is stratified by class, as one group may hold real
+and fake clips; a draw therefore varies in its share of fakes too, and may lack a class.
+
+A resample is a column of weights (how often each group was drawn), never a copy of clips. A cell is
+a sparse matrix from groups to sums: what was called what, and the steps of a rising threshold. One
+product gives these sums for all resamples, and every figure is read off them.
+
+Field & Welsh, Journal of the Royal Statistical Society B 69, 2007 (the cluster bootstrap).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from harness.metrics import METRICS, Decision, Ranking, Support
+from harness.metrics.classification import Array, Confusion, refuse_nan
+from harness.metrics.detection import Index, Sweep, accumulate, collapse
+
+Weights = NDArray[np.float32]
+
+_BLOCK = 2**22
+"""Numbers in one block of weights or sums: bounds the memory, changes no result."""
+
+
+def _no_groups() -> Index:
+    return np.zeros(0, dtype=np.intp)
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """The clips that some figures are of. Two cells are the same only if they are one object.
+
+    Parameters
+    ----------
+    real, fake
+        Scores, shape (n,).
+    real_group, fake_group
+        Number of each clip's group, from 0, shapes as the scores.
+    unscored_group
+        Group of every clip that has no score.
+    metrics
+        Names of the figures that are wanted.
+    threshold
+        Called fake at this score or above.
+    """
+
+    real: Array
+    fake: Array
+    real_group: Index
+    fake_group: Index
+    unscored_group: Index = field(default_factory=_no_groups)
+    metrics: tuple[str, ...] = tuple(METRICS)
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        refuse_nan(self.real, self.fake)
+        if len(self.real) != len(self.real_group) or len(self.fake) != len(self.fake_group):
+            raise ValueError("every clip has one group")
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A figure, its resampled values, and what it is of.
+
+    Parameters
+    ----------
+    clips
+        In its denominator.
+    evidence
+        Of these, the clips of the smaller class where the figure needs both classes; else all.
+    groups
+        That the evidence is of; the smaller number where the figure needs both classes.
+    """
+
+    value: float
+    draws: Array
+    clips: int
+    evidence: int
+    groups: int
+
+
+def estimate(
+    cells: Sequence[Cell], groups: int, resamples: int, seed: int
+) -> dict[Cell, dict[str, Estimate]]:
+    """Every wanted figure of every cell, resampled with the same draws.
+
+    Parameters
+    ----------
+    groups
+        How many groups the run has; the cells number them from 0.
+    """
+    operators = [_Operator.of(cell, groups) for cell in cells]
+    ones = np.ones((groups, 1), dtype=np.float32)
+    values = [operator.figures(ones)[:, 0] for operator in operators]
+    draws = [np.empty((len(cell.metrics), resamples)) for cell in cells]
+    at = 0
+    for weights in draw(groups, resamples, seed):
+        until = at + weights.shape[1]
+        for operator, drawn in zip(operators, draws, strict=True):
+            drawn[:, at:until] = operator.figures(weights)
+        at = until
+    estimates: dict[Cell, dict[str, Estimate]] = {}
+    for cell, value, drawn in zip(cells, values, draws, strict=True):
+        estimates[cell] = {
+            name: Estimate(float(value[row]), drawn[row], *_support(cell, METRICS[name].of))
+            for row, name in enumerate(cell.metrics)
+        }
+    return estimates
+
+
+def draw(groups: int, resamples: int, seed: int, block: int = _BLOCK) -> Iterator[Weights]:
+    """How often each group is drawn: blocks of shape (groups, some resamples).
+
+    Every column sums to `groups`. The draws depend on the seed, not on the block size.
+    """
+    rng = np.random.default_rng(seed)
+    width = max(1, block // max(groups, 1))
+    for start in range(0, resamples, width):
+        columns = min(width, resamples - start)
+        drawn = rng.integers(groups, size=(columns, groups)) if groups else np.zeros((columns, 0))
+        places = drawn.astype(np.int64) * columns + np.arange(columns)[:, None]
+        counts = np.bincount(places.ravel(), minlength=groups * columns)
+        yield counts.reshape(groups, columns).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Operator:
+    """A cell as matrices from groups to sums.
+
+    Sums of weights are whole numbers and exact in float32 up to 2**24 clips in a cell.
+    """
+
+    metrics: tuple[str, ...]
+    counts: Any  # (5, groups): tp, fn, fp, tn, unscored
+    steps: Any  # (2 * steps, groups): real weight at each step, then fake weight; or None
+
+    @classmethod
+    def of(cls, cell: Cell, groups: int) -> _Operator:
+        row = np.concatenate(
+            [
+                np.where(cell.fake >= cell.threshold, 0, 1),
+                np.where(cell.real >= cell.threshold, 2, 3),
+                np.full(len(cell.unscored_group), 4),
+            ]
+        )
+        column = np.concatenate([cell.fake_group, cell.real_group, cell.unscored_group])
+        steps = None
+        if any(isinstance(METRICS[name], Ranking) for name in cell.metrics):
+            real_step, fake_step, number = collapse(cell.real, cell.fake)
+            steps = _sums(
+                np.concatenate([real_step, number + fake_step]),
+                np.concatenate([cell.real_group, cell.fake_group]),
+                (2 * number, groups),
+            )
+        return cls(cell.metrics, _sums(row, column, (5, groups)), steps)
+
+    def figures(self, weights: Weights) -> Array:
+        """Shape (metrics, columns of the weights)."""
+        figures = np.empty((len(self.metrics), weights.shape[1]))
+        counts = np.asarray(self.counts @ weights, dtype=np.float64)
+        confusion = Confusion(*counts)
+        for row, name in enumerate(self.metrics):
+            metric = METRICS[name]
+            if isinstance(metric, Decision):
+                figures[row] = metric.formula(confusion)
+        if self.steps is not None:
+            self._rank(weights, figures)
+        return figures
+
+    def _rank(self, weights: Weights, figures: Array) -> None:
+        rows = self.steps.shape[0]
+        width = max(1, _BLOCK // max(rows, 1))
+        for start in range(0, weights.shape[1], width):
+            columns = slice(start, start + width)
+            sums = self.steps @ weights[:, columns]
+            sweep = Sweep(accumulate(sums[: rows // 2]), accumulate(sums[rows // 2 :]))
+            for row, name in enumerate(self.metrics):
+                metric = METRICS[name]
+                if isinstance(metric, Ranking):
+                    figures[row, columns] = metric.formula(sweep)
+
+
+def _sums(row: Index, column: Index, shape: tuple[int, int]) -> Any:
+    ones = np.ones(len(row), dtype=np.float32)
+    return csr_array((ones, (row, column)), shape=shape)  # equal places are added up
+
+
+def _support(cell: Cell, of: Support) -> tuple[int, int, int]:
+    """Clips, evidence and groups of a figure, as `Estimate` has them."""
+    real_called, fake_called = cell.real >= cell.threshold, cell.fake >= cell.threshold
+    match of:
+        case "both":
+            clips = (len(cell.real), len(cell.fake))
+            groups = (len(np.unique(cell.real_group)), len(np.unique(cell.fake_group)))
+            return sum(clips), min(clips), min(groups)
+        case "clips":
+            members = [cell.real_group, cell.fake_group]
+        case "asked":
+            members = [cell.real_group, cell.fake_group, cell.unscored_group]
+        case "real":
+            members = [cell.real_group]
+        case "fake":
+            members = [cell.fake_group]
+        case "called_real":
+            members = [cell.real_group[~real_called], cell.fake_group[~fake_called]]
+        case "called_fake":
+            members = [cell.real_group[real_called], cell.fake_group[fake_called]]
+    clips = sum(len(each) for each in members)
+    return clips, clips, len(np.unique(np.concatenate(members)))

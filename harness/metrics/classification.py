@@ -1,0 +1,137 @@
+"""Decisions at a threshold: counts of what was called what, and the rates made of them.
+
+Conventions: scores are log-odds of fake, shape (n,), higher is more fake; the positive class is
+`fake` and a clip is called fake where `score >= threshold`. A `_real` rate takes `real` as the
+positive class. Every formula works elementwise on counts of any shape, so that one call serves a
+single test set and a thousand weighted resamples of it. A rate whose denominator is empty is NaN,
+never 0 or 1. Balanced accuracy, precision and F1 weigh one class against the other and are NaN
+where either is absent: without a fake every precision is 0 and without a real clip it is 1,
+whatever the detector does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """Counts, or sums of weights, of one shape.
+
+    Parameters
+    ----------
+    tp, fn
+        Fakes called fake, fakes called real.
+    fp, tn
+        Real clips called fake, real clips called real.
+    unscored
+        Clips of either class that have no score; only `coverage` counts them.
+    """
+
+    tp: Array
+    fn: Array
+    fp: Array
+    tn: Array
+    unscored: Array
+
+    @property
+    def fake(self) -> Array:
+        return self.tp + self.fn
+
+    @property
+    def real(self) -> Array:
+        return self.fp + self.tn
+
+    def swapped(self) -> Confusion:
+        """The same decisions with `real` as the positive class."""
+        return Confusion(tp=self.tn, fn=self.fp, fp=self.fn, tn=self.tp, unscored=self.unscored)
+
+
+def count(real: Array, fake: Array, threshold: float = 0.0, unscored: int = 0) -> Confusion:
+    """Decide every clip; the counts have shape ().
+
+    Raises
+    ------
+    ValueError
+        Where a score is NaN: it lies on neither side of any threshold.
+    """
+    refuse_nan(real, fake)
+    hits, alarms = np.sum(fake >= threshold), np.sum(real >= threshold)
+    numbers = (hits, len(fake) - hits, alarms, len(real) - alarms, unscored)
+    return Confusion(*(np.asarray(number, dtype=np.float64) for number in numbers))
+
+
+def refuse_nan(*scores: Array) -> None:
+    """Raise ValueError where a score is NaN; infinite scores are in order."""
+    if any(np.isnan(array).any() for array in scores):
+        raise ValueError("a score is NaN; a clip without a score belongs in no class")
+
+
+def accuracy(counts: Confusion) -> Array:
+    """Share of clips decided right, whatever the class."""
+    return _share(counts.tp + counts.tn, counts.fake + counts.real)
+
+
+def balanced_accuracy(counts: Confusion) -> Array:
+    """Mean of the two recalls."""
+    return (recall(counts) + recall_real(counts)) / 2
+
+
+def precision(counts: Confusion) -> Array:
+    """Share of fakes among the clips called fake; NaN where none was called fake."""
+    return _between(counts, _share(counts.tp, counts.tp + counts.fp))
+
+
+def recall(counts: Confusion) -> Array:
+    """Share of fakes called fake (hit rate, true positive rate)."""
+    return _share(counts.tp, counts.fake)
+
+
+def f1(counts: Confusion) -> Array:
+    """2 TP / (2 TP + FP + FN): 0, not NaN, where there are fakes and none was found."""
+    return _between(counts, _share(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn))
+
+
+def precision_real(counts: Confusion) -> Array:
+    """Share of real clips among those called real; NaN where none was called real."""
+    return precision(counts.swapped())
+
+
+def recall_real(counts: Confusion) -> Array:
+    """Share of real clips called real (true negative rate)."""
+    return recall(counts.swapped())
+
+
+def f1_real(counts: Confusion) -> Array:
+    """F1 with `real` as the positive class."""
+    return f1(counts.swapped())
+
+
+def fpr(counts: Confusion) -> Array:
+    """Share of real clips called fake (false alarm rate)."""
+    return _share(counts.fp, counts.real)
+
+
+def fnr(counts: Confusion) -> Array:
+    """Share of fakes called real (miss rate)."""
+    return _share(counts.fn, counts.fake)
+
+
+def coverage(counts: Confusion) -> Array:
+    """Share of clips that have a score."""
+    scored = counts.fake + counts.real
+    return _share(scored, scored + counts.unscored)
+
+
+def _share(part: Array, whole: Array) -> Array:
+    part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+
+
+def _between(counts: Confusion, rate: Array) -> Array:
+    return np.where((counts.fake > 0) & (counts.real > 0), rate, np.nan)

@@ -1,0 +1,174 @@
+"""What a packet network or a bad line does to a clip, without the codec."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from scipy.ndimage import map_coordinates
+
+from harness.audio import Wave
+from harness.errors import ClipRejected
+from harness.perturb.perturbation import Axis, Draw, Perturbation
+from harness.perturb.sample import remade, require_samples
+
+_FRAME_MS = 20.0
+_PCM_BITS = 16
+
+
+class PacketLoss(Perturbation):
+    """Frames that never arrive, lost independently or in bursts.
+
+    Bursts follow Gilbert 1960, "Capacity of a burst-noise channel": a chain of a good and a bad
+    state, started in its stationary distribution, where every frame of the bad state is lost.
+
+    Parameters
+    ----------
+    rate
+        Expected share of frames that are lost.
+    frame_ms
+        Length of a frame.
+    burst_frames
+        Mean length of a burst. 1 stands for independent losses (whose bursts have a mean of
+        1 / (1 - rate)); otherwise it is more than that.
+    concealment
+        `zero` leaves a hole; `repeat` plays the last frame that arrived, as often as needed.
+    """
+
+    perturb: Literal["packet_loss"] = "packet_loss"  # pyright: ignore[reportIncompatibleVariableOverride]
+    rate: float = Field(ge=0, le=0.5)
+    frame_ms: float = Field(default=_FRAME_MS, ge=2.5, le=120)
+    burst_frames: float = Field(default=1, ge=1, le=100)
+    concealment: Literal["zero", "repeat"] = "zero"
+
+    @model_validator(mode="after")
+    def _bursty(self) -> PacketLoss:
+        independent = 1 / (1 - self.rate)
+        if 1 < self.burst_frames < independent:
+            raise ValueError(
+                f"burst_frames {self.burst_frames:g} is less bursty than independent losses, whose "
+                f"mean is {independent:.3g}: use 1 for independent losses"
+            )
+        return self
+
+    @property
+    def series(self) -> str:
+        series = "packet_loss"
+        if self.burst_frames != 1:
+            series += f":burst{self.burst_frames:g}"
+        if self.concealment != "zero":
+            series += f":{self.concealment}"
+        return series if self.frame_ms == _FRAME_MS else f"{series}:{self.frame_ms:g}ms"
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("rate", "%", 100 * self.rate, "higher")
+
+    @property
+    def words(self) -> str:
+        bursts = "" if self.burst_frames == 1 else f" in bursts of {self.burst_frames:g}"
+        filled = "left empty" if self.concealment == "zero" else "filled by the last one"
+        return f"{100 * self.rate:g} % of {self.frame_ms:g} ms frames lost{bursts}, {filled}"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:
+        require_samples(wave)
+        size = max(1, round(self.frame_ms / 1000 * wave.rate_hz))
+        lost = self._lost(math.ceil(len(wave.samples) / size), draw.rng)
+        frames = np.zeros((len(lost) + 1, size), np.float32)  # the first stands for silence
+        frames[1:].reshape(-1)[: len(wave.samples)] = wave.samples
+        played = np.where(lost, 0, np.arange(1, len(lost) + 1))
+        if self.concealment == "repeat":
+            played = np.maximum.accumulate(played)
+        return remade(frames[played].reshape(-1)[: len(wave.samples)], wave)
+
+    def _lost(self, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+        chance = rng.random(count)
+        if self.burst_frames == 1:
+            return chance < self.rate
+        stay = 1 - 1 / self.burst_frames
+        enter = self.rate / (1 - self.rate) / self.burst_frames
+        lost = np.zeros(count, bool)
+        threshold = self.rate
+        for frame, drawn in enumerate(chance.tolist()):
+            lost[frame] = drawn < threshold
+            threshold = stay if lost[frame] else enter
+        return lost
+
+
+class Jitter(Perturbation):
+    """Playout jitter: each packet of 20 ms is played early or late, and the sound between warps.
+
+    Packet k of the clip is displaced by d_k, uniform in [-ms/2, +ms/2]; the first and the last
+    stay. Between the packets' starts the displacement is linear, which is how a receiver that
+    stretches and squeezes speech catches up. The wave is read at the displaced times by cubic
+    interpolation. Time never runs backwards, because ms is at most a packet.
+
+    Parameters
+    ----------
+    ms
+        Peak-to-peak displacement.
+    """
+
+    keeps_alignment: ClassVar[bool] = False
+
+    perturb: Literal["jitter"] = "jitter"  # pyright: ignore[reportIncompatibleVariableOverride]
+    ms: float = Field(gt=0, le=_FRAME_MS)
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("ms", "ms", self.ms, "higher")
+
+    @property
+    def words(self) -> str:
+        return f"Playout jitter of {self.ms:g} ms"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:
+        require_samples(wave)
+        length, size = len(wave.samples), _FRAME_MS / 1000 * wave.rate_hz
+        if length <= size:
+            raise ClipRejected(f"{wave.seconds:.3g} s long, no more than a packet of 20 ms")
+        packets = math.ceil(length / size) + 1
+        reach = self.ms / 2000 * wave.rate_hz
+        moved = draw.rng.uniform(-reach, reach, packets)
+        moved[[0, -1]] = 0
+        time = np.arange(length, dtype=np.float64)
+        place = time + np.interp(time, np.arange(packets) * size, moved)
+        warped = map_coordinates(wave.samples.astype(np.float64), [place], order=3, mode="nearest")
+        return remade(warped, wave)
+
+
+class BitErrors(Perturbation):
+    """Bits that arrive inverted, in 16-bit linear PCM, independently of each other.
+
+    The whole clip goes through 16 bits (rounded, saturating at full scale). A high bit that is hit
+    makes a click, a low one is not heard.
+
+    Parameters
+    ----------
+    rate
+        Expected share of bits that are inverted.
+    """
+
+    perturb: Literal["bit_errors"] = "bit_errors"  # pyright: ignore[reportIncompatibleVariableOverride]
+    rate: float = Field(ge=0, le=0.5)
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("rate", "%", 100 * self.rate, "higher")
+
+    @property
+    def words(self) -> str:
+        return f"{100 * self.rate:g} % of the bits of 16-bit PCM inverted"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:
+        require_samples(wave)
+        scaled = np.rint(wave.samples.astype(np.float64) * 2**15)
+        pcm = np.clip(scaled, -(2**15), 2**15 - 1).astype(np.int16).view(np.uint16)
+        bits = len(pcm) * _PCM_BITS
+        hit = draw.rng.choice(bits, draw.rng.binomial(bits, self.rate), replace=False)
+        mask = np.left_shift(1, hit % _PCM_BITS).astype(np.uint16)
+        np.bitwise_xor.at(pcm, hit // _PCM_BITS, mask)
+        return remade(pcm.view(np.int16) / 2**15, wave)

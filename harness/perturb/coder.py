@@ -1,0 +1,221 @@
+"""The coders that are built into PyAV and libsndfile, and what each of them can do.
+
+Conventions: mono; coding rates in Hz; bit rates in kbit/s of audio payload. What is in the table is
+what the encoder really does when asked, found by encoding and counting: several encoders take any
+bit rate without complaint and then do another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Span:
+    """Any bit rate between two, both included."""
+
+    low: float
+    high: float
+
+    def __contains__(self, kbps: float) -> bool:
+        return self.low <= kbps <= self.high
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """These bit rates and no others."""
+
+    values: tuple[float, ...]
+
+    def __contains__(self, kbps: float) -> bool:
+        return kbps in self.values
+
+    def __str__(self) -> str:
+        return ", ".join(f"{value:g}" for value in self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Coder:
+    """One codec: who encodes and decodes it, and at which rates.
+
+    Parameters
+    ----------
+    title
+        As people know it.
+    kbps
+        Coding rate in Hz to the bit rates that the encoder does there. Empty where the codec spends
+        a fixed number of bits on a sample, at any rate.
+    encoder, decoder
+        Names in libavcodec; for libsndfile the subtype, twice.
+    library
+        `packets`: libavcodec, without a container. `container`: libavcodec through a container,
+        because the decoder needs what only a header tells it. `sndfile`: libsndfile.
+    container
+        Muxer or file format, where there is one.
+    sample_format
+        What the encoder is fed: `s16` or `fltp` and their kin.
+    options
+        Fixed options of the encoder.
+    lead_samples
+        Zeros put before the signal, for decoders that drop what they start with.
+    headroom
+        The encoder gets the signal divided by this, and the decoder's output is multiplied by it
+        and clipped: for decoders whose overshoot would wrap around.
+    """
+
+    title: str
+    kbps: Mapping[int, Span | Steps]
+    encoder: str
+    decoder: str
+    library: Literal["packets", "container", "sndfile"] = "packets"
+    container: str = ""
+    sample_format: str = "s16"
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+    lead_samples: int = 0
+    headroom: float = 1.0
+
+    @property
+    def fixed_kbps(self) -> float | None:
+        """The only bit rate that there is; None where there are several, or none to name."""
+        allowed = list(self.kbps.values())
+        if len(allowed) == 1 and isinstance(allowed[0], Steps) and len(allowed[0].values) == 1:
+            return allowed[0].values[0]
+        return None
+
+    def allows(self, kbps: float) -> bool:
+        return any(kbps in allowed for allowed in self.kbps.values())
+
+    def coding_rate_hz(self, rate_hz: int, kbps: float | None) -> int:
+        """The rate at which a wave of `rate_hz` is coded at this bit rate.
+
+        Its own rate where the coder does that; else the next higher one, so that no band is lost;
+        else the highest below it, as a telephone or an encoder at a low bit rate would do.
+        """
+        if not self.kbps:
+            return rate_hz
+        rates = [rate for rate, allowed in self.kbps.items() if kbps is None or kbps in allowed]
+        above = [rate for rate in rates if rate >= rate_hz]
+        return min(above) if above else max(rates)
+
+    def describe_kbps(self) -> str:
+        """What can be asked for, in words: `16, 24, ... at 8000 Hz; ...`."""
+        if not self.kbps:
+            return "none: its bit rate follows from the sample rate"
+        rates_by_bits: dict[str, list[str]] = {}
+        for rate, allowed in self.kbps.items():
+            rates_by_bits.setdefault(str(allowed), []).append(str(rate))
+        return "; ".join(
+            f"{bits} kbit/s coded at {', '.join(rates)} Hz" for bits, rates in rates_by_bits.items()
+        )
+
+
+def _at(rates_hz: tuple[int, ...], allowed: Span | Steps) -> dict[int, Span | Steps]:
+    return dict.fromkeys(rates_hz, allowed)
+
+
+def _fixed(rate_hz: int, kbps: float) -> dict[int, Span | Steps]:
+    return {rate_hz: Steps((kbps,))}
+
+
+_MPEG_1_HZ = (32000, 44100, 48000)
+_MPEG_2_HZ = (16000, 22050, 24000)
+_MPEG_2_5_HZ = (8000, 11025, 12000)
+_LAYER_3 = Steps((32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320))
+_LAYER_3_LOW = Steps((16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))
+_LAYER_3_LOWEST = Steps((16, 24, 32, 40, 48, 56, 64))
+_LAYER_2 = Steps((32, 48, 56, 64, 80, 96, 112, 128, 160, 192))
+_LAYER_2_LOW = Steps((8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))
+_AC_3 = Steps((32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640))
+_AMR_NB = Steps((4.75, 5.15, 5.9, 6.7, 7.4, 7.95, 10.2, 12.2))
+
+# ISO/IEC 14496-3 allows 6144 bits for a frame of 1024 samples of one channel.
+_AAC: dict[int, Span | Steps] = {
+    rate: Span(16, min(256, 6 * rate // 1000))
+    for rate in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+}
+
+# Nominal bit rates of libvorbis between its qualities 0 and 10, from the headers it writes.
+_VORBIS: dict[int, Span | Steps] = {
+    8000: Span(14, 42),
+    16000: Span(24, 100),
+    22050: Span(24, 90),
+    32000: Span(42, 190),
+    44100: Span(48, 240),
+    48000: Span(48, 240),
+}
+
+# Below these there is too little for a single step of any band, and silence comes out.
+_SBC: dict[int, Span | Steps] = {
+    16000: Span(24, 256),
+    32000: Span(32, 256),
+    44100: Span(48, 256),
+    48000: Span(48, 256),
+}
+
+CODERS: dict[str, Coder] = {
+    "mp3": Coder(
+        "MP3",
+        _at(_MPEG_2_5_HZ, _LAYER_3_LOWEST)
+        | _at(_MPEG_2_HZ, _LAYER_3_LOW)
+        | _at(_MPEG_1_HZ, _LAYER_3),
+        "libmp3lame",
+        "mp3float",
+        sample_format="fltp",
+    ),
+    "aac": Coder("AAC", _AAC, "aac", "aac", sample_format="fltp"),
+    "vorbis": Coder("Vorbis", _VORBIS, "VORBIS", "VORBIS", "sndfile", "OGG", "flt"),
+    "opus": Coder(
+        "Opus",
+        _at((16000, 24000, 48000), Span(6, 128)),
+        "libopus",
+        "libopus",
+        sample_format="flt",
+        options={"vbr": "constrained"},
+    ),
+    "opus-nb": Coder(
+        "Opus narrowband",
+        _at((8000,), Span(6, 128)),
+        "libopus",
+        "libopus",
+        sample_format="flt",
+        options={"vbr": "constrained"},
+    ),
+    "amr-nb": Coder("AMR-NB", _at((8000,), _AMR_NB), "libopencore_amrnb", "libopencore_amrnb"),
+    "g711-alaw": Coder("A-law (G.711)", _fixed(8000, 64), "pcm_alaw", "pcm_alaw"),
+    "g711-mulaw": Coder("μ-law (G.711)", _fixed(8000, 64), "pcm_mulaw", "pcm_mulaw"),
+    "g722": Coder("G.722", _fixed(16000, 64), "g722", "g722"),
+    "g723-1": Coder("G.723.1", _fixed(8000, 6.3), "g723_1", "g723_1"),
+    "g726": Coder(
+        "G.726",
+        _at((8000,), Steps((16, 24, 32, 40))),
+        "g726",
+        "g726",
+        "container",
+        "wav",
+        headroom=2.0,
+    ),
+    "gsm-fr": Coder("GSM full rate", _fixed(8000, 13), "GSM610", "GSM610", "sndfile", "WAV"),
+    "wma": Coder(
+        "WMA",
+        _at((8000, 11025), Span(24, 64)) | _at((16000, 22050, 32000, 44100, 48000), Span(24, 192)),
+        "wmav2",
+        "wmav2",
+        "container",
+        "asf",
+        "fltp",
+        lead_samples=2048,  # the longest frame: the decoder drops its first
+    ),
+    "sbc": Coder("SBC (Bluetooth)", _SBC, "sbc", "sbc"),
+    "ac3": Coder("AC-3", _at(_MPEG_1_HZ, _AC_3), "ac3", "ac3", sample_format="fltp"),
+    "mp2": Coder(
+        "MP2", _at(_MPEG_2_HZ, _LAYER_2_LOW) | _at(_MPEG_1_HZ, _LAYER_2), "mp2", "mp2float"
+    ),
+    "adpcm-ima": Coder("IMA ADPCM", {}, "IMA_ADPCM", "IMA_ADPCM", "sndfile", "WAV"),
+    "adpcm-ms": Coder("Microsoft ADPCM", {}, "MS_ADPCM", "MS_ADPCM", "sndfile", "WAV"),
+}
+"""Every codec by its name in a suite; narrowband Opus is a coder of its own."""

@@ -1,0 +1,188 @@
+"""How much of a clip there is, and what fills the rest."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from harness.activity import FRAME_SECONDS, most_active
+from harness.audio import Samples, Wave
+from harness.errors import ClipRejected
+from harness.perturb.perturbation import Axis, Draw, Perturbation
+from harness.perturb.sample import ratio, remade, require_samples, speech_level_db
+
+_WHERE = {"active": "The most active", "start": "The first", "random": "A random"}
+_FILL = {"zero": "digital silence", "repeat": "repetition", "reflect": "reflection"}
+_SIDE = {"both": "both ends", "start": "the start", "end": "the end"}
+
+
+class Crop(Perturbation):
+    """Keeps one excerpt of the clip; a clip that is shorter than it is rejected.
+
+    Parameters
+    ----------
+    seconds
+        Length of the excerpt.
+    place
+        `active`: the excerpt with the most active energy; `start`; or `random`, uniform.
+    """
+
+    keeps_length: ClassVar[bool] = False
+    keeps_alignment: ClassVar[bool] = False
+
+    perturb: Literal["crop"] = "crop"  # pyright: ignore[reportIncompatibleVariableOverride]
+    seconds: float = Field(ge=0.02, le=60)
+    place: Literal["active", "start", "random"] = "active"
+
+    @property
+    def series(self) -> str:
+        return "crop" if self.place == "active" else f"crop:{self.place}"
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("seconds", "s", self.seconds, "lower")
+
+    @property
+    def words(self) -> str:
+        return f"{_WHERE[self.place]} {self.seconds:g} s"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:
+        require_samples(wave)
+        length = max(1, round(self.seconds * wave.rate_hz))
+        spare = len(wave.samples) - length
+        if spare < 0:
+            raise ClipRejected(
+                f"{wave.seconds:.3g} s long, cannot be cropped to {self.seconds:g} s"
+            )
+        if self.place == "random":
+            start = int(draw.rng.integers(spare + 1))
+        else:
+            start = most_active(wave, length) if self.place == "active" else 0
+        return remade(wave.samples[start : start + length], wave)
+
+
+class Pad(Perturbation):
+    """Makes a clip longer: up to a total length, or by silence before and after it.
+
+    Parameters
+    ----------
+    seconds
+        Total length; what is missing is added at the end. A clip that is longer stays as it is.
+    fill
+        What is added up to `seconds`: `zero`, `repeat` (the clip again and again) or `reflect`
+        (the clip backwards and forwards in turn, its end samples not doubled).
+    lead_seconds, trail_seconds
+        Digital silence to add before and after, in place of `seconds`.
+    """
+
+    keeps_length: ClassVar[bool] = False
+
+    perturb: Literal["pad"] = "pad"  # pyright: ignore[reportIncompatibleVariableOverride]
+    seconds: float | None = Field(default=None, gt=0, le=60)
+    fill: Literal["zero", "repeat", "reflect"] = "zero"
+    lead_seconds: float = Field(default=0, ge=0, le=60)
+    trail_seconds: float = Field(default=0, ge=0, le=60)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Pad:
+        added = self.lead_seconds + self.trail_seconds
+        if (self.seconds is None) != (added > 0):
+            raise ValueError("give either seconds, or lead_seconds and trail_seconds above 0")
+        if added and self.fill != "zero":
+            raise ValueError("lead_seconds and trail_seconds add zeros: fill is for seconds")
+        return self
+
+    @property
+    def keeps_alignment(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return not self.lead_seconds
+
+    @property
+    def series(self) -> str:
+        if self.seconds is not None:
+            return "pad" if self.fill == "zero" else f"pad:{self.fill}"
+        if self.lead_seconds and self.trail_seconds:
+            return f"pad:lead{self.lead_seconds:g}s+trail{self.trail_seconds:g}s"
+        return "pad:lead" if self.lead_seconds else "pad:trail"
+
+    @property
+    def axis(self) -> Axis | None:
+        if self.seconds is not None:
+            return Axis("seconds", "s", self.seconds, "higher")
+        if self.lead_seconds and self.trail_seconds:
+            return None
+        field = "lead_seconds" if self.lead_seconds else "trail_seconds"
+        return Axis(field, "s", self.lead_seconds + self.trail_seconds, "higher")
+
+    @property
+    def words(self) -> str:
+        if self.seconds is not None:
+            return f"Filled up to {self.seconds:g} s with {_FILL[self.fill]}"
+        sides = [
+            f"{seconds:g} s of silence {side}"
+            for seconds, side in ((self.lead_seconds, "before"), (self.trail_seconds, "after"))
+            if seconds
+        ]
+        return " and ".join(sides)
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+        require_samples(wave)
+        if self.seconds is None:
+            lead, trail = (
+                round(seconds * wave.rate_hz) for seconds in (self.lead_seconds, self.trail_seconds)
+            )
+            return remade(np.pad(wave.samples, (lead, trail)), wave)
+        length = round(self.seconds * wave.rate_hz)
+        if length <= len(wave.samples):
+            return wave
+        return remade(_filled(wave.samples, length, self.fill), wave)
+
+
+class Trim(Perturbation):
+    """Cuts off what is quiet at the ends, in steps of a 20 ms frame.
+
+    Parameters
+    ----------
+    side
+        `both`, `start` or `end`.
+    below_db
+        A frame is quiet when its power is so far below the active speech level.
+    """
+
+    keeps_length: ClassVar[bool] = False
+    keeps_alignment: ClassVar[bool] = False
+
+    perturb: Literal["trim"] = "trim"  # pyright: ignore[reportIncompatibleVariableOverride]
+    side: Literal["both", "start", "end"] = "both"
+    below_db: float = Field(default=-40, ge=-80, le=-1)
+
+    @property
+    def series(self) -> str:
+        return "trim" if self.side == "both" else f"trim:{self.side}"
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("below_db", "dB", self.below_db, "higher")
+
+    @property
+    def words(self) -> str:
+        return f"Trimmed at {_SIDE[self.side]} where {-self.below_db:g} dB below the speech"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+        level_db = speech_level_db(wave)
+        size = max(1, round(FRAME_SECONDS * wave.rate_hz))
+        starts = np.arange(0, len(wave.samples), size)
+        power = (wave.samples - np.mean(wave.samples, dtype=np.float64)) ** 2
+        mean = np.add.reduceat(power, starts) / np.diff(starts, append=len(wave.samples))
+        loud = np.flatnonzero(mean >= ratio(level_db + self.below_db) ** 2)
+        start = 0 if self.side == "end" else int(starts[loud[0]])
+        stop = len(wave.samples) if self.side == "start" else int(starts[loud[-1]]) + size
+        return remade(wave.samples[start:stop], wave)
+
+
+def _filled(samples: Samples, length: int, fill: str) -> Samples:
+    if fill == "zero":
+        return np.pad(samples, (0, length - len(samples)))
+    period = samples if fill == "repeat" else np.concatenate([samples, samples[-2:0:-1]])
+    return np.resize(period, length)

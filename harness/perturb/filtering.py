@@ -1,0 +1,153 @@
+"""Linear filters without delay: all are zero-phase, so that content keeps its place in time."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
+from scipy.signal import butter, sosfiltfilt
+
+from harness.audio import Wave
+from harness.errors import ClipRejected
+from harness.perturb.perturbation import Axis, Draw, Perturbation
+from harness.perturb.sample import direction, remade, require_samples
+
+TELEPHONE_HZ = (300.0, 3400.0)
+
+Kind = Literal["lowpass", "highpass", "bandpass", "telephone", "eq"]
+Curve = Literal["bass", "mid", "presence", "treble", "tilt"]
+
+BANDS_HZ = (63, 125, 250, 500, 1000, 2000, 4000, 8000)
+CURVES: dict[Curve, tuple[float, ...]] = {
+    "bass": (1, 1, 0.7, 0.2, 0, 0, 0, 0),
+    "mid": (0, 0, 0.3, 0.8, 1, 0.8, 0.3, 0),
+    "presence": (0, 0, 0, 0, 0.3, 1, 0.8, 0.2),
+    "treble": (0, 0, 0, 0, 0, 0.3, 0.8, 1),
+    "tilt": (-0.5, -0.36, -0.21, -0.07, 0.07, 0.21, 0.36, 0.5),
+}
+"""Share of the gain at each octave; linear in dB over log frequency between, constant outside."""
+
+_NEEDS: dict[Kind, set[str]] = {
+    "lowpass": {"cutoff_hz"},
+    "highpass": {"cutoff_hz"},
+    "bandpass": {"low_hz", "high_hz"},
+    "telephone": set(),
+    "eq": {"curve", "gain_db"},
+}
+_OPTIONAL = ("cutoff_hz", "low_hz", "high_hz", "curve", "gain_db")
+_ORDER = 4
+
+
+class Filter(Perturbation):
+    """One filter, without delay.
+
+    Low-, high- and band-pass are Butterworth filters run forwards and backwards: 6 dB down at the
+    edge, 12 dB an octave for each order. A low-pass at or above the clip's Nyquist frequency leaves
+    the clip as it is, because that holds nothing higher; a high-pass there rejects it.
+
+    Parameters
+    ----------
+    kind
+        `lowpass` and `highpass` (with `cutoff_hz`), `bandpass` (with `low_hz` and `high_hz`),
+        `telephone` (300 to 3400 Hz) or `eq` (with `curve` and `gain_db`).
+    order
+        Of each of the two passes; for the filters with edges.
+    curve
+        Shape of an equaliser, see `CURVES`; `tilt` turns about 0.7 kHz, up to `gain_db` in all.
+    gain_db
+        Gain where the curve is 1; below 0 cuts.
+    """
+
+    perturb: Literal["filter"] = "filter"  # pyright: ignore[reportIncompatibleVariableOverride]
+    kind: Kind
+    cutoff_hz: float | None = Field(default=None, ge=20, le=96_000)
+    low_hz: float | None = Field(default=None, ge=20, le=96_000)
+    high_hz: float | None = Field(default=None, ge=20, le=96_000)
+    order: int = Field(default=_ORDER, ge=1, le=12)
+    curve: Curve | None = None
+    gain_db: float | None = Field(default=None, ge=-40, le=40)
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Filter:
+        given = {field for field in _OPTIONAL if getattr(self, field) is not None}
+        needed = _NEEDS[self.kind]
+        if given != needed:
+            raise ValueError(
+                f"kind {self.kind!r} takes {', '.join(sorted(needed)) or 'none of the settings'}, "
+                f"not {', '.join(sorted(given)) or 'none'}"
+            )
+        if self.kind == "eq" and self.order != _ORDER:
+            raise ValueError("order is for the filters with edges")
+        if self.low_hz is not None and self.high_hz is not None and self.low_hz >= self.high_hz:
+            raise ValueError("low_hz must be below high_hz")
+        return self
+
+    @property
+    def edges_hz(self) -> tuple[float | None, float | None]:
+        """Edges of the high-pass and of the low-pass part; None for a part that is not there."""
+        if self.kind == "telephone":
+            return TELEPHONE_HZ
+        if self.kind == "bandpass":
+            return self.low_hz, self.high_hz
+        return (self.cutoff_hz, None) if self.kind == "highpass" else (None, self.cutoff_hz)
+
+    @property
+    def series(self) -> str:
+        series = f"filter:{self.kind}"
+        if self.kind == "eq":
+            return f"{series}:{self.curve}:{direction(self.gain_db or 0)}"
+        if self.kind == "bandpass":
+            series += f":{self.low_hz:g}-{self.high_hz:g}Hz"
+        return series if self.order == _ORDER else f"{series}:order{self.order}"
+
+    @property
+    def axis(self) -> Axis | None:
+        if self.cutoff_hz is not None:
+            worse = "lower" if self.kind == "lowpass" else "higher"
+            return Axis("cutoff_hz", "Hz", self.cutoff_hz, worse)
+        if self.gain_db is not None:
+            return Axis("gain_db", "dB", self.gain_db, "higher" if self.gain_db >= 0 else "lower")
+        return None
+
+    @property
+    def words(self) -> str:
+        if self.kind == "eq":
+            return f"Equaliser: {self.curve} {self.gain_db:+g} dB"
+        if self.kind == "telephone":
+            return "Telephone band, 300 to 3400 Hz"
+        if self.kind == "bandpass":
+            return f"Band-pass, {self.low_hz:g} to {self.high_hz:g} Hz"
+        return f"{'Low' if self.kind == 'lowpass' else 'High'}-pass at {self.cutoff_hz:g} Hz"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+        require_samples(wave)
+        if self.curve is not None and self.gain_db is not None:
+            return remade(_equalized(wave, self.curve, self.gain_db), wave)
+        samples = wave.samples.astype(np.float64)
+        low_hz, high_hz = self.edges_hz
+        if low_hz is not None:
+            if low_hz >= wave.rate_hz / 2:
+                raise ClipRejected(f"holds nothing above {low_hz:g} Hz at {wave.rate_hz} Hz")
+            samples = self._passed(samples, wave.rate_hz, low_hz, "highpass")
+        if high_hz is not None and high_hz < wave.rate_hz / 2:
+            samples = self._passed(samples, wave.rate_hz, high_hz, "lowpass")
+        return remade(samples, wave)
+
+    def _passed(
+        self, samples: NDArray[np.float64], rate_hz: int, edge_hz: float, side: str
+    ) -> NDArray[np.float64]:
+        sections = butter(self.order, edge_hz, side, fs=rate_hz, output="sos")
+        reach = min(len(samples) - 1, rate_hz // 10)
+        return np.asarray(sosfiltfilt(sections, samples, padlen=reach))
+
+
+def _equalized(wave: Wave, curve: Curve, gain_db: float) -> NDArray[np.float64]:
+    # Room for the filter's response, so that the end does not come round to the start.
+    size = next_fast_len(len(wave.samples) + wave.rate_hz, real=True)
+    frequency = np.maximum(rfftfreq(size, 1 / wave.rate_hz), 1.0)
+    share = np.interp(np.log2(frequency), np.log2(BANDS_HZ), CURVES[curve])
+    spectrum = np.asarray(rfft(wave.samples.astype(np.float64), size))
+    return np.asarray(irfft(spectrum * 10 ** (gain_db * share / 20), size))[: len(wave.samples)]

@@ -1,0 +1,215 @@
+"""How loud a clip is and what happens to its peaks. Full scale is 1; nothing is clipped unasked."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from harness.audio import Wave
+from harness.errors import ClipRejected
+from harness.perturb.loudness import LOWEST_RATE_HZ, integrated_lufs
+from harness.perturb.perturbation import Axis, Draw, Perturbation
+from harness.perturb.sample import direction, leveled, ratio, remade, require_samples
+
+_STEP_SECONDS = 0.001
+"""A compressor's gain is computed so often, and interpolated between."""
+_THRESHOLD_DB, _ATTACK_MS, _RELEASE_MS = -20.0, 5.0, 100.0
+
+
+class Gain(Perturbation):
+    """Every sample times the same factor, beyond full scale where it leads there.
+
+    Parameters
+    ----------
+    gain_db
+        Above 0 is louder.
+    """
+
+    perturb: Literal["gain"] = "gain"  # pyright: ignore[reportIncompatibleVariableOverride]
+    gain_db: float = Field(ge=-80, le=60)
+
+    @property
+    def series(self) -> str:
+        return f"gain:{direction(self.gain_db)}"
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("gain_db", "dB", self.gain_db, "higher" if self.gain_db >= 0 else "lower")
+
+    @property
+    def words(self) -> str:
+        return f"{abs(self.gain_db):g} dB {'louder' if self.gain_db >= 0 else 'quieter'}"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+        require_samples(wave)
+        return remade(wave.samples * ratio(self.gain_db), wave)
+
+
+class Clip(Perturbation):
+    """Overdrive: peaks are limited to a level below the clip's own peak, the rest is not touched.
+
+    That is a gain into full scale, clipping there, and the same gain taken back, so that the
+    damage is clipping alone and does not depend on how loud the clip was.
+
+    Parameters
+    ----------
+    over_db
+        How far the clip's peak lies over the limit.
+    shape
+        `hard` cuts at the limit; `soft` bends towards it (tanh).
+    """
+
+    perturb: Literal["clip"] = "clip"  # pyright: ignore[reportIncompatibleVariableOverride]
+    over_db: float = Field(gt=0, le=60)
+    shape: Literal["hard", "soft"] = "hard"
+
+    @property
+    def series(self) -> str:
+        return "clip" if self.shape == "hard" else "clip:soft"
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("over_db", "dB", self.over_db, "higher")
+
+    @property
+    def words(self) -> str:
+        return f"{self.shape.capitalize()} clipping {self.over_db:g} dB below the peak"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+        limit = _peak(wave) * ratio(-self.over_db)
+        samples = wave.samples.astype(np.float64)
+        if self.shape == "hard":
+            return remade(np.clip(samples, -limit, limit), wave)
+        return remade(limit * np.tanh(samples / limit), wave)
+
+
+class DC(Perturbation):
+    """A constant added to every sample.
+
+    Parameters
+    ----------
+    offset
+        As a part of full scale.
+    """
+
+    perturb: Literal["dc"] = "dc"  # pyright: ignore[reportIncompatibleVariableOverride]
+    offset: float = Field(ge=-1, le=1)
+
+    @property
+    def series(self) -> str:
+        return f"dc:{direction(self.offset)}"
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("offset", "FS", self.offset, "higher" if self.offset >= 0 else "lower")
+
+    @property
+    def words(self) -> str:
+        return f"Offset of {self.offset:g} of full scale"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+        require_samples(wave)
+        return remade(wave.samples + self.offset, wave)
+
+
+class Compress(Perturbation):
+    """Dynamic range compression: feed-forward, peak-sensing, hard knee; active level kept.
+
+    Giannoulis, Massberg and Reiss 2012, "Digital dynamic range compressor design", with the
+    smoothing on the gain in decibels. The gain follows the peaks of steps of 1 ms.
+
+    Parameters
+    ----------
+    threshold_db
+        Relative to the clip's peak, so that a quiet clip is compressed as much as a loud one.
+    ratio
+        Decibels in for one decibel out, above the threshold.
+    attack_ms, release_ms
+        Time constants of the gain going down and coming back.
+    """
+
+    perturb: Literal["compress"] = "compress"  # pyright: ignore[reportIncompatibleVariableOverride]
+    threshold_db: float = Field(default=_THRESHOLD_DB, ge=-80, lt=0)
+    ratio: float = Field(gt=1, le=100)
+    attack_ms: float = Field(default=_ATTACK_MS, ge=1, le=500)
+    release_ms: float = Field(default=_RELEASE_MS, ge=1, le=5000)
+
+    @property
+    def series(self) -> str:
+        series = "compress"
+        if self.threshold_db != _THRESHOLD_DB:
+            series += f":{self.threshold_db:g}dB"
+        if (self.attack_ms, self.release_ms) != (_ATTACK_MS, _RELEASE_MS):
+            series += f":{self.attack_ms:g}-{self.release_ms:g}ms"
+        return series
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("ratio", ":1", self.ratio, "higher")
+
+    @property
+    def words(self) -> str:
+        return f"Compressed {self.ratio:g}:1 from {-self.threshold_db:g} dB below the peak"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+        peak = _peak(wave)
+        size = max(1, round(_STEP_SECONDS * wave.rate_hz))
+        starts = np.arange(0, len(wave.samples), size)
+        peaks = np.maximum.reduceat(np.abs(wave.samples).astype(np.float64), starts)
+        over_db = np.maximum(0, 20 * np.log10(np.maximum(peaks / peak, 1e-9)) - self.threshold_db)
+        cut_db = self._smoothed(over_db * (1 - 1 / self.ratio), size / wave.rate_hz)
+        gain_db = -np.interp(np.arange(len(wave.samples)), starts + size / 2, cut_db)
+        return leveled(wave.samples * 10 ** (gain_db / 20), wave)
+
+    def _smoothed(self, cut_db: NDArray[np.float64], step_seconds: float) -> NDArray[np.float64]:
+        attack = math.exp(-step_seconds / (self.attack_ms / 1000))
+        release = math.exp(-step_seconds / (self.release_ms / 1000))
+        smoothed: list[float] = []
+        state = 0.0
+        for wanted in cut_db.tolist():
+            hold = attack if wanted > state else release
+            state = hold * state + (1 - hold) * wanted
+            smoothed.append(state)
+        return np.array(smoothed)
+
+
+class Loudness(Perturbation):
+    """Gain to an integrated loudness (ITU-R BS.1770); a clip under 0.4 s is one block.
+
+    Parameters
+    ----------
+    lufs
+        The loudness that the clip is brought to.
+    """
+
+    perturb: Literal["loudness"] = "loudness"  # pyright: ignore[reportIncompatibleVariableOverride]
+    lufs: float = Field(ge=-60, le=0)
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("lufs", "LUFS", self.lufs, "lower")
+
+    @property
+    def words(self) -> str:
+        return f"Loudness of {self.lufs:g} LUFS"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+        require_samples(wave)
+        if wave.rate_hz < LOWEST_RATE_HZ:
+            raise ClipRejected(f"loudness is not defined at {wave.rate_hz} Hz")
+        measured = integrated_lufs(wave)
+        if math.isinf(measured):
+            raise ClipRejected("is silent: below the loudness gate of -70 LUFS")
+        return remade(wave.samples * ratio(self.lufs - measured), wave)
+
+
+def _peak(wave: Wave) -> float:
+    require_samples(wave)
+    peak = float(np.abs(wave.samples).max())
+    if not peak:
+        raise ClipRejected("is digital silence: there is no peak")
+    return peak

@@ -1,0 +1,105 @@
+"""Sample rates: the round trip through another one, and the mistake of ignoring it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from harness.audio import Wave, resample
+from harness.perturb.perturbation import Axis, Draw, Perturbation
+from harness.perturb.sample import fit, remade, require_samples
+
+MODEL_RATE_HZ = 16_000
+
+Method = Literal["sinc", "soxr", "linear", "nearest", "native"]
+
+_WORDS: dict[Method, str] = {
+    "sinc": "windowed sinc",
+    "soxr": "soxr HQ",
+    "linear": "linear interpolation",
+    "nearest": "nearest sample, aliasing",
+}
+
+
+class Resample(Perturbation):
+    """There and back through another rate by one resampler, or none at all.
+
+    Parameters
+    ----------
+    rate_hz
+        The rate between; none for `native`. A clip that has this rate already is not changed.
+    method
+        `sinc` is `harness.audio.resample`; `soxr` its HQ quality; `linear` and `nearest` pick
+        from the neighbours and have no anti-aliasing filter, so what is above the new Nyquist
+        frequency folds down. `native` hands on the samples of any rate as if they were at 16 kHz,
+        which is what forgetting to resample does: pitch and tempo move by the ratio.
+    """
+
+    perturb: Literal["resample"] = "resample"  # pyright: ignore[reportIncompatibleVariableOverride]
+    rate_hz: int | None = Field(default=None, ge=4000, le=192_000)
+    method: Method = "sinc"
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Resample:
+        if (self.rate_hz is None) != (self.method == "native"):
+            raise ValueError("rate_hz is needed, except with method 'native', which has none")
+        return self
+
+    @property
+    def keeps_length(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.method != "native"
+
+    @property
+    def keeps_alignment(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.method != "native"
+
+    @property
+    def series(self) -> str:
+        return f"resample:{self.method}"
+
+    @property
+    def axis(self) -> Axis | None:
+        return None if self.rate_hz is None else Axis("rate_hz", "Hz", self.rate_hz, "lower")
+
+    @property
+    def name(self) -> str:
+        return self.series if self.rate_hz is None else f"{self.series}@{self.rate_hz}Hz"
+
+    @property
+    def words(self) -> str:
+        if self.rate_hz is None:
+            return "Native rate taken for 16 kHz"
+        return f"Through {self.rate_hz / 1000:g} kHz by {_WORDS[self.method]}"
+
+    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+        require_samples(wave)
+        if self.rate_hz is None:
+            return Wave(wave.samples, MODEL_RATE_HZ)
+        if self.rate_hz == wave.rate_hz:
+            return wave
+        between = _converted(wave, self.rate_hz, self.method)
+        back = _converted(between, wave.rate_hz, self.method)
+        return remade(fit(back.samples, len(wave.samples)), wave)
+
+
+def _converted(wave: Wave, rate_hz: int, method: Method) -> Wave:
+    """The wave at the other rate, ceil(n * ratio) samples, content at its place in time."""
+    if method == "sinc":
+        return resample(wave, rate_hz)
+    length = math.ceil(len(wave.samples) * rate_hz / wave.rate_hz)
+    samples: NDArray[Any]
+    if method == "soxr":
+        samples = fit(soxr.resample(wave.samples, wave.rate_hz, rate_hz, quality="HQ"), length)
+    else:
+        place = np.arange(length) * wave.rate_hz / rate_hz
+        if method == "linear":
+            samples = np.interp(place, np.arange(len(wave.samples)), wave.samples)
+        else:
+            nearest = np.floor(place + 0.5).astype(np.int64)
+            samples = wave.samples[np.minimum(nearest, len(wave.samples) - 1)]
+    return Wave(samples.astype(np.float32), rate_hz)

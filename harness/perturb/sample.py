@@ -1,0 +1,55 @@
+"""What most perturbations do to samples before and after their own work."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.activity import active_level_db
+from harness.audio import Wave
+from harness.errors import ClipRejected
+
+
+def ratio(decibel: float) -> float:
+    """Amplitude ratio of a level difference."""
+    return 10 ** (decibel / 20)
+
+
+def require_samples(wave: Wave) -> None:
+    """Reject a clip of length zero."""
+    if not len(wave.samples):
+        raise ClipRejected("has no samples")
+
+
+def speech_level_db(wave: Wave) -> float:
+    """Active level of the wave; rejects a clip that has none."""
+    require_samples(wave)
+    level_db = active_level_db(wave)
+    if math.isinf(level_db):
+        raise ClipRejected("is silent: no active speech to set a level by")
+    return level_db
+
+
+def remade(samples: NDArray[Any], wave: Wave) -> Wave:
+    """New samples at the wave's rate, as float32 in memory of their own."""
+    return Wave(np.array(samples, np.float32), wave.rate_hz)
+
+
+def leveled(samples: NDArray[np.float64], wave: Wave) -> Wave:
+    """New samples at the wave's rate, scaled to the active level that the wave has."""
+    level_db = speech_level_db(wave)
+    made_db = speech_level_db(remade(samples, wave))
+    return remade(samples * ratio(level_db - made_db), wave)
+
+
+def fit(samples: NDArray[Any], length: int) -> NDArray[Any]:
+    """Exactly `length` samples: cut, or filled up with zeros at the end."""
+    return np.pad(samples[:length], (0, max(0, length - len(samples))))
+
+
+def direction(value: float, neutral: float = 0.0) -> str:
+    """`up` or `down`: damage grows away from neutral, so each side is a series of its own."""
+    return "up" if value >= neutral else "down"

@@ -1,0 +1,275 @@
+"""Encode and decode in memory, with the delay of the coder measured and taken out.
+
+Conventions: samples are float32 mono in [-1, 1]; what exceeds that is clipped before it is encoded.
+One thread throughout, so that the same samples give the same bits.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Literal, cast
+
+import av
+import numpy as np
+import soundfile
+import soxr
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from harness.audio import Samples, Wave
+from harness.errors import ClipError
+from harness.perturb.alignment import lag_seconds, shift
+from harness.perturb.coder import Coder
+
+_TAIL_SAMPLES = 2304
+"""Zeros after the signal that push it out of the coder: over the longest frame, 2048 samples."""
+
+_FULL_SCALE = 32768.0
+
+
+def convert(wave: Wave, rate_hz: int) -> Wave:
+    """The wave at another rate, ceil(n * ratio) samples, content at its place (soxr, HQ).
+
+    Steeper than `harness.audio.resample`, whose transition band is a tenth of the spectrum: an
+    8 kHz codec shall leave nothing above 4 kHz, and no images of it.
+    """
+    if wave.rate_hz == rate_hz:
+        return wave
+    length = -(-len(wave.samples) * rate_hz // wave.rate_hz)
+    converted = soxr.resample(wave.samples, wave.rate_hz, rate_hz, quality="HQ")
+    return Wave(shift(converted, 0, length), rate_hz)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A coder as it is set up for one coding rate.
+
+    Parameters
+    ----------
+    coder
+        From the table.
+    rate_hz
+        Coding rate.
+    kbps
+        None where the coder leaves no choice.
+    options
+        Options of the encoder beside those of the table, (name, value).
+    """
+
+    coder: Coder
+    rate_hz: int
+    kbps: float | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What came out of the decoder: late, at the decoder's own rate (Opus has 48 kHz for all).
+
+    `coded_bytes` counts what lay between encoder and decoder, container included.
+    """
+
+    wave: Wave
+    coded_bytes: int
+
+
+def transcode(wave: Wave, setting: Setting) -> Wave:
+    """The wave, at the coding rate, after the coder: in its place and of its length.
+
+    Raises
+    ------
+    ClipError
+        Where the decoder gives back less than it was given.
+    """
+    late_seconds = delay_seconds(setting)
+    tail = _TAIL_SAMPLES + math.ceil(max(0.0, late_seconds) * setting.rate_hz)
+    decoded = code(wave.samples, setting, tail).wave
+    delay = round(late_seconds * decoded.rate_hz)
+    length = -(-len(wave.samples) * decoded.rate_hz // setting.rate_hz)
+    if len(decoded.samples) < delay + length:
+        raise ClipError(f"{setting.coder.title} gave back {len(decoded.samples)} samples only")
+    placed = Wave(shift(decoded.samples, delay, length), decoded.rate_hz)
+    samples = convert(placed, setting.rate_hz).samples[: len(wave.samples)]
+    return Wave(samples, setting.rate_hz)
+
+
+@lru_cache(maxsize=256)
+def delay_seconds(setting: Setting) -> float:
+    """By how much the decoder's output is late: measured once, on a fixed signal.
+
+    A property of the setting and never of the clip, so that a clip that correlates badly with its
+    coded self is still put where it belongs.
+    """
+    probe = _probe(setting.rate_hz)
+    decoded = code(probe.samples, setting, tail_samples=2 * _TAIL_SAMPLES).wave
+    late_by = lag_seconds(convert(probe, decoded.rate_hz), decoded, max_seconds=0.5)
+    if math.isnan(late_by):
+        raise ClipError(f"{setting.coder.title} lets nothing through at {setting.rate_hz} Hz")
+    return late_by
+
+
+def code(samples: Samples, setting: Setting, tail_samples: int) -> Decoded:
+    """Encode and decode samples at the coding rate, with zeros after (and, if need be, before)."""
+    coder = setting.coder
+    padded = np.pad(np.clip(samples, -1.0, 1.0), (coder.lead_samples, tail_samples))
+    if coder.headroom == 1.0:
+        return _THROUGH[coder.library](padded, setting)
+    decoded = _THROUGH[coder.library](padded / np.float32(coder.headroom), setting)
+    samples = np.clip(decoded.wave.samples * np.float32(coder.headroom), -1.0, 1.0)
+    return Decoded(Wave(samples, decoded.wave.rate_hz), decoded.coded_bytes)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that encode and decode."""
+    numbers = {name: ".".join(map(str, parts)) for name, parts in av.library_versions.items()}
+    return {
+        "av": av.__version__,
+        "libavcodec": numbers["libavcodec"],
+        "libavformat": numbers["libavformat"],
+        "libsndfile": soundfile.__libsndfile_version__,
+    }
+
+
+def _probe(rate_hz: int) -> Wave:
+    """1.5 s of noise with the slope of speech, in bursts of uneven length and level."""
+    rng = np.random.default_rng(1962)
+    count = round(1.5 * rate_hz)
+    noise = lfilter([1.0, -0.98], [1.0, -0.7], rng.standard_normal(count))
+    knots = np.arange(0.0, 1.6, 0.06)
+    level = rng.uniform(0.0, 1.0, len(knots)) * (rng.random(len(knots)) > 0.3)
+    shaped = noise * np.interp(np.arange(count) / rate_hz, knots, level)
+    return Wave((0.5 * shaped / np.abs(shaped).max()).astype(np.float32), rate_hz)
+
+
+def _frame(samples: Samples, rate_hz: int, sample_format: str) -> av.AudioFrame:
+    values = _to_int16(samples) if sample_format.startswith("s16") else samples
+    frame = av.AudioFrame.from_ndarray(values[np.newaxis], format=sample_format, layout="mono")
+    frame.sample_rate = rate_hz
+    return frame
+
+
+def _to_int16(samples: Samples) -> NDArray[np.int16]:
+    return np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+
+
+def _join(frames: Iterable[av.AudioFrame], coded_bytes: int) -> Decoded:
+    kept = list(frames)
+    samples = np.concatenate([frame.to_ndarray()[0] for frame in kept])
+    return Decoded(Wave(_to_float(samples), kept[0].sample_rate), coded_bytes)
+
+
+def _to_float(samples: NDArray[np.int16] | Samples) -> Samples:
+    if samples.dtype == np.int16:
+        return samples.astype(np.float32) / np.float32(_FULL_SCALE)
+    return samples.astype(np.float32, copy=False)
+
+
+def _set_up(encoder: AudioCodecContext, setting: Setting) -> None:
+    encoder.format = setting.coder.sample_format
+    encoder.thread_count = 1
+    encoder.options = {**setting.coder.options, **dict(setting.options)}
+    if setting.kbps is not None:
+        encoder.bit_rate = round(setting.kbps * 1000)
+
+
+def _through_packets(samples: Samples, setting: Setting) -> Decoded:
+    encoder = cast("AudioCodecContext", av.CodecContext.create(setting.coder.encoder, "w"))
+    encoder.layout, encoder.sample_rate = "mono", setting.rate_hz
+    encoder.time_base = Fraction(1, setting.rate_hz)
+    _set_up(encoder, setting)
+    frame = _frame(samples, setting.rate_hz, setting.coder.sample_format)
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+
+    decoder = cast("AudioCodecContext", av.CodecContext.create(setting.coder.decoder, "r"))
+    decoder.layout, decoder.sample_rate = "mono", setting.rate_hz
+    decoder.thread_count = 1
+    decoder.extradata = encoder.extradata
+    coded_bytes = sum(packet.size for packet in packets)
+    frames = (frame for packet in [*packets, None] for frame in decoder.decode(packet))
+    return _join(frames, coded_bytes)
+
+
+def _through_container(samples: Samples, setting: Setting) -> Decoded:
+    file = io.BytesIO()
+    with av.open(file, "w", format=setting.coder.container) as muxer:
+        stream = cast(
+            "AudioStream",
+            muxer.add_stream(setting.coder.encoder, rate=setting.rate_hz, layout="mono"),
+        )
+        _set_up(stream.codec_context, setting)
+        frame = _frame(samples, setting.rate_hz, setting.coder.sample_format)
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            muxer.mux(packet)
+    file.seek(0)
+    with av.open(file, "r") as demuxer:
+        demuxer.streams.audio[0].codec_context.thread_count = 1
+        return _join(demuxer.decode(audio=0), file.getbuffer().nbytes)
+
+
+def _through_sndfile(samples: Samples, setting: Setting) -> Decoded:
+    coder = setting.coder
+    if coder.encoder == "VORBIS":
+        raw = _write_sndfile(samples, setting, _vorbis_level(setting))
+        decoded, rate_hz = _read_sndfile(raw, "float32")
+    else:
+        raw = _write_sndfile(_to_int16(samples), setting)
+        decoded, rate_hz = _read_sndfile(raw, "int16")
+    return Decoded(Wave(_to_float(decoded), rate_hz), len(raw))
+
+
+def _write_sndfile(
+    samples: Samples | NDArray[np.int16],
+    setting: Setting,
+    compression_level: float | None = None,
+) -> bytes:
+    file = io.BytesIO()
+    with soundfile.SoundFile(
+        file,
+        "w",
+        setting.rate_hz,
+        channels=1,
+        format=setting.coder.container,
+        subtype=setting.coder.encoder,
+        compression_level=compression_level,
+    ) as sound:
+        sound.write(samples)
+    return file.getvalue()
+
+
+def _read_sndfile(
+    raw: bytes, dtype: Literal["float32", "int16"]
+) -> tuple[NDArray[np.int16] | Samples, int]:
+    samples, rate_hz = soundfile.read(io.BytesIO(raw), dtype=dtype)
+    return cast("NDArray[np.int16] | Samples", samples), rate_hz
+
+
+@lru_cache(maxsize=64)
+def _vorbis_level(setting: Setting) -> float:
+    """The compression level at which libvorbis calls its bit rate `kbps`, by bisection.
+
+    Vorbis has qualities, not bit rates; `oggenc -b` goes by the same nominal bit rates, which the
+    identification header carries (Vorbis I specification, 4.2.2). Speech takes more or less.
+    """
+    low, high = 0.0, 1.0  # a higher level compresses more
+    silence = np.zeros(1, dtype=np.float32)
+    for _ in range(12):
+        level = (low + high) / 2
+        header = _write_sndfile(silence, setting, level)
+        start = header.index(b"\x01vorbis") + 20
+        nominal_bps = int.from_bytes(header[start : start + 4], "little")
+        low, high = (level, high) if nominal_bps > 1000 * (setting.kbps or 0.0) else (low, level)
+    return (low + high) / 2
+
+
+_THROUGH: dict[str, Callable[[Samples, Setting], Decoded]] = {
+    "packets": _through_packets,
+    "container": _through_container,
+    "sndfile": _through_sndfile,
+}

@@ -1,0 +1,121 @@
+"""The worst mistakes as a reader sees and hears them: spectrogram and audio, as bytes.
+
+The files were written by the run, under `examples/` of its directory: `examples.json` (a list of
+model, condition, clip_id, label, score, audio, spectrogram) and the files that it names.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from harness.errors import UsageError
+from harness.record import read_record
+
+AUDIO_TYPES = {
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """One scored clip, as the detector got it.
+
+    Parameters
+    ----------
+    score
+        Log-odds of fake.
+    words
+        The condition, for people.
+    audio_type
+        Media type of `audio`.
+    """
+
+    model: str
+    condition: str
+    clip_id: str
+    label: str
+    score: float
+    words: str
+    audio: bytes = field(repr=False)
+    audio_type: str
+    spectrogram_png: bytes = field(repr=False)
+
+    @property
+    def p_fake(self) -> float:
+        """The score as a probability, the logistic function of it."""
+        odds = math.exp(-abs(self.score))
+        return 1 / (1 + odds) if self.score >= 0 else odds / (1 + odds)
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    condition: str
+    clip_id: str
+    label: str
+    score: float
+    audio: str
+    spectrogram: str
+
+
+_ENTRIES = TypeAdapter(list[_Entry])
+
+
+def read_examples(run: Path) -> list[Example]:
+    """Read the examples of a run directory, in its order; a run without any gives none.
+
+    Raises
+    ------
+    UsageError
+        Where the list is damaged, or names a file that is missing, is of an unknown type, or lies
+        elsewhere.
+    """
+    folder = run / "examples"
+    path = folder / "examples.json"
+    if not path.exists():
+        return []
+    try:
+        entries = _ENTRIES.validate_python(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, ValidationError) as fault:
+        raise UsageError("a damaged list of examples", str(path), "run again") from fault
+    words = {c.name: c.words for c in read_record(run).suite.conditions}
+    return [_example(folder, entry, words.get(entry.condition, entry.condition)) for entry in entries]
+
+
+def _example(folder: Path, entry: _Entry, words: str) -> Example:
+    suffix = Path(entry.audio).suffix.lower()
+    if suffix not in AUDIO_TYPES:
+        raise UsageError(
+            "audio of an unknown type", str(folder / entry.audio), f"one of {', '.join(AUDIO_TYPES)}"
+        )
+    return Example(
+        model=entry.model,
+        condition=entry.condition,
+        clip_id=entry.clip_id,
+        label=entry.label,
+        score=entry.score,
+        words=words,
+        audio=_read(folder, entry.audio),
+        audio_type=AUDIO_TYPES[suffix],
+        spectrogram_png=_read(folder, entry.spectrogram),
+    )
+
+
+def _read(folder: Path, name: str) -> bytes:
+    # The list is data from a run directory, which people hand around: it may name no other place.
+    path = folder / name
+    if Path(name).name != name or path.is_symlink():
+        raise UsageError("not a file of the examples", str(path), "run again")
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise UsageError("cannot be read", str(path), "run again") from fault

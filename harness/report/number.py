@@ -1,0 +1,79 @@
+"""Numbers and names as text: how a reader sees them, never what they are.
+
+A missing value is `–`, never 0. Minus is U+2212, so that it cannot be taken for a hyphen.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+MISSING = "–"
+
+# Bidirectional controls reorder the text around them; a name must not disguise itself.
+_REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def figure(value: float, digits: int = 3) -> str:
+    """A value with a fixed number of digits after the point; `–` where it is not finite."""
+    if not math.isfinite(value):
+        return MISSING
+    text = f"{abs(value):.{digits}f}"
+    return f"−{text}" if value < 0 and float(text) > 0 else text
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference: as `figure`, with a plus where it is above zero."""
+    text = figure(value, digits)
+    return f"+{text}" if value > 0 and any(digit in text for digit in "123456789") else text
+
+
+def interval(low: float, high: float, digits: int = 3) -> str:
+    """`0.921 to 0.974`; empty where there is no interval."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"{figure(low, digits)} to {figure(high, digits)}"
+
+
+def measured(value: float, low: float, high: float, digits: int = 3) -> str:
+    """`0.950 (0.921 to 0.974)`, or what there is of it."""
+    between = interval(low, high, digits)
+    return f"{figure(value, digits)} ({between})" if between else figure(value, digits)
+
+
+def probability(value: float) -> str:
+    """A probability that is never shown as certainty: `<0.001`, `>0.999`."""
+    if value < 0.001:
+        return "<0.001"
+    return ">0.999" if value > 0.999 else figure(value)
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """`−5 dB`, `4.75 kbit/s`."""
+    text = f"{value:g}".replace("-", "−")
+    return f"{text} {unit}" if unit else text
+
+
+def count(number: int) -> str:
+    """`13,476`."""
+    return f"{number:,}"
+
+
+def visible(text: str) -> str:
+    """The text with control, bidirectional and unpaired surrogate characters spelled out."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_spelled(character) for character in text)
+
+
+def _spelled(character: str) -> str:
+    if character in "\n\t":
+        return character
+    if character in _REORDERING or unicodedata.category(character) in ("Cc", "Cs"):
+        return f"\\u{ord(character):04x}"
+    return character
+
+
+def listed(items: list[str], word: str = "and") -> str:
+    """`a, b and c`."""
+    return f" {word} ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)

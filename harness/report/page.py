@@ -1,0 +1,186 @@
+"""The report: one HTML file that loads nothing, from figures that are finished.
+
+Everything that a table, a model card or a file name holds is text here: Jinja escapes it, control
+characters are spelled out, and JSON inside the page has no `<`. A content security policy allows
+the page its own style and scripts by their hashes, pictures and sound from within itself, and
+nothing else, so that text which were taken for markup still could do nothing. The charts' expressions
+are interpreted, not compiled, for the same reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.published import Published
+from harness.record import RunRecord
+from harness.report import glossary, number, sentence, table
+from harness.report.example import Example
+from harness.report.chart import specifications
+from harness.report.index import Index
+from harness.report.limitation import limitations
+from harness.report.panel import PARTS, Panel, panel
+from harness.figure import Summary
+
+MOST_BYTES = 3_000_000
+
+
+def render(
+    summary: Summary,
+    record: RunRecord,
+    published: Published | None,
+    examples: Sequence[Example],
+) -> str:
+    """Write the page of one run, in less than `MOST_BYTES` bytes of UTF-8.
+
+    Examples come in the order given as long as there is room; the page says how many were left out.
+    """
+    index = Index(summary, record)
+    bare = _page(index, published, [], len(examples))
+    room = MOST_BYTES - len(bare.encode("utf-8"))
+    fitting: list[Example] = []
+    for example in examples:
+        if _size(example) <= room:
+            room -= _size(example)
+            fitting.append(example)
+    return _page(index, published, fitting, len(examples) - len(fitting))
+
+
+def _size(example: Example) -> int:
+    """Bytes that an example takes on the page, rather too many: base64 and its words, escaped."""
+    words = len(example.clip_id) + len(example.words) + len(example.model)
+    return (len(example.audio) + len(example.spectrogram_png)) * 4 // 3 + 6 * words + 2000
+
+
+def _page(
+    index: Index, published: Published | None, examples: Sequence[Example], left_out: int
+) -> str:
+    record = index.record
+    panels = [panel(index, place, published, examples) for place in range(len(index.models))]
+    style, script = _asset("style.css"), _asset("script.js")
+    scored = record.counts.ok + record.counts.rejected + record.counts.error
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            policy=_policy([style], [_bundle(), script]),
+            style=Markup(style),
+            scripts=[Markup(_bundle()), Markup(script)],
+            charts=_json({"specs": specifications(), "charts": _charts(panels)}),
+            record=record,
+            summary=index.summary,
+            index=index,
+            panels=panels,
+            published=published,
+            same_test=published is not None and sentence.same_test(record, published),
+            limitations=limitations(index, published),
+            rows=scored,
+            command=shlex.join(record.command),
+            left_out=left_out,
+            parts=PARTS,
+            groups=glossary.GROUPS,
+            terms=[t for t in glossary.TERMS if t.metric in index.metrics],
+            steps=table.LOSS_STEPS,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters |= {
+        "figure": number.figure,
+        "signed": number.signed,
+        "count": number.count,
+        "probability": number.probability,
+        "quantity": number.quantity,
+        "data_uri": _data_uri,
+    }
+    environment.globals |= {"interval": number.interval, "term": glossary.term}
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """What every expression of a template passes through before it is escaped."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return number.visible(value)
+    return value
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files("harness.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script."""
+    script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    if "</script" in script.lower():
+        raise RuntimeError("the plotting library's script would end its own element")
+    return script
+
+
+def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "img-src data:",
+            "media-src data:",
+            f"style-src {' '.join(map(_hash, styles))}",
+            f"script-src {' '.join(map(_hash, scripts))}",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest())
+    return f"'sha256-{digest.decode('ascii')}'"
+
+
+def _charts(panels: Sequence[Panel]) -> dict[str, Any]:
+    return {
+        key: {
+            "spec": chart.spec,
+            "columns": {name: _shown(values) for name, values in chart.columns.items()},
+            "params": chart.params,
+            "words": number.visible(chart.words),
+        }
+        for each in panels
+        for key, chart in each.charts.items()
+    }
+
+
+def _shown(values: Sequence[Any]) -> list[Any]:
+    return [number.visible(value) if isinstance(value, str) else value for value in values]
+
+
+def _json(value: Any) -> Markup:
+    """JSON that is inert within a script element, whatever strings it holds."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _data_uri(content: bytes, media_type: str) -> Markup:
+    return Markup(f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}")

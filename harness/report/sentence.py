@@ -1,0 +1,183 @@
+"""The answer in sentences, from finished figures; no sentence says more than its figures show.
+
+An interval that holds the reported value confirms nothing, it only does not contradict; a loss whose
+interval reaches 0 is none that this many clips can show; a figure that was reported on other data
+is another test.
+"""
+
+from __future__ import annotations
+
+from harness.published import Published
+from harness.record import RunRecord
+from harness.report.glossary import term
+from harness.report.index import CLEAN, Index, Loss
+from harness.report.number import count, figure, listed, measured
+from harness.figure import ClaimCheck
+
+_NAMED = 3
+
+
+def measured_sentence(index: Index, model: str) -> str:
+    """How right it is on clean clips."""
+    row = index.row(model, CLEAN, "accuracy")
+    if row.n == 0:
+        return "No clean clip was scored, so nothing can be said of how good it is."
+    eer = index.row(model, CLEAN, "eer")
+    sentence = (
+        f"On {count(row.n)} clean clips the accuracy is {_with_interval(row.value, row.low, row.high)}"
+    )
+    return f"{sentence}; the equal error rate is {figure(eer.value)}." if eer.n else f"{sentence}."
+
+
+def claim_sentences(index: Index, model: str, published: Published | None) -> list[str]:
+    """Whether it is as good as claimed, and how far the question can be answered."""
+    claims = [c for c in index.summary.claims if c.model == model]
+    if published is None or not claims:
+        return ["There are no published figures to compare it with."]
+    groups = {
+        verdict: [c for c in claims if c.verdict == verdict]
+        for verdict in ("covered", "below", "above", "not measured")
+    }
+    sentences: list[str] = []
+    if groups["below"]:
+        sentences.append(f"Measured lower than reported: {_differences(groups['below'])}.")
+    if groups["above"]:
+        sentences.append(f"Measured higher than reported: {_differences(groups['above'])}.")
+    if groups["covered"]:
+        named = listed([term(c.metric).prose for c in groups["covered"]])
+        several = len(groups["covered"]) > 1
+        sentences.append(
+            f"The reported {named} {'lie' if several else 'lies'} within the measured "
+            f"{'intervals' if several else 'interval'}: these clips do not contradict "
+            f"{'them' if several else 'it'}, which is less than a confirmation."
+        )
+    if groups["not measured"]:
+        named = listed([term(c.metric).prose for c in groups["not measured"]])
+        sentences.append(f"Not measured here: {named}.")
+    return sentences
+
+
+def same_test(record: RunRecord, published: Published) -> bool:
+    """Whether the clips are, by name and by both counts, those of the published figures."""
+    test_set, data = published.test_set, record.data
+    return (
+        test_set is not None
+        and not data.synthetic
+        and bool(test_set.name)
+        and test_set.name in data.spec
+        and (data.real, data.fake) == (test_set.real, test_set.fake)
+    )
+
+
+def caution_sentences(index: Index, model: str, published: Published | None) -> list[str]:
+    """What keeps measured and reported figures apart: other data, another model, polarity."""
+    if published is None:
+        return []
+    record, sentences = index.record, list[str]()
+    if not same_test(record, published):
+        sentences.append(_not_the_same_test(record, published))
+    if not _same_model(record, model, published):
+        sentences.append(
+            f"They are no claim about this model: they were reported for {published.model}, this "
+            f"is {model}."
+        )
+    real = [
+        (name, index.row(model, CLEAN, f"{name}_real"))
+        for name in ("precision", "recall", "f1")
+        if index.row(model, CLEAN, f"{name}_real").n
+    ]
+    if real:
+        named = listed([f"{term(name).prose} {figure(row.value)}" for name, row in real])
+        sentences.append(
+            f"Fake is the positive class here. {_polarity(published)} With real as the positive "
+            f"class the measured figures are {named}."
+        )
+    return sentences
+
+
+def _not_the_same_test(record: RunRecord, published: Published) -> str:
+    test_set, data = published.test_set, record.data
+    theirs = "a test set that is not named"
+    if test_set is not None:
+        theirs = (
+            f"{test_set.name or 'a test set without a name'} ({count(test_set.fake)} fake, "
+            f"{count(test_set.real)} real)"
+        )
+    return (
+        f"This is not the same test: the published figures are of {theirs}, these are of "
+        f"{data.name} ({count(data.fake)} fake, {count(data.real)} real)."
+    )
+
+
+def _same_model(record: RunRecord, model: str, published: Published) -> bool:
+    known = {model, *(m.spec for m in record.models if m.name == model)}
+    return published.model.casefold() in {name.split("@")[0].casefold() for name in known}
+
+
+def breaking_sentences(index: Index, model: str) -> list[str]:
+    """What costs most accuracy, and how many conditions show no cost."""
+    losses = index.losses(model)
+    had = [loss for loss in losses if loss.measured]
+    if not losses:
+        return ["The suite has no condition but clean, so nothing is known of what breaks it."]
+    if not had:
+        return ["No condition could be measured against clean."]
+    shown = [loss for loss in had if loss.shown]
+    sentences = [_worst(shown)] if shown else [_no_damage(had)]
+    rest = len(had) - len(shown)
+    if shown and rest:
+        sentences.append(
+            f"{count(rest)} of {count(len(had))} conditions {'do' if rest > 1 else 'does'} no "
+            f"damage that this many clips can show."
+        )
+    if len(had) < len(losses):
+        sentences.append(f"{count(len(losses) - len(had))} could not be measured.")
+    return sentences
+
+
+def _worst(shown: list[Loss]) -> str:
+    first = shown[0]
+    damage = first.damage
+    sentence = (
+        f"It breaks most under “{first.condition.words}”: accuracy falls by "
+        f"{measured(-damage.value, -damage.high, -damage.low)} to {figure(first.accuracy.value)}, "
+        f"on the {count(damage.n)} clips scored both ways"
+    )
+    following = [
+        f"“{loss.condition.words}” (by {figure(-loss.damage.value)})" for loss in shown[1:_NAMED]
+    ]
+    return f"{sentence}; then {listed(following)}." if following else f"{sentence}."
+
+
+def _no_damage(had: list[Loss]) -> str:
+    first = had[0]
+    conditions = "The one condition does" if len(had) == 1 else f"None of {len(had)} conditions does"
+    negation = "no " if len(had) == 1 else ""
+    damage = first.damage
+    return (
+        f"{conditions} {negation}damage that this many clips can show. The largest difference in "
+        f"accuracy is {measured(damage.value, damage.low, damage.high)}, under "
+        f"“{first.condition.words}”."
+    )
+
+
+def _differences(claims: list[ClaimCheck]) -> str:
+    return listed(
+        [
+            f"{term(c.metric).prose} {measured(c.measured, c.low, c.high)} against {c.reported:.4f}"
+            for c in claims
+        ]
+    )
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    text = measured(value, low, high)
+    return text.replace("(", "(95 % interval ", 1)
+
+
+def _polarity(published: Published) -> str:
+    if published.positive == "fake":
+        return "So it is in the published figures."
+    if published.positive == "real":
+        return "The published figures take real as positive."
+    return "The published figures do not name theirs."

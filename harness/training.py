@@ -1,0 +1,328 @@
+"""Fine-tuning a two-class detector by the model card's recipe, on any source of labelled clips.
+
+The defaults of `TrainingOptions` are the card's: a new head with `{0: fake, 1: real}` on
+`MIT/ast-finetuned-audioset-10-10-0.4593`, learning rate 1e-5, weight decay 0.01, 1,500 steps of
+8 x 16 clips, validation on 5,000 samples every 500 steps. Clips are decoded and resampled as
+everywhere in the harness and go through the base model's own feature extractor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch.utils.data import Dataset
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModelForAudioClassification,
+    EvalPrediction,
+    Trainer,
+    TrainingArguments,
+)
+
+from harness.audio import Wave, load, resample
+from harness.data.clip import Clip, Source
+from harness.detector.checkpoint import find
+from harness.errors import ClipRejected, UsageError
+from harness.seed import generator
+
+ID_TO_LABEL = {0: "fake", 1: "real"}
+LABEL_TO_ID = {label: index for index, label in ID_TO_LABEL.items()}
+
+Augment = Callable[[Wave, np.random.Generator], Wave]
+
+
+class TrainingOptions(BaseModel):
+    """How to train; every default is the card's where the card says something.
+
+    Parameters
+    ----------
+    base
+        Directory, or hub id with optional `@revision`, of the model to start from; `embedded`.
+    from_scratch
+        Take only the configuration and the extractor of the base, and random weights.
+    out
+        Directory that gets `config.json`, `model.safetensors` and `preprocessor_config.json`.
+    batch_size, gradient_accumulation_steps
+        A step sees their product of clips.
+    validation_share
+        Of the groups, kept away from training; at most `val_samples` of their clips are used.
+    crop_s
+        Shortest and longest random crop of a training clip, in seconds; None trains on whole clips.
+    device
+        `auto` is CUDA where there is one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    out: Path
+    base: str = "MIT/ast-finetuned-audioset-10-10-0.4593"
+    from_scratch: bool = False
+    learning_rate: float = Field(default=1e-5, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_steps: int = Field(default=0, ge=0)
+    schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
+    max_steps: int = Field(default=1500, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    gradient_accumulation_steps: int = Field(default=8, ge=1)
+    eval_steps: int = Field(default=500, ge=1)
+    val_samples: int = Field(default=5000, ge=1)
+    validation_share: float = Field(default=0.1, gt=0, lt=1)
+    crop_s: tuple[float, float] | None = None
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class TrainingResult(BaseModel):
+    """What came out: the last validation, and how many clips were used or had to be left out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    out: Path
+    steps: int
+    training_clips: int
+    validation_clips: int
+    rejected_clips: int
+    validation_accuracy: float
+    validation_loss: float
+    training_loss: float
+
+
+class _Example(NamedTuple):
+    wave: Wave
+    label: int
+
+
+def train(
+    options: TrainingOptions, source: Source, augment: Augment | None = None
+) -> TrainingResult:
+    """Train, validate on groups that training never saw, and save.
+
+    Parameters
+    ----------
+    augment
+        Applied to every training clip after the crop, with a generator of its own for each draw.
+
+    Raises
+    ------
+    UsageError
+        Where the base cannot be loaded from safetensors, CUDA was asked for and is not there, or
+        the clips leave one side of the split without a class.
+    """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("no CUDA device", "--device cuda", "leave it out to train on the CPU")
+    with _own_random_state():
+        extractor, model = _load_base(options)
+        training, validation, rejected = _examples(options, source, extractor.sampling_rate)
+        trainer = Trainer(
+            model=model,
+            args=_arguments(options),
+            train_dataset=_Stream(training, options, augment),
+            eval_dataset=_Whole(validation),
+            data_collator=_Collator(extractor),
+            processing_class=extractor,
+            compute_metrics=_accuracy,
+        )
+        outcome = trainer.train()
+        measured = trainer.evaluate()
+    trainer.save_model(str(options.out))
+    (options.out / "training_args.bin").unlink(missing_ok=True)
+    return TrainingResult(
+        out=options.out,
+        steps=outcome.global_step,
+        training_clips=len(training),
+        validation_clips=len(validation),
+        rejected_clips=rejected,
+        validation_accuracy=measured["eval_accuracy"],
+        validation_loss=measured["eval_loss"],
+        training_loss=outcome.training_loss,
+    )
+
+
+def split(
+    clips: Sequence[Clip], validation_share: float, val_samples: int, seed: int
+) -> tuple[list[Clip], list[Clip]]:
+    """Training and validation clips, whole groups on either side; at least one group on each.
+
+    Raises
+    ------
+    UsageError
+        Where all clips are of one group.
+    """
+    groups = sorted({clip.group for clip in clips})
+    if len(groups) < 2:
+        raise UsageError("fewer than two groups", "--data", "name speakers or groups in the data")
+    rng = generator("training split", seed)
+    count = min(max(1, round(validation_share * len(groups))), len(groups) - 1)
+    kept = set(rng.permutation(groups)[:count].tolist())
+    training = [clip for clip in clips if clip.group not in kept]
+    validation = [clip for clip in clips if clip.group in kept]
+    if len(validation) > val_samples:
+        chosen = np.sort(rng.permutation(len(validation))[:val_samples])
+        validation = [validation[index] for index in chosen]
+    return training, validation
+
+
+def _load_base(options: TrainingOptions) -> tuple[Any, Any]:
+    """The base's extractor, and its model with a new head of two classes or all of it new."""
+    directory = Path(options.base)
+    scratch = options.from_scratch and directory.is_dir()
+    here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    folder = directory if scratch else find(options.base).folder
+    try:
+        extractor = AutoFeatureExtractor.from_pretrained(folder, **here)
+        config = AutoConfig.from_pretrained(
+            folder, num_labels=2, id2label=ID_TO_LABEL, label2id=LABEL_TO_ID, **here
+        )
+        # The card's model says multi_label_classification, whose loss wants one-hot labels.
+        config.problem_type = "single_label_classification"
+        torch.manual_seed(options.seed)
+        if options.from_scratch:
+            return extractor, AutoModelForAudioClassification.from_config(config)
+        return extractor, AutoModelForAudioClassification.from_pretrained(
+            folder, config=config, use_safetensors=True, ignore_mismatched_sizes=True, **here
+        )
+    except (OSError, ValueError) as fault:
+        reason = str(fault).strip().splitlines()[0]
+        raise UsageError(
+            f"cannot be loaded as an audio classifier: {reason}",
+            options.base,
+            "name a model that transformers knows for audio classification",
+        ) from fault
+
+
+def _examples(
+    options: TrainingOptions, source: Source, rate_hz: int
+) -> tuple[list[_Example], list[_Example], int]:
+    """Decoded clips for training and for validation, and how many were rejected."""
+    sides = split(list(source), options.validation_share, options.val_samples, options.seed)
+    training, validation = (_decode(side, rate_hz) for side in sides)
+    for examples, name in ((training, "training"), (validation, "validation")):
+        if len({example.label for example in examples}) < 2:
+            raise UsageError(f"the {name} clips are not of two classes", "--data", "add clips")
+    rejected = sum(len(side) for side in sides) - len(training) - len(validation)
+    return training, validation, rejected
+
+
+def _decode(clips: Sequence[Clip], rate_hz: int) -> list[_Example]:
+    """Waves at the extractor's rate, in memory; clips that cannot be decoded are left out."""
+    examples: list[_Example] = []
+    for clip in clips:
+        with contextlib.suppress(ClipRejected):
+            wave = resample(load(clip.audio), rate_hz)
+            examples.append(_Example(wave=wave, label=LABEL_TO_ID[clip.label]))
+    return examples
+
+
+class _Stream(Dataset[_Example]):
+    """Every draw of the whole training, in order: draw i is a function of (seed, i) alone."""
+
+    def __init__(
+        self, examples: list[_Example], options: TrainingOptions, augment: Augment | None
+    ) -> None:
+        self._examples, self._options, self._augment = examples, options, augment
+
+    def __len__(self) -> int:
+        options = self._options
+        return options.max_steps * options.batch_size * options.gradient_accumulation_steps
+
+    def __getitem__(self, index: int) -> _Example:
+        epoch, place = divmod(index, len(self._examples))
+        seed = self._options.seed
+        order = generator("training order", seed, epoch).permutation(len(self._examples))
+        example = self._examples[order[place]]
+        rng = generator("training draw", seed, index)
+        wave = example.wave
+        if self._options.crop_s is not None:
+            wave = _crop(wave, self._options.crop_s, rng)
+        if self._augment is not None:
+            wave = self._augment(wave, rng)
+        return _Example(wave=wave, label=example.label)
+
+
+class _Whole(Dataset[_Example]):
+    """The validation clips as they are."""
+
+    def __init__(self, examples: list[_Example]) -> None:
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index: int) -> _Example:
+        return self._examples[index]
+
+
+def _crop(wave: Wave, crop_s: tuple[float, float], rng: np.random.Generator) -> Wave:
+    """A random part, its length log-uniform between the bounds; shorter clips stay whole."""
+    length = round(float(np.exp(rng.uniform(*np.log(crop_s)))) * wave.rate_hz)
+    if length >= len(wave.samples):
+        return wave
+    start = int(rng.integers(len(wave.samples) - length + 1))
+    return Wave(wave.samples[start : start + length], wave.rate_hz)
+
+
+class _Collator:
+    """Batches through the extractor; what it does not pad to one length is padded here."""
+
+    def __init__(self, extractor: Any) -> None:
+        self._extractor = extractor
+
+    def __call__(self, examples: list[_Example]) -> dict[str, torch.Tensor]:
+        inputs = self._extractor(
+            [example.wave.samples for example in examples],
+            sampling_rate=self._extractor.sampling_rate,
+            padding="max_length" if hasattr(self._extractor, "num_mel_bins") else True,
+            return_tensors="pt",
+        )
+        labels = torch.tensor([example.label for example in examples])
+        return {**inputs, "labels": labels}
+
+
+def _arguments(options: TrainingOptions) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(options.out),
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        warmup_steps=options.warmup_steps,
+        lr_scheduler_type=options.schedule,
+        max_steps=options.max_steps,
+        per_device_train_batch_size=options.batch_size,
+        per_device_eval_batch_size=options.batch_size,
+        gradient_accumulation_steps=options.gradient_accumulation_steps,
+        eval_strategy="steps",
+        eval_steps=options.eval_steps,
+        logging_steps=options.eval_steps,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        seed=options.seed,
+        use_cpu=options.device == "cpu",
+        dataloader_pin_memory=torch.cuda.is_available(),
+        remove_unused_columns=False,
+        label_names=["labels"],
+    )
+
+
+def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
+    chosen = np.argmax(np.asarray(prediction.predictions), axis=1)
+    return {"accuracy": float(np.mean(chosen == prediction.label_ids))}
+
+
+@contextlib.contextmanager
+def _own_random_state() -> Iterator[None]:
+    """Give the global random states back as they were: the Trainer seeds all of them."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002

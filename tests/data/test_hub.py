@@ -1,0 +1,214 @@
+"""Hub data sets, read by the real libraries from a hub on this machine.
+
+The libraries read the hub's address when they are imported, so the reading happens in a process of
+its own: one for all data sets, as importing them takes seconds.
+"""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+
+READ = """
+import json, pickle, sys
+from harness.audio import load
+from harness.data.sample import CompanionPool, limited
+from harness.data.source import open_source
+from harness.errors import UsageError
+for order in map(json.loads, sys.stdin):
+    try:
+        source = open_source(order["spec"])
+        part = limited(source, order["limit"], 1) if order.get("limit") else source
+        clips = list(pickle.loads(pickle.dumps(part)))
+        pool = pickle.loads(pickle.dumps(CompanionPool(source, 4))) if order.get("pool") else None
+        print(json.dumps({
+            "clips": [[c.clip_id, c.label, c.generator, c.group] for c in clips],
+            "seconds": [round(load(c.audio).seconds, 3) for c in clips],
+            "origin": [part.origin.kind, part.origin.name, part.origin.revision],
+            "notes": part.origin.notes,
+            "pool": [c.clip_id for c in pool.clips] if pool else [],
+            "there": [c.audio.exists() for c in pool.clips] if pool else [],
+            "whole": len(source),
+        }), flush=True)
+    except UsageError as refused:
+        print(json.dumps({"refused": str(refused)}), flush=True)
+"""
+
+
+def wav(milliseconds):
+    buffer = io.BytesIO()
+    samples = np.random.default_rng(milliseconds).normal(0, 0.1, 16 * milliseconds)
+    soundfile.write(buffer, samples.astype(np.float32), 16000, format="WAV")
+    return buffer.getvalue()
+
+
+def table(count, **columns):
+    """Clip i is 10 + i ms long; columns give name=(values, declared feature)."""
+    features = {"audio": {"_type": "Audio"}} | {name: kind for name, (_, kind) in columns.items()}
+    data = {"audio": [{"bytes": wav(10 + i), "path": f"c{i}.wav"} for i in range(count)]}
+    data |= {name: values for name, (values, _) in columns.items()}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    return pa.table(data).replace_schema_metadata(metadata)
+
+
+CLASSES = {"_type": "ClassLabel", "names": ["bonafide", "spoof"]}
+TEXT = {"dtype": "string", "_type": "Value"}
+NUMBER = {"dtype": "int64", "_type": "Value"}
+
+
+def build(root):
+    def parquet(name, split, rows):
+        path = root / "datasets" / name / f"data/{split}-00000-of-00001.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(rows, path, row_group_size=5)
+
+    alternate = [i % 2 for i in range(40)]
+    plain = table(
+        40,
+        label=(alternate, CLASSES),
+        system=([f"tts{i % 4}" for i in range(40)], TEXT),
+        speaker=([f"s{i // 2}" for i in range(40)], TEXT),
+    )
+    parquet("o/plain", "test", plain)
+    parquet("o/plain", "train", plain.slice(0, 6))
+    parquet("o/gated", "train", plain.slice(0, 4))
+    parquet("o/number", "train", table(4, label=([0, 1, 0, 1], NUMBER)))
+    parquet("o/splits", "first", plain.slice(0, 4))
+    parquet("o/splits", "second", plain.slice(0, 4))
+    for label in ("real", "fake"):
+        for i in range(4):
+            path = root / "datasets/o/folders/test" / label / f"{label}{i}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(wav(50 + i))
+
+
+@pytest.fixture(scope="module")
+def answers(hub, tmp_path_factory):
+    """What came of each order, by its name, and the bytes of audio files that each one cost."""
+    build(hub.root)
+    hub.gated.add("o/gated")
+    orders = {
+        "all": {"spec": "hub:o/plain"},
+        "train": {"spec": f"hub:o/plain@{hub.sha('o/plain')}:train", "pool": True},
+        "number": {"spec": "hub:o/number"},
+        "said": {"spec": "hub:o/number?label=label,fake=0"},
+        "splits": {"spec": "hub:o/splits"},
+        "folders": {"spec": "hub:o/folders", "limit": 4},
+        "gated": {"spec": "hub:o/gated"},
+        "nowhere": {"spec": "hub:o/nowhere"},
+        "revision": {"spec": "hub:o/plain@v9"},
+        "split": {"spec": "hub:o/plain:dev"},
+        "odd": {"spec": "hub:o/plain?colour=red"},
+    }
+    home = tmp_path_factory.mktemp("home")
+    limited = {"limited": {"spec": "hub:o/plain", "limit": 2}}
+    # The limited order goes first: later ones find its audio in the cache.
+    found = ask(hub.environment(home), limited)
+    cost = hub.sent_bytes(".parquet")
+    found |= ask(hub.environment(home), orders)
+    return found | {"cost of limited": cost}
+
+
+def ask(environment, orders):
+    lines = "\n".join(map(json.dumps, orders.values()))
+    done = subprocess.run(
+        [sys.executable, "-c", READ], input=lines, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(orders, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
+def test_parquet_is_read_with_its_columns_found_and_noted(answers, hub):
+    found = answers["all"]
+    assert found["origin"] == ["hub", "plain", hub.sha("o/plain")]
+    assert found["clips"][:3] == [
+        ["test/0/c0.wav", "real", "", "s0"],
+        ["test/1/c1.wav", "fake", "tts1", "s0"],
+        ["test/2/c2.wav", "real", "", "s1"],
+    ]
+    assert found["seconds"] == [round((10 + i) / 1000, 3) for i in range(40)]
+    assert found["notes"] == [
+        f"revision {hub.sha('o/plain')}",
+        "configuration default",
+        "split test of train, test",
+        "audio from column audio (audio)",
+        "labels from column label (bonafide | spoof), values ['bonafide', 'spoof']",
+        "generator from column system (text)",
+        "speaker from column speaker (text)",
+    ]
+
+
+def test_a_limited_run_reads_only_the_row_groups_that_it_needs(answers, hub):
+    found = answers["limited"]
+    assert found["whole"] == 40
+    assert [clip[1] for clip in found["clips"]].count("fake") == 1
+    rows = [int(clip[0].split("/")[1]) for clip in found["clips"]]
+    assert found["seconds"] == [round((10 + row) / 1000, 3) for row in rows]
+    file = next(hub.root.glob("datasets/o/plain/data/test-*.parquet"))
+    groups = pq.ParquetFile(file).metadata
+    most = max(groups.row_group(i).total_byte_size for i in range(groups.num_row_groups))
+    # Footers come in blocks of 64 KiB, as the Parquet reader asks for them: three openings of the
+    # split and one of the other split, for its schema.
+    assert answers["cost of limited"] < 2 * 1.1 * most + 4 * 65536 + 8192
+    assert file.stat().st_size > 2 * 1.1 * most + 8192
+
+
+def test_a_split_at_a_commit_and_its_companions(answers):
+    found = answers["train"]
+    assert [clip[0] for clip in found["clips"]] == [f"train/{i}/c{i}.wav" for i in range(6)]
+    # The first real rows of different groups, and one fake of the group that is left.
+    assert found["pool"] == ["train/0/c0.wav", "train/2/c2.wav", "train/4/c4.wav"]
+    assert found["there"] == [True] * 3
+
+
+def test_audio_files_in_folders_are_read_without_torchcodec(answers, hub):
+    found = answers["folders"]
+    assert [clip[1] for clip in found["clips"]] == ["fake", "fake", "real", "real"]
+    assert all(0.05 <= seconds <= 0.053 for seconds in found["seconds"])
+    fetched = [one.path for one in hub.requests if "/o/folders/" in one.path and one.sent_bytes]
+    assert sum(path.endswith(".wav") for path in fetched) == 4
+
+
+def test_numbers_are_refused_until_the_user_says_what_they_mean(answers):
+    assert answers["number"]["refused"] == (
+        "hub:o/number: no column says which clips are fake: audio (audio), label (number); "
+        "say it with ?label=COLUMN,fake=VALUE"
+    )
+    labels = [clip[1] for clip in answers["said"]["clips"]]
+    assert labels == ["fake", "real", "fake", "real"]
+
+
+@pytest.mark.parametrize(
+    ("order", "line"),
+    [
+        ("splits", "no test or validation split but first, second; write hub:o/splits:first"),
+        ("split", "no split 'dev'; take train, test"),
+        ("revision", "no such revision; name a branch, tag or commit"),
+        ("nowhere", "no such data set on the hub, or a private one; check the name, or set HF_TOK"),
+        ("gated", "gated: it is not open to you; accept its conditions on its page and set HF_TOK"),
+        ("odd", "cannot be understood; write hub:owner/name[@revision][:split][?config=…,audio="),
+    ],
+)
+def test_what_the_hub_does_not_give_is_refused_in_one_line(answers, order, line):
+    assert line in answers[order]["refused"]
+    assert "\n" not in answers[order]["refused"]
+
+
+def test_a_token_opens_a_gated_data_set(answers, hub, tmp_path):
+    found = ask(hub.environment(tmp_path, token="open-sesame"), {"a": {"spec": "hub:o/gated"}})
+    assert len(found["a"]["clips"]) == 4
+    assert "split train, the only one" in found["a"]["notes"]
+
+
+def test_without_a_network_the_line_says_so(hub, tmp_path):
+    nobody = hub.environment(tmp_path) | {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    order = {"a": {"spec": "hub:o/plain"}}
+    for environment in (nobody, nobody | {"HF_HUB_OFFLINE": "1"}):
+        refused = ask(environment, order)["a"]["refused"]
+        assert refused.startswith("hub:o/plain: the hub cannot be reached; check the network")

@@ -1,0 +1,160 @@
+import json
+import os
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from data_layout import record, write
+
+from harness.data.source import open_source
+from harness.errors import UsageError
+
+ROWS = [
+    {"path": "a.wav", "label": "bona-fide", "speaker": "s1", "year": 2020},
+    {"path": "sub/b.wav", "label": "Spoof", "generator": "VITS", "group": "g", "year": 2021},
+    {"path": "sub/c.wav", "label": "fake", "clip_id": "c", "source": "set", "year": None},
+]
+FOUND = [
+    ("a.wav", "real", "", "", "s1", "s1"),
+    ("sub/b.wav", "fake", "VITS", "", "", "g"),
+    ("c", "fake", "", "set", "", "c"),
+]
+COLUMNS = ["path", "label", "speaker", "generator", "group", "clip_id", "source", "year"]
+
+
+def csv_text(delimiter):
+    rows = [[str(row.get(name) or "") for name in COLUMNS] for row in ROWS]
+    return "\n".join(delimiter.join(fields) for fields in [COLUMNS, *rows]) + "\n"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"])
+def test_every_format_gives_the_same_clips(tmp_path, suffix):
+    path = tmp_path / f"list{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist([dict.fromkeys(COLUMNS) | row for row in ROWS]), path)
+    elif suffix in (".csv", ".tsv"):
+        # As spreadsheets write it: a byte order mark, DOS line ends and blank lines.
+        text = csv_text("," if suffix == ".csv" else "\t").replace("\n", "\r\n") + "\r\n"
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    else:
+        path.write_text("\n".join(map(json.dumps, ROWS)) + "\n\n", encoding="utf-8")
+    for source in (open_source(str(path)), open_source(f"manifest:{path}")):
+        assert [
+            (clip.clip_id, clip.label, clip.generator, clip.source, clip.speaker, clip.group)
+            for clip in source
+        ] == FOUND
+        assert [clip.audio for clip in source] == [tmp_path / row["path"] for row in ROWS]
+        assert (source.origin.kind, source.origin.name) == ("manifest", "list")
+        assert source.origin.notes == (
+            "label 'Spoof' read as fake",
+            "label 'bona-fide' read as real",
+            "columns ignored: year",
+        )
+
+
+def test_a_folder_with_a_manifest_is_read_by_it(tmp_path):
+    record(tmp_path / "real/a.wav")
+    record(tmp_path / "fake/b.wav")
+    record(tmp_path / "fake/unlisted.wav")
+    write(tmp_path / "manifest.csv", "path,label", "real/a.wav,real", "fake/b.wav,fake")
+    source = open_source(str(tmp_path))
+    assert (source.origin.kind, source.origin.name) == ("manifest", tmp_path.name)
+    assert len(source) == 2
+    write(tmp_path / "manifest.jsonl", "{}")
+    with pytest.raises(UsageError, match=r"more than one manifest: manifest.csv, manifest.jsonl"):
+        open_source(str(tmp_path))
+
+
+def test_a_recording_that_is_missing_is_no_fault_of_the_manifest(tmp_path):
+    path = write(tmp_path / "m.csv", "path,label", "a.wav,real", "b.wav,fake")
+    assert not any(clip.audio.exists() for clip in open_source(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["file,label", "a.wav,real"], "m.csv, line 1: no column 'path' but file, label"),
+        (["path,kind", "a.wav,real"], "m.csv, line 1: no column 'label' but path, kind"),
+        ([""], "m.csv, line 1: no column 'path' but none at all"),
+        (["path,label"], "m.csv: lists no clips"),
+        (
+            ["path,label", "a.wav,real", "b.wav,maybe", "c.wav,fake"],
+            "m.csv, line 3: label 'maybe' names no class; labels seen: 'fake', 'maybe', 'real'; "
+            "write real, bonafide",
+        ),
+        (
+            ["path,label", "a.wav,0", "b.wav,1"],
+            r"m.csv, line 2: label '0' does not say which class it is \(1 is fake here and real "
+            r"there\); labels seen: '0', '1'; write real",
+        ),
+        (["path,label", "a.wav,"], "m.csv, line 2: the label is empty"),
+        (["path,label", ",real"], "m.csv, line 2: the path is empty"),
+        (
+            ["path,label", "a.wav,real", "./a.wav,fake"],
+            "m.csv, line 3: clip_id 'a.wav' was used in line 2 already",
+        ),
+        (
+            ["clip_id,path,label", "x,a.wav,real", "x,b.wav,fake"],
+            "m.csv, line 3: clip_id 'x' was used in line 2 already",
+        ),
+        (["path,label", "../a.wav,real"], "line 2: ../a.wav leads out of the manifest's folder"),
+        (["path,label", "x/../../a.wav,real"], "line 2: x/../../a.wav leads out"),
+        (["path,label", "/etc/passwd,real"], "line 2: /etc/passwd leads out"),
+        (["path,label", "link/a.wav,real"], "line 2: link/a.wav leads out"),
+        (["path,label", "a.wav,real,x"], "line 2: 3 fields under a header of 2; quote"),
+        (["path,label", '"a.wav,real'], "m.csv: cannot be read as csv"),
+        (["path,label", "a.wav,real"], r"only real clips \(1\): no metric needs fewer than two"),
+        (["path,label", "a.wav,spoof"], r"only fake clips \(1\)"),
+    ],
+)
+def test_a_bad_manifest_is_refused_in_one_line(tmp_path, lines, message):
+    os.symlink("/", tmp_path / "link")
+    path = write(tmp_path / "m.csv", *lines)
+    with pytest.raises(UsageError, match=message) as refused:
+        open_source(f"manifest:{path}")
+    assert "\n" not in str(refused.value)
+
+
+def test_an_absolute_path_inside_the_folder_is_fine(tmp_path):
+    path = write(tmp_path / "m.csv", "path,label", f"{tmp_path}/a.wav,real", "b.wav,fake")
+    assert [clip.clip_id for clip in open_source(str(path))] == ["a.wav", "b.wav"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 2: not JSON"),
+        ("[1]", "line 2: not an object"),
+        ('{"path": "b.wav"}', "line 2: no column 'label' but path"),
+        ('{"path": "b.wav", "label": 1}', "line 2: label '1' does not say which class"),
+        ('{"path": "b.wav", "label": true}', "line 2: label 'True' does not say which class"),
+    ],
+)
+def test_a_bad_line_of_json_is_named(tmp_path, line, message):
+    path = write(tmp_path / "m.jsonl", '{"path": "a.wav", "label": "real"}', line)
+    with pytest.raises(UsageError, match=message):
+        open_source(str(path))
+
+
+def test_a_bad_parquet_file_is_refused(tmp_path):
+    path = tmp_path / "m.parquet"
+    pq.write_table(pa.table({"path": ["a.wav"], "target": ["real"]}), path)
+    with pytest.raises(UsageError, match=r"m.parquet: no column 'label' but path, target"):
+        open_source(str(path))
+    pq.write_table(pa.table({"path": ["a.wav", "b.wav"], "label": [0, 1]}), path)
+    with pytest.raises(UsageError, match=r"m.parquet, row 1: label '0' does not say"):
+        open_source(str(path))
+    path.write_bytes(b"no parquet")
+    with pytest.raises(UsageError, match=r"m.parquet: cannot be read as parquet"):
+        open_source(str(path))
+
+
+def test_what_is_no_manifest_is_refused(tmp_path):
+    write(tmp_path / "list.txt", "a.wav real")
+    with pytest.raises(UsageError, match=r"no manifest has the suffix '.txt'; use .csv, .tsv"):
+        open_source(str(tmp_path / "list.txt"))
+    with pytest.raises(UsageError, match=r"does not exist; check the path"):
+        open_source(f"manifest:{tmp_path}/none.csv")
+    (tmp_path / "latin.csv").write_bytes(b"path,label\n\xe9.wav,real\n")
+    with pytest.raises(UsageError, match=r"latin.csv: cannot be read as csv: .*utf-8"):
+        open_source(str(tmp_path / "latin.csv"))

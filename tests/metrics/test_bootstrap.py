@@ -1,0 +1,133 @@
+"""The vectorised bootstrap does what copying clips would do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.metrics import METRICS, Decision
+from harness.metrics.bootstrap import Cell, draw, estimate
+from harness.metrics.classification import count
+from harness.metrics.detection import auc, eer
+from harness.metrics.intervals import percentile
+
+
+def naive(cell: Cell, weights: np.ndarray) -> np.ndarray:
+    """One resample, made by copying clips."""
+    copies = weights.astype(int)
+    real = np.repeat(cell.real, copies[cell.real_group])
+    fake = np.repeat(cell.fake, copies[cell.fake_group])
+    counts = count(real, fake, cell.threshold, int(copies[cell.unscored_group].sum()))
+    figures = []
+    for name in cell.metrics:
+        metric = METRICS[name]
+        if isinstance(metric, Decision):
+            figures.append(float(metric.formula(counts)))
+        else:
+            figures.append({"eer": eer, "auc": auc}[name](real, fake))
+    return np.array(figures)
+
+
+def random_cell(rng: np.random.Generator, real: int, fake: int, groups: int) -> Cell:
+    return Cell(
+        real=rng.normal(-1, 1, real).round(1),
+        fake=rng.normal(1, 1, fake).round(1),
+        real_group=rng.integers(groups, size=real),
+        fake_group=rng.integers(groups, size=fake),
+        unscored_group=rng.integers(groups, size=3),
+        threshold=0.2,
+    )
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32), st.integers(0, 30), st.integers(0, 30), st.integers(1, 12))
+def test_equals_copying_clips(seed: int, real: int, fake: int, groups: int) -> None:
+    cell = random_cell(np.random.default_rng(seed), real, fake, groups)
+    estimates = estimate([cell], groups, 30, seed)[cell]
+    weights = np.concatenate(list(draw(groups, 30, seed)), axis=1)
+    expected = np.stack([naive(cell, column) for column in weights.T], axis=1)
+    drawn = np.stack([estimates[name].draws for name in cell.metrics])
+    np.testing.assert_allclose(drawn, expected, rtol=0, atol=1e-12)
+    values = [estimates[name].value for name in cell.metrics]
+    np.testing.assert_allclose(values, naive(cell, np.ones(groups)), rtol=0, atol=1e-12)
+
+
+def test_draws_are_of_groups_and_repeatable() -> None:
+    one = np.concatenate(list(draw(7, 50, seed=3)), axis=1)
+    other = np.concatenate(list(draw(7, 50, seed=3, block=20)), axis=1)
+    np.testing.assert_array_equal(one, other)
+    assert one.shape == (7, 50)
+    assert (one.sum(axis=0) == 7).all()
+    assert (one != np.concatenate(list(draw(7, 50, seed=4)), axis=1)).any()
+
+
+def test_many_blocks_give_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = random_cell(np.random.default_rng(0), 40, 40, 15)
+    whole = estimate([cell], 15, 64, 1)[cell]
+    monkeypatch.setattr("harness.metrics.bootstrap._BLOCK", 200)
+    parts = estimate([cell], 15, 64, 1)[cell]
+    for name in cell.metrics:
+        np.testing.assert_array_equal(parts[name].draws, whole[name].draws)
+
+
+def test_likeness_within_groups_widens_the_interval() -> None:
+    """Ten clips of a speaker that stand or fall together are one piece of evidence, not ten."""
+    rng = np.random.default_rng(5)
+    speaker = np.repeat(np.arange(40), 10)
+    fake = np.where(rng.random(40) < 0.7, 1.0, -1.0)[speaker]
+    none = np.zeros(0)
+    widths = []
+    for group in (speaker, np.arange(400)):
+        cell = Cell(none, fake, none.astype(int), group, metrics=("recall",))
+        drawn = estimate([cell], 400, 1000, 0)[cell]["recall"].draws
+        low, high = percentile(drawn[None, :])
+        widths.append(float(high[0] - low[0]))
+    assert widths[0] / widths[1] == pytest.approx(np.sqrt(10), rel=0.15)
+
+
+def test_cells_are_paired() -> None:
+    """The same clips with the same scores differ by nothing in any resample."""
+    rng = np.random.default_rng(6)
+    one = random_cell(rng, 20, 20, 8)
+    other = Cell(
+        one.real + 0.0, one.fake + 0.0, one.real_group, one.fake_group, threshold=one.threshold
+    )
+    both = estimate([one, other], 8, 100, 0)
+    np.testing.assert_array_equal(both[one]["eer"].draws, both[other]["eer"].draws)
+
+
+def test_what_a_figure_is_of() -> None:
+    cell = Cell(
+        real=np.array([-1.0, -2.0, 1.0]),
+        fake=np.array([1.0, 2.0, 3.0, -1.0]),
+        real_group=np.array([0, 0, 1]),
+        fake_group=np.array([0, 1, 2, 3]),
+        unscored_group=np.array([4]),
+    )
+    of = estimate([cell], 5, 2, 0)[cell]
+    found = {name: (each.clips, each.evidence, each.groups) for name, each in of.items()}
+    assert found == {
+        "accuracy": (7, 7, 4),
+        "balanced_accuracy": (7, 3, 2),
+        "precision": (4, 4, 3),
+        "recall": (4, 4, 4),
+        "f1": (7, 3, 2),
+        "precision_real": (3, 3, 2),
+        "recall_real": (3, 3, 2),
+        "f1_real": (7, 3, 2),
+        "fpr": (3, 3, 2),
+        "fnr": (4, 4, 4),
+        "eer": (7, 3, 2),
+        "auc": (7, 3, 2),
+        "coverage": (8, 8, 5),
+    }
+
+
+def test_cells_refuse_what_does_not_fit() -> None:
+    zero = np.zeros(1, dtype=int)
+    with pytest.raises(ValueError, match="NaN"):
+        Cell(np.array([np.nan]), np.array([1.0]), zero, zero)
+    with pytest.raises(ValueError, match="one group"):
+        Cell(np.array([1.0, 2.0]), np.array([1.0]), zero, zero)

@@ -1,0 +1,110 @@
+"""Decisions at a threshold: by hand, against scikit-learn, and where there is nothing to say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from harness.metrics import METRICS, Decision
+from harness.metrics.classification import count
+
+NONE = np.zeros(0)
+
+
+def figure(name: str, real: np.ndarray, fake: np.ndarray, threshold: float = 0.0) -> float:
+    metric = METRICS[name]
+    assert isinstance(metric, Decision)
+    return float(metric.formula(count(real, fake, threshold)))
+
+
+def test_by_hand() -> None:
+    # Fakes: 3 of 4 called fake (0 lies on the threshold and counts). Real: 1 of 6 called fake.
+    fake = np.array([2.0, 0.0, 5.0, -1.0])
+    real = np.array([-3.0, -2.0, -1.0, -0.5, -4.0, 1.0])
+    expected = {
+        "accuracy": 8 / 10,
+        "balanced_accuracy": (3 / 4 + 5 / 6) / 2,
+        "precision": 3 / 4,
+        "recall": 3 / 4,
+        "f1": 6 / 8,
+        "precision_real": 5 / 6,
+        "recall_real": 5 / 6,
+        "f1_real": 10 / 12,
+        "fpr": 1 / 6,
+        "fnr": 1 / 4,
+        "coverage": 1.0,
+    }
+    assert {name: figure(name, real, fake) for name in expected} == pytest.approx(
+        expected, abs=1e-15
+    )
+    decisions = {name for name, metric in METRICS.items() if isinstance(metric, Decision)}
+    assert decisions == set(expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("threshold", [0.0, -0.7, 1.0])
+def test_agrees_with_scikit_learn(seed: int, threshold: float) -> None:
+    rng = np.random.default_rng(seed)
+    real = rng.normal(-0.5, 1, 70).round(1)
+    fake = rng.normal(0.5, 1, 40).round(1)
+    truth = np.concatenate([np.zeros(70, int), np.ones(40, int)])
+    called = (np.concatenate([real, fake]) >= threshold).astype(int)
+    tn, fp, fn, tp = sk.confusion_matrix(truth, called).ravel()
+    expected = {
+        "accuracy": sk.accuracy_score(truth, called),
+        "balanced_accuracy": sk.balanced_accuracy_score(truth, called),
+        "precision": sk.precision_score(truth, called),
+        "recall": sk.recall_score(truth, called),
+        "f1": sk.f1_score(truth, called),
+        "precision_real": sk.precision_score(truth, called, pos_label=0),
+        "recall_real": sk.recall_score(truth, called, pos_label=0),
+        "f1_real": sk.f1_score(truth, called, pos_label=0),
+        "fpr": fp / (fp + tn),
+        "fnr": fn / (fn + tp),
+    }
+    measured = {name: figure(name, real, fake, threshold) for name in expected}
+    assert measured == pytest.approx(expected, abs=1e-12)
+
+
+def test_no_positive_call_has_no_precision_but_an_f1_of_zero() -> None:
+    real, fake = np.array([-1.0, -2.0]), np.array([-1.0])
+    assert np.isnan(figure("precision", real, fake))
+    assert figure("f1", real, fake) == 0
+    assert figure("precision_real", real, fake) == pytest.approx(2 / 3)
+
+
+def test_one_class_alone() -> None:
+    fake = np.array([1.0, -1.0])
+    known = {"accuracy": 0.5, "recall": 0.5, "fnr": 0.5, "coverage": 1.0}
+    for name, metric in METRICS.items():
+        if isinstance(metric, Decision):
+            assert figure(name, NONE, fake) == pytest.approx(known.get(name, np.nan), nan_ok=True)
+
+
+def test_nothing_is_nan() -> None:
+    for name, metric in METRICS.items():
+        if isinstance(metric, Decision):
+            assert np.isnan(figure(name, NONE, NONE)), name
+
+
+def test_unscored_clips_lower_coverage_alone() -> None:
+    real, fake = np.array([-1.0]), np.array([1.0, 2.0])
+    counts = count(real, fake, unscored=1)
+    assert METRICS["coverage"].formula(counts) == 3 / 4  # type: ignore[arg-type]
+    assert METRICS["accuracy"].formula(counts) == 1  # type: ignore[arg-type]
+
+
+def test_nan_scores_are_refused() -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        count(np.array([np.nan]), np.array([1.0]))
+
+
+def test_infinite_scores_are_decided() -> None:
+    assert figure("accuracy", np.array([-np.inf]), np.array([np.inf])) == 1
+
+
+def test_registry_names_itself() -> None:
+    assert all(name == metric.name for name, metric in METRICS.items())
+    lower = {name for name, metric in METRICS.items() if metric.better == "lower"}
+    assert lower == {"fpr", "fnr", "eer"}

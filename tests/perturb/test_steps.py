@@ -1,0 +1,165 @@
+"""What every perturbation but the codecs keeps to, whatever its values and whatever the clip."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.audio import Wave
+from harness.errors import ClipRejected
+from harness.perturb import PERTURBATIONS
+from harness.perturb.perturbation import Draw, Perturbation
+
+Values = st.SearchStrategy[dict[str, object]]
+
+
+def fields(**strategies: st.SearchStrategy[object]) -> Values:
+    return st.fixed_dictionaries(strategies)
+
+
+VALUES: dict[str, Values] = {
+    "noise": fields(
+        color=st.sampled_from(["white", "pink", "brown", "babble", "music", "hum"]),
+        snr_db=st.floats(-20, 60),
+    ),
+    "crop": fields(
+        seconds=st.floats(0.02, 0.5), place=st.sampled_from(["active", "start", "random"])
+    ),
+    "pad": fields(seconds=st.floats(0.01, 3), fill=st.sampled_from(["zero", "repeat", "reflect"]))
+    | fields(lead_seconds=st.floats(0.01, 1), trail_seconds=st.floats(0, 1)),
+    "trim": fields(below_db=st.floats(-80, -1), side=st.sampled_from(["both", "start", "end"])),
+    "resample": fields(
+        rate_hz=st.sampled_from([4000, 8000, 11_025, 22_050, 32_000, 44_100, 48_000]),
+        method=st.sampled_from(["sinc", "soxr", "linear", "nearest"]),
+    )
+    | fields(method=st.just("native")),
+    "gain": fields(gain_db=st.floats(-80, 60)),
+    "clip": fields(over_db=st.floats(0.1, 60), shape=st.sampled_from(["hard", "soft"])),
+    "dc": fields(offset=st.floats(-1, 1)),
+    "compress": fields(
+        ratio=st.floats(1.1, 100), threshold_db=st.floats(-80, -1), attack_ms=st.floats(1, 500)
+    ),
+    "loudness": fields(lufs=st.floats(-60, 0)),
+    "filter": fields(
+        kind=st.sampled_from(["lowpass", "highpass"]),
+        cutoff_hz=st.floats(20, 20_000),
+        order=st.integers(1, 12),
+    )
+    | fields(kind=st.just("telephone"))
+    | fields(kind=st.just("bandpass"), low_hz=st.floats(20, 900), high_hz=st.floats(1000, 20_000))
+    | fields(
+        kind=st.just("eq"),
+        curve=st.sampled_from(["bass", "mid", "presence", "treble", "tilt"]),
+        gain_db=st.floats(-40, 40),
+    ),
+    "speed": fields(rate=st.floats(0.25, 4)),
+    "tempo": fields(rate=st.floats(0.25, 4)),
+    "pitch": fields(semitones=st.floats(-24, 24)),
+    "reverb": fields(rt60_s=st.floats(0.05, 2), drr_db=st.floats(-20, 30)),
+    "packet_loss": fields(
+        rate=st.floats(0, 0.5),
+        frame_ms=st.floats(2.5, 120),
+        burst_frames=st.just(1.0) | st.floats(2, 100),
+        concealment=st.sampled_from(["zero", "repeat"]),
+    ),
+    "jitter": fields(ms=st.floats(0.1, 20)),
+    "bit_errors": fields(rate=st.floats(0, 0.5)),
+}
+
+
+def companions(count: int) -> list[Wave]:
+    rng = np.random.default_rng(1)
+    return [Wave((0.1 * rng.standard_normal(3000)).astype(np.float32), 8000) for _ in range(count)]
+
+
+def draw(seed: int) -> Draw:
+    return Draw(np.random.default_rng(seed), companions)
+
+
+def apply(step: Perturbation, clip: Wave, seed: int) -> Wave | str:
+    try:
+        return step.apply(clip, draw(seed))
+    except ClipRejected as rejected:
+        return str(rejected)
+
+
+@st.composite
+def clips(make: Callable[[st.SearchStrategy[object]], object]) -> Wave:
+    length = make(st.sampled_from([0, 1, 2, 3, 7, 60, 399, 400, 4000, 16_000]))
+    rate_hz = make(st.sampled_from([4000, 8000, 11_025, 16_000, 24_000, 44_100, 48_000]))
+    rng = np.random.default_rng(make(st.integers(0, 99)))
+    samples = make(st.sampled_from([0.0, 1e-6, 0.1, 3.0])) * rng.standard_normal(length)
+    samples[length // 3 : length // 2] = make(st.sampled_from([0.0, 0.2]))
+    return Wave(samples.astype(np.float32), rate_hz)
+
+
+@pytest.mark.parametrize("kind", sorted(VALUES))
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_every_step_keeps_its_promises(kind: str, data: st.DataObject) -> None:
+    step = PERTURBATIONS[kind](**data.draw(VALUES[kind]))
+    clip = data.draw(clips())
+    before = clip.samples.copy()
+    made, again = apply(step, clip, 7), apply(step, clip, 7)
+    assert np.array_equal(clip.samples, before)
+    if isinstance(made, str):
+        assert made
+        assert again == made
+        return
+    assert isinstance(again, Wave)
+    assert made.samples.tobytes() == again.samples.tobytes()
+    assert made.samples.dtype == np.float32
+    assert len(made.samples) > 0
+    assert np.isfinite(made.samples).all()
+    if step.keeps_length:
+        assert (len(made.samples), made.rate_hz) == (len(clip.samples), clip.rate_hz)
+
+
+@pytest.mark.parametrize("kind", sorted(VALUES))
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_a_step_is_a_value_with_a_name_and_words(kind: str, data: st.DataObject) -> None:
+    step = PERTURBATIONS[kind](**data.draw(VALUES[kind]))
+    assert step.perturb == kind
+    assert PERTURBATIONS[kind].model_validate_json(step.model_dump_json()) == step
+    assert not set(step.name) & set(" \t\n/\\")
+    assert step.series.split(":")[0] == kind
+    assert step.words
+    if step.axis is not None:
+        shown = getattr(step, step.axis.field) * (100 if step.axis.unit == "%" else 1)
+        assert step.axis.value == pytest.approx(shown)
+
+
+@pytest.mark.parametrize("kind", sorted(VALUES))
+def test_a_clip_without_samples_is_rejected(kind: str) -> None:
+    @settings(max_examples=5, deadline=None)
+    @given(VALUES[kind])
+    def check(values: dict[str, object]) -> None:
+        with pytest.raises(ClipRejected):
+            PERTURBATIONS[kind](**values).apply(Wave(np.zeros(0, np.float32), 16_000), draw(0))
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({"perturb": "noise", "color": c, "snr_db": 5} for c in ("white", "pink", "brown")),
+        *({"perturb": "noise", "color": c, "snr_db": 5} for c in ("babble", "music", "hum")),
+        {"perturb": "crop", "seconds": 0.1, "place": "random"},
+        {"perturb": "reverb", "rt60_s": 0.3},
+        {"perturb": "packet_loss", "rate": 0.3},
+        {"perturb": "packet_loss", "rate": 0.3, "burst_frames": 3},
+        {"perturb": "jitter", "ms": 10},
+        {"perturb": "bit_errors", "rate": 0.001},
+    ],
+    ids=str,
+)
+def test_another_draw_is_another_result(values: dict[str, object]) -> None:
+    step = PERTURBATIONS[str(values["perturb"])](**values)
+    rng = np.random.default_rng(2)
+    clip = Wave((0.1 * rng.standard_normal(32_000)).astype(np.float32), 16_000)
+    one, two = (step.apply(clip, draw(seed)).samples for seed in (1, 2))
+    assert not np.array_equal(one, two)
