@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -89,10 +90,11 @@ def bin_edges(scores: Array, threshold: float) -> Array:
     if high - low < 1e-9 * max(1.0, abs(low)):
         low, high = low - 0.5, high + 0.5
     width = (high - low) / (BINS - 1)
-    start = low
+    start, below = low, 0
     if low < threshold < high:
-        start = threshold - np.ceil((threshold - low) / width) * width
-    return np.asarray(start + width * np.arange(BINS + 1), dtype=np.float64)
+        # Counted from the threshold, so that it is an edge exactly and a score on it lies above.
+        start, below = threshold, math.ceil((threshold - low) / width)
+    return np.asarray(start + width * (np.arange(BINS + 1) - below), dtype=np.float64)
 
 
 def mistakes(table: pd.DataFrame, grid: Grid) -> Iterator[Mistake]:

@@ -107,7 +107,7 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
         )
         for spec in options.models
     ]
-    _refuse_same_name(detectors)
+    _tell_apart(detectors)
     clips = list(source)
     folder = options.out or _new_folder(suite, detectors)
     record = _record(options, suite, source, clips, detectors)
@@ -164,11 +164,15 @@ def _recipe(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreLoo
     return Recipe(suite.seed, rates, longest, CompanionPool(whole, seed=suite.seed))
 
 
-def _refuse_same_name(detectors: Sequence[Detector | ScoreLookup]) -> None:
+def _tell_apart(detectors: Sequence[Detector | ScoreLookup]) -> None:
+    """Call models by what the user wrote where their short names are the same."""
     names = Counter(detector.identity.name for detector in detectors)
-    for name, count in names.items():
-        if count > 1:
-            raise UsageError(f"{count} models are called {name!r}", "--model", "name each once")
+    for detector in detectors:
+        identity = detector.identity
+        if names[identity.name] > 1:
+            detector.identity = identity.model_copy(update={"name": identity.spec})
+    if len({detector.identity.name for detector in detectors}) < len(detectors):
+        raise UsageError("the same model twice", "--model", "name each once")
 
 
 def _new_folder(suite: Suite, detectors: Sequence[Detector | ScoreLookup]) -> Path:

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 _API = re.compile(
     r"/api/(?P<kind>datasets|models)/(?P<repo>[^/]+/[^/]+)"
-    r"(?:/(?P<what>revision|tree|paths-info|refs)(?:/(?P<revision>[^/]+)(?:/(?P<path>.*))?)?)?"
+    r"(?:/(?P<what>revision|tree|paths-info|refs|auth-check)(?:/(?P<revision>[^/]+)(?:/(?P<path>.*))?)?)?"
 )
 _FILE = re.compile(
     r"(?:/(?P<kind>datasets))?/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)"
@@ -139,6 +139,15 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return folder
 
+    def _is_gated(self, repo: str) -> bool:
+        """Whether the request has no right to the repository's files; it is then refused."""
+        known = self.headers.get("Authorization") == "Bearer open-sesame"
+        if repo not in self.server_hub.gated or known:
+            return False
+        error = {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted"}
+        self._send(403, b'{"error": "Access is restricted"}', error)
+        return True
+
     def _answer_api(self, found: re.Match[str], body: bytes) -> None:
         folder = self._folder(found)
         if folder is None:
@@ -161,6 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
                 wanted = parse_qs(body.decode())["paths"]
             there = [folder / name for name in wanted if (folder / name).exists()]
             self._send_json([_entry(folder, path) for path in there if path != folder])
+        elif found["what"] == "auth-check":
+            if not self._is_gated(found["repo"]):
+                self._send_json({})
         else:
             main = {"name": "main", "ref": "refs/heads/main"}
             main["targetCommit"] = self.server_hub.sha(found["repo"])
@@ -183,10 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
         folder = self._folder(found)
         if folder is None:
             return
-        refused = self.headers.get("Authorization") != "Bearer open-sesame"
-        if found["repo"] in self.server_hub.gated and refused:
-            error = {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted"}
-            self._send(403, b'{"error": "Access is restricted"}', error)
+        if self._is_gated(found["repo"]):
             return
         path = folder / found["path"]
         if not path.is_file():

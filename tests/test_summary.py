@@ -415,8 +415,15 @@ def test_histograms_hold_every_score() -> None:
         assert sum(each.counts) == 150
         assert len(each.edges) == len(each.counts) + 1
         assert each.edges == histograms[0].edges
-        assert 0.0 in np.round(each.edges, 12)
+        assert 0.0 in each.edges
         assert each.edges[0] > -10
+
+
+def test_a_score_on_the_threshold_lies_above_it() -> None:
+    table = drawn(300, 9)
+    table.loc[table["label"] == "fake", "score"] = 0.0
+    fake = summarise(table, record([("clean", "clean")]), resamples=10).histograms[1]
+    assert (fake.label, fake.counts[fake.edges.index(0.0)]) == ("fake", 150)
 
 
 def test_bins_of_one_value() -> None:

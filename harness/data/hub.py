@@ -152,9 +152,13 @@ def _resolve(address: Address, spec: str) -> tuple[Split, list[Column], list[str
     from huggingface_hub import HfApi
 
     datasets.disable_progress_bars()
-    sha = HfApi().dataset_info(address.repo, revision=address.revision).sha
+    hub = HfApi()
+    info = hub.dataset_info(address.repo, revision=address.revision)
+    sha = info.sha
     if sha is None:
         raise UsageError("the hub names no commit", spec, "name a revision")
+    if info.gated:  # asked here, as what `datasets` says of it depends on where it finds out
+        hub.auth_check(address.repo, repo_type="dataset")
     builder = datasets.load_dataset_builder(address.repo, address.config, revision=sha)
     streams: Any = builder.as_streaming_dataset()
     name, note = _choose_split(list(streams), address.split, spec)

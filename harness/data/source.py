@@ -15,10 +15,10 @@ from harness.errors import UsageError
 
 
 def _open_embedded(rest: str, spec: str) -> Source:
-    from harness.reference.corpus import EmbeddedSource
-
     if rest:
         raise UsageError("takes nothing after it", spec, "write --data embedded")
+    from harness.reference.corpus import EmbeddedSource
+
     return EmbeddedSource("test")
 
 

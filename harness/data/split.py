@@ -127,30 +127,38 @@ def explained(spec: str) -> Generator[None]:
     no_answer: type[Exception] = errors.HfHubHTTPError.__bases__[0]
     try:
         yield
-    except errors.GatedRepoError as fault:
-        raise UsageError("gated: it is not open to you", spec, _SAY_TOKEN) from fault
-    except errors.RepositoryNotFoundError as fault:
-        raise UsageError(
-            "no such data set on the hub, or a private one",
-            spec,
-            "check the name, or set HF_TOKEN to a token that may read it",
-        ) from fault
-    except errors.RevisionNotFoundError as fault:
-        raise UsageError("no such revision", spec, "name a branch, tag or commit") from fault
-    except errors.HfHubHTTPError as fault:
-        status = fault.response.status_code
-        if status in (401, 403):
-            raise UsageError(f"the hub refuses it ({status})", spec, _SAY_TOKEN) from fault
-        raise UsageError(f"the hub answered {status}", spec, "try again later") from fault
-    except (no_answer, ConnectionError) as fault:
-        raise UsageError(
-            "the hub cannot be reached",
-            spec,
-            "check the network and HF_HUB_OFFLINE, or give a folder that is on this machine",
-        ) from fault
-    except (DatasetsError, FileNotFoundError, ValueError) as fault:
-        first = str(fault).partition("\n")[0].rstrip(".")
-        raise UsageError(f"cannot be read: {first}", spec, "see ?config=NAME and :split") from fault
+    except (no_answer, DatasetsError, OSError, ValueError) as fault:
+        # What the hub said may be wrapped in what `datasets` makes of it.
+        chain: list[BaseException] = [fault]
+        while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+            chain.append(cause)
+        answers = [one for one in chain if isinstance(one, errors.HfHubHTTPError)]
+        if answers:
+            what, fix = _refusal(answers[0])
+        elif any(isinstance(one, (no_answer, ConnectionError)) for one in chain):
+            what = "the hub cannot be reached"
+            fix = "check the network and HF_HUB_OFFLINE, or give a folder that is on this machine"
+        else:
+            what = f"cannot be read: {str(fault).partition(chr(10))[0].rstrip('.')}"
+            fix = "see ?config=NAME and :split"
+        raise UsageError(what, spec, fix) from fault
+
+
+def _refusal(answer: Any) -> tuple[str, str]:
+    """What an answer of the hub that is not the thing asked for means, and what to do."""
+    from huggingface_hub import errors
+
+    status = answer.response.status_code
+    if isinstance(answer, errors.GatedRepoError):
+        return "gated: it is not open to you", _SAY_TOKEN
+    if isinstance(answer, errors.RepositoryNotFoundError):
+        fix = "check the name, or set HF_TOKEN to a token that may read it"
+        return "no such data set on the hub, or a private one", fix
+    if isinstance(answer, errors.RevisionNotFoundError):
+        return "no such revision", "name a branch, tag or commit"
+    if status in (401, 403):
+        return f"the hub refuses it ({status})", _SAY_TOKEN
+    return f"the hub answered {status}", "try again later"
 
 
 def _still_encoded() -> Any:

@@ -22,10 +22,8 @@ Logits = NDArray[np.float64]
 class Detector(Protocol):
     """Scores waves that are already mono and at `rate_hz`."""
 
-    @property
-    def identity(self) -> ModelRecord:
-        """What the record of a run keeps of it."""
-        ...
+    identity: ModelRecord
+    """What the record of a run keeps of it; its name is what the table calls the model."""
 
     @property
     def rate_hz(self) -> int: ...
@@ -67,8 +65,7 @@ class Detector(Protocol):
 class ScoreLookup(Protocol):
     """Scores that were computed elsewhere, found by clip and condition instead of by sound."""
 
-    @property
-    def identity(self) -> ModelRecord: ...
+    identity: ModelRecord
 
     def lookup(self, clip_id: str, condition: str) -> tuple[float, float, float] | None:
         """`(logit_fake, logit_real, score)`; None where the file has no such row."""

@@ -125,7 +125,7 @@ def _looked_up(lookup: ScoreLookup, row: Scored) -> Outcome:
     found = lookup.lookup(row.clip.clip_id, row.condition.name)
     if found is None:
         return ("rejected", "no score in the file for this clip and condition", np.nan, np.nan)
-    return ("ok", "", *found)
+    return ("ok", "", *found[:2])
 
 
 def _score(detector: Detector, owed: list[Scored]) -> list[Outcome]:

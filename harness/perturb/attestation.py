@@ -28,7 +28,8 @@ class Attestation:
     bandwidth_hz
         Highest frequency whose average power is within 50 dB of the strongest; 0 for silence.
     delay_samples
-        Lag behind the unperturbed clip, at the scored rate; NaN where a step moves content.
+        Lag behind the unperturbed clip, at the scored rate; NaN where a step moves content or one
+        of the two is silent.
     changed
         Whether any sample differs from those of the unperturbed clip.
     """
@@ -62,7 +63,7 @@ def attest(
         seconds=scored.seconds,
         snr_db=measured_snr_db,
         bandwidth_hz=bandwidth_hz(scored.samples, scored.rate_hz),
-        delay_samples=round(lag * scored.rate_hz) if comparable else float("nan"),
+        delay_samples=float(np.round(lag * scored.rate_hz)) if comparable else float("nan"),
         changed=changed,
     )
 

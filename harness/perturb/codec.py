@@ -49,8 +49,8 @@ class Codec(Perturbation):
         Its name.
     kbps
         Bit rate in kbit/s. Filled in where the codec has only one; None for ADPCM, whose bit rate
-        follows from the sample rate. For Vorbis the nominal bit rate of its quality, for AAC, Opus
-        and WMA the encoder's target; for the others the exact rate.
+        follows from the sample rate. For Vorbis the nominal bit rate of its quality, for AAC and
+        Opus the target of an encoder that spends what it needs; for the others what is spent.
     bandwidth, mode
         Of Opus alone, where they default to `wide` and `voip`: `narrow` codes at 8 kHz, `wide` at
         16, 24 or 48 kHz; the mode is what the encoder takes the signal for.

@@ -73,7 +73,7 @@ class Setting:
 class Decoded:
     """What came out of the decoder: late, at the decoder's own rate (Opus has 48 kHz for all).
 
-    `coded_bytes` counts what lay between encoder and decoder, container included.
+    `coded_bytes` counts what lay between encoder and decoder; for libsndfile the whole file.
     """
 
     wave: Wave
@@ -205,12 +205,13 @@ def _through_container(samples: Samples, setting: Setting) -> Decoded:
         )
         _set_up(stream.codec_context, setting)
         frame = _frame(samples, setting.rate_hz, setting.coder.sample_format)
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            muxer.mux(packet)
+        packets = [*stream.encode(frame), *stream.encode(None)]
+        coded_bytes = sum(packet.size for packet in packets)
+        muxer.mux(packets)
     file.seek(0)
     with av.open(file, "r") as demuxer:
         demuxer.streams.audio[0].codec_context.thread_count = 1
-        return _join(demuxer.decode(audio=0), file.getbuffer().nbytes)
+        return _join(demuxer.decode(audio=0), coded_bytes)
 
 
 def _through_sndfile(samples: Samples, setting: Setting) -> Decoded:

@@ -88,14 +88,18 @@ def read_examples(run: Path) -> list[Example]:
     except (ValueError, ValidationError) as fault:
         raise UsageError("a damaged list of examples", str(path), "run again") from fault
     words = {c.name: c.words for c in read_record(run).suite.conditions}
-    return [_example(folder, entry, words.get(entry.condition, entry.condition)) for entry in entries]
+    return [
+        _example(folder, entry, words.get(entry.condition, entry.condition)) for entry in entries
+    ]
 
 
 def _example(folder: Path, entry: _Entry, words: str) -> Example:
     suffix = Path(entry.audio).suffix.lower()
     if suffix not in AUDIO_TYPES:
         raise UsageError(
-            "audio of an unknown type", str(folder / entry.audio), f"one of {', '.join(AUDIO_TYPES)}"
+            "audio of an unknown type",
+            str(folder / entry.audio),
+            f"one of {', '.join(AUDIO_TYPES)}",
         )
     return Example(
         model=entry.model,

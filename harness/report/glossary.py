@@ -26,8 +26,10 @@ class Term:
     @property
     def prose(self) -> str:
         """The title within a sentence: abbreviations and names keep their capitals."""
-        return self.title if any(c.isupper() or c.isdigit() for c in self.title[1:]) else (
-            self.title.lower()
+        return (
+            self.title
+            if any(c.isupper() or c.isdigit() for c in self.title[1:])
+            else (self.title.lower())
         )
 
 

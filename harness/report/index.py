@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.record import ConditionRecord, RunRecord
 from harness.figure import Damage, MetricRow, Summary
+from harness.record import ConditionRecord, RunRecord
 
 CLEAN = "clean"
 WHOLE = "all"

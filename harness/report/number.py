@@ -76,4 +76,6 @@ def _spelled(character: str) -> str:
 
 def listed(items: list[str], word: str = "and") -> str:
     """`a, b and c`."""
-    return f" {word} ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+    return (
+        f" {word} ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+    )

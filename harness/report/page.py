@@ -3,8 +3,8 @@
 Everything that a table, a model card or a file name holds is text here: Jinja escapes it, control
 characters are spelled out, and JSON inside the page has no `<`. A content security policy allows
 the page its own style and scripts by their hashes, pictures and sound from within itself, and
-nothing else, so that text which were taken for markup still could do nothing. The charts' expressions
-are interpreted, not compiled, for the same reason.
+nothing else: text that were taken for markup still could do nothing. For the same reason the
+expressions in charts are interpreted, not compiled.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.figure import Summary
 from harness.published import Published
 from harness.record import RunRecord
-from harness.report import glossary, number, sentence, table
+from harness.report import glossary, number
 from harness.report.example import Example
-from harness.report.chart import specifications
+from harness.report.heat import LOSS_STEPS
 from harness.report.index import Index
 from harness.report.limitation import limitations
 from harness.report.panel import PARTS, Panel, panel
-from harness.figure import Summary
+from harness.report.specification import specifications
 
 MOST_BYTES = 3_000_000
 
@@ -45,54 +46,51 @@ def render(
 
     Examples come in the order given as long as there is room; the page says how many were left out.
     """
-    index = Index(summary, record)
-    bare = _page(index, published, [], len(examples))
+    content = _content(Index(summary, record), published)
+    template = _environment().get_template("page.html.j2")
+    bare = template.render(content, examples=[], left_out=len(examples))
     room = MOST_BYTES - len(bare.encode("utf-8"))
     fitting: list[Example] = []
     for example in examples:
         if _size(example) <= room:
             room -= _size(example)
             fitting.append(example)
-    return _page(index, published, fitting, len(examples) - len(fitting))
+    return template.render(content, examples=fitting, left_out=len(examples) - len(fitting))
 
 
 def _size(example: Example) -> int:
     """Bytes that an example takes on the page, rather too many: base64 and its words, escaped."""
     words = len(example.clip_id) + len(example.words) + len(example.model)
-    return (len(example.audio) + len(example.spectrogram_png)) * 4 // 3 + 6 * words + 2000
+    return (len(example.audio) + len(example.spectrogram_png)) * 4 // 3 + 20 * words + 2000
 
 
-def _page(
-    index: Index, published: Published | None, examples: Sequence[Example], left_out: int
-) -> str:
+def _content(index: Index, published: Published | None) -> dict[str, Any]:
+    """What the templates are filled with, all but the examples."""
     record = index.record
-    panels = [panel(index, place, published, examples) for place in range(len(index.models))]
+    panels = [panel(index, place, published) for place in range(len(index.models))]
     style, script = _asset("style.css"), _asset("script.js")
-    scored = record.counts.ok + record.counts.rejected + record.counts.error
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            policy=_policy([style], [_bundle(), script]),
-            style=Markup(style),
-            scripts=[Markup(_bundle()), Markup(script)],
-            charts=_json({"specs": specifications(), "charts": _charts(panels)}),
-            record=record,
-            summary=index.summary,
-            index=index,
-            panels=panels,
-            published=published,
-            same_test=published is not None and sentence.same_test(record, published),
-            limitations=limitations(index, published),
-            rows=scored,
-            command=shlex.join(record.command),
-            left_out=left_out,
-            parts=PARTS,
-            groups=glossary.GROUPS,
-            terms=[t for t in glossary.TERMS if t.metric in index.metrics],
-            steps=table.LOSS_STEPS,
-        )
-    )
+    counts = record.counts
+    return {
+        "policy": _policy([style], [_bundle(), script]),
+        "style": _trusted(style),
+        "scripts": [_trusted(_bundle()), _trusted(script)],
+        "charts": _json({"specs": specifications(), "charts": _charts(panels)}),
+        "record": record,
+        "summary": index.summary,
+        "index": index,
+        "panels": panels,
+        "published": published,
+        "limitations": limitations(index, published),
+        "rows": counts.ok + counts.rejected + counts.error,
+        "command": shlex.join(record.command),
+        "parts": PARTS,
+        "groups": glossary.GROUPS,
+        "terms": [t for t in glossary.TERMS if t.metric in index.metrics],
+        "steps": LOSS_STEPS,
+        "term": glossary.term,
+        "interval": number.interval,
+        "data_uri": _data_uri,
+    }
 
 
 @cache
@@ -105,15 +103,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    environment.filters |= {
-        "figure": number.figure,
-        "signed": number.signed,
-        "count": number.count,
-        "probability": number.probability,
-        "quantity": number.quantity,
-        "data_uri": _data_uri,
-    }
-    environment.globals |= {"interval": number.interval, "term": glossary.term}
+    environment.filters.update(
+        figure=number.figure,
+        signed=number.signed,
+        count=number.count,
+        probability=number.probability,
+        quantity=number.quantity,
+    )
     return environment
 
 
@@ -174,13 +170,18 @@ def _shown(values: Sequence[Any]) -> list[Any]:
     return [number.visible(value) if isinstance(value, str) else value for value in values]
 
 
+def _trusted(text: str) -> Markup:
+    """Text that is put on the page as it is: the page's own files, and what is encoded for it."""
+    return Markup(text)  # noqa: S704
+
+
 def _json(value: Any) -> Markup:
     """JSON that is inert within a script element, whatever strings it holds."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+    return _trusted(text)
 
 
 def _data_uri(content: bytes, media_type: str) -> Markup:
-    return Markup(f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}")
+    return _trusted(f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}")

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.figure import FamilyDamage, MetricRow, Mistake, Unscored
 from harness.published import Published
 from harness.record import ConditionRecord, ModelRecord
 from harness.report import chart, sentence, table
-from harness.report.example import Example
 from harness.report.chart import Chart
+from harness.report.heat import HeatRow, heat_rows
 from harness.report.index import CLEAN, EVERY, Index, Loss
-from harness.figure import FamilyDamage, MetricRow, Mistake, Unscored
 
 # A generator makes fakes alone, so that of its clips only recall is to be had.
 PARTS = {"length": "accuracy", "generator": "recall", "source": "accuracy"}
@@ -36,7 +36,7 @@ class Answer:
 class Small:
     """One of the small multiples: the levels of a series."""
 
-    row: table.HeatRow
+    row: HeatRow
     unit: str
     chart: str
 
@@ -59,8 +59,8 @@ class Panel:
     record: ModelRecord | None
     answer: Answer
     uncovered: list[MetricRow]
-    heat: list[table.HeatRow]
-    singles: list[table.HeatRow]
+    heat: list[HeatRow]
+    singles: list[HeatRow]
     smalls: list[Small]
     families: list[FamilyDamage]
     family_accuracy: dict[str, table.Cell]
@@ -72,20 +72,15 @@ class Panel:
     slices: dict[str, table.Matrix]
     unscored: list[Unscored]
     errors: list[Mistake]
-    examples: list[Example]
     charts: dict[str, Chart]
 
 
-def panel(
-    index: Index, number: int, published: Published | None, examples: Sequence[Example]
-) -> Panel:
+def panel(index: Index, number: int, published: Published | None) -> Panel:
     """Put together what is shown of the model with this number."""
     model = index.models[number]
     losses = index.losses(model)
-    rows = table.heat_rows(index, model)
-    families = [
-        f for f in index.summary.families if f.model == model and f.metric == "accuracy"
-    ]
+    rows = heat_rows(index, model)
+    families = [f for f in index.summary.families if f.model == model and f.metric == "accuracy"]
     sweeps = [row for row in rows if len(row.cells) > 1]
     curved = chart.curved(index, model, losses)
     charts = {
@@ -107,9 +102,7 @@ def panel(
         smalls=smalls,
         families=sorted(families, key=lambda f: f.value if math.isfinite(f.value) else math.inf),
         family_accuracy={
-            f.family: table.figure_cell(
-                index.row(model, EVERY, "accuracy", f"family={f.family}")
-            )
+            f.family: table.figure_cell(index.row(model, EVERY, "accuracy", f"family={f.family}"))
             for f in families
         },
         curved=curved,
@@ -120,7 +113,6 @@ def panel(
         slices={kind: table.slices(index, model, kind, PARTS[kind]) for kind in kinds},
         unscored=[u for u in index.summary.unscored if u.model == model],
         errors=[m for m in index.summary.mistakes if m.model == model],
-        examples=[e for e in examples if e.model == model],
         charts=charts,
     )
 
@@ -144,7 +136,7 @@ def _smalls(
     index: Index,
     model: str,
     number: int,
-    rows: Sequence[table.HeatRow],
+    rows: Sequence[HeatRow],
     charts: dict[str, Chart],
 ) -> list[Small]:
     smalls: list[Small] = []

@@ -1,18 +1,18 @@
 """The answer in sentences, from finished figures; no sentence says more than its figures show.
 
-An interval that holds the reported value confirms nothing, it only does not contradict; a loss whose
-interval reaches 0 is none that this many clips can show; a figure that was reported on other data
-is another test.
+An interval that holds the reported value confirms nothing, it only does not contradict; a loss
+whose interval reaches 0 is none that this many clips can show; a figure that was reported on other
+data is of another test.
 """
 
 from __future__ import annotations
 
+from harness.figure import ClaimCheck
 from harness.published import Published
 from harness.record import RunRecord
 from harness.report.glossary import term
 from harness.report.index import CLEAN, Index, Loss
 from harness.report.number import count, figure, listed, measured
-from harness.figure import ClaimCheck
 
 _NAMED = 3
 
@@ -23,9 +23,8 @@ def measured_sentence(index: Index, model: str) -> str:
     if row.n == 0:
         return "No clean clip was scored, so nothing can be said of how good it is."
     eer = index.row(model, CLEAN, "eer")
-    sentence = (
-        f"On {count(row.n)} clean clips the accuracy is {_with_interval(row.value, row.low, row.high)}"
-    )
+    accuracy = measured(row.value, row.low, row.high).replace("(", "(95 % interval ", 1)
+    sentence = f"On {count(row.n)} clean clips the accuracy is {accuracy}"
     return f"{sentence}; the equal error rate is {figure(eer.value)}." if eer.n else f"{sentence}."
 
 
@@ -151,7 +150,9 @@ def _worst(shown: list[Loss]) -> str:
 
 def _no_damage(had: list[Loss]) -> str:
     first = had[0]
-    conditions = "The one condition does" if len(had) == 1 else f"None of {len(had)} conditions does"
+    conditions = (
+        "The one condition does" if len(had) == 1 else f"None of {len(had)} conditions does"
+    )
     negation = "no " if len(had) == 1 else ""
     damage = first.damage
     return (
@@ -168,11 +169,6 @@ def _differences(claims: list[ClaimCheck]) -> str:
             for c in claims
         ]
     )
-
-
-def _with_interval(value: float, low: float, high: float) -> str:
-    text = measured(value, low, high)
-    return text.replace("(", "(95 % interval ", 1)
 
 
 def _polarity(published: Published) -> str:

@@ -1,4 +1,4 @@
-"""The tables and the heat map as the templates take them: cells, already worded and ordered."""
+"""The tables as the templates take them: cells, already worded and ordered."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.figure import ClaimCheck, Damage, MetricRow
 from harness.record import ConditionRecord
 from harness.report.glossary import GROUPS, Term, term
 from harness.report.index import CLEAN, Index, Loss, names
-from harness.report.number import MISSING, count, figure, interval, measured, quantity, signed
-from harness.figure import ClaimCheck, Damage, MetricRow
-
-# A heat-map cell's colour by how much accuracy it loses; the first step is no colour.
-LOSS_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4)
+from harness.report.number import MISSING, figure, interval, signed
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Column:
+    """The head of a column; `meaning` is shown on demand."""
+
     title: str
     group: str
     meaning: str = ""
@@ -49,36 +48,6 @@ class Matrix:
 
     columns: list[Column]
     lines: list[Line]
-
-
-@dataclass(frozen=True)
-class Heat:
-    """One cell of the heat map.
-
-    Parameters
-    ----------
-    step
-        Class of its colour: `loss-0` to `loss-7`, `gain`, or `missing`.
-    sure
-        Whether the interval of the damage excludes 0.
-    """
-
-    tag: str
-    text: str
-    step: str
-    sure: bool
-    words: str
-
-
-@dataclass(frozen=True)
-class HeatRow:
-    """A series, mildest level first; `title` is its name without the family's."""
-
-    series: str
-    title: str
-    family: str
-    cells: list[Heat]
-    conditions: list[ConditionRecord]
 
 
 @dataclass(frozen=True)
@@ -98,9 +67,7 @@ class Scale:
     start: float
     end: float
 
-    def strip(
-        self, value: float, low: float, high: float, mark: float = math.nan
-    ) -> Strip:
+    def strip(self, value: float, low: float, high: float, mark: float = math.nan) -> Strip:
         return Strip(self._place(low), self._place(high), self._place(value), self._place(mark))
 
     def _place(self, value: float) -> float | None:
@@ -134,9 +101,7 @@ def _line(
     terms: Sequence[Term],
     damaged: Sequence[Term],
 ) -> Line:
-    cells = [
-        figure_cell(index.row(model, condition.name, t.metric), t.group) for t in terms
-    ]
+    cells = [figure_cell(index.row(model, condition.name, t.metric), t.group) for t in terms]
     cells += [_damage_cell(index.damage(model, condition.name, t.metric)) for t in damaged]
     return Line(condition, index.row(model, condition.name, "accuracy").n, cells)
 
@@ -156,9 +121,8 @@ def slices(index: Index, model: str, kind: str, metric: str) -> Matrix:
 
 
 def figure_cell(row: MetricRow, group: str = "") -> Cell:
-    return Cell(
-        figure(row.value), interval(row.low, row.high), _sort_key(row.value), row.n, group
-    )
+    """The cell of a figure; `group` as in `Term`."""
+    return Cell(figure(row.value), interval(row.low, row.high), _sort_key(row.value), row.n, group)
 
 
 def _damage_cell(damage: Damage) -> Cell:
@@ -173,47 +137,6 @@ def _damage_cell(damage: Damage) -> Cell:
 
 def _sort_key(value: float) -> str:
     return f"{value:.6g}" if math.isfinite(value) else ""
-
-
-def heat_rows(index: Index, model: str) -> list[HeatRow]:
-    """Every series, the one that breaks most first; levels from mild to severe."""
-    rows: dict[str, list[Loss]] = {}
-    for loss in index.losses(model):
-        rows.setdefault(loss.condition.series, []).append(loss)
-    return [_heat_row(losses) for losses in rows.values()]
-
-
-def _heat_row(losses: list[Loss]) -> HeatRow:
-    ordered = sorted(losses, key=lambda loss: loss.condition.severity)
-    conditions = [loss.condition for loss in ordered]
-    series, family = conditions[0].series, conditions[0].family
-    title = series.removeprefix(f"{family}:").replace("_", " ")
-    return HeatRow(series, title, family.replace("_", " "), [_heat(loss) for loss in ordered], conditions)
-
-
-def _heat(loss: Loss) -> Heat:
-    condition, accuracy, damage = loss.condition, loss.accuracy, loss.damage
-    axis = condition.axis
-    words = (
-        f"{condition.words}: accuracy {measured(accuracy.value, accuracy.low, accuracy.high)}, "
-        f"n {count(accuracy.n)}; against clean {signed(damage.value)}"
-    )
-    between = interval(damage.low, damage.high)
-    return Heat(
-        tag=quantity(axis.value, axis.unit) if axis else condition.name,
-        text=figure(accuracy.value, 2),
-        step=_step(damage.value),
-        sure=damage.high < 0 or damage.low > 0,
-        words=f"{words} ({between})" if between else words,
-    )
-
-
-def _step(damage: float) -> str:
-    if not math.isfinite(damage):
-        return "missing"
-    if damage >= LOSS_STEPS[0]:
-        return "gain"
-    return f"loss-{sum(-damage >= step for step in LOSS_STEPS)}"
 
 
 @dataclass(frozen=True)
@@ -307,7 +230,5 @@ def parts(index: Index, model: str, kind: str, metric: str, other: str) -> list[
         clean = index.row(model, CLEAN, metric, name)
         changed = index.row(model, other, metric, name)
         strip = axis.strip(clean.value, clean.low, clean.high, changed.value)
-        result.append(
-            Part(name.split("=", 1)[1], figure_cell(clean), figure_cell(changed), strip)
-        )
+        result.append(Part(name.split("=", 1)[1], figure_cell(clean), figure_cell(changed), strip))
     return result

@@ -5,6 +5,7 @@ The oracle is written from the description of that code: soundfile, mean over ch
 from the package.
 """
 
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from harness.detector.detector import Detector
 from harness.detector.source import open_detector
 
 SHARED = Path(__file__).parents[2].parent / "shared"
+EMBEDDED = Path(str(resources.files("harness.reference"))) / "detector"
 TOLERANCE = 1e-4
 RATES_HZ = (8000, 11025, 16000, 22050, 44100, 48000)
 SECONDS = (0.03, 0.3, 1.0, 4.7, 11.0, 30.0)
@@ -94,6 +96,15 @@ def test_every_format_rate_channel_count_and_length(small_ast: Path, files: list
     assert np.ptp(expected) > 0.1  # a model that hears nothing would agree with everything
     differences = dict(zip([path.name for path in files], measured - expected, strict=True))
     assert differences == pytest.approx(dict.fromkeys(differences, 0.0), abs=TOLERANCE)
+
+
+@pytest.mark.skipif(not EMBEDDED.is_dir(), reason="the embedded detector is not trained yet")
+def test_the_embedded_detector(files: list[Path]) -> None:
+    detector = open_detector("embedded", device="cpu")
+    assert detector.identity.synthetic
+    card = Card(EMBEDDED)
+    expected = np.array([card(path) for path in files])
+    np.testing.assert_allclose(harness(detector, files), expected, atol=TOLERANCE, rtol=0)
 
 
 def test_the_full_configuration(card_ast: Path, tmp_path: Path) -> None:

@@ -59,6 +59,17 @@ def test_one_error_is_not_narrower_than_none() -> None:
     assert one[1] == 1.0
 
 
+def test_effective_size_is_between_groups_and_clips() -> None:
+    """Near a bound the size is v (1 - v) / variance: here over all clips, or under all groups."""
+    value, few, many = np.array([0.99]), np.array([10.0]), np.array([50.0])
+    steady = np.where(np.arange(1000) < 500, 1.0, 0.98)  # as of 99 clips
+    shaky = np.where(np.arange(1000) < 940, 1.0, 0.3)
+    assert proportion(0.99, steady, 10, 50)[0] == exact(value, many)[0][0]
+    assert proportion(0.99, steady, 10, 500)[0] == pytest.approx(exact(value, 99 + 0 * few)[0][0])
+    low = proportion(0.99, shaky, 10, 50)[0]
+    assert low == min(exact(value, few)[0][0], 0.3)
+
+
 def test_away_from_the_bounds_it_is_the_percentile() -> None:
     draws = np.random.default_rng(2).normal(0.7, 0.02, 1000)
     low, high = percentile(draws[None, :])

@@ -50,6 +50,12 @@ def test_bursts_have_their_mean_length_and_the_same_share(rate: float, burst: fl
     assert abs(lost.mean() - rate) < 4 * spread
 
 
+def test_a_clip_may_begin_within_a_burst() -> None:
+    step = PacketLoss(rate=0.2, burst_frames=5)
+    first = [lost_frames(step, 1, seed)[0] for seed in range(1000)]
+    assert abs(np.mean(first) - 0.2) < 4 * math.sqrt(0.2 * 0.8 / 1000)
+
+
 def test_independent_losses_have_no_memory() -> None:
     lost = lost_frames(PacketLoss(rate=0.3), 30_000)
     after_loss, after_arrival = lost[1:][lost[:-1]].mean(), lost[1:][~lost[:-1]].mean()

@@ -98,8 +98,8 @@ def test_a_codec_changes_the_wave_and_keeps_its_place_length_and_level(step: Cod
     here, there = resample(wave, own_hz), resample(coded, own_hz)
     assert abs(lag_seconds(here, there)) < 1e-3
     assert abs(plain_lag_seconds(here, there)) < 1e-3
-    # LAME takes 0.45 dB off at low bit rates; speech coders lose some of the hiss.
-    assert level_db(there) == pytest.approx(level_db(here), abs=3.0)
+    # LAME takes 0.45 dB off at low bit rates; Opus at 6 kbit/s loses the hiss, 3.2 dB of it here.
+    assert level_db(there) == pytest.approx(level_db(here), abs=4.0)
 
 
 @pytest.mark.parametrize("name", CODERS)
@@ -273,7 +273,7 @@ def test_the_bits_that_were_asked_for_are_spent(name: str, rate_hz: int, kbps: f
     noise = np.random.default_rng(8).standard_normal(4 * rate_hz).astype(np.float32) / 8
     setting = Setting(CODERS[name], rate_hz, kbps)
     spent_kbps = code(noise, setting, tail_samples=0).coded_bytes * 8 / 1000 / 4
-    assert spent_kbps == pytest.approx(kbps, rel=0.3 if name in ("wma", "opus") else 0.15)
+    assert spent_kbps == pytest.approx(kbps, rel=0.3 if name == "opus" else 0.15)
 
 
 def test_amr_spends_its_mode_and_one_byte_a_frame():

@@ -145,3 +145,10 @@ def test_impossible_values_are_refused(kind: type[Perturbation], fields: dict[st
 )
 def test_names(step: Perturbation, name: str) -> None:
     assert step.name == name
+
+
+def test_below_minus_70_lufs_nothing_is_heard() -> None:
+    assert integrated_lufs(tone(10 ** (-65 / 20), 997, 1, 48_000)) == pytest.approx(
+        -68.01, abs=0.05
+    )
+    assert integrated_lufs(tone(10 ** (-68 / 20), 997, 1, 48_000)) == -np.inf

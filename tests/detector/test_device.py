@@ -1,0 +1,33 @@
+import pytest
+import torch
+
+from harness.detector.device import device_words, matrix_precision, resolve_device, resolve_dtype
+
+
+def settings() -> tuple[str, str]:
+    return (
+        torch.backends.cuda.matmul.fp32_precision,
+        torch.backends.cudnn.conv.fp32_precision,
+    )
+
+
+@pytest.mark.parametrize(("tf32", "inside"), [(False, "ieee"), (True, "tf32")])
+def test_tf32_is_a_setting_of_the_block_alone(tf32: bool, inside: str) -> None:
+    before = settings()
+    with pytest.raises(KeyError), matrix_precision(tf32):
+        assert settings() == (inside, inside)
+        raise KeyError
+    assert settings() == before
+
+
+def test_auto_takes_the_gpu_where_there_is_one() -> None:
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    assert resolve_device("auto").type == expected
+    assert device_words(resolve_device("cpu")) == "cpu"
+
+
+def test_tf32_keeps_weights_in_float32() -> None:
+    cpu = torch.device("cpu")
+    assert resolve_dtype("float32", cpu) == torch.float32
+    assert resolve_dtype("bf16", cpu) == torch.bfloat16
+    assert resolve_dtype("fp16", cpu) == torch.float16

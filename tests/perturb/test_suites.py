@@ -1,0 +1,85 @@
+"""Every condition of every suite does to speech what its name says, measured on the audio."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from harness.audio import Wave, resample
+from harness.perturb import Draw
+from harness.perturb.alignment import lag_seconds
+from harness.perturb.attestation import apply_chain, attest
+from harness.perturb.codec import Codec
+from harness.perturb.noise import Noise
+from harness.reference.corpus import Utterance, make_pair
+from harness.seed import generator
+from harness.suite import Condition, load_suite, suite_names
+
+MODEL_RATE_HZ = 16000
+CONDITIONS = {
+    condition.digest: condition
+    for name in suite_names()
+    for condition in load_suite(name).conditions
+    if condition.chain
+}
+
+
+def having(kind: type) -> list[Condition]:
+    return [c for c in CONDITIONS.values() if any(isinstance(step, kind) for step in c.chain)]
+
+
+@cache
+def speech(rate_hz: int, speaker: str = "test-a") -> Wave:
+    utterance = Utterance((1, 1, "test", speaker, 0), speaker, "u00", 2.0, rate_hz, "griffin-lim")
+    return Wave(np.asarray(make_pair(utterance)[0], np.float32), rate_hz)
+
+
+def drawn(condition: Condition) -> Draw:
+    crowd = [speech(MODEL_RATE_HZ, f"test-{number}") for number in range(4)]
+    return Draw(generator("test", condition.digest), lambda count: crowd[:count])
+
+
+def under(condition: Condition, wave: Wave) -> tuple[Wave, float]:
+    return apply_chain(wave, condition.chain, drawn(condition))
+
+
+@pytest.mark.parametrize("condition", having(Codec), ids=lambda condition: condition.name)
+@pytest.mark.parametrize("rate_hz", [16000, 44100])
+def test_a_codec_changes_the_signal_and_keeps_its_place_and_length(
+    condition: Condition, rate_hz: int
+) -> None:
+    wave = speech(rate_hz)
+    coded, _ = under(condition, wave)
+    assert coded.rate_hz == rate_hz
+    assert len(coded.samples) == len(wave.samples)
+    codec = [step for step in condition.chain if isinstance(step, Codec)][-1]
+    own_hz = codec.coding_rate_hz(rate_hz)
+    before, after = resample(wave, own_hz), resample(coded, own_hz)
+    assert np.abs(before.samples - after.samples).max() > 1e-4
+    assert abs(lag_seconds(before, after)) < 0.001
+    measured = attest(
+        resample(wave, MODEL_RATE_HZ), resample(coded, MODEL_RATE_HZ), condition.chain, np.nan
+    )
+    assert measured.changed
+
+
+@pytest.mark.parametrize("condition", having(Noise), ids=lambda condition: condition.name)
+def test_noise_has_its_ratio_to_the_active_speech(condition: Condition) -> None:
+    wanted = next(step.snr_db for step in condition.chain if isinstance(step, Noise))
+    for rate_hz in (16000, 44100):
+        assert abs(under(condition, speech(rate_hz))[1] - wanted) < 0.1
+
+
+@pytest.mark.parametrize("condition", CONDITIONS.values(), ids=lambda condition: condition.name)
+def test_a_condition_keeps_what_it_promises(condition: Condition) -> None:
+    wave = speech(44100)
+    original = wave.samples.copy()
+    perturbed, _ = under(condition, wave)
+    again, _ = under(condition, wave)
+    np.testing.assert_array_equal(wave.samples, original)
+    np.testing.assert_array_equal(perturbed.samples, again.samples)
+    assert np.isfinite(perturbed.samples).all()
+    if all(step.keeps_length for step in condition.chain):
+        assert len(perturbed.samples) == len(wave.samples)
+        if all(step.keeps_alignment for step in condition.chain):
+            assert abs(lag_seconds(wave, perturbed)) < 0.001

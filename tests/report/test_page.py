@@ -1,0 +1,262 @@
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from small_run import MODEL, example, published, record, summary
+
+from harness.figure import Summary
+from harness.record import CountRecord
+from harness.report.glossary import term
+from harness.report.number import figure, interval
+from harness.report.page import MOST_BYTES, render
+
+HOSTILE = (
+    '</script><script>alert(1)</script>"><img src=x onerror=alert(2)>\'--!>]]>\n'
+    "{{ 7*7 }} &lt; 👩‍🎤 \u2028 \u202etxt"
+)
+ATTRIBUTES = {"src", "href", "srcset", "poster", "data", "action", "formaction", "background"}
+VOID = {"meta", "link", "img", "br", "input", "line", "circle"}
+
+
+class Document(HTMLParser):
+    """Every element with its attributes and the text directly within it, as a browser reads it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str], list[str]]] = []
+        self._open: list[tuple[str, dict[str, str], list[str]]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element = (tag, {name: value or "" for name, value in attrs}, list[str]())
+        self.elements.append(element)
+        if tag not in VOID:
+            self._open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}, []))
+
+    def handle_endtag(self, tag: str) -> None:
+        if any(element[0] == tag for element in self._open):
+            while self._open.pop()[0] != tag:
+                pass
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self._open[-1][2].append(data)
+
+    def texts(self, tag: str) -> list[str]:
+        return ["".join(text) for name, _, text in self.elements if name == tag]
+
+    @property
+    def visible(self) -> str:
+        hidden = ("script", "style")
+        return " ".join("".join(text) for tag, _, text in self.elements if tag not in hidden)
+
+    def attributes(self, name: str) -> list[str]:
+        return [attributes[name] for _, attributes, _ in self.elements if name in attributes]
+
+
+def page(made: Summary | None = None, **changes: object) -> str:
+    return render(made or summary(), record(**changes), published(), [example()])
+
+
+@pytest.fixture(scope="module")
+def plain() -> Document:
+    return Document(page())
+
+
+def hostile_page() -> str:
+    run = record((HOSTILE,), command=["harness", HOSTILE], git_revision=HOSTILE)
+    data = run.data.model_copy(update={"spec": HOSTILE, "name": HOSTILE, "notes": [HOSTILE]})
+    conditions = [
+        c.model_copy(update={"words": f"{c.words} {HOSTILE}", "chain": [{HOSTILE: HOSTILE}]})
+        for c in run.suite.conditions
+    ]
+    suite = run.suite.model_copy(update={"name": HOSTILE, "conditions": conditions})
+    card = published(
+        model=HOSTILE, notes=(HOSTILE,), limitations=(HOSTILE,), contradictions=(HOSTILE,)
+    )
+    made = summary((HOSTILE,), HOSTILE)
+    rows = [replace(r, slice=r.slice.replace("WORLD", HOSTILE)) for r in made.rows]
+    run = run.model_copy(update={"data": data, "suite": suite})
+    return render(replace(made, rows=rows), run, card, [example(HOSTILE, HOSTILE)])
+
+
+def test_hostile_strings_are_inert_everywhere() -> None:
+    hostile, tame = Document(hostile_page()), Document(page())
+    assert [tag for tag, _, _ in hostile.elements if tag in ("script", "img", "style")] == [
+        tag for tag, _, _ in tame.elements if tag in ("script", "img", "style")
+    ]
+    names = {name for _, attributes, _ in hostile.elements for name in attributes}
+    assert not [name for name in names if name.startswith("on")]
+    assert names <= {name for _, attributes, _ in tame.elements for name in attributes}
+    assert "alert(1)" in hostile.visible
+    assert "{{ 7*7 }}" in hostile.visible
+    assert "\\u202etxt" in hostile.visible
+    assert "\u202e" not in hostile.visible
+
+
+def test_hostile_strings_within_json_stay_strings() -> None:
+    text = hostile_page()
+    (block,) = re.findall(r'<script type="application/json" id="charts">(.*?)</script>', text, re.S)
+    assert not set(block) & set("<>&\u2028\u2029")
+    charts = json.loads(block)["charts"]
+    assert any("</script><script>alert(1)" in name for name in charts["roc-0"]["columns"]["condition"])
+
+
+def test_the_scripts_of_a_hostile_page_are_those_of_any_page() -> None:
+    hostile, tame = Document(hostile_page()).texts("script"), Document(page()).texts("script")
+    assert hostile[1:] == tame[1:]
+    assert len(hostile) == 3
+
+
+def test_nothing_is_loaded(plain: Document) -> None:
+    for name in ATTRIBUTES:
+        for value in plain.attributes(name):
+            assert value.startswith(("data:", "#")), f"{name}={value[:60]}"
+    (style,) = plain.texts("style")
+    assert "url(" not in style
+    assert "@import" not in style
+    assert not plain.attributes("style")
+
+
+def test_the_policy_allows_the_page_itself_and_nothing_else(plain: Document) -> None:
+    (policy,) = [
+        a["content"] for t, a, _ in plain.elements if t == "meta" and "http-equiv" in a
+    ]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == rules["media-src"] == "data:"
+    assert "unsafe" not in policy
+
+    def hashed(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    assert rules["style-src"].split() == [hashed(text) for text in plain.texts("style")]
+    assert rules["script-src"].split() == [hashed(text) for text in plain.texts("script")[1:]]
+
+
+def table(text: str, identifier: str) -> list[list[list[str]]]:
+    """Rows of cells of the pieces of text in each, header first."""
+    (body,) = re.findall(rf'<table[^>]*id="{identifier}">(.*?)</table>', text, re.S)
+    rows = re.findall(r"<tr.*?</tr>", body, re.S)
+    cells = [re.findall(r"<t[hd].*?</t[hd]>", row, re.S) for row in rows]
+    return [
+        [[p for p in re.split(r"<[^>]*>", c) if p.strip()] for c in row] for row in cells
+    ]
+
+
+def test_every_figure_of_the_whole_is_in_the_table() -> None:
+    made = summary()
+    head, *lines = table(page(made), "all-0")
+    titles = [cell[0] for cell in head]
+    by_condition = {line[0][1]: line for line in lines}
+    for row in made.rows:
+        if row.slice != "all":
+            continue
+        cell = by_condition[row.condition][titles.index(term(row.metric).title)]
+        between = interval(row.low, row.high)
+        assert cell[0] == figure(row.value)
+        assert (between in cell) == bool(between)
+        n = int(by_condition[row.condition][titles.index("n")][0])
+        assert row.n == n or f"n {row.n}" in cell
+    for damage in made.damage:
+        cell = by_condition[damage.condition][titles.index("Δ Accuracy")]
+        assert interval(damage.low, damage.high) in ["", *cell]
+
+
+def test_what_is_missing_is_never_zero() -> None:
+    text = page()
+    (line,) = [line for line in table(text, "all-0")[1:] if line[0][1] == "crop@0.1s"]
+    assert line[3] == ["0"]  # n
+    assert [cell for cell in line[4:] if cell[0] != "–"] == [["0.000", "n 200"]]  # coverage
+    assert not re.search(r"\b(nan|NaN|None|inf)\b", Document(text).visible)
+    assert 'class="missing"' in text
+
+
+def test_the_answer_comes_before_everything_else(plain: Document) -> None:
+    headings = plain.texts("h2")
+    assert headings[0] == "The answer"
+    assert "Where it breaks" in headings
+    assert "How it was made" in headings
+    assert "never the sole determiner" in plain.visible
+
+
+def test_a_synthetic_corpus_is_announced_first() -> None:
+    data = record().data.model_copy(update={"synthetic": True})
+    text = page(data=data)
+    assert "says nothing about any published model" in text
+    assert text.index("The corpus is synthetic") < text.index("The answer</h2>")
+    assert "The corpus is synthetic" not in page()
+
+
+def test_too_little_coverage_is_announced_first() -> None:
+    text = page(counts=CountRecord(ok=100, rejected=1000, error=100))
+    assert text.index("Too little was scored") < text.index("The answer</h2>")
+    assert "Too little was scored" not in page()
+    assert "1 of 6 conditions were scored on less than 0.90" in page()
+
+
+def test_the_page_stays_below_its_size() -> None:
+    noise = bytes(range(256)) * 1200
+    many = [replace(example(f"{place}.wav"), audio=noise) for place in range(10)]
+    small = example("small.wav")
+    text = render(summary(), record(), published(), [*many, small])
+    assert len(text.encode("utf-8")) < MOST_BYTES
+    kept = text.count("<audio ")
+    assert 1 < kept < 10
+    assert f"{11 - kept} more did not fit" in text
+    assert "small.wav" in text  # one that does not fit leaves room for one that does
+
+
+def test_every_model_has_its_panel() -> None:
+    models = (MODEL, "another/model")
+    text = render(summary(models), record(models), published(), [example(), example("b", models[1])])
+    document = Document(text)
+    assert len([a for t, a, _ in document.elements if a.get("class") == "panel"]) == 2
+    assert document.texts("h2").count("another/model") == 1
+    identifiers = document.attributes("id")
+    assert len(identifiers) == len(set(identifiers))
+    for target in document.attributes("href"):
+        assert target.startswith("data:") or target[1:] in identifiers
+
+
+def test_a_run_without_anything_still_gives_a_page() -> None:
+    empty = Summary([], [], [], [], [], [], [], [], 1000, 0)
+    suite = record().suite.model_copy(update={"conditions": record().suite.conditions[:1]})
+    document = Document(render(empty, record(suite=suite), None, []))
+    assert "nothing can be said" in document.visible
+    assert "no published figures" in document.visible
+
+
+def test_limitations_name_the_conditions_that_test_them(plain: Document) -> None:
+    text = page()
+    (body,) = re.findall(r'<table class="limits">(.*?)</table>', text, re.S)
+    rows = dict(re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', body, re.S))
+    assert rows["Loud noise."] == "by 3 conditions; most damage: white noise at 0 dB"
+    assert rows["Works best at 16 kHz."] == "not by any condition of this suite"
+    assert rows["Never the sole determiner."] == "not by any condition of this suite"
+
+
+def test_tables_have_captions_and_pictures_have_words(plain: Document) -> None:
+    tables = [t for t, _, _ in plain.elements if t == "table"]
+    assert len(plain.texts("caption")) == len(tables)
+    assert all(a.get("alt") for t, a, _ in plain.elements if t == "img")
+    assert all(a.get("aria-label") for _, a, _ in plain.elements if a.get("role") == "img")
+
+
+def test_the_same_run_gives_the_same_page() -> None:
+    assert page() == page()
+
+
+def test_importing_the_report_leaves_torch_alone() -> None:
+    code = "import sys, harness.report.page; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
