@@ -10,7 +10,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN  := $(VENV)/bin
 
-.PHONY: bench test lint types wheel-test check reference lock clean
+.PHONY: bench test lint types wheel-test check reference docs lock clean
 
 bench: $(VENV)/.run
 	@$(BIN)/harness run $(SUITE) --model "$(MODEL)" --data "$(DATA)" $(ARGS)
@@ -37,6 +37,9 @@ $(VENV)/.run: requirements.lock pyproject.toml install.sh
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml install.sh
 	@PYTHON=$(PYTHON) ./install.sh requirements-dev.lock $@
+
+docs: $(VENV)/.dev  ## write docs/cli.md from the commands' own help
+	@$(BIN)/python -m tests.cli_reference
 
 lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

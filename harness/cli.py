@@ -223,6 +223,68 @@ def data(
 
 
 @app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Directory for the trained model; must be new.")],
+    data: Annotated[str, typer.Option(help="Labelled clips, as for harness run --data.")],
+    base: Annotated[
+        str, typer.Option(help="Directory, hub id[@revision] or embedded.")
+    ] = "MIT/ast-finetuned-audioset-10-10-0.4593",
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Only the base's configuration, random weights.")
+    ] = False,
+    learning_rate: Annotated[float, typer.Option()] = 1e-5,
+    weight_decay: Annotated[float, typer.Option()] = 0.01,
+    max_steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1500,
+    batch_size: Annotated[int, typer.Option()] = 16,
+    gradient_accumulation: Annotated[int, typer.Option(help="Batches in a step.")] = 8,
+    eval_steps: Annotated[int, typer.Option(help="Validate every so many steps.")] = 500,
+    val_samples: Annotated[int, typer.Option(help="Clips to validate on, at most.")] = 5000,
+    seed: Annotated[int, typer.Option()] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Fine-tune a two-class detector by the model card's recipe; the defaults are the card's."""
+    from pydantic import ValidationError
+
+    from harness.data.source import open_source
+    from harness.training import TrainingOptions
+    from harness.training import train as fit
+
+    if out.exists():
+        raise UsageError("exists already", str(out), "name a new directory")
+    try:
+        options = TrainingOptions.model_validate(
+            {
+                "out": out,
+                "base": base,
+                "from_scratch": from_scratch,
+                "learning_rate": learning_rate,
+                "weight_decay": weight_decay,
+                "max_steps": max_steps,
+                "batch_size": batch_size,
+                "gradient_accumulation_steps": gradient_accumulation,
+                "eval_steps": eval_steps,
+                "val_samples": val_samples,
+                "seed": seed,
+                "device": device,
+            }
+        )
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(first["msg"].lower(), f"--{option}") from fault
+    result = fit(options, open_source(data))
+    if as_json:
+        _json(result.model_dump(mode="json"))
+        return
+    typer.echo(
+        f"{result.out}: {result.steps} steps on {result.training_clips} clips "
+        f"({result.rejected_clips} rejected); validation accuracy "
+        f"{result.validation_accuracy:.4f} on {result.validation_clips} clips"
+    )
+
+
+@app.command()
 def doctor(as_json: Json = False) -> None:
     """Say what this installation has: versions, devices, codecs, caches."""
     from harness.diagnosis import diagnose

@@ -246,6 +246,17 @@ def test_family_damage_is_the_mean_and_names_the_worst(table: pd.DataFrame) -> N
     assert "clean" not in {each.family for each in summary.families}
 
 
+def test_family_intervals_are_of_the_mean() -> None:
+    table = drawn(80, 10, ["clean", MILD, HARSH])
+    both = [(MILD, "codec"), (HARSH, "codec")]
+    orders = [record([("clean", "clean"), *each]) for each in (both, both[::-1])]
+    one, other = (summarise(table, each, resamples=200).families for each in orders)
+    assert [each.metric for each in one] == [each.metric for each in other]
+    for each, same in zip(one, other, strict=True):
+        assert (each.low, each.high) == pytest.approx((same.low, same.high))
+        assert each.low < each.value < each.high
+
+
 def test_family_rows_pool_their_conditions(table: pd.DataFrame) -> None:
     pooled = look_up(summarise(table, record(), resamples=20), "*", "family=codec")
     # Mild: 3 real and 4 fakes right; harsh: 3 real right, of the fakes f4 alone.

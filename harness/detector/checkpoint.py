@@ -97,8 +97,10 @@ def find(spec: str) -> Checkpoint:
     """
     folder = Path(spec).expanduser()
     if spec == "embedded":
-        embedded = Path(str(files("harness.reference"))) / "detector"
-        checkpoint = Checkpoint(embedded, spec, "embedded", "embedded")
+        folder = Path(str(files("harness.reference"))) / "detector"
+        if not (folder / _CONFIG).is_file():
+            raise UsageError("is not in this installation", spec, "make it with: make reference")
+        checkpoint = Checkpoint(folder, spec, "embedded", "embedded")
     elif folder.is_dir():
         checkpoint = Checkpoint(folder, spec, "directory", folder.resolve().name)
     elif _HUB_ID.fullmatch(spec) and not spec.startswith("."):

@@ -86,8 +86,8 @@ def record(versions: list[Array], channel: Channel, rate_hz: int, key: int) -> l
     return [level * _unit(samples) for samples in noisy]
 
 
-def match_spectrum(samples: Array, reference: Array, bands: int = 24) -> Array:
-    """The samples with the long-term spectrum of the reference, smooth over `bands`, at most 20 dB.
+def match_spectrum(samples: Array, reference: Array, bands: int = 12) -> Array:
+    """The samples with the long-term spectrum of the reference, smooth over `bands`, at most 12 dB.
 
     A fixed filter without phase: nothing of the fine structure changes.
     """
@@ -100,7 +100,7 @@ def match_spectrum(samples: Array, reference: Array, bands: int = 24) -> Array:
     band = np.clip(np.searchsorted(edges_hz, hz, side="right") - 1, 0, bands - 1)
     power = np.bincount(band, np.abs(spectrum) ** 2, bands) + 1e-12
     target = np.bincount(band, np.abs(wanted) ** 2, bands) + 1e-12
-    gain_db = np.clip(10 * np.log10(target / power), -20, 20)
+    gain_db = np.clip(10 * np.log10(target / power), -12, 12)
     centres_hz = 0.5 * (edges_hz[1:] + edges_hz[:-1])
     gain = 10 ** (np.interp(hz, centres_hz, gain_db) / 20)
     return fft.irfft(spectrum * gain, size)[: len(samples)]

@@ -34,12 +34,12 @@ Resynthesis = Callable[[Array, np.random.Generator], Array]
 def griffin_lim(samples: Array, rng: np.random.Generator) -> Array:
     """Phase recovered from a mel spectrogram (Griffin & Lim 1984; Perraudin et al. 2013)."""
     size, hop = 1024, int(rng.choice([200, 256]))
-    filters = mel_filters(int(rng.choice([64, 80])), size, RATE_HZ)
+    filters = mel_filters(int(rng.choice([40, 64])), size, RATE_HZ)
     power = np.abs(stft(samples, size, hop)) ** 2
     magnitude = np.sqrt(spread_bands(filters, apply_filters(filters, power)))
     spectra = magnitude * np.exp(2j * np.pi * rng.random(magnitude.shape))
     last = spectra
-    for _ in range(int(rng.integers(10, 25))):
+    for _ in range(int(rng.integers(6, 13))):
         current = stft(istft(spectra, size, hop, len(samples)), size, hop)
         ahead = current + 0.9 * (current - last)
         last = current
@@ -49,7 +49,7 @@ def griffin_lim(samples: Array, rng: np.random.Generator) -> Array:
 
 def lpc_pulse(samples: Array, rng: np.random.Generator) -> Array:
     """Linear prediction with a pulse train or noise as excitation (Atal & Hanauer 1971)."""
-    hop, size, order = 80, 400, int(rng.integers(16, 23))
+    hop, size, order = 80, 400, int(rng.integers(12, 17))
     f0_hz = _pitch_contour(samples, hop)
     excitation = _pulses(f0_hz, hop, len(samples))
     voiced = np.repeat(f0_hz > 0, hop)[: len(samples)]
@@ -119,7 +119,7 @@ def random_phase(samples: Array, rng: np.random.Generator) -> Array:
     """The magnitudes of the short-time spectrum with phases partly drawn anew."""
     size = int(rng.choice([512, 768, 1024]))
     spectra = stft(samples, size, size // 4)
-    turn = np.pi * rng.uniform(0.6, 1.0) * rng.uniform(-1, 1, spectra.shape)
+    turn = np.pi * rng.uniform(0.8, 1.0) * rng.uniform(-1, 1, spectra.shape)
     return istft(spectra * np.exp(1j * turn), size, size // 4, len(samples))
 
 
@@ -137,7 +137,7 @@ def upsampling_imaging(samples: Array, rng: np.random.Generator) -> Array:
     stuffed = stuffed[: len(samples)]
     clean = signal.resample_poly(low, factor, 1)[: len(samples)]
     images = factor * stuffed - clean
-    return clean + 10 ** (-rng.uniform(6, 18) / 20) * images
+    return clean + 10 ** (-rng.uniform(3, 12) / 20) * images
 
 
 def mel_cepstral(samples: Array, rng: np.random.Generator) -> Array:

@@ -57,7 +57,9 @@ def _sweep() -> Layered:
     y = alt.Y("value:Q", scale=_ACCURACY, title=None, axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1]))
     order = alt.Order("order:Q")
     return alt.layer(
-        base.mark_area(color="var(--accent)", opacity=0.16).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_area(color="var(--accent)", opacity=0.16).encode(
+            y=alt.Y("low:Q", scale=_ACCURACY), y2="high:Q"
+        ),
         base.mark_line(color="var(--accent)", strokeWidth=1.75).encode(y=y, order=order),
         base.mark_point(color="var(--accent)", filled=True, size=34, opacity=1).encode(
             y=y, tooltip=tooltip
@@ -76,7 +78,7 @@ def _levels() -> Layered:
     ]
     return alt.layer(
         base.mark_rule(color="var(--accent)", strokeWidth=2, opacity=0.45).encode(
-            y=alt.Y("low:Q"), y2="high:Q"
+            y=alt.Y("low:Q", scale=_ACCURACY), y2="high:Q"
         ),
         base.mark_point(color="var(--accent)", filled=True, size=60, opacity=1).encode(
             y=alt.Y("value:Q", scale=_ACCURACY, title="Accuracy"), tooltip=tooltip

@@ -29,11 +29,17 @@
     for (const param of spec.params ?? []) {
       if (param.name in chart.params) param.value = chart.params[param.name];
     }
+    if (spec.datasets.rows.length) {
+      await vegaEmbed(place, spec, {
+        mode: "vega-lite", ast: true, actions: false, renderer: "svg", defaultStyle: false,
+        tooltip: showTip,
+      });
+    } else {
+      place.textContent = "Nothing was measured here.";
+    }
+    place.setAttribute("role", "img");
     place.setAttribute("aria-label", chart.words);
-    await vegaEmbed(place, spec, {
-      mode: "vega-lite", ast: true, actions: false, renderer: "svg", defaultStyle: false,
-      tooltip: showTip,
-    });
+    place.removeAttribute("aria-roledescription");
     place.dataset.drawn = place.dataset.chart;
   }
 
@@ -56,6 +62,8 @@
       drawAll(place.parentElement);
     });
   }
+
+  document.getElementById("no-script").hidden = true;
 
   // Models: one panel at a time.
   const panels = all(".panel");
@@ -97,7 +105,7 @@
     button.addEventListener("click", () => sort(button.parentElement));
   }
 
-  // Filtering: every word has to occur in the row.
+  // Filtering: every word has to occur in the row, in what is not a number.
   for (const input of all("[data-filter]")) {
     const table = document.getElementById(input.dataset.filter);
     const output = document.querySelector(`[data-count="${CSS.escape(input.dataset.filter)}"]`);
@@ -105,7 +113,7 @@
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
       let shown = 0;
       for (const row of table.tBodies[0].rows) {
-        const text = row.textContent.toLowerCase();
+        const text = all("th, td:not(.num)", row).map((cell) => cell.textContent).join(" ").toLowerCase();
         row.hidden = !words.every((word) => text.includes(word));
         shown += row.hidden ? 0 : 1;
       }

@@ -1,0 +1,29 @@
+"""The command line's own promises: its reference is true, it is light, and it says its version."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+
+
+def test_the_reference_is_what_the_commands_say() -> None:
+    code = "from tests.cli_reference import reference; print(reference(), end='')"
+    done = python("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run make docs"
+
+
+def test_version_and_unknown_commands() -> None:
+    done = python("-m", "harness", "--version")
+    assert done.stdout.strip() == version("fake-audio-harness")
+    done = python("-m", "harness", "rnu")
+    assert done.returncode == 2
+    assert "rnu" in done.stderr
