@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.error
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
@@ -98,7 +99,7 @@ def read(source: Path | bytes, limits: Limits = LIMITS) -> Recording:
     except soundfile.LibsndfileError as first:
         try:
             return _read_av(source, limits)
-        except (av.FFmpegError, ValueError, IndexError, UnicodeError) as second:
+        except (av.error.FFmpegError, ValueError, IndexError, UnicodeError) as second:
             raise ClipRejected(f"cannot be decoded: {first}; {second}") from second
     except OSError as fault:
         raise ClipRejected(f"cannot be opened: {fault.strerror or fault}") from fault
@@ -151,11 +152,12 @@ def _read_soundfile(source: Path | bytes, limits: Limits) -> Recording:
     ) as file:
         _check(file.samplerate, file.channels, file.frames, limits)
         samples = file.read(dtype="float32", always_2d=True)
-        return Recording(samples, file.samplerate, f"{file.format}/{file.subtype}", "soundfile")
+        return Recording(np.asarray(samples, np.float32), file.samplerate, f"{file.format}/{file.subtype}", "soundfile")
 
 
 def _read_av(source: Path | bytes, limits: Limits) -> Recording:
-    with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as container:
+    file = io.BytesIO(source) if isinstance(source, bytes) else str(source)
+    with av.open(file, mode="r") as container:
         stream = container.streams.audio[0]
         rate_hz, channels = stream.rate, stream.channels
         _check(rate_hz, channels, 0, limits)
@@ -164,7 +166,7 @@ def _read_av(source: Path | bytes, limits: Limits) -> Recording:
         frames = 0
         for frame in chain(container.decode(stream), [None]):
             for block in resampler.resample(frame):
-                blocks.append(block.to_ndarray())
+                blocks.append(np.asarray(block.to_ndarray(), np.float32))
                 frames += block.samples
                 _check(rate_hz, channels, frames, limits)
         if not blocks:

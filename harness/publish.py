@@ -59,11 +59,13 @@ def publish(run: Path, summary: Summary, published: str | None = None) -> Outcom
 
 def shortfalls(table: pd.DataFrame, record: RunRecord) -> list[Shortfall]:
     """Where the scored share of a model's rows of one condition and label is below the minimum."""
-    scored = (table["status"] == "ok").groupby([table["model"], table["condition"], table["label"]])
+    keys = ["model", "condition", "label"]
+    scored = (table["status"] == "ok").groupby([table[key] for key in keys])
+    shares = scored.agg(["mean", "size"]).reset_index()
+    low = shares[shares["mean"] < record.suite.min_coverage]
     return [
-        Shortfall(str(model), str(condition), str(label), float(group.mean()), len(group))
-        for (model, condition, label), group in scored  # pyright: ignore[reportGeneralTypeIssues]
-        if group.mean() < record.suite.min_coverage
+        Shortfall(model, condition, label, float(share), int(rows))
+        for model, condition, label, share, rows in low.itertuples(index=False, name=None)
     ]
 
 

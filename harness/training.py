@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -23,7 +23,11 @@ from transformers import (
     AutoFeatureExtractor,
     AutoModelForAudioClassification,
     EvalPrediction,
+    PrinterCallback,
     Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
     TrainingArguments,
 )
 
@@ -37,6 +41,8 @@ ID_TO_LABEL = {0: "fake", 1: "real"}
 LABEL_TO_ID = {label: index for index, label in ID_TO_LABEL.items()}
 
 Augment = Callable[[Wave, np.random.Generator], Wave]
+Progress = Callable[[int, dict[str, float]], None]
+"""Gets the step and what was measured there: `loss`, `eval_loss`, `eval_accuracy`, ..."""
 
 
 class TrainingOptions(BaseModel):
@@ -101,7 +107,10 @@ class _Example(NamedTuple):
 
 
 def train(
-    options: TrainingOptions, source: Source, augment: Augment | None = None
+    options: TrainingOptions,
+    source: Source,
+    augment: Augment | None = None,
+    progress: Progress | None = None,
 ) -> TrainingResult:
     """Train, validate on groups that training never saw, and save.
 
@@ -109,6 +118,8 @@ def train(
     ----------
     augment
         Applied to every training clip after the crop, with a generator of its own for each draw.
+    progress
+        Called whenever the loss or the validation is measured.
 
     Raises
     ------
@@ -130,6 +141,9 @@ def train(
             processing_class=extractor,
             compute_metrics=_accuracy,
         )
+        trainer.remove_callback(PrinterCallback)  # it writes to stdout
+        if progress is not None:
+            trainer.add_callback(_Report(progress))
         outcome = trainer.train()
         measured = trainer.evaluate()
     trainer.save_model(str(options.out))
@@ -179,7 +193,7 @@ def _load_base(options: TrainingOptions) -> tuple[Any, Any]:
     try:
         extractor = AutoFeatureExtractor.from_pretrained(folder, **here)
         config = AutoConfig.from_pretrained(
-            folder, num_labels=2, id2label=ID_TO_LABEL, label2id=LABEL_TO_ID, **here
+            folder, id2label=ID_TO_LABEL, label2id=LABEL_TO_ID, **here
         )
         # The card's model says multi_label_classification, whose loss wants one-hot labels.
         config.problem_type = "single_label_classification"
@@ -286,6 +300,21 @@ class _Collator:
         return {**inputs, "labels": labels}
 
 
+class _Report(TrainerCallback):
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def on_log(
+        self,
+        args: TrainingArguments,  # noqa: ARG002
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        self._progress(state.global_step, {name: float(v) for name, v in (logs or {}).items()})
+
+
 def _arguments(options: TrainingOptions) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(options.out),
@@ -317,7 +346,7 @@ def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def _own_random_state() -> Iterator[None]:
+def _own_random_state() -> Generator[None]:
     """Give the global random states back as they were: the Trainer seeds all of them."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng():

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from scipy.ndimage import map_coordinates
 
 from harness.audio import Wave
 from harness.errors import ClipRejected
@@ -19,7 +18,7 @@ _FRAME_MS = 20.0
 _PCM_BITS = 16
 
 
-class PacketLoss(Perturbation):
+class PacketLoss(Perturbation, frozen=True):
     """Frames that never arrive, lost independently or in bursts.
 
     Bursts follow Gilbert 1960, "Capacity of a burst-noise channel": a chain of a good and a bad
@@ -38,7 +37,7 @@ class PacketLoss(Perturbation):
         `zero` leaves a hole; `repeat` plays the last frame that arrived, as often as needed.
     """
 
-    perturb: Literal["packet_loss"] = "packet_loss"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["packet_loss"] = "packet_loss"
     rate: float = Field(ge=0, le=0.5)
     frame_ms: float = Field(default=_FRAME_MS, ge=2.5, le=120)
     burst_frames: float = Field(default=1, ge=1, le=100)
@@ -98,7 +97,7 @@ class PacketLoss(Perturbation):
         return lost
 
 
-class Jitter(Perturbation):
+class Jitter(Perturbation, frozen=True):
     """Playout jitter: each packet of 20 ms is played early or late, and the sound between warps.
 
     Packet k of the clip is displaced by d_k, uniform in [-ms/2, +ms/2]; the first and the last
@@ -114,7 +113,7 @@ class Jitter(Perturbation):
 
     keeps_alignment: ClassVar[bool] = False
 
-    perturb: Literal["jitter"] = "jitter"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["jitter"] = "jitter"
     ms: float = Field(gt=0, le=_FRAME_MS)
 
     @property
@@ -126,6 +125,8 @@ class Jitter(Perturbation):
         return f"Playout jitter of {self.ms:g} ms"
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:
+        from scipy.ndimage import map_coordinates  # slow to import
+
         require_samples(wave)
         length, size = len(wave.samples), _FRAME_MS / 1000 * wave.rate_hz
         if length <= size:
@@ -140,7 +141,7 @@ class Jitter(Perturbation):
         return remade(warped, wave)
 
 
-class BitErrors(Perturbation):
+class BitErrors(Perturbation, frozen=True):
     """Bits that arrive inverted, in 16-bit linear PCM, independently of each other.
 
     The whole clip goes through 16 bits (rounded, saturating at full scale). A high bit that is hit
@@ -152,7 +153,7 @@ class BitErrors(Perturbation):
         Expected share of bits that are inverted.
     """
 
-    perturb: Literal["bit_errors"] = "bit_errors"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["bit_errors"] = "bit_errors"
     rate: float = Field(ge=0, le=0.5)
 
     @property

@@ -40,7 +40,7 @@ CodecName = Literal[
 ]
 
 
-class Codec(Perturbation):
+class Codec(Perturbation, frozen=True):
     """One codec at one bit rate, applied one or more times over.
 
     Parameters

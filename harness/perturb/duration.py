@@ -18,7 +18,7 @@ _FILL = {"zero": "digital silence", "repeat": "repetition", "reflect": "reflecti
 _SIDE = {"both": "both ends", "start": "the start", "end": "the end"}
 
 
-class Crop(Perturbation):
+class Crop(Perturbation, frozen=True):
     """Keeps one excerpt of the clip; a clip that is shorter than it is rejected.
 
     Parameters
@@ -32,7 +32,7 @@ class Crop(Perturbation):
     keeps_length: ClassVar[bool] = False
     keeps_alignment: ClassVar[bool] = False
 
-    perturb: Literal["crop"] = "crop"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["crop"] = "crop"
     seconds: float = Field(ge=0.02, le=60)
     place: Literal["active", "start", "random"] = "active"
 
@@ -63,7 +63,7 @@ class Crop(Perturbation):
         return remade(wave.samples[start : start + length], wave)
 
 
-class Pad(Perturbation):
+class Pad(Perturbation, frozen=True):
     """Makes a clip longer: up to a total length, or by silence before and after it.
 
     Parameters
@@ -79,7 +79,7 @@ class Pad(Perturbation):
 
     keeps_length: ClassVar[bool] = False
 
-    perturb: Literal["pad"] = "pad"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["pad"] = "pad"
     seconds: float | None = Field(default=None, gt=0, le=60)
     fill: Literal["zero", "repeat", "reflect"] = "zero"
     lead_seconds: float = Field(default=0, ge=0, le=60)
@@ -139,7 +139,7 @@ class Pad(Perturbation):
         return remade(_filled(wave.samples, length, self.fill), wave)
 
 
-class Trim(Perturbation):
+class Trim(Perturbation, frozen=True):
     """Cuts off what is quiet at the ends, in steps of a 20 ms frame.
 
     Parameters
@@ -153,7 +153,7 @@ class Trim(Perturbation):
     keeps_length: ClassVar[bool] = False
     keeps_alignment: ClassVar[bool] = False
 
-    perturb: Literal["trim"] = "trim"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["trim"] = "trim"
     side: Literal["both", "start", "end"] = "both"
     below_db: float = Field(default=-40, ge=-80, le=-1)
 

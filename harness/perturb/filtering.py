@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
-from scipy.signal import butter, sosfiltfilt
 
 from harness.audio import Wave
 from harness.errors import ClipRejected
@@ -41,7 +40,7 @@ _OPTIONAL = ("cutoff_hz", "low_hz", "high_hz", "curve", "gain_db")
 _ORDER = 4
 
 
-class Filter(Perturbation):
+class Filter(Perturbation, frozen=True):
     """One filter, without delay.
 
     Low-, high- and band-pass are Butterworth filters run forwards and backwards: 6 dB down at the
@@ -61,7 +60,7 @@ class Filter(Perturbation):
         Gain where the curve is 1; below 0 cuts.
     """
 
-    perturb: Literal["filter"] = "filter"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["filter"] = "filter"
     kind: Kind
     cutoff_hz: float | None = Field(default=None, ge=20, le=96_000)
     low_hz: float | None = Field(default=None, ge=20, le=96_000)
@@ -139,6 +138,8 @@ class Filter(Perturbation):
     def _passed(
         self, samples: NDArray[np.float64], rate_hz: int, edge_hz: float, side: str
     ) -> NDArray[np.float64]:
+        from scipy.signal import butter, sosfiltfilt  # slow to import
+
         sections = butter(self.order, edge_hz, side, fs=rate_hz, output="sos")
         reach = min(len(samples) - 1, rate_hz // 10)
         return np.asarray(sosfiltfilt(sections, samples, padlen=reach))

@@ -20,7 +20,7 @@ _STEP_SECONDS = 0.001
 _THRESHOLD_DB, _ATTACK_MS, _RELEASE_MS = -20.0, 5.0, 100.0
 
 
-class Gain(Perturbation):
+class Gain(Perturbation, frozen=True):
     """Every sample times the same factor, beyond full scale where it leads there.
 
     Parameters
@@ -29,7 +29,7 @@ class Gain(Perturbation):
         Above 0 is louder.
     """
 
-    perturb: Literal["gain"] = "gain"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["gain"] = "gain"
     gain_db: float = Field(ge=-80, le=60)
 
     @property
@@ -49,7 +49,7 @@ class Gain(Perturbation):
         return remade(wave.samples * ratio(self.gain_db), wave)
 
 
-class Clip(Perturbation):
+class Clip(Perturbation, frozen=True):
     """Overdrive: peaks are limited to a level below the clip's own peak, the rest is not touched.
 
     That is a gain into full scale, clipping there, and the same gain taken back, so that the
@@ -63,7 +63,7 @@ class Clip(Perturbation):
         `hard` cuts at the limit; `soft` bends towards it (tanh).
     """
 
-    perturb: Literal["clip"] = "clip"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["clip"] = "clip"
     over_db: float = Field(gt=0, le=60)
     shape: Literal["hard", "soft"] = "hard"
 
@@ -87,7 +87,7 @@ class Clip(Perturbation):
         return remade(limit * np.tanh(samples / limit), wave)
 
 
-class DC(Perturbation):
+class DC(Perturbation, frozen=True):
     """A constant added to every sample.
 
     Parameters
@@ -96,7 +96,7 @@ class DC(Perturbation):
         As a part of full scale.
     """
 
-    perturb: Literal["dc"] = "dc"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["dc"] = "dc"
     offset: float = Field(ge=-1, le=1)
 
     @property
@@ -116,7 +116,7 @@ class DC(Perturbation):
         return remade(wave.samples + self.offset, wave)
 
 
-class Compress(Perturbation):
+class Compress(Perturbation, frozen=True):
     """Dynamic range compression: feed-forward, peak-sensing, hard knee; active level kept.
 
     Giannoulis, Massberg and Reiss 2012, "Digital dynamic range compressor design", with the
@@ -132,7 +132,7 @@ class Compress(Perturbation):
         Time constants of the gain going down and coming back.
     """
 
-    perturb: Literal["compress"] = "compress"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["compress"] = "compress"
     threshold_db: float = Field(default=_THRESHOLD_DB, ge=-80, lt=0)
     ratio: float = Field(gt=1, le=100)
     attack_ms: float = Field(default=_ATTACK_MS, ge=1, le=500)
@@ -177,7 +177,7 @@ class Compress(Perturbation):
         return np.array(smoothed)
 
 
-class Loudness(Perturbation):
+class Loudness(Perturbation, frozen=True):
     """Gain to an integrated loudness (ITU-R BS.1770); a clip under 0.4 s is one block.
 
     Parameters
@@ -186,7 +186,7 @@ class Loudness(Perturbation):
         The loudness that the clip is brought to.
     """
 
-    perturb: Literal["loudness"] = "loudness"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["loudness"] = "loudness"
     lufs: float = Field(ge=-60, le=0)
 
     @property

@@ -12,7 +12,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import sosfilt
 
 from harness.audio import Wave
 
@@ -29,6 +28,8 @@ def integrated_lufs(wave: Wave) -> float:
     A wave that is shorter than a block is one block, which the recommendation leaves undefined.
     The rate is at least 4 kHz.
     """
+    from scipy.signal import sosfilt  # slow to import
+
     weighted = np.asarray(sosfilt(_k_weighting(wave.rate_hz), wave.samples.astype(np.float64)))
     size = min(len(weighted), round(BLOCK_SECONDS * wave.rate_hz))
     if not size:

@@ -39,7 +39,7 @@ _SHORTEST = 2
 """Samples: one alone has no power about its mean."""
 
 
-class Noise(Perturbation):
+class Noise(Perturbation, frozen=True):
     """Noise of a colour, added at an exact SNR over active speech.
 
     Parameters
@@ -58,7 +58,7 @@ class Noise(Perturbation):
         For `hum`.
     """
 
-    perturb: Literal["noise"] = "noise"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["noise"] = "noise"
     color: Color
     snr_db: float = Field(ge=-20, le=60)
     folder: str | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from harness.audio import Wave
 
@@ -56,14 +56,12 @@ class Axis:
     worse: Literal["lower", "higher"]
 
 
-class Perturbation(BaseModel):
+class Perturbation(BaseModel, frozen=True, extra="forbid"):
     """One step of a condition; subclasses add their fields and `apply`.
 
     Class attributes say what the step keeps, so that it can be held to it: `keeps_length` (as many
     samples out as in, at the same rate) and `keeps_alignment` (content stays at its place in time).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     keeps_length: ClassVar[bool] = True
     keeps_alignment: ClassVar[bool] = True

@@ -26,7 +26,7 @@ _WORDS: dict[Method, str] = {
 }
 
 
-class Resample(Perturbation):
+class Resample(Perturbation, frozen=True):
     """There and back through another rate by one resampler, or none at all.
 
     Parameters
@@ -40,7 +40,7 @@ class Resample(Perturbation):
         which is what forgetting to resample does: pitch and tempo move by the ratio.
     """
 
-    perturb: Literal["resample"] = "resample"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["resample"] = "resample"
     rate_hz: int | None = Field(default=None, ge=4000, le=192_000)
     method: Method = "sinc"
 

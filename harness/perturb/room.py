@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from scipy.signal import oaconvolve
 
 from harness.audio import Wave
 from harness.perturb.folder import load_at, sound_files
@@ -22,7 +21,7 @@ _DECAYS = 1.5
 """Length of a generated tail in RT60s: it ends 90 dB down."""
 
 
-class Reverb(Perturbation):
+class Reverb(Perturbation, frozen=True):
     """The clip as heard in a room: the direct sound stays in place, the active level is kept.
 
     What rings on after the end of the clip is cut off.
@@ -40,7 +39,7 @@ class Reverb(Perturbation):
         strongest sample is taken for the direct sound.
     """
 
-    perturb: Literal["reverb"] = "reverb"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["reverb"] = "reverb"
     rt60_s: float | None = Field(default=None, ge=0.05, le=10)
     drr_db: float = Field(default=_DRR_DB, ge=-20, le=30)
     folder: str | None = None
@@ -72,6 +71,8 @@ class Reverb(Perturbation):
         return f"A room of RT60 {self.rt60_s:g} s, direct to reverberant {self.drr_db:g} dB"
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:
+        from scipy.signal import oaconvolve  # slow to import
+
         speech_level_db(wave)
         if self.rt60_s is not None:
             response = impulse_response(draw.rng, wave.rate_hz, self.rt60_s, self.drr_db)

@@ -17,7 +17,7 @@ _STRETCH_SEED = 0
 """The stretcher breaks ties of phase at random; a fixed seed leaves nothing to chance."""
 
 
-class _Rate(Perturbation):
+class _Rate(Perturbation, frozen=True):
     """What speed and tempo share: a rate, 1 for no change, and another length."""
 
     keeps_length: ClassVar[bool] = False
@@ -34,7 +34,7 @@ class _Rate(Perturbation):
         return Axis("rate", "x", self.rate, "higher" if self.rate >= 1 else "lower")
 
 
-class Speed(_Rate):
+class Speed(_Rate, frozen=True):
     """Played faster or slower, by resampling: pitch moves with tempo.
 
     Parameters
@@ -43,7 +43,7 @@ class Speed(_Rate):
         2 is twice as fast, half as long and an octave higher.
     """
 
-    perturb: Literal["speed"] = "speed"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["speed"] = "speed"
 
     @property
     def words(self) -> str:
@@ -55,7 +55,7 @@ class Speed(_Rate):
         return remade(fit(played, max(1, round(len(wave.samples) / self.rate))), wave)
 
 
-class Tempo(_Rate):
+class Tempo(_Rate, frozen=True):
     """Faster or slower at the same pitch (Signalsmith Stretch, a phase vocoder).
 
     Parameters
@@ -64,7 +64,7 @@ class Tempo(_Rate):
         2 is twice as fast and half as long.
     """
 
-    perturb: Literal["tempo"] = "tempo"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["tempo"] = "tempo"
 
     @property
     def words(self) -> str:
@@ -76,7 +76,7 @@ class Tempo(_Rate):
         return remade(fit(stretched, max(1, round(len(wave.samples) / self.rate))), wave)
 
 
-class Pitch(Perturbation):
+class Pitch(Perturbation, frozen=True):
     """Higher or lower at the same tempo (Signalsmith Stretch); formants move along.
 
     Content keeps its place to within the stretcher's window, but no waveform lines up with the
@@ -90,7 +90,7 @@ class Pitch(Perturbation):
 
     keeps_alignment: ClassVar[bool] = False
 
-    perturb: Literal["pitch"] = "pitch"  # pyright: ignore[reportIncompatibleVariableOverride]
+    perturb: Literal["pitch"] = "pitch"
     semitones: float = Field(ge=-24, le=24)
 
     @property

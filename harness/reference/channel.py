@@ -7,9 +7,11 @@ spectrum, the crest factor, the level, the noise (the same samples of it) and th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
-from scipy import fft, signal
+from scipy import signal
+from scipy.fft import next_fast_len
 
 from harness.reference.spectrum import Array
 from harness.reference.voice import RATE_HZ
@@ -93,8 +95,8 @@ def match_spectrum(samples: Array, reference: Array, bands: int = 12) -> Array:
     """
     if samples is reference:
         return samples
-    size = fft.next_fast_len(len(samples) + RATE_HZ // 4, real=True)
-    spectrum, wanted = fft.rfft(samples, size), fft.rfft(reference, size)
+    size = _fast_size(len(samples) + RATE_HZ // 4)
+    spectrum, wanted = np.fft.rfft(samples, size), np.fft.rfft(reference, size)
     hz = np.arange(len(spectrum)) * RATE_HZ / size
     edges_hz = 700 * (np.exp(np.linspace(0, np.log(1 + RATE_HZ / 1400), bands + 1)) - 1)
     band = np.clip(np.searchsorted(edges_hz, hz, side="right") - 1, 0, bands - 1)
@@ -103,7 +105,7 @@ def match_spectrum(samples: Array, reference: Array, bands: int = 12) -> Array:
     gain_db = np.clip(10 * np.log10(target / power), -12, 12)
     centres_hz = 0.5 * (edges_hz[1:] + edges_hz[:-1])
     gain = 10 ** (np.interp(hz, centres_hz, gain_db) / 20)
-    return fft.irfft(spectrum * gain, size)[: len(samples)]
+    return np.fft.irfft(spectrum * gain, size)[: len(samples)]
 
 
 def match_crest(versions: list[Array]) -> list[Array]:
@@ -150,17 +152,21 @@ def _reverberate(dry: Array, room: Array) -> Array:
 
 
 def _colour(samples: Array, response_db: Array) -> Array:
-    size = fft.next_fast_len(len(samples) + RATE_HZ // 4, real=True)
+    size = _fast_size(len(samples) + RATE_HZ // 4)
     hz = np.arange(size // 2 + 1) * RATE_HZ / size
     gain = 10 ** (np.interp(hz, RESPONSE_HZ, response_db) / 20)
-    return fft.irfft(fft.rfft(samples, size) * gain, size)[: len(samples)]
+    return np.fft.irfft(np.fft.rfft(samples, size) * gain, size)[: len(samples)]
 
 
 def _noise(samples: int, rate_hz: int, slope: float, rng: np.random.Generator) -> Array:
-    size = fft.next_fast_len(samples, real=True)
+    size = _fast_size(samples)
     hz = np.arange(size // 2 + 1) * rate_hz / size
     shape = np.maximum(hz, 50.0) ** (-slope / 2)
-    return _unit(fft.irfft(fft.rfft(rng.standard_normal(size)) * shape, size)[:samples])
+    return _unit(np.fft.irfft(np.fft.rfft(rng.standard_normal(size)) * shape, size)[:samples])
+
+
+def _fast_size(samples: int) -> int:
+    return int(cast("int", next_fast_len(samples, real=True)))
 
 
 def _at_rate(samples: Array, rate_hz: int, length: int) -> Array:

@@ -61,7 +61,7 @@ def main(out: Path = DETECTOR) -> None:
     training = EmbeddedSource("training")
     _announce("training", training)
     torch.set_num_threads(_THREADS)
-    result = train(options(out), training)
+    result = train(options(out), training, progress=_report)
     typer.echo(_words(result))
     typer.echo(describe(str(out), test))
 
@@ -95,6 +95,11 @@ def _announce(half: str, source: EmbeddedSource) -> None:
     start = time.perf_counter()
     count = len(source.clips)
     typer.echo(f"{half} half: {count} clips in {time.perf_counter() - start:.1f} s")
+
+
+def _report(step: int, logs: dict[str, float]) -> None:
+    if "eval_accuracy" in logs:
+        typer.echo(f"  step {step}: validation accuracy {logs['eval_accuracy']:.3f}")
 
 
 def _words(result: TrainingResult) -> str:

@@ -92,7 +92,7 @@ def world(samples: Array, rng: np.random.Generator) -> Array:
 
 
 def sinusoidal(samples: Array, rng: np.random.Generator) -> Array:
-    """Harmonics of the pitch, without their measured phases, and noise (McAulay & Quatieri 1986)."""
+    """Harmonics of the pitch without their phases, and noise (McAulay & Quatieri 1986)."""
     hop, size = 80, 1024
     f0_hz = _pitch_contour(samples, hop)
     envelope = np.sqrt(_envelope(samples, f0_hz, hop, size))
@@ -141,7 +141,7 @@ def upsampling_imaging(samples: Array, rng: np.random.Generator) -> Array:
 
 
 def mel_cepstral(samples: Array, rng: np.random.Generator) -> Array:
-    """A mel-cepstral envelope of low order and mixed excitation, zero phase (Tokuda et al. 1994)."""
+    """A mel-cepstral envelope of low order and mixed excitation (Tokuda et al. 1994)."""
     hop, size, bands = 80, 1024, 60
     f0_hz = _pitch_contour(samples, hop)
     filters = mel_filters(bands, size, RATE_HZ)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, sparse
+from scipy import sparse
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -37,13 +37,13 @@ def overlap_add(blocks: Array, hop: int, samples: int) -> Array:
 
 def stft(samples: Array, size: int, hop: int) -> Complex:
     """Hann-windowed spectra, shape (frames, size // 2 + 1)."""
-    return fft.rfft(frames(samples, size, hop) * hann(size), axis=1)
+    return np.fft.rfft(frames(samples, size, hop) * hann(size), axis=1)
 
 
 def istft(spectra: Complex, size: int, hop: int, samples: int) -> Array:
     """Least-squares inverse of `stft` (Griffin & Lim 1984, eq. 6)."""
     window = hann(size)
-    out = overlap_add(fft.irfft(spectra, size, axis=1) * window, hop, samples)
+    out = overlap_add(np.fft.irfft(spectra, size, axis=1) * window, hop, samples)
     weight = overlap_add(np.tile(window**2, (len(spectra), 1)), hop, samples)
     return out / np.maximum(weight, 1e-3)
 
@@ -93,9 +93,9 @@ def pitch(samples: Array, hop: int, rate_hz: int) -> Array:
     """
     size, length = int(0.04 * rate_hz), 2048
     blocks = frames(samples, size, hop) * hann(size)
-    power = np.abs(fft.rfft(blocks, length, axis=1)) ** 2
-    correlation = fft.irfft(power, length, axis=1)[:, : size // 2]
-    own = fft.irfft(np.abs(fft.rfft(hann(size), length)) ** 2, length)[: size // 2]
+    power = np.abs(np.fft.rfft(blocks, length, axis=1)) ** 2
+    correlation = np.fft.irfft(power, length, axis=1)[:, : size // 2]
+    own = np.fft.irfft(np.abs(np.fft.rfft(hann(size), length)) ** 2, length)[: size // 2]
     energy = correlation[:, :1]
     correlation = correlation / np.maximum(energy, 1e-9) * (own[0] / own)
     shortest, longest = rate_hz // 400, min(rate_hz // 60, size // 2 - 1)
@@ -127,7 +127,7 @@ def smooth_bins(power: Array, width: int) -> Array:
 
 def minimum_phase(magnitude: Array, size: int) -> Complex:
     """Spectra of these magnitudes (frames, size // 2 + 1) whose impulse response starts at once."""
-    cepstrum = fft.irfft(np.log(np.maximum(magnitude, 1e-7)), size, axis=1)
+    cepstrum = np.fft.irfft(np.log(np.maximum(magnitude, 1e-7)), size, axis=1)
     cepstrum[:, 1 : size // 2] *= 2
     cepstrum[:, size // 2 + 1 :] = 0
-    return np.exp(fft.rfft(cepstrum, axis=1))
+    return np.exp(np.fft.rfft(cepstrum, axis=1))

@@ -243,7 +243,7 @@ def _glottis(speaker: Speaker, f0_hz: Array, rng: np.random.Generator) -> tuple[
     derivative = np.diff(flow * gain, prepend=0.0) * rate_hz / speaker.f0_hz / 12
     voice = signal.resample_poly(derivative, 1, _OVERSAMPLING)
     pole = speaker.tilt
-    return signal.lfilter([1 - pole], [1, -pole], voice), flow[::_OVERSAMPLING]
+    return _filter([1 - pole], [1, -pole], voice), flow[::_OVERSAMPLING]
 
 
 def _vocal_tract(speaker: Speaker, track: _Track, excitation: Array) -> Array:
@@ -256,7 +256,11 @@ def _vocal_tract(speaker: Speaker, track: _Track, excitation: Array) -> Array:
 def _frication(track: _Track, hiss: Array) -> Array:
     centre = np.minimum(track.frication_hz[:, None], _HIGHEST_HZ)
     shaped = _resonate(centre, 0.25 * centre + 400, hiss)
-    return signal.lfilter([1.0, -0.9], [1.0], shaped)
+    return _filter([1.0, -0.9], [1.0], shaped)
+
+
+def _filter(numerator: list[float], denominator: list[float], samples: Array) -> Array:
+    return np.asarray(signal.lfilter(numerator, denominator, samples))
 
 
 def _resonate(centre_hz: Array, bandwidth_hz: Array, excitation: Array) -> Array:

@@ -39,6 +39,7 @@ class HeatRow:
     series: str
     title: str
     family: str
+    unit: str
     cells: list[Heat]
     conditions: list[ConditionRecord]
 
@@ -56,8 +57,14 @@ def _heat_row(losses: list[Loss]) -> HeatRow:
     conditions = [loss.condition for loss in ordered]
     series, family = conditions[0].series, conditions[0].family
     title = series.removeprefix(f"{family}:").replace("_", " ")
+    axis = conditions[0].axis
     return HeatRow(
-        series, title, family.replace("_", " "), [_heat(loss) for loss in ordered], conditions
+        series=series,
+        title=title,
+        family=family.replace("_", " "),
+        unit=axis.unit if axis else "",
+        cells=[_heat(loss) for loss in ordered],
+        conditions=conditions,
     )
 
 
@@ -70,7 +77,7 @@ def _heat(loss: Loss) -> Heat:
     )
     between = interval(damage.low, damage.high)
     return Heat(
-        tag=quantity(axis.value, axis.unit) if axis else condition.name,
+        tag=quantity(axis.value) if axis else condition.name,
         text=figure(accuracy.value, 2),
         step=_step(damage.value),
         sure=damage.high < 0 or damage.low > 0,

@@ -37,7 +37,6 @@ class Small:
     """One of the small multiples: the levels of a series."""
 
     row: HeatRow
-    unit: str
     chart: str
 
 
@@ -143,8 +142,7 @@ def _smalls(
     for place, row in enumerate(rows):
         key = f"sweep-{number}-{place}"
         charts[key] = chart.sweep(index, model, row.conditions)
-        axis = row.conditions[0].axis
-        smalls.append(Small(row, axis.unit if axis else "", key))
+        smalls.append(Small(row, key))
     return smalls
 
 

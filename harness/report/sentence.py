@@ -130,7 +130,9 @@ def breaking_sentences(index: Index, model: str) -> list[str]:
             f"damage that this many clips can show."
         )
     if len(had) < len(losses):
-        sentences.append(f"{count(len(losses) - len(had))} could not be measured.")
+        without = len(losses) - len(had)
+        noun = "condition" if without == 1 else "conditions"
+        sentences.append(f"{count(without)} {noun} could not be measured.")
     return sentences
 
 

@@ -185,7 +185,9 @@ def summary(models: tuple[str, ...] = (MODEL,), clip_id: str = "fake/a.wav") -> 
             Mistake(m, "noise:white@0dB", clip_id, "fake", -5.0, "WORLD", "studio", 2.0)
             for m in models
         ],
-        unscored=[Unscored(m, "crop@0.1s", "rejected", f"too short: {clip_id}", 200) for m in models],
+        unscored=[
+            Unscored(m, "crop@0.1s", "rejected", f"too short: {clip_id}", 200) for m in models
+        ],
         resamples=1000,
         groups=25,
     )
@@ -195,7 +197,15 @@ def claim(
     model: str, metric: str, reported: float, value: float, verdict: str, half: float = 0.03
 ) -> ClaimCheck:
     return ClaimCheck(
-        model, metric, reported, value, value - half, value + half, 199, value - reported, verdict  # type: ignore[arg-type]
+        model,
+        metric,
+        reported,
+        value,
+        value - half,
+        value + half,
+        199,
+        value - reported,
+        verdict,  # type: ignore[arg-type]
     )
 
 

@@ -39,7 +39,7 @@ def crowded() -> tuple[Summary, list[ConditionRecord]]:
     """The small run with sixty conditions more, two models, and names that are hard to show."""
     made, known = summary((MODEL, OTHER), HOSTILE), conditions()
     noise = next(c for c in known if c.axis)
-    rows, damage = list(made.rows), list(made.damage)
+    rows, damage, histograms = list(made.rows), list(made.damage), list(made.histograms)
     for place in range(EXTRA):
         series, level = divmod(place, 6)
         name = f"codec:kind-{series}@{level}"
@@ -63,10 +63,15 @@ def crowded() -> tuple[Summary, list[ConditionRecord]]:
             )
             lost = value - 0.95
             damage.append(Damage(model, name, "accuracy", lost, lost - 0.04, lost + 0.04, 199))
+            histograms += [
+                replace(h, condition=name)
+                for h in made.histograms
+                if h.model == model and h.condition == "clean"
+            ]
     rows += [
         MetricRow(MODEL, "clean", f"generator={LONG}", "recall", 0.7, 0.6, 0.8, 20),
     ]
-    return replace(made, rows=rows, damage=damage), known
+    return replace(made, rows=rows, damage=damage, histograms=histograms), known
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from harness.report.number import figure, interval
 from harness.report.page import MOST_BYTES, render
 
 HOSTILE = (
-    '</script><script>alert(1)</script>"><img src=x onerror=alert(2)>\'--!>]]>\n'
+    "</script><script>alert(1)</script>\"><img src=x onerror=alert(2)>'--!>]]>\n"
     "{{ 7*7 }} &lt; 👩‍🎤 \u2028 \u202etxt"
 )
 ATTRIBUTES = {"src", "href", "srcset", "poster", "data", "action", "formaction", "background"}
@@ -109,7 +109,9 @@ def test_hostile_strings_within_json_stay_strings() -> None:
     (block,) = re.findall(r'<script type="application/json" id="charts">(.*?)</script>', text, re.S)
     assert not set(block) & set("<>&\u2028\u2029")
     charts = json.loads(block)["charts"]
-    assert any("</script><script>alert(1)" in name for name in charts["roc-0"]["columns"]["condition"])
+    assert any(
+        "</script><script>alert(1)" in name for name in charts["roc-0"]["columns"]["condition"]
+    )
 
 
 def test_the_scripts_of_a_hostile_page_are_those_of_any_page() -> None:
@@ -129,9 +131,7 @@ def test_nothing_is_loaded(plain: Document) -> None:
 
 
 def test_the_policy_allows_the_page_itself_and_nothing_else(plain: Document) -> None:
-    (policy,) = [
-        a["content"] for t, a, _ in plain.elements if t == "meta" and "http-equiv" in a
-    ]
+    (policy,) = [a["content"] for t, a, _ in plain.elements if t == "meta" and "http-equiv" in a]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"
     assert rules["img-src"] == rules["media-src"] == "data:"
@@ -149,9 +149,7 @@ def table(text: str, identifier: str) -> list[list[list[str]]]:
     (body,) = re.findall(rf'<table[^>]*id="{identifier}">(.*?)</table>', text, re.S)
     rows = re.findall(r"<tr.*?</tr>", body, re.S)
     cells = [re.findall(r"<t[hd].*?</t[hd]>", row, re.S) for row in rows]
-    return [
-        [[p for p in re.split(r"<[^>]*>", c) if p.strip()] for c in row] for row in cells
-    ]
+    return [[[p for p in re.split(r"<[^>]*>", c) if p.strip()] for c in row] for row in cells]
 
 
 def test_every_figure_of_the_whole_is_in_the_table() -> None:
@@ -202,7 +200,7 @@ def test_too_little_coverage_is_announced_first() -> None:
     text = page(counts=CountRecord(ok=100, rejected=1000, error=100))
     assert text.index("Too little was scored") < text.index("The answer</h2>")
     assert "Too little was scored" not in page()
-    assert "1 of 6 conditions were scored on less than 0.90" in page()
+    assert "1 of 6 conditions was scored on less than 0.90" in page()
 
 
 def test_the_page_stays_below_its_size() -> None:
@@ -219,7 +217,9 @@ def test_the_page_stays_below_its_size() -> None:
 
 def test_every_model_has_its_panel() -> None:
     models = (MODEL, "another/model")
-    text = render(summary(models), record(models), published(), [example(), example("b", models[1])])
+    text = render(
+        summary(models), record(models), published(), [example(), example("b", models[1])]
+    )
     document = Document(text)
     assert len([a for t, a, _ in document.elements if a.get("class") == "panel"]) == 2
     assert document.texts("h2").count("another/model") == 1

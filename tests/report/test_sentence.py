@@ -111,7 +111,7 @@ def test_what_breaks_it_most_comes_with_its_interval() -> None:
     assert text == (
         "It breaks most under “white noise at 0 dB”: accuracy falls by 0.350 (0.290 to 0.410) to "
         "0.600, on the 199 clips scored both ways; then “white noise at 10 dB” (by 0.150). 2 of 4 "
-        "conditions do no damage that this many clips can show. 1 could not be measured."
+        "conditions do no damage that this many clips can show. 1 condition could not be measured."
     )
 
 
