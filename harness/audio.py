@@ -152,7 +152,8 @@ def _read_soundfile(source: Path | bytes, limits: Limits) -> Recording:
     ) as file:
         _check(file.samplerate, file.channels, file.frames, limits)
         samples = file.read(dtype="float32", always_2d=True)
-        return Recording(np.asarray(samples, np.float32), file.samplerate, f"{file.format}/{file.subtype}", "soundfile")
+        container = f"{file.format}/{file.subtype}"
+        return Recording(np.asarray(samples, np.float32), file.samplerate, container, "soundfile")
 
 
 def _read_av(source: Path | bytes, limits: Limits) -> Recording:

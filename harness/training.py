@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch.utils.data import Dataset
 from transformers import (
     AutoConfig,
     AutoFeatureExtractor,
@@ -31,16 +30,24 @@ from transformers import (
     TrainingArguments,
 )
 
-from harness.audio import Wave, load, resample
-from harness.data.clip import Clip, Source
+from harness.data.clip import Source
 from harness.detector.checkpoint import find
-from harness.errors import ClipRejected, UsageError
-from harness.seed import generator
+from harness.errors import UsageError
+from harness.example import (
+    ID_TO_LABEL,
+    LABEL_TO_ID,
+    Augment,
+    Draws,
+    Example,
+    Shelf,
+    Stream,
+    Whole,
+    split,
+)
 
-ID_TO_LABEL = {0: "fake", 1: "real"}
-LABEL_TO_ID = {label: index for index, label in ID_TO_LABEL.items()}
+_NEW = ("classifier", "projector")
+"""Where the heads of audio classifiers are: what is new there is new on purpose."""
 
-Augment = Callable[[Wave, np.random.Generator], Wave]
 Progress = Callable[[int, dict[str, float]], None]
 """Gets the step and what was measured there: `loss`, `eval_loss`, `eval_accuracy`, ..."""
 
@@ -101,11 +108,6 @@ class TrainingResult(BaseModel):
     training_loss: float
 
 
-class _Example(NamedTuple):
-    wave: Wave
-    label: int
-
-
 def train(
     options: TrainingOptions,
     source: Source,
@@ -131,12 +133,14 @@ def train(
         raise UsageError("no CUDA device", "--device cuda", "leave it out to train on the CPU")
     with _own_random_state():
         extractor, model = _load_base(options)
-        training, validation, rejected = _examples(options, source, extractor.sampling_rate)
+        clips = split(list(source), options.validation_share, options.val_samples, options.seed)
+        shelf = Shelf(extractor.sampling_rate)
+        stream, whole = Stream(clips[0], shelf, _draws(options, augment)), Whole(clips[1], shelf)
         trainer = Trainer(
             model=model,
             args=_arguments(options),
-            train_dataset=_Stream(training, options, augment),
-            eval_dataset=_Whole(validation),
+            train_dataset=stream,
+            eval_dataset=whole,
             data_collator=_Collator(extractor),
             processing_class=extractor,
             compute_metrics=_accuracy,
@@ -151,37 +155,13 @@ def train(
     return TrainingResult(
         out=options.out,
         steps=outcome.global_step,
-        training_clips=len(training),
-        validation_clips=len(validation),
-        rejected_clips=rejected,
+        training_clips=len(clips[0]) - len(stream.rejected),
+        validation_clips=len(whole),
+        rejected_clips=len(stream.rejected) + len(whole.rejected),
         validation_accuracy=measured["eval_accuracy"],
         validation_loss=measured["eval_loss"],
         training_loss=outcome.training_loss,
     )
-
-
-def split(
-    clips: Sequence[Clip], validation_share: float, val_samples: int, seed: int
-) -> tuple[list[Clip], list[Clip]]:
-    """Training and validation clips, whole groups on either side; at least one group on each.
-
-    Raises
-    ------
-    UsageError
-        Where all clips are of one group.
-    """
-    groups = sorted({clip.group for clip in clips})
-    if len(groups) < 2:
-        raise UsageError("fewer than two groups", "--data", "name speakers or groups in the data")
-    rng = generator("training split", seed)
-    count = min(max(1, round(validation_share * len(groups))), len(groups) - 1)
-    kept = set(rng.permutation(groups)[:count].tolist())
-    training = [clip for clip in clips if clip.group not in kept]
-    validation = [clip for clip in clips if clip.group in kept]
-    if len(validation) > val_samples:
-        chosen = np.sort(rng.permutation(len(validation))[:val_samples])
-        validation = [validation[index] for index in chosen]
-    return training, validation
 
 
 def _load_base(options: TrainingOptions) -> tuple[Any, Any]:
@@ -200,8 +180,13 @@ def _load_base(options: TrainingOptions) -> tuple[Any, Any]:
         torch.manual_seed(options.seed)
         if options.from_scratch:
             return extractor, AutoModelForAudioClassification.from_config(config)
-        return extractor, AutoModelForAudioClassification.from_pretrained(
-            folder, config=config, use_safetensors=True, ignore_mismatched_sizes=True, **here
+        model, loading = AutoModelForAudioClassification.from_pretrained(
+            folder,
+            config=config,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **here,
         )
     except (OSError, ValueError) as fault:
         reason = str(fault).strip().splitlines()[0]
@@ -210,77 +195,15 @@ def _load_base(options: TrainingOptions) -> tuple[Any, Any]:
             options.base,
             "name a model that transformers knows for audio classification",
         ) from fault
-
-
-def _examples(
-    options: TrainingOptions, source: Source, rate_hz: int
-) -> tuple[list[_Example], list[_Example], int]:
-    """Decoded clips for training and for validation, and how many were rejected."""
-    sides = split(list(source), options.validation_share, options.val_samples, options.seed)
-    training, validation = (_decode(side, rate_hz) for side in sides)
-    for examples, name in ((training, "training"), (validation, "validation")):
-        if len({example.label for example in examples}) < 2:
-            raise UsageError(f"the {name} clips are not of two classes", "--data", "add clips")
-    rejected = sum(len(side) for side in sides) - len(training) - len(validation)
-    return training, validation, rejected
-
-
-def _decode(clips: Sequence[Clip], rate_hz: int) -> list[_Example]:
-    """Waves at the extractor's rate, in memory; clips that cannot be decoded are left out."""
-    examples: list[_Example] = []
-    for clip in clips:
-        with contextlib.suppress(ClipRejected):
-            wave = resample(load(clip.audio), rate_hz)
-            examples.append(_Example(wave=wave, label=LABEL_TO_ID[clip.label]))
-    return examples
-
-
-class _Stream(Dataset[_Example]):
-    """Every draw of the whole training, in order: draw i is a function of (seed, i) alone."""
-
-    def __init__(
-        self, examples: list[_Example], options: TrainingOptions, augment: Augment | None
-    ) -> None:
-        self._examples, self._options, self._augment = examples, options, augment
-
-    def __len__(self) -> int:
-        options = self._options
-        return options.max_steps * options.batch_size * options.gradient_accumulation_steps
-
-    def __getitem__(self, index: int) -> _Example:
-        epoch, place = divmod(index, len(self._examples))
-        seed = self._options.seed
-        order = generator("training order", seed, epoch).permutation(len(self._examples))
-        example = self._examples[order[place]]
-        rng = generator("training draw", seed, index)
-        wave = example.wave
-        if self._options.crop_s is not None:
-            wave = _crop(wave, self._options.crop_s, rng)
-        if self._augment is not None:
-            wave = self._augment(wave, rng)
-        return _Example(wave=wave, label=example.label)
-
-
-class _Whole(Dataset[_Example]):
-    """The validation clips as they are."""
-
-    def __init__(self, examples: list[_Example]) -> None:
-        self._examples = examples
-
-    def __len__(self) -> int:
-        return len(self._examples)
-
-    def __getitem__(self, index: int) -> _Example:
-        return self._examples[index]
-
-
-def _crop(wave: Wave, crop_s: tuple[float, float], rng: np.random.Generator) -> Wave:
-    """A random part, its length log-uniform between the bounds; shorter clips stay whole."""
-    length = round(float(np.exp(rng.uniform(*np.log(crop_s)))) * wave.rate_hz)
-    if length >= len(wave.samples):
-        return wave
-    start = int(rng.integers(len(wave.samples) - length + 1))
-    return Wave(wave.samples[start : start + length], wave.rate_hz)
+    made_up = [*loading["missing_keys"], *(str(entry[0]) for entry in loading["mismatched_keys"])]
+    body = sorted(name for name in made_up if not name.startswith(_NEW))
+    if body:
+        raise UsageError(
+            f"{len(body)} weights are not in the file or do not fit ({body[0]}, ...)",
+            options.base,
+            "name a complete checkpoint; only the head is made new",
+        )
+    return extractor, model
 
 
 class _Collator:
@@ -289,7 +212,7 @@ class _Collator:
     def __init__(self, extractor: Any) -> None:
         self._extractor = extractor
 
-    def __call__(self, examples: list[_Example]) -> dict[str, torch.Tensor]:
+    def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:
         inputs = self._extractor(
             [example.wave.samples for example in examples],
             sampling_rate=self._extractor.sampling_rate,
@@ -313,6 +236,11 @@ class _Report(TrainerCallback):
         **_: Any,
     ) -> None:
         self._progress(state.global_step, {name: float(v) for name, v in (logs or {}).items()})
+
+
+def _draws(options: TrainingOptions, augment: Augment | None) -> Draws:
+    count = options.max_steps * options.batch_size * options.gradient_accumulation_steps
+    return Draws(count, options.seed, options.crop_s, augment)
 
 
 def _arguments(options: TrainingOptions) -> TrainingArguments:

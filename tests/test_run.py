@@ -182,9 +182,7 @@ def test_scores_from_a_file_make_the_same_figures(
     pd.testing.assert_series_equal(table.score, again.score)
 
 
-def test_two_models_are_scored_in_one_pass(
-    place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_models_are_scored_in_one_pass(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "constant.py").write_text(
         "import numpy as np\n"
         "def factory():\n    return lambda samples, rate_hz: np.full(len(samples), -1.0)\n"

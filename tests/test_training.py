@@ -9,7 +9,8 @@ import torch
 from harness.data.clip import Clip
 from harness.detector.source import open_detector
 from harness.errors import UsageError
-from harness.training import TrainingOptions, split, train
+from harness.example import split
+from harness.training import TrainingOptions, train
 
 
 class Noises:

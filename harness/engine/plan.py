@@ -1,8 +1,8 @@
 """Which rows a run still owes, and which of them are scored together.
 
-The rows of a run have one order: clips as the source gives them, conditions as the suite lists them.
-Rows are scored in blocks of consecutive places in that order, so what shares a batch with what
-depends on the plan alone, never on timing, worker count or on where an earlier run was stopped.
+The rows of a run have one order: clips as the source gives them, conditions as the suite lists
+them. Rows are scored in blocks of consecutive places in that order, so what shares a batch with
+what depends on the plan alone, never on timing, worker count or where an earlier run was stopped.
 """
 
 from __future__ import annotations

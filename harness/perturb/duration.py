@@ -9,17 +9,23 @@ from pydantic import Field, model_validator
 
 from harness.activity import FRAME_SECONDS, most_active
 from harness.audio import Samples, Wave
-from harness.errors import ClipRejected
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import ratio, remade, require_samples, speech_level_db
 
-_WHERE = {"active": "The most active", "start": "The first", "random": "A random"}
+_WHERE = {
+    "active": "the most active part",
+    "start": "from the start",
+    "random": "from a random place",
+}
 _FILL = {"zero": "digital silence", "repeat": "repetition", "reflect": "reflection"}
 _SIDE = {"both": "both ends", "start": "the start", "end": "the end"}
 
 
 class Crop(Perturbation, frozen=True):
-    """Keeps one excerpt of the clip; a clip that is shorter than it is rejected.
+    """Keeps at most so much of the clip, in one piece; a clip that is no longer stays as it is.
+
+    So every clip has its place under every length, and lengths are compared on the same clips; how
+    long each one really was stands in its row of the scores table.
 
     Parameters
     ----------
@@ -46,16 +52,14 @@ class Crop(Perturbation, frozen=True):
 
     @property
     def words(self) -> str:
-        return f"{_WHERE[self.place]} {self.seconds:g} s"
+        return f"At most {self.seconds:g} s, {_WHERE[self.place]}"
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:
         require_samples(wave)
         length = max(1, round(self.seconds * wave.rate_hz))
         spare = len(wave.samples) - length
-        if spare < 0:
-            raise ClipRejected(
-                f"{wave.seconds:.3g} s long, cannot be cropped to {self.seconds:g} s"
-            )
+        if spare <= 0:
+            return wave
         if self.place == "random":
             start = int(draw.rng.integers(spare + 1))
         else:

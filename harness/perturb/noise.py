@@ -1,7 +1,9 @@
 """Additive noise at an exact signal-to-noise ratio over active speech.
 
 The ratio is that of the active level of the speech (see `harness.activity`) to the power of the
-noise over the whole clip, both without their mean. The mix is not clipped and not scaled back.
+noise over the whole clip, both without their mean and both below 8 kHz: detectors listen at 16 kHz,
+and noise that lies above their band would make one SNR another for clips of another sample rate.
+The mix is not clipped and not scaled back.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from harness.perturb import background
 from harness.perturb.folder import sound_files
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import ratio, remade, speech_level_db
+from harness.perturb.transcode import convert
 
 Color = Literal["white", "pink", "brown", "babble", "music", "hum", "file"]
 
@@ -35,6 +38,7 @@ _WORDS: dict[Color, str] = {
 _SLOPE = {"white": 0.0, "pink": 1.0, "brown": 2.0}
 _VOICES = 6
 _MAINS_HZ = 50
+_HEARD_HZ = 16_000
 _SHORTEST = 2
 """Samples: one alone has no power about its mean."""
 
@@ -45,8 +49,8 @@ class Noise(Perturbation, frozen=True):
     Parameters
     ----------
     color
-        `white`, `pink` (power falls as 1/f), `brown` (1/f**2), `music` and `hum` are generated at
-        the wave's rate; `babble` is made of other recordings of the source; `file` is one of the
+        `white`, `pink` (power falls as 1/f), `brown` (1/f**2), `music` and `hum` are generated, up
+        to 8 kHz; `babble` is made of other recordings of the source; `file` is one of the
         recordings below `folder`.
     snr_db
         Active speech level minus noise level.
@@ -102,11 +106,14 @@ class Noise(Perturbation, frozen=True):
         return f"{_WORDS[self.color]}{detail} at {self.snr_db:g} dB SNR"
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:
-        level_db = speech_level_db(wave)
-        if len(wave.samples) < _SHORTEST:
+        heard = _heard(wave)
+        level_db = speech_level_db(heard)
+        if len(heard.samples) < _SHORTEST:
             raise ClipRejected(f"has {len(wave.samples)} samples, too few to hold noise")
-        noise = self._background(len(wave.samples), wave.rate_hz, draw)
-        noise = noise - noise.mean()
+        noise = self._background(len(heard.samples), heard.rate_hz, draw)
+        if wave.rate_hz > heard.rate_hz:
+            noise = convert(remade(noise, heard), wave.rate_hz).samples[: len(wave.samples)]
+        noise = noise - noise.mean(dtype=np.float64)
         gain = ratio(level_db - self.snr_db) / math.sqrt(np.mean(noise**2))
         return remade(wave.samples + gain * noise, wave)
 
@@ -130,4 +137,9 @@ def snr_db(speech: Wave, mixture: Wave) -> float:
     """
     added = mixture.samples.astype(np.float64) - speech.samples
     power = float(np.var(added))
-    return active_level_db(speech) - 10 * math.log10(power) if power else math.inf
+    return active_level_db(_heard(speech)) - 10 * math.log10(power) if power else math.inf
+
+
+def _heard(wave: Wave) -> Wave:
+    """The wave at 16 kHz where its rate is above that."""
+    return convert(wave, _HEARD_HZ) if wave.rate_hz > _HEARD_HZ else wave

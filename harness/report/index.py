@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,15 +87,16 @@ class Index:
         return sorted(losses, key=lambda x: x.damage.value if x.measured else math.inf)
 
     def slices(self, model: str, kind: str) -> list[str]:
-        """The slices of a kind (`generator`, `source`, `length`), as the summary orders them."""
+        """The slices of a kind: lengths from short to long, others as the summary orders them."""
         prefix = f"{kind}="
-        return list(
+        found = list(
             dict.fromkeys(
                 r.slice
                 for r in self.summary.rows
                 if r.model == model and r.slice.startswith(prefix)
             )
         )
+        return sorted(found, key=_shortest) if kind == "length" else found
 
     def uncovered(self, model: str) -> list[MetricRow]:
         """Conditions with less coverage than the suite asks for, least first."""
@@ -114,6 +116,12 @@ def _unrecorded(name: str) -> ConditionRecord:
         chain=[],
         digest="",
     )
+
+
+def _shortest(length: str) -> float:
+    """Where `length=0.5-1 s` begins, in seconds."""
+    start = re.search(r"=([\d.]+)", length)
+    return float(start.group(1)) if start else math.inf
 
 
 def names(rows: Sequence[str]) -> list[str]:

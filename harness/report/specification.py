@@ -43,9 +43,7 @@ _LEVEL = alt.X("x:N", sort=alt.EncodingSortField("order"), title=None)
 
 def _sweep() -> Layered:
     base = alt.Chart(ROWS, height=132).encode(
-        x=_LEVEL.axis(labelAngle=0, labelOverlap="greedy", labelSeparation=5).scale(
-            type="point", padding=0.3
-        )
+        x=_LEVEL.axis(labelAngle=0).scale(type="point", padding=0.3)
     )
     tooltip = [
         alt.Tooltip("x:N", title="Level"),
@@ -68,7 +66,7 @@ def _sweep() -> Layered:
 
 
 def _levels() -> Layered:
-    axis = alt.Axis(labelAngle=0, labelExpr="split(datum.label, '|')", labelOverlap=True)
+    axis = alt.Axis(labelAngle=0, labelExpr="split(datum.label, '|')")
     base = alt.Chart(ROWS, height=220).encode(x=_LEVEL.axis(axis).scale(type="point", padding=0.5))
     tooltip = [
         alt.Tooltip("value:Q", title="Accuracy", format=".3f"),
@@ -112,8 +110,6 @@ def _det() -> Layered:
     axis = alt.Axis(
         values=[probit(rate) for rate in _DET_RATES],
         labelExpr="format(cumulativeNormal(datum.value), '.2~f')",
-        labelOverlap="greedy",
-        labelSeparation=6,
     )
     return alt.layer(
         _curve_lines(
@@ -193,6 +189,8 @@ def _plain(chart: Layered) -> dict[str, Any]:
             "labelFontSize": 11,
             "titleFontSize": 12,
             "labelPadding": 6,
+            "labelOverlap": "greedy",
+            "labelSeparation": 6,
             "titlePadding": 8,
         },
         "axisX": {"grid": False},

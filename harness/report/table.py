@@ -58,6 +58,7 @@ class Strip:
     high: float | None
     value: float | None
     mark: float | None = None
+    zero: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,10 @@ class Scale:
     end: float
 
     def strip(self, value: float, low: float, high: float, mark: float = math.nan) -> Strip:
-        return Strip(self._place(low), self._place(high), self._place(value), self._place(mark))
+        zero = self._place(0.0) if self.start < 0 else None
+        return Strip(
+            self._place(low), self._place(high), self._place(value), self._place(mark), zero
+        )
 
     def _place(self, value: float) -> float | None:
         if not math.isfinite(value):
