@@ -46,7 +46,7 @@ RESPONSE_HZ = np.array([0, 60, 150, 400, 1000, 2500, 5000, 7000, 8000], dtype=np
 
 
 def draw_channel(rng: np.random.Generator) -> Channel:
-    """A small room (RT60 0.08 to 0.35 s), a microphone of one of three kinds, a recording level."""
+    """A small room (RT60 0.06 to 0.28 s), a microphone of one of three kinds, a recording level."""
     response = np.cumsum(rng.normal(0, 1.5, len(RESPONSE_HZ)))
     response -= response[4]
     response[0] -= 20
@@ -55,7 +55,7 @@ def draw_channel(rng: np.random.Generator) -> Channel:
     return Channel(
         room=_room(rng),
         response_db=response,
-        snr_db=float(rng.uniform(28, 55)),
+        snr_db=float(rng.uniform(32, 65)),
         noise_slope=float(rng.uniform(0, 1.2)),
         level_db=float(rng.uniform(-32, -20)),
     )
@@ -136,12 +136,12 @@ def _unit(samples: Array) -> Array:
 
 def _room(rng: np.random.Generator) -> Array:
     """Direct sound, some early reflections and a decaying noise tail (Polack 1988)."""
-    rt60_s = rng.uniform(0.08, 0.35)
+    rt60_s = rng.uniform(0.06, 0.28)
     seconds = np.arange(int(rt60_s * RATE_HZ)) / RATE_HZ
     tail = rng.standard_normal(len(seconds)) * 10 ** (-3 * seconds / rt60_s)
     tail[: int(0.004 * RATE_HZ)] = 0
     tail[rng.integers(20, 400, 8)] += rng.normal(0, 3, 8)
-    direct_over_tail_db = rng.uniform(6, 20)
+    direct_over_tail_db = rng.uniform(10, 24)
     tail *= 10 ** (-direct_over_tail_db / 20) / np.sqrt(np.sum(tail**2))
     tail[0] = 1.0
     return tail

@@ -60,7 +60,7 @@ class CorpusSpec(BaseModel):
 
 SPECS: dict[Half, CorpusSpec] = {
     "test": CorpusSpec(half="test"),
-    "training": CorpusSpec(half="training", speakers=80, utterances=10),
+    "training": CorpusSpec(half="training", speakers=160, utterances=8),
 }
 
 
@@ -88,7 +88,7 @@ def plan(spec: CorpusSpec) -> list[Utterance]:
     utterances: list[Utterance] = []
     for index in range(count):
         speaker, number = divmod(index, spec.utterances)
-        name, key = f"spk{speaker:02d}", (spec.seed, spec.version, spec.half)
+        name, key = f"spk{speaker:03d}", (spec.seed, spec.version, spec.half)
         utterances.append(
             Utterance(
                 key=(*key, speaker, number),

@@ -98,9 +98,6 @@ def test_every_format_rate_channel_count_and_length(small_ast: Path, files: list
     assert differences == pytest.approx(dict.fromkeys(differences, 0.0), abs=TOLERANCE)
 
 
-@pytest.mark.skipif(
-    not (EMBEDDED / "config.json").exists(), reason="the embedded detector is not trained yet"
-)
 def test_the_embedded_detector(files: list[Path]) -> None:
     detector = open_detector("embedded", device="cpu")
     assert detector.identity.synthetic
