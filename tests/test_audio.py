@@ -8,7 +8,7 @@ import soundfile
 import torch
 import torchaudio
 
-from harness.audio import Limits, Wave, load, mono, read, resample
+from harness.audio import Limits, Wave, mono, read, resample
 from harness.errors import ClipRejected
 
 RATE_HZ = 16000

@@ -1,4 +1,4 @@
-"""Imports run one way, from audio to the report; the right of the scores table never needs torch."""
+"""Imports run one way, from audio to the report; right of the scores table there is no torch."""
 
 import ast
 import subprocess

@@ -55,7 +55,8 @@ def test_a_chain_keeps_its_order_its_name_and_its_family(file: Path) -> None:
         write(
             file,
             '[[condition]]\nname="call"\nfamily="phone"\nchain=['
-            '{perturb="noise", color="white", snr_db=15}, {perturb="codec", codec="opus", kbps=12}]',
+            '{perturb="noise", color="white", snr_db=15}, '
+            '{perturb="codec", codec="opus", kbps=12}]',
         )
     )
     call = suite.condition("call")

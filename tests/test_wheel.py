@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(1800)]
 
 
-def call(*command: str | Path, cwd: Path) -> str:
+def call(*command: str | Path | None, cwd: Path) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [str(part) for part in command],
@@ -54,7 +54,9 @@ def test_it_runs_where_there_is_no_checkout(wheel: Path, tmp_path: Path) -> None
     call(sys.executable, "-m", "venv", environment, cwd=tmp_path)
     python = environment / "bin" / "python"
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
-    install = [uv, "pip", "install", "-q", "-p", python] if uv else [python, "-m", "pip", "install", "-q"]  # fmt: skip
+    install = [uv, "pip", "install", "-q", "-p", python]
+    if uv is None:
+        install = [python, "-m", "pip", "install", "-q"]
     call(*install, "--require-hashes", "-r", ROOT / "requirements.lock", cwd=tmp_path)
     call(*install, "--no-deps", wheel, cwd=tmp_path)
     harness = environment / "bin" / "harness"
