@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from harness import __version__
 from harness.errors import ClipError, ClipRejected, UsageError
+from harness.terminal import Progress, print_answer, stdout
 
 if TYPE_CHECKING:
     from harness.publish import Outcome
-    from harness.summary import HeadlineRow
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -117,7 +116,7 @@ def run(
         fake_label=fake_label,
         published=published,
     )
-    with _Progress() as progress:
+    with Progress() as progress:
         outcome = do(options, progress.note, progress.advance)
     _conclude(outcome, as_json)
 
@@ -163,7 +162,7 @@ def suites_list(as_json: Json = False) -> None:
     table = Table("suite", "conditions", "description")
     for suite in suites:
         table.add_row(suite.name, str(len(suite.conditions)), suite.description)
-    _stdout().print(table)
+    stdout().print(table)
 
 
 @suites_app.command("show")
@@ -181,7 +180,7 @@ def suites_show(
     table = Table("condition", "family", "severity", "in words")
     for condition in suite.conditions:
         table.add_row(condition.name, condition.family, f"{condition.severity:g}", condition.words)
-    console = _stdout()
+    console = stdout()
     console.print(f"{suite.name}: {suite.description} (seed {suite.seed}, digest {suite.digest})")
     console.print(table)
 
@@ -219,7 +218,7 @@ def data(
         else:
             shown = "\n".join(value) if isinstance(value, list) else str(value)
         table.add_row(key, shown)
-    _stdout().print(table)
+    stdout().print(table)
 
 
 @app.command()
@@ -296,39 +295,7 @@ def doctor(as_json: Json = False) -> None:
     table = Table("what", "", show_header=False)
     for key, value in content.items():
         table.add_row(key, str(value))
-    _stdout().print(table)
-
-
-class _Progress:
-    """A bar on stderr where that is a terminal; notes go there in any case."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-        self._console = Console(stderr=True)
-        self._bar = Progress(
-            "[progress.description]{task.description}",
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            transient=True,
-        )
-        self._task = self._bar.add_task("scoring", total=None)
-
-    def note(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def advance(self, done: int, total: int) -> None:
-        self._bar.update(self._task, completed=done, total=total)
-
-    def __enter__(self) -> _Progress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._bar.stop()
+    stdout().print(table)
 
 
 def _conclude(outcome: Outcome, as_json: bool) -> None:
@@ -347,61 +314,9 @@ def _conclude(outcome: Outcome, as_json: bool) -> None:
             }
         )
     else:
-        _print_answer(outcome, lines)
+        print_answer(outcome, lines)
     if outcome.shortfalls:
         raise typer.Exit(EXIT_UNSCORED)
-
-
-def _print_answer(outcome: Outcome, lines: list[HeadlineRow]) -> None:
-    console = _stdout()
-    record = outcome.record
-    if record.data.synthetic:
-        console.print(
-            "The embedded corpus is synthetic: these figures show that the harness works and say "
-            "nothing about any published model."
-        )
-    several = len(record.models) > 1
-    table = Table("condition", "metric", "value", "95 % interval", "n", "reported", "damage")
-    for number in (2, 3, 4, 5, 6):
-        table.columns[number].justify = "right"
-        table.columns[number].no_wrap = True
-    for line in lines:
-        condition = f"{line.model}: {line.condition}" if several else line.condition
-        table.add_row(
-            condition,
-            line.metric,
-            _figure(line.value),
-            f"{_figure(line.low)} to {_figure(line.high)}" if line.low == line.low else "–",
-            str(line.n),
-            _figure(line.reported),
-            _figure(line.damage, signed=True),
-        )
-    console.print(table)
-    counts = record.counts
-    console.print(
-        f"{counts.ok} scored, {counts.rejected} rejected, {counts.error} failed; "
-        f"{record.clips_per_second:.1f} scores/s"
-    )
-    if outcome.shortfalls:
-        worst = min(outcome.shortfalls, key=lambda shortfall: shortfall.coverage)
-        console.print(
-            f"Too little was scored in {len(outcome.shortfalls)} cases (minimum "
-            f"{record.suite.min_coverage:.0%}): {worst.condition}, {worst.label}: "
-            f"{worst.coverage:.1%} of {worst.rows}. The report gives the reasons."
-        )
-    console.print(f"Report: {outcome.report}", soft_wrap=True, highlight=False)
-
-
-def _stdout() -> Console:
-    """A console as wide as its terminal; what is no terminal gets lines of 120."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
-
-
-def _figure(value: float, *, signed: bool = False) -> str:
-    if math.isnan(value):
-        return "–"
-    return f"{value:+.4f}" if signed else f"{value:.4f}"
 
 
 def _json(content: Any) -> None:

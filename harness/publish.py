@@ -36,6 +36,7 @@ class Outcome:
     folder: Path
     record: RunRecord
     summary: Summary
+    published: Published
     shortfalls: list[Shortfall]
     report: Path
 
@@ -51,10 +52,11 @@ def figures(run: Path, published: str | None = None, resamples: int = RESAMPLES)
 def publish(run: Path, summary: Summary, published: str | None = None) -> Outcome:
     """Write `metrics.json` and `report.html` into the run directory."""
     record = read_record(run)
+    claimed = claims(record, published)
     write_whole(run / "metrics.json", metrics_json(summary))
     path = run / "report.html"
-    write_whole(path, render(summary, record, claims(record, published), read_examples(run)))
-    return Outcome(run, record, summary, shortfalls(read_scores(run), record), path)
+    write_whole(path, render(summary, record, claimed, read_examples(run)))
+    return Outcome(run, record, summary, claimed, shortfalls(read_scores(run), record), path)
 
 
 def shortfalls(table: pd.DataFrame, record: RunRecord) -> list[Shortfall]:

@@ -7,7 +7,6 @@ same whatever the number of workers.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -115,7 +114,7 @@ def make_pair(utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
 
 
 def build(spec: CorpusSpec, workers: int | None = None) -> Path:
-    """Folder of the corpus, made where the cache has none: FLAC files of 16 bit and `clips.json`.
+    """Folder of the corpus, made where the cache has none: FLAC files of 16 bit.
 
     The folder appears under its name only when it is whole, so that several processes may build
     the same corpus at once. Takes about 10 s for the test half on two cores.
@@ -132,7 +131,7 @@ def build(spec: CorpusSpec, workers: int | None = None) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
     try:
-        _write_all(plan(spec), temporary, workers or len(os.sched_getaffinity(0)))
+        _write_all(plan(spec), temporary, workers or _cores())
         try:
             temporary.rename(folder)
         except OSError:
@@ -227,8 +226,13 @@ def _write_all(utterances: list[Utterance], folder: Path, workers: int) -> None:
             jobs = [pool.submit(_write, utterance, folder) for utterance in longest_first]
             for job in jobs:
                 job.result()
-    listed = [[u.name, u.speaker, u.seconds, u.rate_hz, u.resynthesis] for u in utterances]
-    (folder / "clips.json").write_text(json.dumps(listed, indent=0))
+
+
+def _cores() -> int:
+    """Cores that this process may use, which in a container are fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _write(utterance: Utterance, folder: Path) -> None:

@@ -53,7 +53,7 @@ def options(base: Path, out: Path) -> tuple[TrainingOptions, TrainingOptions]:
         weight_decay=0.05,
         warmup_steps=150,
         schedule="cosine",
-        max_steps=2200,
+        max_steps=2600,
         batch_size=32,
         gradient_accumulation_steps=1,
         eval_steps=200,
@@ -63,9 +63,9 @@ def options(base: Path, out: Path) -> tuple[TrainingOptions, TrainingOptions]:
     )
     longer = {
         "from_scratch": False,
-        "learning_rate": 2e-4,
+        "learning_rate": 5e-4,
         "warmup_steps": 20,
-        "max_steps": 200,
+        "max_steps": 400,
         "crop_s": (1.5, 5.2),
     }
     return short, short.model_copy(update=longer)

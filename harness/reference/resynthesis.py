@@ -49,7 +49,7 @@ def griffin_lim(samples: Array, rng: np.random.Generator) -> Array:
 
 def lpc_pulse(samples: Array, rng: np.random.Generator) -> Array:
     """Linear prediction with a pulse train or noise as excitation (Atal & Hanauer 1971)."""
-    hop, size, order = 80, 400, int(rng.integers(12, 17))
+    hop, size, order = 240, 400, int(rng.integers(10, 13))
     f0_hz = _pitch_contour(samples, hop)
     excitation = _pulses(f0_hz, hop, len(samples))
     voiced = np.repeat(f0_hz > 0, hop)[: len(samples)]
@@ -117,9 +117,9 @@ def sinusoidal(samples: Array, rng: np.random.Generator) -> Array:
 
 def random_phase(samples: Array, rng: np.random.Generator) -> Array:
     """The magnitudes of the short-time spectrum with phases partly drawn anew."""
-    size = int(rng.choice([512, 768, 1024]))
+    size = int(rng.choice([1024, 1280, 1536]))
     spectra = stft(samples, size, size // 4)
-    turn = np.pi * rng.uniform(0.8, 1.0) * rng.uniform(-1, 1, spectra.shape)
+    turn = np.pi * rng.uniform(0.9, 1.0) * rng.uniform(-1, 1, spectra.shape)
     return istft(spectra * np.exp(1j * turn), size, size // 4, len(samples))
 
 
@@ -137,7 +137,7 @@ def upsampling_imaging(samples: Array, rng: np.random.Generator) -> Array:
     stuffed = stuffed[: len(samples)]
     clean = signal.resample_poly(low, factor, 1)[: len(samples)]
     images = factor * stuffed - clean
-    return clean + 10 ** (-rng.uniform(3, 12) / 20) * images
+    return clean + 10 ** (-rng.uniform(0, 6) / 20) * images
 
 
 def mel_cepstral(samples: Array, rng: np.random.Generator) -> Array:

@@ -121,7 +121,7 @@ def draw_speaker(name: str, *key: object) -> Speaker:
         f0_hz=float(rng.uniform(low_hz, high_hz)),
         f0_range_semitones=float(rng.uniform(1.5, 5.0)),
         tract=float(tract * rng.uniform(0.93, 1.07)),
-        breathiness=float(10 ** rng.uniform(-1.7, -0.8)),
+        breathiness=float(10 ** rng.uniform(-1.4, -0.7)),
         jitter=float(rng.uniform(0.004, 0.02)),
         shimmer=float(rng.uniform(0.03, 0.14)),
         open_quotient=float(rng.uniform(0.45, 0.75)),
