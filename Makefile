@@ -38,8 +38,8 @@ $(VENV)/.run: requirements.lock pyproject.toml install.sh
 $(VENV)/.dev: requirements-dev.lock pyproject.toml install.sh
 	@PYTHON=$(PYTHON) ./install.sh requirements-dev.lock $@
 
-docs: $(VENV)/.dev  ## write docs/cli.md from the commands' own help
-	@$(BIN)/python -m tests.cli_reference
+docs: $(VENV)/.dev  ## write the reference pages of docs/ from the code
+	@$(BIN)/python -m tests.pages
 
 lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -5,6 +5,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -14,11 +16,11 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_reference_is_what_the_commands_say() -> None:
-    code = "from tests.cli_reference import reference; print(reference(), end='')"
-    done = python("-c", code)
+@pytest.mark.parametrize("page", ["cli.md", "perturbations.md"])
+def test_the_reference_pages_are_what_the_code_says(page: str) -> None:
+    done = python("-c", f"from tests.pages import PAGES; print(PAGES[{page!r}](), end='')")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run make docs"
+    assert done.stdout == (ROOT / "docs" / page).read_text(encoding="utf-8"), "run make docs"
 
 
 def test_version_and_unknown_commands() -> None:

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -98,6 +99,12 @@ def _prepared(tasks: Iterator[Task], recipe: Recipe, workers: int) -> Iterator[S
             while waiting:
                 oldest, future = waiting.popleft()
                 yield from _scored(oldest, future.result())
+        except BrokenProcessPool as fault:
+            raise UsageError(
+                "a process that prepares audio was killed, perhaps for want of memory",
+                "harness run",
+                "the same command with the same --out goes on; --workers 1 takes less memory",
+            ) from fault
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

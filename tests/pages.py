@@ -1,0 +1,106 @@
+"""Write the reference pages of `docs/` from the code; `make docs` calls it, a test checks them."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parents[1] / "docs"
+WIDTH = 90
+
+
+def command_line() -> str:
+    """The help of every command, as one Markdown page."""
+    os.environ["COLUMNS"] = str(WIDTH)
+    import typer
+    from typer.testing import CliRunner
+
+    from harness.cli import app
+
+    runner = CliRunner()
+    commands: list[tuple[str, ...]] = [()]
+    group = typer.main.get_command(app)
+    for name, command in sorted(getattr(group, "commands", {}).items()):
+        commands.append((name,))
+        commands += [(name, inner) for inner in sorted(getattr(command, "commands", {}))]
+    parts = ["# Command line\n\nWritten by `make docs` from the commands' own help.\n"]
+    for command in commands:
+        text = runner.invoke(app, [*command, "--help"], prog_name="harness").stdout
+        lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
+        parts.append(f"## {' '.join(('harness', *command))}\n\n```text\n{lines}\n```\n")
+    return "\n".join(parts)
+
+
+def perturbations() -> str:
+    """Every perturbation with its fields, ranges and defaults, as one Markdown page."""
+    from harness.perturb import PERTURBATIONS
+    from harness.perturb.coder import CODERS
+
+    parts = [
+        "# Perturbations\n\nWritten by `make docs` from the code. In a suite, `perturb` names one "
+        "and the fields\nare its keys; a list where a field takes one value sweeps.\n"
+    ]
+    for name, perturbation in PERTURBATIONS.items():
+        parts.append(f"## {name}\n\n{_prose(perturbation)}\n")
+        properties: dict[str, Any] = perturbation.model_json_schema()["properties"]
+        rows = [
+            f"| `{field}` | {_values(schema)} | {_default(schema)} |"
+            for field, schema in properties.items()
+            if field != "perturb"
+        ]
+        if rows:
+            parts.append("\n".join(["| field | values | default |", "| --- | --- | --- |", *rows]))
+            parts.append("")
+    parts.append("## What each codec can do\n")
+    parts.append("| codec | bit rates |\n| --- | --- |")
+    parts += [f"| {coder.title} | {coder.describe_kbps()} |" for coder in CODERS.values()]
+    return "\n".join(parts).replace("\n\n\n", "\n\n").rstrip() + "\n"
+
+
+def _prose(perturbation: type) -> str:
+    """The docstring with its parameter section as a list."""
+    text = inspect.cleandoc(perturbation.__doc__ or "")
+    body, _, parameters = text.partition("\nParameters\n----------\n")
+    lines = [body.rstrip()]
+    if parameters:
+        lines.append("")
+    for line in parameters.splitlines():
+        if line.startswith("    "):
+            lines[-1] += f" {line.strip()}"
+        elif line.strip():
+            lines.append(f"- `{line.strip()}`:")
+    return "\n".join(lines)
+
+
+def _values(schema: dict[str, Any]) -> str:
+    options = [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
+    return " or ".join(_one(option) for option in options)
+
+
+def _one(schema: dict[str, Any]) -> str:
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    words = {"number": "number", "integer": "whole number", "string": "text"}[schema["type"]]
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    bounds = [
+        f"{sign} {bound:g}"
+        for sign, bound in (("≥", low), (">", above), ("≤", high), ("<", below))
+        if bound is not None
+    ]
+    return f"{words} {', '.join(bounds)}".strip()
+
+
+def _default(schema: dict[str, Any]) -> str:
+    if "default" not in schema:
+        return "needed"
+    return "–" if schema["default"] is None else f"`{schema['default']}`"
+
+
+PAGES = {"cli.md": command_line, "perturbations.md": perturbations}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
