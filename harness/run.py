@@ -38,6 +38,7 @@ from harness.record import (
 from harness.scores import ScoresWriter, finished, read_scores
 from harness.suite import Suite, load_suite
 
+_MOST_WORKERS = 16
 _PACKAGES = (
     "torch",
     "torchaudio",
@@ -133,6 +134,7 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
         rows_done += rows
         progress(rows_done, total)
 
+    _share_processors(record)
     began = time.monotonic()
     names = [detector.identity.name for detector in detectors]
     owed = tasks(clips, suite.conditions, names, done, record.machine.batch_size)
@@ -151,6 +153,13 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     by_id = {clip.clip_id: clip for clip in clips}
     write_examples(folder, summary.mistakes, suite, by_id, recipe)
     return publish(folder, summary, options.published)
+
+
+def _share_processors(record: RunRecord) -> None:
+    """Leave the workers their processors: threads of torch that wait for one spin in vain."""
+    import torch
+
+    torch.set_num_threads(record.machine.threads)
 
 
 def _recipe(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreLookup]) -> Recipe:
@@ -222,6 +231,7 @@ def _record(
     listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
     device = listening[0].device if listening else "none: scores from a file"
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(cpus, _MOST_WORKERS) if options.workers is None else options.workers
     return RunRecord(
         harness_version=__version__,
         git_revision=revision,
@@ -254,8 +264,8 @@ def _record(
             device=device,
             precision=options.precision,
             batch_size=options.batch_size or min((one.batch_size for one in listening), default=64),
-            workers=min(cpus, 16) if options.workers is None else options.workers,
-            threads=cpus,
+            workers=workers,
+            threads=max(1, cpus - workers),
         ),
         counts=CountRecord(),
     )
