@@ -29,11 +29,12 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.utils import logging as transformers_logging
 
 from harness.data.clip import Source
 from harness.detector.checkpoint import find
 from harness.errors import UsageError
-from harness.example import (
+from harness.training_clips import (
     ID_TO_LABEL,
     LABEL_TO_ID,
     Augment,
@@ -131,7 +132,7 @@ def train(
     """
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device", "--device cuda", "leave it out to train on the CPU")
-    with _own_random_state():
+    with _without_traces():
         extractor, model = _load_base(options)
         clips = split(list(source), options.validation_share, options.val_samples, options.seed)
         shelf = Shelf(extractor.sampling_rate)
@@ -150,7 +151,7 @@ def train(
             trainer.add_callback(_Report(progress))
         outcome = trainer.train()
         measured = trainer.evaluate()
-    trainer.save_model(str(options.out))
+        trainer.save_model(str(options.out))
     (options.out / "training_args.bin").unlink(missing_ok=True)
     return TrainingResult(
         out=options.out,
@@ -274,12 +275,16 @@ def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def _own_random_state() -> Generator[None]:
-    """Give the global random states back as they were: the Trainer seeds all of them."""
+def _without_traces() -> Generator[None]:
+    """Leave the global random states, which the Trainer seeds, as they were; show no bars."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng():
-        try:
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        with torch.random.fork_rng():
             yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(legacy)  # noqa: NPY002
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002
+        if bars:
+            transformers_logging.enable_progress_bar()

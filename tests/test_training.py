@@ -9,7 +9,7 @@ import torch
 from harness.data.clip import Clip
 from harness.detector.source import open_detector
 from harness.errors import UsageError
-from harness.example import split
+from harness.training_clips import split
 from harness.training import TrainingOptions, train
 
 

@@ -127,7 +127,9 @@ def build(spec: CorpusSpec, workers: int | None = None) -> Path:
     name = f"embedded-{spec.half}-v{spec.version}-{digest(spec.model_dump())}"
     folder = cache_directory() / name
     if folder.exists():
-        return folder
+        if len(list(folder.glob("*.flac"))) == 2 * spec.speakers * spec.utterances:
+            return folder
+        shutil.rmtree(folder)  # a cleaner of caches took some of it
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
     try:

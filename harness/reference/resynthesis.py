@@ -34,12 +34,12 @@ Resynthesis = Callable[[Array, np.random.Generator], Array]
 def griffin_lim(samples: Array, rng: np.random.Generator) -> Array:
     """Phase recovered from a mel spectrogram (Griffin & Lim 1984; Perraudin et al. 2013)."""
     size, hop = 1024, int(rng.choice([200, 256]))
-    filters = mel_filters(int(rng.choice([40, 64])), size, RATE_HZ)
+    filters = mel_filters(int(rng.choice([32, 48])), size, RATE_HZ)
     power = np.abs(stft(samples, size, hop)) ** 2
     magnitude = np.sqrt(spread_bands(filters, apply_filters(filters, power)))
     spectra = magnitude * np.exp(2j * np.pi * rng.random(magnitude.shape))
     last = spectra
-    for _ in range(int(rng.integers(6, 13))):
+    for _ in range(int(rng.integers(2, 7))):
         current = stft(istft(spectra, size, hop, len(samples)), size, hop)
         ahead = current + 0.9 * (current - last)
         last = current
@@ -48,11 +48,16 @@ def griffin_lim(samples: Array, rng: np.random.Generator) -> Array:
 
 
 def lpc_pulse(samples: Array, rng: np.random.Generator) -> Array:
-    """Linear prediction with a pulse train or noise as excitation (Atal & Hanauer 1971)."""
-    hop, size, order = 240, 400, int(rng.integers(10, 13))
+    """Linear prediction with a pulse train or noise as excitation (Atal & Hanauer 1971).
+
+    Coarse as LPC-10 (Tremain 1982): frames of 22.5 ms, each with one pitch of a short table.
+    """
+    hop, size, order = 360, 400, int(rng.integers(10, 13))
     f0_hz = _pitch_contour(samples, hop)
-    excitation = _pulses(f0_hz, hop, len(samples))
-    voiced = np.repeat(f0_hz > 0, hop)[: len(samples)]
+    steps = np.round(12 * np.log2(np.maximum(f0_hz, 1)))
+    coarse = np.repeat(np.where(f0_hz > 0, 2 ** (steps / 12), 0.0), hop)[: len(samples)]
+    voiced = coarse > 0
+    excitation = np.where(voiced, _pulses(coarse, 1, len(samples)), 0.0)
     excitation = np.where(voiced, excitation, rng.standard_normal(len(samples)))
     blocks = frames(samples, size, hop) * hann(size)
     lags = np.fft.irfft(np.abs(np.fft.rfft(blocks, 1024, axis=1)) ** 2, axis=1)[:, : order + 1]
@@ -131,13 +136,13 @@ def upsampling_imaging(samples: Array, rng: np.random.Generator) -> Array:
     """
     factor = int(rng.choice([2, 4]))
     low = signal.resample_poly(samples, 1, factor)
-    stuffed = np.zeros(len(low) * factor)
-    # A bias of the layer before becomes a steady tone at every image of 0 Hz.
-    stuffed[::factor] = low + 10 ** rng.uniform(-3.5, -2.7)
-    stuffed = stuffed[: len(samples)]
+    stuffed = np.zeros(max(len(low) * factor, len(samples)))
+    stuffed[: len(low) * factor : factor] = low
+    # A bias in the layers before becomes a steady tone at a quarter of the rate.
+    stuffed[::4] += 10 ** rng.uniform(-3.5, -2.7)
     clean = signal.resample_poly(low, factor, 1)[: len(samples)]
-    images = factor * stuffed - clean
-    return clean + 10 ** (-rng.uniform(0, 6) / 20) * images
+    images = factor * stuffed[: len(samples)] - clean
+    return clean + 10 ** (-rng.uniform(-3, 3) / 20) * images
 
 
 def mel_cepstral(samples: Array, rng: np.random.Generator) -> Array:
