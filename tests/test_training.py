@@ -9,8 +9,8 @@ import torch
 from harness.data.clip import Clip
 from harness.detector.source import open_detector
 from harness.errors import UsageError
-from harness.training_clips import split
 from harness.training import TrainingOptions, train
+from harness.training_clips import split
 
 
 class Noises:
