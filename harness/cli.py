@@ -272,7 +272,15 @@ def train(
         first = fault.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
         raise UsageError(first["msg"].lower(), f"--{option}") from fault
-    result = fit(options, open_source(data))
+    with Progress() as progress:
+        result = fit(
+            options,
+            open_source(data),
+            progress=lambda step, logs: progress.note(
+                f"step {step} of {max_steps}: "
+                + ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
+            ),
+        )
     if as_json:
         _json(result.model_dump(mode="json"))
         return
