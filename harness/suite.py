@@ -257,9 +257,19 @@ def _condition(
         series=series or CLEAN.series,
         severity=0.0,
         axis=axis,
-        words=", then ".join(step.words for step in chain) or CLEAN.words,
+        words=_words(chain),
         chain=chain,
     )
+
+
+def _words(chain: tuple[Perturbation, ...]) -> str:
+    """The steps in words; a codec keeps its capital, which is part of its name."""
+    first, *others = [step.words for step in chain] or [CLEAN.words]
+    later = [
+        words if step.perturb == "codec" else words[:1].lower() + words[1:]
+        for step, words in zip(chain[1:], others, strict=True)
+    ]
+    return ", then ".join([first, *later])
 
 
 def _value_name(step: Perturbation) -> str:

@@ -62,7 +62,7 @@ def test_a_chain_keeps_its_order_its_name_and_its_family(file: Path) -> None:
     call = suite.condition("call")
     assert call.chain == (Noise(color="white", snr_db=15), Codec(codec="opus", kbps=12))
     assert (call.family, call.severity) == ("phone", 1)
-    assert ", then " in call.words
+    assert call.words == "White noise at 15 dB SNR, then Opus at 12 kbit/s"
 
 
 def test_a_sweep_inside_a_named_chain_names_the_value(file: Path) -> None:

@@ -37,7 +37,13 @@ def claim_sentences(index: Index, model: str, published: Published | None) -> li
         verdict: [c for c in claims if c.verdict == verdict]
         for verdict in ("covered", "below", "above", "not measured")
     }
+    mine = _same_model(index.record, model, published)
     sentences: list[str] = []
+    if not mine:
+        sentences.append(
+            f"This run cannot tell: nothing was claimed of {model}. Beside the figures of "
+            f"{published.model}, for orientation alone:"
+        )
     if groups["below"]:
         sentences.append(f"Measured lower than reported: {_differences(groups['below'])}.")
     if groups["above"]:
@@ -45,11 +51,15 @@ def claim_sentences(index: Index, model: str, published: Published | None) -> li
     if groups["covered"]:
         named = listed([term(c.metric).prose for c in groups["covered"]])
         several = len(groups["covered"]) > 1
-        sentences.append(
+        within = (
             f"The reported {named} {'lie' if several else 'lies'} within the measured "
-            f"{'intervals' if several else 'interval'}: these clips do not contradict "
-            f"{'them' if several else 'it'}, which is less than a confirmation."
+            f"{'intervals' if several else 'interval'}"
         )
+        less = (
+            f": these clips do not contradict {'them' if several else 'it'}, which is less than a "
+            "confirmation."
+        )
+        sentences.append(within + (less if mine else "."))
     if groups["not measured"]:
         named = listed([term(c.metric).prose for c in groups["not measured"]])
         sentences.append(f"Not measured here: {named}.")

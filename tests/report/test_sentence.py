@@ -56,6 +56,15 @@ def test_claims_apart_are_told_with_both_figures() -> None:
     assert "contradict" not in text
 
 
+def test_another_model_has_nothing_to_answer_for() -> None:
+    other = "someone/else"
+    made = replace(summary(), claims=[claim(other, "accuracy", 0.9662, 0.95, "covered")])
+    run = record((other,))
+    first, second = sentence.claim_sentences(index(made, run), other, published())
+    assert first.startswith("This run cannot tell: nothing was claimed of someone/else.")
+    assert second == "The reported accuracy lies within the measured interval."
+
+
 def test_without_claims_there_is_nothing_to_compare() -> None:
     assert sentence.claim_sentences(index(), MODEL, None) == [
         "There are no published figures to compare it with."
