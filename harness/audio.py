@@ -94,6 +94,9 @@ def read(source: Path | bytes, limits: Limits = LIMITS) -> Recording:
     ClipRejected
         Where neither decoder can make sound of it, or it is over a limit.
     """
+    if isinstance(source, Path) and not source.is_file():  # a pipe would be waited for
+        what = "not a regular file" if source.exists() else "no such file"
+        raise ClipRejected(f"cannot be opened: {what}")
     try:
         return _read_soundfile(source, limits)
     except soundfile.LibsndfileError as first:

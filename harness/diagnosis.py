@@ -24,7 +24,7 @@ def diagnose() -> dict[str, object]:
         "platform": platform.platform(),
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "torch": torch.__version__,
-        "gpus": gpus or "none that torch can use",
-        "suites": suite_names(),
+        "gpus": ", ".join(gpus) or "none that torch can use",
+        "suites": ", ".join(suite_names()),
         **versions(),
     }

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import soundfile
 
-from harness.audio import load
 from harness.data.clip import Clip
 from harness.data.sample import CompanionPool
 from harness.data.source import open_source
-from harness.engine.prepare import Recipe
+from harness.engine.prepare import Recipe, decoded
 from harness.engine.prepare import perturb as perturbed
-from harness.errors import UsageError
+from harness.errors import ClipRejected, UsageError
 from harness.perturb.attestation import attest
 from harness.suite import load_suite
 
@@ -26,9 +25,8 @@ def write_perturbed(source: Path, target: Path, suite: str, condition: str, data
     Raises
     ------
     UsageError
-        For an unknown condition or a target that is neither WAV nor FLAC.
-    ClipRejected
-        Where the file cannot be read, or cannot take the condition.
+        For an unknown condition, a target that is neither WAV nor FLAC, and a file that cannot be
+        read or cannot take the condition.
     """
     kinds = {".wav": ("WAV", "FLOAT"), ".flac": ("FLAC", "PCM_24")}
     if target.suffix.lower() not in kinds:
@@ -36,9 +34,12 @@ def write_perturbed(source: Path, target: Path, suite: str, condition: str, data
     loaded = load_suite(suite)
     chosen = loaded.condition(condition)
     clip = Clip(source.name, "real", source)
-    before = load(source)
     pool = CompanionPool(open_source(data), seed=loaded.seed)
-    after, snr_db = perturbed(clip, before, chosen, Recipe(loaded.seed, (16000,), {}, pool))
+    try:
+        before = decoded(clip)
+        after, snr_db = perturbed(clip, before, chosen, Recipe(loaded.seed, (16000,), {}, pool))
+    except ClipRejected as fault:
+        raise UsageError(str(fault), str(source), "listen to another file") from fault
     container, subtype = kinds[target.suffix.lower()]
     soundfile.write(target, after.samples, after.rate_hz, format=container, subtype=subtype)
     did = attest(before, after, chosen.chain, snr_db)
