@@ -7,6 +7,7 @@ the same bits. Impossible values are refused when the value is made, that is, wh
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
@@ -85,10 +86,11 @@ class Perturbation(BaseModel, frozen=True, extra="forbid"):
         return self.series if axis is None else f"{self.series}@{axis.value:g}{axis.unit}"
 
     @property
+    @abstractmethod
     def words(self) -> str:
         """One line for people: `MP3 at 32 kbit/s`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def apply(self, wave: Wave, draw: Draw) -> Wave:
         """The perturbed wave; never changes its input.
 
@@ -97,4 +99,3 @@ class Perturbation(BaseModel, frozen=True, extra="forbid"):
         ClipRejected
             Where this clip cannot take this perturbation, with the reason.
         """
-        raise NotImplementedError
