@@ -95,7 +95,7 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
         run of another suite, data source or model.
     """
     suite = load_suite(options.suite)
-    note(f"Opening {options.data} and {', '.join(options.models)} …")
+    note(f"Opening the data ({options.data}) and the model ({', '.join(options.models)}) …")
     whole = open_source(options.data)
     source = whole if options.limit is None else limited(whole, options.limit, suite.seed)
     for line in source.origin.notes:

@@ -79,17 +79,12 @@ def same_test(record: RunRecord, published: Published) -> bool:
 
 
 def caution_sentences(index: Index, model: str, published: Published | None) -> list[str]:
-    """What keeps measured and reported figures apart: other data, another model, polarity."""
+    """What keeps measured and reported figures apart beside the model: other data, polarity."""
     if published is None:
         return []
     record, sentences = index.record, list[str]()
     if not same_test(record, published):
         sentences.append(_not_the_same_test(record, published))
-    if not _same_model(record, model, published):
-        sentences.append(
-            f"They are no claim about this model: they were reported for {published.model}, this "
-            f"is {model}."
-        )
     real = [
         (name, index.row(model, CLEAN, f"{name}_real"))
         for name in ("precision", "recall", "f1")
