@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import soundfile
@@ -46,9 +47,10 @@ def write_perturbed(source: Path, target: Path, suite: str, condition: str, data
     facts = [
         f"{before.seconds:.3f} s → {after.seconds:.3f} s at {after.rate_hz} Hz",
         f"band up to {did.bandwidth_hz:.0f} Hz",
-        f"delay {did.delay_samples:g} samples",
         "changed" if did.changed else "unchanged",
     ]
-    if snr_db == snr_db:  # noise was added
+    if not math.isnan(did.delay_samples):
+        facts.append(f"delay {did.delay_samples:g} samples")
+    if not math.isnan(snr_db):
         facts.append(f"SNR {snr_db:.2f} dB")
     return f"{target}: {chosen.words} ({', '.join(facts)})"

@@ -54,8 +54,8 @@ def apply_chain(wave: Wave, chain: tuple[Perturbation, ...], draw: Draw) -> tupl
 def attest(
     clean: Wave, scored: Wave, chain: tuple[Perturbation, ...], measured_snr_db: float
 ) -> Attestation:
-    """Measure a scored wave against the unperturbed clip, both at the scored rate."""
-    same = len(scored.samples) == len(clean.samples)
+    """Measure a scored wave against the unperturbed clip; another rate is a change too."""
+    same = scored.rate_hz == clean.rate_hz and len(scored.samples) == len(clean.samples)
     comparable = same and all(step.keeps_length and step.keeps_alignment for step in chain)
     changed = not (same and np.array_equal(scored.samples, clean.samples))
     lag = lag_seconds(clean, scored) if changed and comparable else 0.0
