@@ -139,16 +139,20 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     began = time.monotonic()
     names = [detector.identity.name for detector in detectors]
     owed = tasks(clips, suite.conditions, names, done, record.machine.batch_size)
-    with ScoresWriter(folder) as writer:
-        run_tasks(
-            owed,
-            recipe,
-            detectors,
-            writer,
-            done,
-            workers=record.machine.workers,
-            advance=advance,
-        )
+    try:
+        with ScoresWriter(folder) as writer:
+            run_tasks(
+                owed,
+                recipe,
+                detectors,
+                writer,
+                done,
+                workers=record.machine.workers,
+                advance=advance,
+            )
+    except KeyboardInterrupt:
+        note(f"Stopped with {rows_done} of {total} scores kept; --out {folder} goes on.")
+        raise
     _finish(folder, record, time.monotonic() - began, rows_done - len(done))
     summary = figures(folder, options.published)
     by_id = {clip.clip_id: clip for clip in clips}
