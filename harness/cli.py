@@ -100,13 +100,17 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Score a data source under a suite's conditions and report on it."""
+    models = tuple(model or ["embedded"])
+    progress = Progress()
+    progress.note(f"Opening the data ({data}) and the model ({', '.join(models)}) …")
+
     from harness.run import RunOptions
     from harness.run import run as do
 
     options = RunOptions(
         suite=suite,
         data=data,
-        models=tuple(model or ["embedded"]),
+        models=models,
         out=out,
         limit=limit,
         device=device,
@@ -116,7 +120,7 @@ def run(
         fake_label=fake_label,
         published=published,
     )
-    with Progress() as progress:
+    with progress:
         outcome = do(options, progress.note, progress.advance)
     _conclude(outcome, as_json)
 

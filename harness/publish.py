@@ -9,8 +9,6 @@ import pandas as pd
 
 from harness.published import Published, find_published, load_published
 from harness.record import RunRecord, read_record, write_whole
-from harness.report.example import read_examples
-from harness.report.page import render
 from harness.scores import read_scores
 from harness.summary import Summary, metrics_json, summarise
 
@@ -51,6 +49,9 @@ def figures(run: Path, published: str | None = None, resamples: int = RESAMPLES)
 
 def publish(run: Path, summary: Summary, published: str | None = None) -> Outcome:
     """Write `metrics.json` and `report.html` into the run directory."""
+    from harness.report.example import read_examples  # charts are slow to import
+    from harness.report.page import render
+
     record = read_record(run)
     claimed = claims(record, published)
     write_whole(run / "metrics.json", metrics_json(summary))

@@ -22,7 +22,7 @@ from harness.data.source import open_source
 from harness.detector.detector import Detector, ScoreLookup
 from harness.detector.source import open_detector
 from harness.engine.example import write_examples
-from harness.engine.local import run_tasks
+from harness.engine.local import run_tasks, warm_up
 from harness.engine.plan import tasks
 from harness.engine.prepare import Recipe
 from harness.errors import UsageError
@@ -95,7 +95,7 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
         run of another suite, data source or model.
     """
     suite = load_suite(options.suite)
-    note(f"Opening the data ({options.data}) and the model ({', '.join(options.models)}) …")
+    warm_up(_workers(options))
     whole = open_source(options.data)
     source = whole if options.limit is None else limited(whole, options.limit, suite.seed)
     for line in source.origin.notes:
@@ -158,6 +158,17 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     by_id = {clip.clip_id: clip for clip in clips}
     write_examples(folder, summary.mistakes, suite, by_id, recipe)
     return publish(folder, summary, options.published)
+
+
+def _processors() -> int:
+    """How many of the machine's this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _workers(options: RunOptions) -> int:
+    return min(_processors(), _MOST_WORKERS) if options.workers is None else options.workers
 
 
 def _share_processors(record: RunRecord) -> None:
@@ -235,8 +246,7 @@ def _record(
     revision, dirty = _git()
     listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
     device = listening[0].device if listening else "none: scores from a file"
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = min(cpus, _MOST_WORKERS) if options.workers is None else options.workers
+    workers = _workers(options)
     return RunRecord(
         harness_version=__version__,
         git_revision=revision,
@@ -270,7 +280,7 @@ def _record(
             precision=options.precision,
             batch_size=options.batch_size or min((one.batch_size for one in listening), default=64),
             workers=workers,
-            threads=max(1, cpus - workers),
+            threads=max(1, _processors() - workers),
         ),
         counts=CountRecord(),
     )

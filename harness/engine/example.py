@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from PIL import Image
-from scipy.signal import spectrogram
 
 from harness.audio import Wave, resample
 from harness.data.clip import Clip
@@ -86,6 +85,8 @@ def _flac(wave: Wave) -> bytes:
 
 def _picture(wave: Wave) -> bytes:
     """Spectrogram as a grey PNG, 128 rows of frequency, at most 512 columns of time, 80 dB deep."""
+    from scipy.signal import spectrogram  # slow to import
+
     size = min(512, len(wave.samples))
     hop = max(size // 2, -(-(len(wave.samples) - size) // 511)) if size else 1
     _, _, power = spectrogram(

@@ -10,6 +10,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import groupby
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,13 @@ class Scored:
     condition: Condition
     block: int
     prepared: Prepared
+
+
+def warm_up(workers: int) -> None:
+    """Have the preparing processes' imports done beside what this one does first."""
+    if workers:
+        _context()
+        forkserver.ensure_running()
 
 
 def run_tasks(
@@ -84,12 +93,10 @@ def _prepared(tasks: Iterator[Task], recipe: Recipe, workers: int) -> Iterator[S
         for task in tasks:
             yield from _scored(task, prepare(task.clip, task.conditions, recipe))
         return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.engine.worker"])
     waiting: deque[tuple[Task, Future[list[Prepared]]]] = deque()
     from harness.engine import worker
 
-    with ProcessPoolExecutor(workers, context, worker.start, (recipe,)) as pool:
+    with ProcessPoolExecutor(workers, _context(), worker.start, (recipe,)) as pool:
         try:
             for task in tasks:
                 waiting.append((task, pool.submit(worker.work, task.clip, task.conditions)))
@@ -107,6 +114,12 @@ def _prepared(tasks: Iterator[Task], recipe: Recipe, workers: int) -> Iterator[S
             ) from fault
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["harness.engine.worker"])
+    return context
 
 
 def _scored(task: Task, prepared: list[Prepared]) -> Iterator[Scored]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
+import scipy.signal  # noqa: F401  # pyright: ignore[reportUnusedImport]  # once, for all that fork
 import torch
+import torchaudio  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 from harness.data.clip import Clip
 from harness.engine.prepare import Prepared, Recipe, prepare

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import welch
 
 from harness.audio import Samples, Wave
 from harness.perturb.alignment import lag_seconds
@@ -70,6 +69,8 @@ def attest(
 
 def bandwidth_hz(samples: Samples, rate_hz: int) -> float:
     """Highest frequency whose Welch power is within 50 dB of the strongest; 0 for silence."""
+    from scipy.signal import welch  # slow to import
+
     if not samples.any():
         return 0.0
     frequency, power = welch(samples.astype(np.float64), rate_hz, nperseg=min(512, len(samples)))

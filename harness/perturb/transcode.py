@@ -21,7 +21,6 @@ import soxr
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from harness.audio import Samples, Wave
 from harness.errors import ClipError
@@ -139,6 +138,8 @@ def versions() -> dict[str, str]:
 
 def _probe(rate_hz: int) -> Wave:
     """1.5 s of noise with the slope of speech, in bursts of uneven length and level."""
+    from scipy.signal import lfilter  # slow to import
+
     rng = np.random.default_rng(1962)
     count = round(1.5 * rate_hz)
     noise = lfilter([1.0, -0.98], [1.0, -0.7], rng.standard_normal(count))
