@@ -180,7 +180,7 @@ def _share_processors(record: RunRecord) -> None:
 
 def _recipe(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreLookup]) -> Recipe:
     listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
-    rates = tuple(dict.fromkeys(detector.rate_hz for detector in listening)) or (16000,)
+    rates = tuple(dict.fromkeys(detector.rate_hz for detector in listening))
     longest: dict[int, int] = {}
     for rate in rates:
         most = [detector.longest for detector in listening if detector.rate_hz == rate]
@@ -246,7 +246,7 @@ def _record(
     revision, dirty = _git()
     listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
     device = listening[0].device if listening else "none: scores from a file"
-    workers = _workers(options)
+    workers = _workers(options) if listening else 0
     return RunRecord(
         harness_version=__version__,
         git_revision=revision,

@@ -173,6 +173,7 @@ def test_scores_from_a_file_make_the_same_figures(
     harness(capsys, *RUN)
     table = read_scores(place / "run")
     table[["clip_id", "condition", "score"]].to_csv(place / "scores.csv", index=False)
+    (place / "clips" / "real" / "0.wav").write_bytes(b"audio that is not needed any more")
     code, _, err = harness(
         capsys, "run", "small.toml", "--data", "clips", "--model", "scores:scores.csv",
         "--workers", "0", "--out", "again",
@@ -180,6 +181,8 @@ def test_scores_from_a_file_make_the_same_figures(
     assert code == 0, err
     again = read_scores(place / "again")
     pd.testing.assert_series_equal(table.score, again.score)
+    assert (again.status == "ok").all()
+    assert (place / "again" / "report.html").exists()
 
 
 def test_two_models_are_scored_in_one_pass(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

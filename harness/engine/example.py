@@ -27,6 +27,8 @@ from harness.summary import Mistake
 _BUDGET_BYTES = 1_100_000
 _LONGEST_SECONDS = 10.24
 _FLOOR_DB = -80.0
+_RATE_HZ = 16_000
+"""Where no detector says at which rate it listens."""
 
 
 def write_examples(
@@ -40,6 +42,7 @@ def write_examples(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     listed: list[dict[str, object]] = []
+    rate_hz = recipe.rates_hz[0] if recipe.rates_hz else _RATE_HZ
     spent = 0
     for mistake in mistakes:
         clip = clips.get(mistake.clip_id)
@@ -48,7 +51,7 @@ def write_examples(
         try:
             condition = suite.condition(mistake.condition)
             wave, _ = perturb(clip, decoded(clip), condition, recipe)
-            wave = resample(wave, recipe.rates_hz[0])
+            wave = resample(wave, rate_hz)
         except ClipRejected:  # the file went away since it was scored
             continue
         wave = Wave(wave.samples[: int(_LONGEST_SECONDS * wave.rate_hz)], wave.rate_hz)

@@ -35,7 +35,8 @@ class Recipe:
     seed
         The suite's.
     rates_hz
-        Rates of the detectors, without repetition; attestation is measured at the first.
+        Rates of the detectors, without repetition; attestation is measured at the first. Empty
+        where no detector listens, as with scores from a file: then no audio is opened.
     longest
         By rate, how many samples the detectors look at; a wave is cut to that once it is measured,
         so that nothing is moved between processes that nobody hears.
@@ -60,6 +61,8 @@ class Prepared:
 
 def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> list[Prepared]:
     """Prepare a clip under each condition, in order; what fails is a result with a reason."""
+    if not recipe.rates_hz:
+        return [Prepared(condition.name, "ok", "", {}, None) for condition in conditions]
     try:
         wave = decoded(clip)
         clean = {rate_hz: resample(wave, rate_hz) for rate_hz in recipe.rates_hz}
