@@ -15,7 +15,8 @@ from harness.audio import Wave
 from harness.errors import ClipRejected
 from harness.perturb.coder import CODERS, Coder
 from harness.perturb.perturbation import Axis, Draw, Perturbation
-from harness.perturb.transcode import Setting, convert, transcode, versions
+from harness.perturb.sample import convert
+from harness.perturb.transcode import Setting, transcode, versions
 
 __all__ = ["Codec", "CodecName", "versions"]
 

@@ -21,8 +21,7 @@ from harness.errors import ClipRejected
 from harness.perturb import background
 from harness.perturb.folder import sound_files
 from harness.perturb.perturbation import Axis, Draw, Perturbation
-from harness.perturb.sample import ratio, remade, speech_level_db
-from harness.perturb.transcode import convert
+from harness.perturb.sample import convert, ratio, remade, speech_level_db
 
 Color = Literal["white", "pink", "brown", "babble", "music", "hum", "file"]
 

@@ -6,13 +6,12 @@ import math
 from typing import Any, Literal
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from harness.audio import Wave, resample
 from harness.perturb.perturbation import Axis, Draw, Perturbation
-from harness.perturb.sample import fit, remade, require_samples
+from harness.perturb.sample import convert, fit, remade, require_samples
 
 MODEL_RATE_HZ = 16_000
 
@@ -91,15 +90,14 @@ def _converted(wave: Wave, rate_hz: int, method: Method) -> Wave:
     """The wave at the other rate, ceil(n * ratio) samples, content at its place in time."""
     if method == "sinc":
         return resample(wave, rate_hz)
-    length = math.ceil(len(wave.samples) * rate_hz / wave.rate_hz)
-    samples: NDArray[Any]
     if method == "soxr":
-        samples = fit(soxr.resample(wave.samples, wave.rate_hz, rate_hz, quality="HQ"), length)
+        return convert(wave, rate_hz)
+    length = math.ceil(len(wave.samples) * rate_hz / wave.rate_hz)
+    place = np.arange(length) * wave.rate_hz / rate_hz
+    samples: NDArray[Any]
+    if method == "linear":
+        samples = np.interp(place, np.arange(len(wave.samples)), wave.samples)
     else:
-        place = np.arange(length) * wave.rate_hz / rate_hz
-        if method == "linear":
-            samples = np.interp(place, np.arange(len(wave.samples)), wave.samples)
-        else:
-            nearest = np.floor(place + 0.5).astype(np.int64)
-            samples = wave.samples[np.minimum(nearest, len(wave.samples) - 1)]
+        nearest = np.floor(place + 0.5).astype(np.int64)
+        samples = wave.samples[np.minimum(nearest, len(wave.samples) - 1)]
     return Wave(samples.astype(np.float32), rate_hz)

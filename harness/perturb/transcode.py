@@ -17,7 +17,6 @@ from typing import Literal, cast
 import av
 import numpy as np
 import soundfile
-import soxr
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
@@ -26,24 +25,12 @@ from harness.audio import Samples, Wave
 from harness.errors import ClipError
 from harness.perturb.alignment import lag_seconds, shift
 from harness.perturb.coder import Coder
+from harness.perturb.sample import convert
 
 _TAIL_SAMPLES = 2304
 """Zeros after the signal that push it out of the coder: over the longest frame, 2048 samples."""
 
 _FULL_SCALE = 32768.0
-
-
-def convert(wave: Wave, rate_hz: int) -> Wave:
-    """The wave at another rate, ceil(n * ratio) samples, content at its place (soxr, HQ).
-
-    Steeper than `harness.audio.resample`, whose transition band is a tenth of the spectrum: an
-    8 kHz codec shall leave nothing above 4 kHz, and no images of it.
-    """
-    if wave.rate_hz == rate_hz:
-        return wave
-    length = -(-len(wave.samples) * rate_hz // wave.rate_hz)
-    converted = soxr.resample(wave.samples, wave.rate_hz, rate_hz, quality="HQ")
-    return Wave(shift(converted, 0, length), rate_hz)
 
 
 @dataclass(frozen=True)
