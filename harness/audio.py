@@ -116,8 +116,19 @@ def mono(recording: Recording) -> Wave:
 
 
 def load(source: Path | bytes, limits: Limits = LIMITS) -> Wave:
-    """Decode and downmix: `mono(read(source))`."""
-    return mono(read(source, limits))
+    """Decode and downmix, where there is sound to work on.
+
+    Raises
+    ------
+    ClipRejected
+        Where it cannot be read, is empty, or holds what is no number.
+    """
+    wave = mono(read(source, limits))
+    if not len(wave.samples):
+        raise ClipRejected("no samples")
+    if not np.isfinite(wave.samples).all():
+        raise ClipRejected("NaN or infinite samples")
+    return wave
 
 
 def resample(wave: Wave, rate_hz: int) -> Wave:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import soundfile
 
+from harness.audio import load
 from harness.data.clip import Clip
 from harness.data.sample import CompanionPool
 from harness.data.source import open_source
-from harness.engine.prepare import Recipe, decoded
+from harness.engine.prepare import Recipe
 from harness.engine.prepare import perturb as perturbed
 from harness.errors import ClipRejected, UsageError
 from harness.perturb.attestation import attest
@@ -37,7 +38,7 @@ def write_perturbed(source: Path, target: Path, suite: str, condition: str, data
     clip = Clip(source.name, "real", source)
     pool = CompanionPool(open_source(data), seed=loaded.seed)
     try:
-        before = decoded(clip)
+        before = load(source)
         after, snr_db = perturbed(clip, before, chosen, Recipe(loaded.seed, (16000,), {}, pool))
     except ClipRejected as fault:
         raise UsageError(str(fault), str(source), "listen to another file") from fault

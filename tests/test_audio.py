@@ -8,7 +8,7 @@ import soundfile
 import torch
 import torchaudio
 
-from harness.audio import Limits, Wave, mono, read, resample
+from harness.audio import Limits, Wave, load, mono, read, resample
 from harness.errors import ClipRejected
 
 RATE_HZ = 16000
@@ -121,3 +121,12 @@ def test_a_wave_refuses_what_is_not_one() -> None:
         Wave(np.zeros(4), RATE_HZ)
     with pytest.raises(TypeError, match="float32"):
         Wave(np.zeros((4, 2), np.float32), RATE_HZ)
+
+
+def test_a_recording_without_usable_samples_is_rejected_where_it_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    for samples, message in ((np.zeros(0), "no samples"), (np.full(9, np.nan), "NaN or infinite")):
+        soundfile.write(path, samples, RATE_HZ, subtype="FLOAT")
+        assert len(read(path).samples) == len(samples)
+        with pytest.raises(ClipRejected, match=message):
+            load(path)

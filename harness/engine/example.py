@@ -16,9 +16,9 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from harness.audio import Wave, resample
+from harness.audio import Wave, load, resample
 from harness.data.clip import Clip
-from harness.engine.prepare import Recipe, decoded, perturb
+from harness.engine.prepare import Recipe, perturb
 from harness.errors import ClipRejected
 from harness.record import write_whole
 from harness.suite import Suite
@@ -50,7 +50,7 @@ def write_examples(
             continue
         try:
             condition = suite.condition(mistake.condition)
-            wave, _ = perturb(clip, decoded(clip), condition, recipe)
+            wave, _ = perturb(clip, load(clip.audio), condition, recipe)
             wave = resample(wave, rate_hz)
         except ClipRejected:  # the file went away since it was scored
             continue
@@ -79,9 +79,8 @@ def write_examples(
 def _flac(wave: Wave) -> bytes:
     file = io.BytesIO()
     peak = float(np.abs(wave.samples).max(initial=0.0))
-    samples = (
-        wave.samples / peak if peak > 1 else wave.samples
-    )  # a player cannot go over full scale
+    # A player cannot go over full scale.
+    samples = wave.samples / peak if peak > 1 else wave.samples
     soundfile.write(file, samples, wave.rate_hz, format="FLAC", subtype="PCM_16")
     return file.getvalue()
 

@@ -64,29 +64,13 @@ def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> list
     if not recipe.rates_hz:
         return [Prepared(condition.name, "ok", "", {}, None) for condition in conditions]
     try:
-        wave = decoded(clip)
+        wave = load(clip.audio)
         clean = {rate_hz: resample(wave, rate_hz) for rate_hz in recipe.rates_hz}
     except ClipRejected as fault:
         return [_failed(condition, "rejected", str(fault)) for condition in conditions]
     except Exception as fault:
         return [_failed(condition, "error", _told(fault)) for condition in conditions]
     return [_prepare_one(clip, wave, clean, condition, recipe) for condition in conditions]
-
-
-def decoded(clip: Clip) -> Wave:
-    """The clip's sound, where there is some.
-
-    Raises
-    ------
-    ClipRejected
-        Where it cannot be decoded, is empty, or holds what is no number.
-    """
-    wave = load(clip.audio)
-    if not len(wave.samples):
-        raise ClipRejected("no samples")
-    if not np.isfinite(wave.samples).all():
-        raise ClipRejected("NaN or infinite samples")
-    return wave
 
 
 def perturb(clip: Clip, wave: Wave, condition: Condition, recipe: Recipe) -> tuple[Wave, float]:
@@ -138,7 +122,7 @@ def _companion_waves(
 
 @lru_cache(maxsize=64)
 def _companion(clip: Clip) -> Wave:
-    return decoded(clip)
+    return load(clip.audio)
 
 
 def _cut(wave: Wave, longest: dict[int, int]) -> Wave:
