@@ -134,9 +134,10 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Compute every figure again from the table of a run and write its report."""
-    from harness.publish import figures, publish
+    from harness.publish import figures, publish, read_run
 
-    _conclude(publish(folder, figures(folder, published), published), as_json)
+    run = read_run(folder, published)
+    _conclude(publish(run, figures(run)), as_json)
 
 
 @app.command()

@@ -27,6 +27,16 @@ class Shortfall:
     rows: int
 
 
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """What a run left on disk, read once, and the published figures to hold it against."""
+
+    folder: Path
+    record: RunRecord
+    table: pd.DataFrame
+    published: Published
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A finished run: where it is, what it was, what it came to."""
@@ -39,25 +49,33 @@ class Outcome:
     report: Path
 
 
-def figures(run: Path, published: str | None = None, resamples: int = RESAMPLES) -> Summary:
+def read_run(folder: Path, published: str | None = None) -> Finished:
+    """Read the record and the table of a run directory.
+
+    Raises
+    ------
+    UsageError
+        Where it is not a run, or holds what this harness cannot read.
+    """
+    record = read_record(folder)
+    return Finished(folder, record, read_scores(folder), claims(record, published))
+
+
+def figures(run: Finished, resamples: int = RESAMPLES) -> Summary:
     """Every figure of a run, from its table and its record alone."""
-    record = read_record(run)
-    return summarise(
-        read_scores(run), record, claims(record, published), resamples=resamples, seed=0
-    )
+    return summarise(run.table, run.record, run.published, resamples=resamples, seed=0)
 
 
-def publish(run: Path, summary: Summary, published: str | None = None) -> Outcome:
+def publish(run: Finished, summary: Summary) -> Outcome:
     """Write `metrics.json` and `report.html` into the run directory."""
     from harness.report.example import read_examples  # charts are slow to import
     from harness.report.page import render
 
-    record = read_record(run)
-    claimed = claims(record, published)
-    write_whole(run / "metrics.json", metrics_json(summary))
-    path = run / "report.html"
-    write_whole(path, render(summary, record, claimed, read_examples(run)))
-    return Outcome(run, record, summary, claimed, shortfalls(read_scores(run), record), path)
+    write_whole(run.folder / "metrics.json", metrics_json(summary))
+    path = run.folder / "report.html"
+    write_whole(path, render(summary, run.record, run.published, read_examples(run.folder)))
+    low = shortfalls(run.table, run.record)
+    return Outcome(run.folder, run.record, summary, run.published, low, path)
 
 
 def shortfalls(table: pd.DataFrame, record: RunRecord) -> list[Shortfall]:

@@ -26,7 +26,7 @@ from harness.engine.local import run_tasks, warm_up
 from harness.engine.plan import tasks
 from harness.engine.prepare import Recipe
 from harness.errors import UsageError
-from harness.publish import Outcome, figures, publish
+from harness.publish import Outcome, figures, publish, read_run
 from harness.record import (
     CountRecord,
     DataRecord,
@@ -154,10 +154,11 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
         note(f"Stopped with {rows_done} of {total} scores kept; --out {folder} goes on.")
         raise
     _finish(folder, record, time.monotonic() - began, rows_done - len(done))
-    summary = figures(folder, options.published)
+    finished_run = read_run(folder, options.published)
+    summary = figures(finished_run)
     by_id = {clip.clip_id: clip for clip in clips}
     write_examples(folder, summary.mistakes, suite, by_id, recipe)
-    return publish(folder, summary, options.published)
+    return publish(finished_run, summary)
 
 
 def _processors() -> int:
