@@ -7,33 +7,12 @@ import pytest
 import soundfile
 import torch
 import torchaudio
+from sound_bytes import babble, encoded, tone, written
 
-from harness.audio import Limits, Wave, load, mono, read, resample
+from harness.audio import Limits, Recording, Wave, load, mono, read, resample
 from harness.errors import ClipRejected
 
 RATE_HZ = 16000
-
-
-def tone(rate_hz: int = RATE_HZ, seconds: float = 1.0, channels: int = 1) -> np.ndarray:
-    time = np.arange(round(rate_hz * seconds)) / rate_hz
-    left = 0.3 * np.sin(2 * np.pi * 440 * time)
-    return np.stack([left / (number + 1) for number in range(channels)], axis=1).astype(np.float32)
-
-
-def encoded(
-    samples: np.ndarray, rate_hz: int, container: str, codec: str, layout: str = "mono"
-) -> bytes:
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as out:
-        stream = out.add_stream(codec, rate=rate_hz, layout=layout)
-        stream.bit_rate = 12200 if "amr" in codec else 64000
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples.T.reshape(-1, len(samples))), "fltp", layout
-        )
-        frame.rate = rate_hz
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            out.mux(packet)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
@@ -67,9 +46,7 @@ def test_every_container_becomes_the_same_tone(
     container: str, codec: str, rate_hz: int, decoder: str
 ) -> None:
     if codec == "flac":
-        file = io.BytesIO()
-        soundfile.write(file, tone(rate_hz), rate_hz, format="FLAC")
-        content = file.getvalue()
+        content = written(tone(rate_hz), rate_hz, "FLAC")
     else:
         content = encoded(tone(rate_hz), rate_hz, container, codec)
     recording = read(content)
@@ -83,10 +60,13 @@ def test_every_container_becomes_the_same_tone(
 
 def test_what_is_not_audio_is_rejected_with_a_reason(tmp_path: Path) -> None:
     text = tmp_path / "x.wav"
-    text.write_text("version https://git-lfs.github.com/spec/v1\n")
+    text.write_text("This is a note.\n")
     for source in (text, b"", b"RIFF", tmp_path / "absent.wav", tmp_path):
         with pytest.raises(ClipRejected, match=r"cannot be (decoded|opened)"):
             read(source)
+    text.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(ClipRejected, match="a Git LFS pointer, not audio: run git lfs pull"):
+        read(text)
 
 
 def test_limits_are_named(tmp_path: Path) -> None:
@@ -96,10 +76,13 @@ def test_limits_are_named(tmp_path: Path) -> None:
         (Limits(seconds=1), "over the limit of 1 s"),
         (Limits(channels=2), "3 channels are over the limit of 2"),
         (Limits(rate_hz=8000), "16000 Hz is over the limit of 8000 Hz"),
+        (Limits(lowest_rate_hz=22050), "16000 Hz is under the limit of 22050 Hz"),
         (Limits(decoded_bytes=1000), "more than 1000 bytes"),
     ):
         with pytest.raises(ClipRejected, match=message):
             read(path, limits)
+    with pytest.raises(ClipRejected, match=r"a sample of 0\.183 is over the limit of 0\.1"):
+        load(path, Limits(peak=0.1))
     with pytest.raises(ClipRejected, match="over the limit of 1 s"):
         read(encoded(tone(44100, 3), 44100, "ipod", "aac"), Limits(seconds=1))
 
@@ -130,3 +113,32 @@ def test_a_recording_without_usable_samples_is_rejected_where_it_is_loaded(tmp_p
         assert len(read(path).samples) == len(samples)
         with pytest.raises(ClipRejected, match=message):
             load(path)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 8, 9, 32])
+def test_the_downmix_in_blocks_is_that_of_the_whole(channels: int) -> None:
+    rng = np.random.default_rng(channels)
+    samples = rng.standard_normal((2 * 2**16 + 3, channels)) * np.logspace(-7, 0, channels)
+    recording = Recording(samples.astype(np.float32), RATE_HZ, "", "")
+    whole = recording.samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+    np.testing.assert_array_equal(mono(recording).samples, whole)
+
+
+def test_more_than_eight_channels_of_what_soundfile_cannot_read() -> None:
+    samples = babble(RATE_HZ, 0.1, 16)
+    with io.BytesIO() as file:
+        with av.open(file, "w", format="matroska") as out:
+            stream = out.add_stream("pcm_f32le", rate=RATE_HZ, layout="hexadecagonal")
+            frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "flt", "hexadecagonal")
+            frame.sample_rate = RATE_HZ
+            out.mux([*stream.encode(frame), *stream.encode(None)])
+        recording = read(file.getvalue())
+    assert recording.decoder == "pyav"
+    np.testing.assert_array_equal(recording.samples, samples)
+
+
+def test_gsm_in_a_wav_which_cannot_be_sought_in() -> None:
+    samples = babble(8000, 0.5)
+    wave = load(written(samples, 8000, "WAV", "GSM610"))
+    assert wave.seconds == pytest.approx(0.5, abs=0.08)
+    assert np.corrcoef(wave.samples[: len(samples)], samples[:, 0])[0, 1] > 0.5
