@@ -22,7 +22,14 @@ class UsageError(Exception):
     def __init__(self, what: str, where: str = "", fix: str = "") -> None:
         self.what, self.where, self.fix = what, where, fix
         line = f"{where}: {what}" if where else what
-        super().__init__(f"{line}; {fix}" if fix else line)
+        super().__init__(printable(f"{line}; {fix}" if fix else line))
+
+
+def printable(text: str) -> str:
+    """One line that no terminal takes for a command, whatever the user's file put into it."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
 
 
 class ClipRejected(Exception):

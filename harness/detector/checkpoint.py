@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from harness.errors import UsageError
 
-_CONFIG = "config.json"
-_EXTRACTOR = ("preprocessor_config.json", "processor_config.json")
-_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+CONFIG = "config.json"
+EXTRACTOR = ("preprocessor_config.json", "processor_config.json")
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
@@ -28,6 +28,7 @@ _PICKLES = (
     "model.pt",
     "model.pth",
 )
+_HEX = re.compile(r"[0-9a-f]+")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", re.ASCII)
 
 
@@ -56,35 +57,95 @@ class Checkpoint:
     @property
     def config(self) -> dict[str, Any]:
         """`config.json` as it is on disk."""
-        return _read_json(self.folder / _CONFIG, self.spec)
+        return _read_json(self.folder / CONFIG, self.spec)
+
+    @property
+    def extractor(self) -> Path:
+        """The file of the feature extractor's settings."""
+        paths = [self.folder / name for name in EXTRACTOR]
+        return next((path for path in paths if path.is_file()), paths[0])
+
+    @property
+    def says_rate(self) -> bool:
+        """Whether the extractor's settings name a sampling rate."""
+        return "sampling_rate" in _settings(_read_json(self.extractor, self.spec))
 
     @property
     def weights(self) -> list[Path]:
         """The weight files: one, or the shards that the index names."""
-        if (self.folder / _WEIGHTS).is_file():
-            return [self.folder / _WEIGHTS]
-        return [self.folder / name for name in _shards(self.folder / _INDEX, self.spec)]
+        if (self.folder / WEIGHTS).is_file():
+            return [self.folder / WEIGHTS]
+        return [self.folder / name for name in shards(self.folder / INDEX, self.spec)]
+
+    @cached_property
+    def weight_digests(self) -> dict[Path, str]:
+        """SHA-256 of each weight file."""
+        digests: dict[Path, str] = {}
+        for path in self.weights:
+            with path.open("rb") as file:
+                digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
+        return digests
 
     def digest(self) -> str:
         """SHA-256 of the weights; of several files, of their digests in order of name."""
-        digests: list[str] = []
-        for path in self.weights:
-            with path.open("rb") as file:
-                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+        digests = list(self.weight_digests.values())
         if len(digests) == 1:
             return digests[0]
         return hashlib.sha256("".join(digests).encode()).hexdigest()
 
+    def weight_types(self) -> dict[str, str]:
+        """The type of each tensor as the files store it: `F32`, `BF16`, `I8`."""
+        from safetensors import safe_open
+
+        found: dict[str, str] = {}
+        for path in self.weights:
+            with safe_open(path, framework="np") as file:
+                found |= {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+        return found
+
     def check(self) -> None:
-        for required in ((_CONFIG,), _EXTRACTOR, (_WEIGHTS, _INDEX)):
+        for required in ((CONFIG,), EXTRACTOR, (WEIGHTS, INDEX)):
             if not any((self.folder / name).is_file() for name in required):
-                raise _missing(required, self.spec, self.folder)
+                raise missing(required, self.spec, self.folder)
+        if self.kind == "hub":
+            self._check_received()
         if "model_type" not in self.config:
-            raise UsageError(
-                f"{_CONFIG} names no model_type", self.spec, "name a model's directory"
-            )
+            raise UsageError(f"{CONFIG} names no model_type", self.spec, "name a model's directory")
+        for content in (self.config, _settings(_read_json(self.extractor, self.spec))):
+            if content.get("auto_map"):
+                raise UsageError(
+                    "wants to run code of its own (auto_map), which is never done",
+                    self.spec,
+                    "wrap it in a python: factory if you trust it",
+                )
         for path in self.weights:
             _check_weights(path, self.spec)
+
+    def _check_received(self) -> None:
+        """Hold the files to the hub's digests: its client looks at their sizes only.
+
+        The client's cache names each file by its tag at the hub, which is the SHA-256 of a large
+        file and the id of the Git blob of a small one.
+        """
+        index = self.folder / INDEX
+        small = [self.folder / CONFIG, self.extractor, *([index] if index.is_file() else [])]
+        for path in small:
+            content = path.read_bytes()
+            blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+            self._hold(path, blob.hexdigest(), hashlib.sha256(content).hexdigest())
+        for path, found in self.weight_digests.items():
+            self._hold(path, "", found)
+
+    def _hold(self, path: Path, blob: str, sha256: str) -> None:
+        tag = Path(os.readlink(path)).name if path.is_symlink() else ""
+        kept = path.parent / os.readlink(path) if tag else path
+        wanted = {64: sha256, 40: blob}.get(len(tag)) if _HEX.fullmatch(tag) else None
+        if wanted and wanted != tag:
+            raise UsageError(
+                f"{path.name} as received is not what the hub has: its digest is another",
+                self.spec,
+                f"delete {os.path.normpath(kept)} and run again to fetch it anew",
+            )
 
 
 def find(spec: str) -> Checkpoint:
@@ -98,16 +159,18 @@ def find(spec: str) -> Checkpoint:
     folder = Path(spec).expanduser()
     if spec == "embedded":
         folder = Path(str(files("harness.reference"))) / "detector"
-        if not (folder / _CONFIG).is_file():
+        if not (folder / CONFIG).is_file():
             raise UsageError("is not in this installation", spec, "make it with: make reference")
         checkpoint = Checkpoint(folder, spec, "embedded", "embedded")
-    elif folder.is_dir():
+    elif os.path.isdir(folder):  # unlike Path.is_dir, no error for a name that cannot be one
         checkpoint = Checkpoint(folder, spec, "directory", folder.resolve().name)
     elif _HUB_ID.fullmatch(spec) and not spec.startswith("."):
-        checkpoint = _fetch(spec)
+        from harness.detector.hub import fetch
+
+        checkpoint = fetch(spec)
     else:
         raise UsageError(
-            "is a file, not a model's directory" if folder.exists() else "no such directory",
+            "is a file, not a model's directory" if os.path.exists(folder) else "no such directory",
             spec,
             "name embedded, a directory, owner/name[@revision] at the hub, "
             "python:package.module:factory or scores:FILE",
@@ -116,91 +179,26 @@ def find(spec: str) -> Checkpoint:
     return checkpoint
 
 
-def _fetch(spec: str) -> Checkpoint:
-    """The files of `owner/name[@revision]`, from the hub or from its cache on this machine."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-    repository, _, revision = spec.partition("@")
-
-    def download(names: tuple[str, ...], revision: str | None) -> Path:
-        for name in names:
-            try:
-                return Path(hf_hub_download(repository, name, revision=revision))
-            except LocalEntryNotFoundError:
-                raise
-            except EntryNotFoundError:
-                continue
-        raise _missing(names, spec)
-
-    with _hub_faults(spec, repository, revision):
-        folder = download((_CONFIG,), revision or None).parent
-        commit = folder.name
-        download(_EXTRACTOR, commit)
-        weights = download((_WEIGHTS, _INDEX), commit)
-        if weights.name == _INDEX:
-            for shard in _shards(weights, spec):
-                download((shard,), commit)
-    return Checkpoint(folder, spec, "hub", repository.split("/")[-1], commit)
-
-
-@contextmanager
-def _hub_faults(spec: str, repository: str, revision: str) -> Generator[None]:
-    """Say in one line what the hub's client says in ten."""
-    from huggingface_hub import errors as hub
-
-    try:
-        yield
-    except hub.GatedRepoError as fault:
-        raise UsageError(
-            "is gated: its owner lets in only those who accept the conditions",
-            spec,
-            f"accept them on the page of {repository} at the hub, then set HF_TOKEN to a token of "
-            "that account",
-        ) from fault
-    except hub.RevisionNotFoundError as fault:
-        raise UsageError(
-            f"has no revision {revision!r}", spec, "see its page at the hub"
-        ) from fault
-    except hub.RepositoryNotFoundError as fault:
-        raise UsageError(
-            "is neither a directory here nor a model at the hub that this account may see",
-            spec,
-            "check the name; a private model needs HF_TOKEN",
-        ) from fault
-    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled) as fault:
-        raise UsageError(
-            "is not in the cache of this machine, and the hub cannot be reached",
-            spec,
-            "check the network and HF_HUB_OFFLINE, or name a local directory",
-        ) from fault
-    except hub.HfHubHTTPError as fault:
-        raise UsageError(
-            f"the hub answers {fault.response.status_code}", spec, "try again later"
-        ) from fault
-    except OSError as fault:
-        raise UsageError(f"cannot be fetched ({_first_line(fault)})", spec, "try again") from fault
-
-
-def _missing(names: tuple[str, ...], spec: str, folder: Path | None = None) -> UsageError:
+def missing(names: tuple[str, ...], spec: str, folder: Path | None = None) -> UsageError:
     """What to say of a model of whose files `names` none is there; `folder` is None at the hub."""
-    if names[0] == _WEIGHTS:
+    if names[0] == WEIGHTS:
         pickles = [name for name in _PICKLES if folder is not None and (folder / name).is_file()]
         if pickles or folder is None:
             return UsageError(
-                f"has its weights only as {pickles[0]}" if pickles else f"has no {_WEIGHTS}",
+                f"has its weights only as {pickles[0]}" if pickles else f"has no {WEIGHTS}",
                 spec,
                 "pickled weights are never opened: convert them to safetensors, for instance by "
                 "save_pretrained on a machine that may run them",
             )
-    if names == _EXTRACTOR:
+    if names == EXTRACTOR:
         return UsageError(
             f"has no {names[0]}", spec, "save the model's feature extractor beside its weights"
         )
     return UsageError(f"has no {names[0]}", spec, "name a directory that save_pretrained wrote")
 
 
-def _shards(index: Path, spec: str) -> list[str]:
+def shards(index: Path, spec: str) -> list[str]:
+    """The names of the weight files that an index names, all of them beside it."""
     weight_map = _read_json(index, spec).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise UsageError(f"{index.name} has no weight_map", spec, "save the model again")
@@ -227,21 +225,28 @@ def _check_weights(path: Path, spec: str) -> None:
         raise UsageError(f"has no {path.name}", spec, "copy every shard") from fault
     except (OSError, SafetensorError) as fault:
         raise UsageError(
-            f"{path.name} is damaged ({_first_line(fault)})", spec, "copy or download it again"
+            f"{path.name} is damaged ({first_line(fault)})", spec, "copy or download it again"
         ) from fault
+
+
+def _settings(content: dict[str, Any]) -> dict[str, Any]:
+    """A feature extractor's settings, out of those of a processor where they are among them."""
+    inner = content.get("feature_extractor")
+    return cast("dict[str, Any]", inner) if isinstance(inner, dict) else content
 
 
 def _read_json(path: Path, spec: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         raise UsageError(
-            f"{path.name} cannot be read ({_first_line(fault)})", spec, "copy or download it again"
+            f"{path.name} cannot be read ({first_line(fault)})", spec, "copy or download it again"
         ) from fault
     if not isinstance(content, dict):
         raise UsageError(f"{path.name} is not a JSON object", spec, "copy or download it again")
     return content
 
 
-def _first_line(fault: BaseException) -> str:
+def first_line(fault: BaseException) -> str:
+    """What a fault of somebody else's code says, without what follows."""
     return (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".")

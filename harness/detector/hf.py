@@ -27,13 +27,13 @@ from harness.detector.device import (
 )
 from harness.detector.frontend import LogMel
 from harness.detector.labels import fake_index
+from harness.detector.soundness import check_extractor, check_loading, check_numbers
 from harness.errors import ClipError, UsageError
 from harness.record import ModelRecord
 
 _FIXED_SIZE = ("ASTFeatureExtractor", "WhisperFeatureExtractor")
 _LONGEST_SECONDS = 120.0
 """Of a model without a fixed size: its first layer takes about 20 MB for a second of sound."""
-_UNUSED_IN_INFERENCE = ("masked_spec_embed",)
 _BATCH_SIZES = {"cpu": 8, "cuda": 64}
 
 
@@ -157,8 +157,11 @@ def open_checkpoint(
             output_loading_info=True,
             **here,
         )
-    unused = _check_loading(cast("dict[str, Any]", loading), spec)
-    notes = [f"{len(unused)} tensors of the file are not used: {unused[0]}, ..."] if unused else []
+    notes = check_extractor(extractor, config, checkpoint)
+    unused = check_loading(cast("dict[str, Any]", loading), spec)
+    check_numbers(model, checkpoint)
+    if unused:
+        notes.append(f"{len(unused)} tensors of the file are not used: {unused[0]}, ...")
     if fake_label is not None:
         notes.append(f"--fake-label {fake_label}: class {fake} ({names[fake]}) was said to be fake")
     if (frames := getattr(extractor, "max_length", None)) and hasattr(extractor, "num_mel_bins"):
@@ -177,24 +180,8 @@ def open_checkpoint(
         synthetic=checkpoint.kind == "embedded",
         notes=notes,
     )
-    return HubModel(identity, model, extractor, fake, place, precision)
-
-
-def _check_loading(loading: dict[str, Any], spec: str) -> list[str]:
-    """Names of the tensors that were left over; refuses a model with weights made up at random."""
-    missing = [
-        name for name in sorted(loading["missing_keys"]) if not name.endswith(_UNUSED_IN_INFERENCE)
-    ]
-    mismatched = sorted(str(entry[0]) for entry in loading["mismatched_keys"])
-    absent = missing + mismatched
-    if absent:
-        raise UsageError(
-            f"{len(absent)} weights are not in the file or do not fit ({', '.join(absent[:3])}"
-            f"{', ...' if len(absent) > 3 else ''}): they would be random",
-            spec,
-            "name a checkpoint that was trained as a two-class audio classifier",
-        )
-    return sorted(loading["unexpected_keys"])
+    with _load_faults(spec):
+        return HubModel(identity, model, extractor, fake, place, precision)
 
 
 def _placed(model: Any, device: torch.device, dtype: torch.dtype) -> Any:
@@ -244,6 +231,12 @@ def _load_faults(spec: str) -> Generator[None]:
                 "is not an audio classifier that transformers knows",
                 spec,
                 "name a model of AutoModelForAudioClassification",
+            ) from fault
+        if "ignore_mismatched_sizes" in text:
+            raise UsageError(
+                "the weights have other shapes than config.json says",
+                spec,
+                "put the config.json and the weights of one checkpoint together",
             ) from fault
         raise UsageError(
             f"cannot be loaded ({text[:200]})", spec, "check that its files belong together"

@@ -32,7 +32,9 @@ def fake_index(names: Mapping[int, str], fake_label: str | None = None, where: s
     seen = ", ".join(f"{index}: {names[index]}" for index in sorted(names))
     if sorted(names) != [0, 1]:
         raise UsageError(
-            f"{len(names)} classes ({seen}) instead of two", where, "name a two-class detector"
+            f"{len(names)} classes ({seen}) instead of two, 0 and 1",
+            where,
+            "name a two-class detector",
         )
     if fake_label is not None:
         return _named(names, fake_label, seen, where)

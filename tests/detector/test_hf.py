@@ -1,5 +1,6 @@
 import json
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     ASTFeatureExtractor,
     ASTForAudioClassification,
@@ -251,6 +253,113 @@ def more_layers(folder: Path) -> None:
     change_config(folder, num_hidden_layers=3)
 
 
+def without_a_file(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def list_for_a_config(folder: Path) -> None:
+    (folder / "config.json").write_text("[1]")
+
+
+def deep_config(folder: Path) -> None:
+    (folder / "config.json").write_text("[" * 10**5)
+
+
+def no_text_for_a_config(folder: Path) -> None:
+    (folder / "config.json").write_bytes(bytes(range(256)))
+
+
+def broken_extractor(folder: Path) -> None:
+    (folder / "preprocessor_config.json").write_text("{")
+
+
+def garbled_header(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[8:40] = b"\xff" * 32
+    path.write_bytes(bytes(content))
+
+
+def endless_header(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", 2**60) + path.read_bytes()[8:])
+
+
+def change_weights(
+    folder: Path, change: Callable[[str, torch.Tensor], torch.Tensor | None]
+) -> None:
+    path = folder / "model.safetensors"
+    changed = {name: change(name, weight) for name, weight in load_file(path).items()}
+    kept = {name: weight for name, weight in changed.items() if weight is not None}
+    save_file(kept, path, metadata={"format": "pt"})
+
+
+def one_tensor_less(folder: Path) -> None:
+    change_weights(
+        folder,
+        lambda name, weight: (
+            None if name.endswith("dense.bias") and name.startswith("classifier") else weight
+        ),
+    )
+
+
+def one_tensor_of_another_shape(folder: Path) -> None:
+    change_weights(
+        folder,
+        lambda name, weight: (
+            weight[:, :-1].clone() if name == "classifier.dense.weight" else weight
+        ),
+    )
+
+
+def not_a_number(folder: Path) -> None:
+    def change(name: str, weight: torch.Tensor) -> torch.Tensor:
+        return weight * torch.nan if name.endswith("cls_token") else weight
+
+    change_weights(folder, change)
+
+
+def infinite(folder: Path) -> None:
+    def change(name: str, weight: torch.Tensor) -> torch.Tensor:
+        if name == "classifier.dense.weight":
+            weight[0, 0] = torch.inf
+        return weight
+
+    change_weights(folder, change)
+
+
+def integers(folder: Path) -> None:
+    change_weights(folder, lambda _, weight: weight.to(torch.int8))
+
+
+def change_extractor(folder: Path, **values: Any) -> None:
+    path = folder / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def other_bins(folder: Path) -> None:
+    change_extractor(folder, num_mel_bins=64)
+
+
+def other_frames(folder: Path) -> None:
+    change_extractor(folder, max_length=128)
+
+
+def no_number_for_a_mean(folder: Path) -> None:
+    change_extractor(folder, mean="loud")
+
+
+def code_beside_a_known_model(folder: Path) -> None:
+    change_config(folder, auto_map={"AutoModelForAudioClassification": "mine.Model"})
+    (folder / "mine.py").write_text("raise SystemExit('this ran')")
+
+
+def code_of_the_extractor(folder: Path) -> None:
+    change_extractor(folder, auto_map={"AutoFeatureExtractor": "mine.Extractor"})
+    (folder / "mine.py").write_text("raise SystemExit('this ran')")
+
+
 def own_code(folder: Path) -> None:
     change_config(folder, model_type="mine", auto_map={"AutoConfig": "mine.Config"})
     (folder / "mine.py").write_text("raise SystemExit('this ran')")
@@ -283,7 +392,24 @@ def text_model(folder: Path) -> None:
         (nameless_classes, ["LABEL_0", "LABEL_1", "--fake-label"]),
         (no_names, ["LABEL_0", "LABEL_1", "--fake-label"]),
         (without_a_head, ["classifier", "random"]),
-        (other_size, ["cannot be loaded"]),
+        (other_size, ["the weights have other shapes than config.json says"]),
+        (without_a_file, ["has no config.json", "save_pretrained"]),
+        (list_for_a_config, ["config.json is not a JSON object"]),
+        (deep_config, ["config.json cannot be read", "recursion"]),
+        (no_text_for_a_config, ["config.json cannot be read"]),
+        (broken_extractor, ["preprocessor_config.json cannot be read"]),
+        (garbled_header, ["model.safetensors is damaged"]),
+        (endless_header, ["model.safetensors is damaged"]),
+        (one_tensor_less, ["1 weights are not in the file", "classifier.dense.bias", "random"]),
+        (one_tensor_of_another_shape, ["other shapes than config.json says"]),
+        (not_a_number, ["1 weights hold NaN or infinite", "such as", "diverged"]),
+        (infinite, ["1 weights hold NaN or infinite", "classifier.dense.weight"]),
+        (integers, ["11 weights are quantised, such as", "(I8)"]),
+        (other_bins, ["preprocessor_config.json: num_mel_bins is 64, and 128 in config.json"]),
+        (other_frames, ["preprocessor_config.json: max_length is 128, and 1024 in config.json"]),
+        (no_number_for_a_mean, ["cannot be loaded", "could not convert"]),
+        (code_beside_a_known_model, ["code of its own (auto_map), which is never done"]),
+        (code_of_the_extractor, ["code of its own (auto_map), which is never done"]),
         (more_layers, ["weights are not in the file", "random"]),
         (own_code, ["code of its own"]),
         (unknown_model, ["not an audio classifier"]),
@@ -299,11 +425,58 @@ def test_what_cannot_be_loaded_says_so_in_one_line(
     refused(folder, *words)
 
 
+@pytest.fixture
+def model(small_ast: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_ast, tmp_path / "model"))
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 22050, 44100, 44100.0])
+def test_a_model_works_at_the_rate_of_its_extractor(model: Path, rate_hz: float) -> None:
+    change_extractor(model, sampling_rate=rate_hz)
+    detector: Any = open_detector(str(model), device="cpu")
+    assert detector.rate_hz == detector.identity.rate_hz == rate_hz
+    second = np.random.default_rng(1).normal(0, 0.1, int(rate_hz)).astype(np.float32)
+    assert detector.admits(Wave(second, int(rate_hz))) == ""
+    assert np.isfinite(detector.score([Wave(second, int(rate_hz))])).all()
+    assert not any("default" in note for note in detector.identity.notes)
+
+
+@pytest.mark.parametrize(
+    "rate_hz", [0, -1, 1, "16000", "16k", None, True, [16000], 16000.5, 10**9, float("nan")]
+)
+def test_a_rate_that_is_none_is_refused(model: Path, rate_hz: object) -> None:
+    change_extractor(model, sampling_rate=rate_hz)
+    refused(model, f"preprocessor_config.json: sampling_rate is {rate_hz!r}", "from 1000 to 384000")
+
+
+def test_a_rate_that_is_left_out_is_noted(model: Path) -> None:
+    path = model / "preprocessor_config.json"
+    content = json.loads(path.read_text())
+    del content["sampling_rate"]
+    path.write_text(json.dumps(content))
+    identity = open_detector(str(model), device="cpu").identity
+    assert identity.rate_hz == 16000
+    assert any(
+        "has no sampling_rate: 16000 Hz is the default of ASTFeatureExtractor" in note
+        for note in identity.notes
+    )
+
+
+def test_weights_in_fewer_bits_are_weights(model: Path, small_ast: Path) -> None:
+    change_weights(model, lambda _, weight: weight.half())
+    whole: Any = open_detector(str(small_ast), device="cpu")
+    half: Any = open_detector(str(model), device="cpu")
+    clips = waves([16000])
+    np.testing.assert_allclose(scores(half.score(clips)), scores(whole.score(clips)), atol=0.05)
+
+
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     refused(tmp_path / "nothing", "no such directory", "scores:FILE")
     refused(tmp_path / "nothing" / "@v1", "no such directory")
     (tmp_path / "model.pt").write_bytes(b"")
     refused(tmp_path / "model.pt", "is a file")
+    refused(Path("x" * 5000), "no such directory")
+    refused(tmp_path, "has no config.json")
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "cuda:", "cpu:0", "mps", "", "cuda:٣"])

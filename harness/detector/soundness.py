@@ -1,0 +1,90 @@
+"""Whether a model that was loaded can give scores that mean something.
+
+What is wrong here would not fail while loading: random weights, an extractor that makes other
+features than the model learned from, numbers that turn every score into NaN.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.audio import LIMITS
+from harness.detector.checkpoint import Checkpoint
+from harness.errors import UsageError
+
+_RATES_HZ = range(1000, LIMITS.rate_hz + 1)
+_WEIGHT_TYPES = ("F64", "F32", "F16", "BF16")
+_UNUSED_IN_INFERENCE = ("masked_spec_embed",)
+
+
+def check_extractor(extractor: Any, config: Any, checkpoint: Checkpoint) -> list[str]:
+    """Notes on what the extractor's settings leave open.
+
+    Raises
+    ------
+    UsageError
+        Where its rate is none, or it does not make what the model takes: every clip would fail.
+    """
+    name = checkpoint.extractor.name
+    where = f"{checkpoint.spec}: {name}"
+    rate_hz = getattr(extractor, "sampling_rate", None)
+    known = isinstance(rate_hz, int | float) and not isinstance(rate_hz, bool)
+    if not known or rate_hz not in _RATES_HZ:
+        raise UsageError(
+            f"sampling_rate is {rate_hz!r}",
+            where,
+            f"give a whole number of Hz from {_RATES_HZ[0]} to {_RATES_HZ[-1]}",
+        )
+    for field in ("num_mel_bins", "max_length"):
+        made, taken = getattr(extractor, field, None), getattr(config, field, None)
+        if type(extractor).__name__ == "ASTFeatureExtractor" and made != taken:
+            raise UsageError(
+                f"{field} is {made!r}, and {taken!r} in config.json",
+                where,
+                "use the extractor that the model was trained with",
+            )
+    if checkpoint.says_rate:
+        return []
+    return [
+        f"{name} has no sampling_rate: {rate_hz:g} Hz is the default of {type(extractor).__name__}"
+    ]
+
+
+def check_numbers(model: Any, checkpoint: Checkpoint) -> None:
+    """Refuse weights that are no numbers to compute with, before they make every score NaN."""
+    wrong = [name for name, weight in model.named_parameters() if not weight.isfinite().all()]
+    if wrong:
+        raise UsageError(
+            f"{len(wrong)} weights hold NaN or infinite numbers, such as {wrong[0]}",
+            checkpoint.spec,
+            "name a checkpoint from before the training diverged",
+        )
+    types = checkpoint.weight_types()
+    coded = [
+        name
+        for name, weight in model.named_parameters()
+        if weight.is_floating_point() and types.get(name, "F32") not in _WEIGHT_TYPES
+    ]
+    if coded:
+        raise UsageError(
+            f"{len(coded)} weights are quantised, such as {coded[0]} ({types[coded[0]]})",
+            checkpoint.spec,
+            "name the checkpoint that was quantised",
+        )
+
+
+def check_loading(loading: dict[str, Any], spec: str) -> list[str]:
+    """Names of the tensors that were left over; refuses a model with weights made up at random."""
+    missing = [
+        name for name in sorted(loading["missing_keys"]) if not name.endswith(_UNUSED_IN_INFERENCE)
+    ]
+    mismatched = sorted(str(entry[0]) for entry in loading["mismatched_keys"])
+    absent = missing + mismatched
+    if absent:
+        raise UsageError(
+            f"{len(absent)} weights are not in the file or do not fit ({', '.join(absent[:3])}"
+            f"{', ...' if len(absent) > 3 else ''}): they would be random",
+            spec,
+            "name a checkpoint that was trained as a two-class audio classifier",
+        )
+    return sorted(loading["unexpected_keys"])
