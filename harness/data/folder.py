@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.data.clip import Clip, Label, Origin
-from harness.data.listing import Listing, checked, is_audio
+from harness.data.listing import Listing, checked, name_below
 from harness.errors import UsageError
+from harness.suffix import is_audio
 from harness.vocabulary import canonical_label
 
 
@@ -33,8 +34,8 @@ def directory(path: str, spec: str) -> Path:
     if not path:
         raise UsageError("no path given", spec, "name a directory")
     root = Path(path).expanduser()
-    if not root.is_dir():
-        found = "is not a directory" if root.exists() else "does not exist"
+    if not os.path.isdir(root):  # unlike Path.is_dir, no error for a name that cannot be one
+        found = "is not a directory" if os.path.exists(root) else "does not exist"
         raise UsageError(f"{path} {found}", spec, "check the path")
     return root
 
@@ -76,11 +77,11 @@ def list_classes(
     for label, folder in folders.items():
         for path in walk(folder):
             if not is_audio(path):
-                other.add(path.relative_to(root).as_posix())
+                other.add(name_below(path, root))
                 continue
-            below = path.relative_to(folder).parts
+            below = name_below(path, folder).split("/")
             generator = below[0] if label == "fake" and len(below) > 1 else ""
-            clip_id = path.relative_to(root).as_posix()
+            clip_id = name_below(path, root)
             clips.append(Clip(clip_id, label, path, generator=generator, source=source))
     if other:
         notes.append(f"{len(other)} files are not audio by their names, such as {min(other)}")
@@ -88,9 +89,19 @@ def list_classes(
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Every file below, links to folders followed; a folder that leads back to itself is not."""
-    for place, names, files in os.walk(folder, followlinks=True):
+    """Every file below, links to folders followed; a folder that leads back to itself is not.
+
+    An empty folder that is called `x.wav` counts as a file: somebody takes it for a recording.
+
+    Raises
+    ------
+    UsageError
+        Where a folder cannot be listed: what is in it would be missing without a word.
+    """
+    for place, names, files in os.walk(folder, followlinks=True, onerror=_refuse_unlisted):
         here = Path(place)
+        if not names and not files and here != folder and is_audio(here):
+            yield here
         above = {ancestor.resolve() for ancestor in (here, *here.parents)}
         names[:] = sorted(
             name
@@ -98,3 +109,10 @@ def walk(folder: Path) -> Iterator[Path]:
             if not ((here / name).is_symlink() and (here / name).resolve() in above)
         )
         yield from (here / name for name in sorted(files))
+
+
+def _refuse_unlisted(fault: OSError) -> None:
+    where = os.fsencode(fault.filename).decode("utf-8", "backslashreplace")
+    raise UsageError(
+        f"cannot be listed: {fault.strerror}", where, "give access to it, or move it away"
+    ) from fault

@@ -7,11 +7,12 @@ it there. From Parquet only the row groups that hold a wanted clip are read.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,14 +25,17 @@ from harness.data.column import (
     label_candidates,
     role_columns,
 )
-from harness.data.listing import AUDIO_SUFFIXES, checked
-from harness.data.split import Split, explained
+from harness.data.listing import checked
+from harness.data.split import Split, Unreachable, explained
 from harness.errors import UsageError
+from harness.seed import digest
+from harness.suffix import AUDIO_SUFFIXES
 
 _SPEC = re.compile(
     r"(?P<repo>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[^:?]+))?(?::(?P<split>[^?]+))?"
     r"(?:\?(?P<options>.*))?"
 )
+_VERSION = 1
 _OPTIONS = ("config", "audio", "label", "fake")
 
 
@@ -117,6 +121,17 @@ def open_hub(rest: str, spec: str) -> HubSource:
         plainly which clips are fake.
     """
     address = Address.parse(rest, spec)
+    try:
+        source = _read(address, spec)
+    except Unreachable:
+        if (known := _recall(address, spec)) is None:
+            raise
+        return known
+    _remember(address, source)
+    return source
+
+
+def _read(address: Address, spec: str) -> HubSource:
     with explained(spec):
         split, columns, notes = _resolve(address, spec)
     audio = audio_column(columns, address.wanted, spec)
@@ -148,12 +163,16 @@ def open_hub(rest: str, spec: str) -> HubSource:
 def _resolve(address: Address, spec: str) -> tuple[Split, list[Column], list[str]]:
     """The split that is meant, at a commit, with its columns and what was decided."""
     import datasets
+    from datasets import config
     from datasets.packaged_modules.parquet.parquet import Parquet
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, constants
 
     datasets.disable_progress_bars()
+    # Its client tries each request six times; twenty times that would be a night.
+    config.STREAMING_READ_MAX_RETRIES = 1
     hub = HfApi()
-    info = hub.dataset_info(address.repo, revision=address.revision)
+    wait = constants.HF_HUB_ETAG_TIMEOUT
+    info = hub.dataset_info(address.repo, revision=address.revision, timeout=wait)
     sha = info.sha
     if sha is None:
         raise UsageError("the hub names no commit", spec, "name a revision")
@@ -201,6 +220,42 @@ def _column(name: str, feature: Any) -> Column:
     if re.match(r"u?int|float", feature.dtype):
         return Column(name, "number")
     return Column(name, "text" if "string" in feature.dtype else "other")
+
+
+def _memory(address: Address) -> Path:
+    """Where what a data set was is kept for when there is no hub."""
+    from datasets import config
+
+    folder = Path(config.HF_DATASETS_CACHE) / "harness-audio" / address.repo.replace("/", "--")
+    return folder / f"{digest(asdict(address))}.json"
+
+
+def _remember(address: Address, source: HubSource) -> None:
+    split = asdict(source.split)
+    kept = [asdict(clip) | {"audio": Path(str(clip.audio)).name} for clip in source.clips]
+    content = {"version": _VERSION, "notes": source.origin.notes, "audio": source.audio}
+    content |= {"name": source.origin.name, "split": split, "clips": kept}
+    _keep(_memory(address), json.dumps(content).encode())
+
+
+def _recall(address: Address, spec: str) -> HubSource | None:
+    """What the data set was when the hub was last reached; None where that is not known."""
+    try:
+        content = json.loads(_memory(address).read_bytes())
+    except (OSError, ValueError):
+        return None
+    if content["version"] != _VERSION:
+        return None
+    split = Split(
+        **content["split"] | {"spec": spec, "parquet": tuple(content["split"]["parquet"])}
+    )
+    clips = tuple(
+        Clip(**about | {"audio": split.cache / about["audio"]}) for about in content["clips"]
+    )
+    notes = (*content["notes"], "the hub cannot be reached: as it was last read on this machine")
+    origin = Origin(spec, "hub", content["name"], "", revision=split.sha, notes=notes)
+    rows = tuple(range(len(clips)))
+    return HubSource(checked(origin, clips), clips, rows, split, content["audio"])
 
 
 def _keep(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,13 +12,6 @@ from typing import Protocol, runtime_checkable
 from harness.data.clip import Clip, Origin, Source
 from harness.errors import UsageError
 from harness.seed import digest
-
-_SUFFIXES = """
-    wav wave w64 rf64 aif aiff aifc au snd caf sph flac mp2 mp3 ogg oga opus spx webm mka wma ac3
-    m4a mp4 aac 3gp amr awb gsm
-"""
-AUDIO_SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
-"""Lower case; a file with another suffix is not taken for a recording."""
 
 
 @runtime_checkable
@@ -93,6 +87,7 @@ def clips_digest(clips: Sequence[Clip]) -> str:
     return digest(sorted((clip.clip_id, clip.label, clip.generator, clip.group) for clip in clips))
 
 
-def is_audio(path: Path) -> bool:
-    """Judged by the name alone; hidden files, such as those that macOS adds, are not audio."""
-    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
+def name_below(path: Path, root: Path) -> str:
+    r"""The path below the root with forward slashes; bytes that are no UTF-8 as `\xff`."""
+    below = path.relative_to(root).as_posix()
+    return os.fsencode(below).decode("utf-8", "backslashreplace")

@@ -21,6 +21,8 @@ from harness.vocabulary import ACCEPTED, canonical_label, refusal
 
 REQUIRED = ("path", "label")
 OPTIONAL = ("clip_id", "speaker", "generator", "source", "group")
+_SHOWN = 120
+"""Characters of a cell or a header that a message repeats."""
 
 
 class Row(NamedTuple):
@@ -33,12 +35,12 @@ class Row(NamedTuple):
 def open_manifest(rest: str, spec: str) -> Listing:
     """The clips that the manifest file `rest` lists, in its order."""
     path = Path(rest).expanduser()
-    if not path.is_file():
-        found = "is not a file" if path.exists() else "does not exist"
+    if not os.path.isfile(path):  # unlike Path.is_file, no error for a name that cannot be one
+        found = "is not a file" if os.path.exists(path) else "does not exist"
         raise UsageError(f"{rest or 'its path'} {found}", spec, "check the path")
     rows = read_rows(path)
     root = Path(os.path.abspath(path.parent))
-    inside = root.resolve()
+    inside = Path(os.path.realpath(root))
     _check_labels(path, rows)
     clips: list[Clip] = []
     first: dict[str, str] = {}
@@ -72,13 +74,21 @@ def read_rows(path: Path) -> list[Row]:
         )
     try:
         rows = [Row(place, _texts(cells)) for place, cells in reader(path)]
-    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, OSError, ValueError) as fault:
+    except (csv.Error, OSError, ValueError, RecursionError) as fault:
         raise UsageError(
-            f"cannot be read as {path.suffix[1:]}: {fault}", str(path), "check the file"
+            f"cannot be read as {path.suffix[1:]}: {str(fault)[:_SHOWN]}",
+            str(path),
+            "check the file",
         ) from fault
     if not rows:
         raise UsageError("lists no clips", str(path), "add a row for each recording")
     for place, cells in rows:
+        if wrong := [name for name, cell in cells.items() if not _is_text(cell)]:
+            raise UsageError(
+                f"{wrong[0]} holds what is no text: {cells[wrong[0]][:_SHOWN]!r}",
+                f"{path}, {place}",
+                "check the file",
+            )
         for column in REQUIRED:
             if column not in cells:
                 raise UsageError(
@@ -95,11 +105,15 @@ def _read_csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         header = next(reader, [])
         if missing := [column for column in REQUIRED if column not in map(_column, header)]:
-            seen = ", ".join(header) or "none at all"
+            seen = ", ".join(header)[:_SHOWN] or "none at all"
             raise UsageError(
                 f"no column {missing[0]!r} but {seen}",
                 f"{path}, line 1",
                 "name the columns path,label",
+            )
+        if twice := sorted({name for name in header if header.count(name) > 1}):
+            raise UsageError(
+                f"the column {twice[0]!r} is there twice", f"{path}, line 1", "take one out"
             )
         for fields in reader:
             if not fields:
@@ -162,6 +176,11 @@ def _column(name: str) -> str:
     return name.strip().casefold()
 
 
+def _is_text(cell: str) -> bool:
+    """No NUL, which no path has, and no half of a character, which no table can hold."""
+    return "\0" not in cell and not any("\ud800" <= one <= "\udfff" for one in cell)
+
+
 def _texts(cells: dict[str, Any]) -> dict[str, str]:
     return {
         _column(name): "" if value is None else str(value).strip() for name, value in cells.items()
@@ -175,9 +194,9 @@ def _check_labels(path: Path, rows: list[Row]) -> None:
     if not unknown:
         return
     place, cells = next(row for row in rows if row.cells["label"] in unknown)
-    seen = ", ".join(repr(label) for label in sorted(labels)[:6])
+    seen = ", ".join(repr(label[:_SHOWN]) for label in sorted(labels)[:6])
     raise UsageError(
-        f"{refusal(cells['label'])}; labels seen: {seen}",
+        f"{refusal(cells['label'][:_SHOWN])}; labels seen: {seen}",
         f"{path}, {place}",
         f"write {ACCEPTED}",
     )
@@ -187,7 +206,7 @@ def _clip(cells: dict[str, str], root: Path, inside: Path, where: str) -> Clip:
     if not cells["path"]:
         raise UsageError("the path is empty", where, "name a recording")
     audio = Path(os.path.normpath(root / cells["path"]))
-    if not audio.is_relative_to(root) or not audio.resolve().is_relative_to(inside):
+    if not audio.is_relative_to(root) or not Path(os.path.realpath(audio)).is_relative_to(inside):
         raise UsageError(
             f"{cells['path']} leads out of the manifest's folder",
             where,

@@ -8,6 +8,7 @@ has many and the source recording where it has one.
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from pathlib import Path
 
 from harness.data.clip import Clip, Label, Origin
 from harness.data.folder import class_folders, directory, list_classes, walk
-from harness.data.listing import Listing, checked, is_audio
+from harness.data.listing import Listing, checked, name_below
 from harness.errors import UsageError
+from harness.suffix import is_audio
 from harness.vocabulary import canonical_label, refusal
 
 
@@ -80,11 +82,16 @@ def open_protocol(kind: str, rest: str, spec: str) -> Listing:
     path, _, subset = rest.rpartition(":")
     if subset not in protocol.subsets or not path:
         path, subset = rest, protocol.subsets[0]
-    if not Path(path).expanduser().exists() and ":" in path:
+    if not os.path.exists(Path(path).expanduser()) and ":" in path:
         raise UsageError(
             f"no subset {path.rpartition(':')[2]!r}", spec, f"take {', '.join(protocol.subsets)}"
         )
-    clips, notes = protocol.read(Place(directory(path, spec), subset, spec))
+    try:
+        clips, notes = protocol.read(Place(directory(path, spec), subset, spec))
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise UsageError(
+            f"a file of {kind} cannot be read: {fault}", spec, "unpack the data set again"
+        ) from fault
     clips.sort(key=lambda clip: clip.clip_id)
     subset_name = f"-{subset}" if len(protocol.subsets) > 1 else ""
     origin = Origin(spec, kind, kind + subset_name, "", notes=(f"subset {subset}", *notes))
@@ -127,8 +134,12 @@ def _rows(path: Path, columns: int) -> Iterator[tuple[str, list[str]]]:
 def _clip(
     audio: Path, root: Path, label: Label, attack: str, speaker: str, source: str, group: str = ""
 ) -> Clip:
+    if not audio.is_relative_to(root) or ".." in audio.relative_to(root).parts:
+        raise UsageError(
+            f"{audio.name} is listed at a place outside of it", str(root), "check the protocol file"
+        )
     return Clip(
-        audio.relative_to(root).as_posix(),
+        name_below(audio, root),
         label,
         audio,
         generator="" if label == "real" or attack == "-" else attack,
@@ -209,7 +220,7 @@ def _wavefake(place: Place) -> tuple[list[Clip], list[str]]:
     clips: list[Clip] = []
     other: set[str] = set()
     for audio in filter(is_audio, walk(place.root)):
-        clip_id = audio.relative_to(place.root).as_posix()
+        clip_id = name_below(audio, place.root)
         vocoder = next(filter(_WAVEFAKE_FAKE.match, clip_id.split("/")[:-1]), "")
         if not vocoder and not _WAVEFAKE_REAL.search(clip_id):
             other.add(audio.parent.relative_to(place.root).as_posix())

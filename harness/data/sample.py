@@ -17,6 +17,9 @@ from harness.seed import generator
 def limited(source: Source, limit: int, seed: int) -> Source:
     """At most `limit` clips, in the source's order, the same ones for the same seed.
 
+    Which ones does not depend on the source's order, here and in the pool of companions, so that a
+    list of the same clips that is sorted another way gives the same audio.
+
     Stratified by label and, within a label, by generator: each stratum gets its proportional share
     (largest remainder), and at least one clip where the limit has room for one of each.
 
@@ -47,8 +50,8 @@ def limited(source: Source, limit: int, seed: int) -> Source:
 def stratified(clips: Sequence[Clip], limit: int, seed: int) -> list[int]:
     """Sorted positions of the clips to take, at least one of each label."""
     by_label: dict[str, list[int]] = defaultdict(list)
-    for position, clip in enumerate(clips):
-        by_label[clip.label].append(position)
+    for position in _by_id(clips):
+        by_label[clips[position].label].append(position)
     labels = sorted(by_label)
     chosen: list[int] = []
     for label, share in zip(
@@ -122,7 +125,7 @@ class CompanionPool:
     @property
     def clips(self) -> tuple[Clip, ...]:
         if self._clips is None:
-            self._clips = tuple(self._source)
+            self._clips = tuple(sorted(self._source, key=lambda clip: clip.clip_id))
         return self._clips
 
     def choose(self, clip: Clip, rng: np.random.Generator, count: int) -> list[Clip]:
@@ -138,11 +141,12 @@ class CompanionPool:
 
 def _pool(whole: Indexed, size: int, seed: int) -> list[int]:
     clips = whole.clips
-    order = (
-        range(len(clips))
-        if whole.remote
-        else generator("companions", seed).permutation(len(clips)).tolist()
-    )
+    if whole.remote:
+        order: Sequence[int] = range(len(clips))
+    else:
+        by_id = _by_id(clips)
+        drawn = generator("companions", seed).permutation(len(clips))
+        order = [by_id[place] for place in drawn]
     most = max(1, size // 4)
     of_group: Counter[str] = Counter()
     pool: list[int] = []
@@ -153,3 +157,8 @@ def _pool(whole: Indexed, size: int, seed: int) -> list[int]:
                 of_group[clip.group] += 1
                 pool.append(position)
     return sorted(pool)
+
+
+def _by_id(clips: Sequence[Clip]) -> list[int]:
+    """Positions in order of the clips' ids, which is the same however the source is sorted."""
+    return sorted(range(len(clips)), key=lambda position: clips[position].clip_id)

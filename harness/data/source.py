@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -54,10 +55,12 @@ def open_source(spec: str) -> Source:
     kind, colon, rest = spec.partition(":")
     if kind in KINDS and (colon or kind == "embedded"):
         return KINDS[kind](rest, spec)
+    if not spec:
+        raise UsageError("no data source given", "--data", f"accepted are {ACCEPTED}")
     path = Path(spec).expanduser()
-    if path.is_file():
+    if os.path.isfile(path):  # unlike Path.is_file, no error for a name that cannot be one
         return open_manifest(spec, spec)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _open_directory(path, spec)
     if colon and "/" not in kind:
         near = difflib.get_close_matches(kind, KINDS, n=1)

@@ -14,6 +14,10 @@ from harness.errors import UsageError
 _SAY_TOKEN = "accept its conditions on its page and set HF_TOKEN to a token that may read it"  # noqa: S105
 
 
+class Unreachable(UsageError):
+    """Nothing is wrong with what was asked for, but the hub does not answer."""
+
+
 @dataclass(frozen=True)
 class Split:
     """One split at one commit, and how its rows are reached.
@@ -98,7 +102,7 @@ class Split:
             # Parquet knows which bytes it needs; a cache that reads ahead would fetch the audio
             # that lies between the labels.
             with system.open(name, "rb", cache_type="none") as file:
-                yield pq.ParquetFile(file, pre_buffer=True)
+                yield pq.ParquetFile(file, pre_buffer=True, page_checksum_verification=True)
 
     def _stream(self, columns: list[str]) -> Iterator[dict[str, Any]]:
         import datasets
@@ -120,11 +124,16 @@ class Split:
 @contextmanager
 def explained(spec: str) -> Generator[None]:
     """Tell what the hub refuses in one line: what, and what to do about it."""
+    import datasets
     from datasets.exceptions import DatasetsError
     from huggingface_hub import errors
+    from huggingface_hub.utils import logging
 
     # The HTTP library's own error: which library that is differs between versions of the hub's.
     no_answer: type[Exception] = errors.HfHubHTTPError.__bases__[0]
+    verbosity = logging.get_verbosity(), datasets.logging.get_verbosity()
+    logging.set_verbosity_error()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     try:
         yield
     except (no_answer, DatasetsError, OSError, ValueError) as fault:
@@ -138,10 +147,14 @@ def explained(spec: str) -> Generator[None]:
         elif any(isinstance(one, (no_answer, ConnectionError)) for one in chain):
             what = "the hub cannot be reached"
             fix = "check the network and HF_HUB_OFFLINE, or give a folder that is on this machine"
+            raise Unreachable(what, spec, fix) from fault
         else:
             what = f"cannot be read: {str(fault).partition(chr(10))[0].rstrip('.')}"
             fix = "see ?config=NAME and :split"
         raise UsageError(what, spec, fix) from fault
+    finally:
+        logging.set_verbosity(verbosity[0])
+        datasets.logging.set_verbosity(verbosity[1])
 
 
 def _refusal(answer: Any) -> tuple[str, str]:

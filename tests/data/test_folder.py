@@ -77,6 +77,27 @@ def test_what_is_no_test_set_is_refused(tmp_path, files, message):
     assert str(refused.value).startswith(str(tmp_path))
 
 
+def test_odd_names_are_names(tmp_path):
+    odd = ["a\nb.wav", "'\"<script>.wav", "\N{GRINNING FACE}.wav", "x" * 251 + ".wav"]
+    for name in odd:
+        record(tmp_path / "fake" / name)
+    record(tmp_path / "real/a.wav")
+    latin = os.fsdecode(b"caf\xe9")
+    record(tmp_path / "plain.wav").rename(tmp_path / "real" / f"{latin}.wav")
+    (tmp_path / "fake" / latin).mkdir()
+    record(tmp_path / "plain.wav").rename(tmp_path / "fake" / latin / "b.wav")
+    source = open_source(str(tmp_path))
+    ids = {clip.clip_id for clip in source}
+    assert ids == {f"fake/{name}" for name in odd} | {
+        "real/a.wav",
+        "real/caf\\xe9.wav",
+        "fake/caf\\xe9/b.wav",
+    }
+    assert all(clip.audio.is_file() for clip in source)
+    assert {clip.generator for clip in source} == {"", "caf\\xe9"}
+    "".join(ids).encode()
+
+
 @needs_shared
 @pytest.mark.parametrize(("spec", "kind"), [("{}", "manifest"), ("folder:{}", "folder")])
 def test_recordings_as_found(spec, kind):

@@ -14,15 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+from hub_server import Fault
 
 READ = """
-import json, os, pickle, sys
+import json, os, pickle, sys, time
 from harness.audio import load
 from harness.data.sample import CompanionPool, limited
 from harness.data.source import open_source
 from harness.errors import UsageError
 for order in map(json.loads, sys.stdin):
     os.environ |= order.get("environment", {})
+    if order.get("hurry"):
+        time.sleep = lambda seconds: None  # between the attempts of the hub's client
     try:
         source = open_source(order["spec"])
         part = limited(source, order["limit"], 1) if order.get("limit") else source
@@ -32,6 +35,7 @@ for order in map(json.loads, sys.stdin):
             "clips": [[c.clip_id, c.label, c.generator, c.group] for c in clips],
             "seconds": [round(load(c.audio).seconds, 3) for c in clips],
             "origin": [part.origin.kind, part.origin.name, part.origin.revision],
+            "digest": part.origin.digest,
             "notes": part.origin.notes,
             "pool": [c.clip_id for c in pool.clips] if pool else [],
             "there": [c.audio.exists() for c in pool.clips] if pool else [],
@@ -78,6 +82,12 @@ def build(root):
     )
     parquet("o/plain", "test", plain)
     parquet("o/plain", "train", plain.slice(0, 6))
+    parquet("o/rotten", "train", plain.slice(0, 4))
+    rotten = root / "datasets/o/rotten/data/train-00000-of-00001.parquet"
+    pq.write_table(plain.slice(0, 4), rotten, compression="none", write_page_checksum=True)
+    content = bytearray(rotten.read_bytes())
+    content[content.index(b"WAVEfmt") + 400] ^= 1  # in the samples of the first clip
+    rotten.write_bytes(content)
     parquet("o/gated", "train", plain.slice(0, 4))
     parquet("o/number", "train", table(4, label=([0, 1, 0, 1], NUMBER)))
     parquet("o/splits", "first", plain.slice(0, 4))
@@ -103,6 +113,7 @@ ORDERS = {
     "nowhere": {"spec": "hub:o/nowhere"},
     "revision": {"spec": "hub:o/plain@v9"},
     "split": {"spec": "hub:o/plain:dev"},
+    "rotten": {"spec": "hub:o/rotten"},
     "odd": {"spec": "hub:o/plain?colour=red"},
 }
 
@@ -124,9 +135,11 @@ def ask(environment, orders, hub):
     ) as process:
         for name, order in orders.items():
             before = hub.sent_bytes(".parquet")
+            hub.faults += order.pop("faults", [])
             process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
             found[name] = json.loads(process.stdout.readline())
+            hub.faults.clear()
             found[name]["cost_bytes"] = hub.sent_bytes(".parquet") - before
         process.stdin.close()
     assert process.returncode == 0
@@ -212,6 +225,66 @@ def test_what_the_hub_does_not_give_is_refused_in_one_line(answers, order, line)
 def test_a_token_opens_a_gated_data_set(answers):
     assert len(answers["opened"]["clips"]) == 4
     assert "split train, the only one" in answers["opened"]["notes"]
+
+
+def test_a_recording_of_other_bytes_than_were_written_is_refused(answers):
+    assert "hub:o/rotten: cannot be read: " in answers["rotten"]["refused"]
+    assert "CRC" in answers["rotten"]["refused"]
+
+
+@pytest.fixture(scope="module")
+def faulty(hub, answers, tmp_path_factory):
+    """What came of a hub that fails, and what then came of the same cache without a hub."""
+    home = tmp_path_factory.mktemp("home")
+    patient = {"HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1"}
+    found = ask(hub.environment(home) | patient, FAULTY, hub)
+    offline = {"all": {"spec": "hub:o/plain"}, "train": {"spec": "hub:o/plain:train"}}
+    offline["other"] = {"spec": "hub:o/number"}
+    without = ask(hub.environment(home) | {"HF_HUB_OFFLINE": "1"}, offline, hub)
+    return found | {f"offline {name}": answer for name, answer in without.items()}
+
+
+FAULTY = {
+    "silent": {
+        "spec": "hub:o/plain",
+        "faults": [Fault("", "silent", method=method) for method in ("GET", "HEAD", "POST")],
+    },
+    "error": {"spec": "hub:o/plain", "hurry": True, "faults": [Fault(".parquet", 503)]},
+    "cut": {"spec": "hub:o/plain", "faults": [Fault(".parquet", "cut")]},
+    "busy": {"spec": "hub:o/plain:train", "faults": [Fault(".parquet", 429, 1, retry_after=0)]},
+    "cut once": {"spec": "hub:o/plain", "faults": [Fault(".parquet", "cut", 1, sent_bytes=10)]},
+}
+
+
+@pytest.mark.parametrize(
+    ("order", "line"),
+    [
+        ("silent", "hub:o/plain: the hub cannot be reached; check the network and HF_HUB_OFFLINE"),
+        ("error", "hub:o/plain: the hub answered 503; try again later"),
+        ("cut", "hub:o/plain: the hub cannot be reached; check the network and HF_HUB_OFFLINE"),
+        ("offline other", "hub:o/number: the hub cannot be reached; check the network"),
+    ],
+)
+def test_a_hub_that_fails_is_told_in_one_line(faulty, order, line):
+    assert faulty[order]["refused"].startswith(line)
+    assert "\n" not in faulty[order]["refused"]
+
+
+@pytest.mark.parametrize(("order", "same"), [("cut once", "all"), ("busy", "train")])
+def test_what_fails_once_is_asked_for_again(faulty, answers, order, same):
+    for what in ("clips", "seconds", "origin"):
+        assert faulty[order][what] == answers[same][what]
+
+
+@pytest.mark.parametrize("name", ["all", "train"])
+def test_what_was_read_once_needs_no_hub(faulty, answers, name):
+    found = faulty[f"offline {name}"]
+    for what in ("clips", "seconds", "origin", "digest"):
+        assert found[what] == answers[name][what]
+    assert found["notes"] == [
+        *answers[name]["notes"],
+        "the hub cannot be reached: as it was last read on this machine",
+    ]
 
 
 def test_without_a_network_the_line_says_so(hub, tmp_path):

@@ -105,6 +105,13 @@ def test_a_recording_that_is_missing_is_no_fault_of_the_manifest(tmp_path):
         (["path,label", '"a.wav,real'], "m.csv: cannot be read as csv"),
         (["path,label", "a.wav,real"], r"only real clips \(1\): no metric needs fewer than two"),
         (["path,label", "a.wav,spoof"], r"only fake clips \(1\)"),
+        (["path,label,path", "a.wav,real,b.wav"], "line 1: the column 'path' is there twice"),
+        (["path,label", "a\0.wav,real"], r"line 2: path holds what is no text: 'a\\x00.wav'"),
+        (["path,label,speaker", "a.wav,real,\0"], "line 2: speaker holds what is no text"),
+        (["path,label", f"{'x' * 10**6},real"], "m.csv: cannot be read as csv: field larger than"),
+        (["path,label", f"a.wav,{'x' * 10**5}"], "line 2: label 'x{120}' names no class"),
+        (["\0" * 5000], "line 1: no column 'path' but"),
+        (["<!DOCTYPE html>"], "line 1: no column 'path' but <!DOCTYPE html>"),
     ],
 )
 def test_a_bad_manifest_is_refused_in_one_line(tmp_path, lines, message):
@@ -113,6 +120,18 @@ def test_a_bad_manifest_is_refused_in_one_line(tmp_path, lines, message):
     with pytest.raises(UsageError, match=message) as refused:
         open_source(f"manifest:{path}")
     assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 1000
+
+
+def test_links_that_lead_nowhere_are_recordings_that_cannot_be_read(tmp_path):
+    os.symlink("loop.wav", tmp_path / "loop.wav")
+    os.symlink("nothing", tmp_path / "broken.wav")
+    path = write(tmp_path / "m.csv", "path,label", "loop.wav,real", "broken.wav,fake")
+    assert len(open_source(str(path))) == 2
+    os.symlink("/etc/passwd", tmp_path / "file.wav")
+    write(path, "path,label", "file.wav,real", "broken.wav,fake")
+    with pytest.raises(UsageError, match=r"line 2: file.wav leads out of the manifest's folder"):
+        open_source(str(path))
 
 
 def test_an_absolute_path_inside_the_folder_is_fine(tmp_path):
@@ -128,6 +147,10 @@ def test_an_absolute_path_inside_the_folder_is_fine(tmp_path):
         ('{"path": "b.wav"}', "line 2: no column 'label' but path"),
         ('{"path": "b.wav", "label": 1}', "line 2: label '1' does not say which class"),
         ('{"path": "b.wav", "label": true}', "line 2: label 'True' does not say which class"),
+        (r'{"path": "b\u0000.wav", "label": "fake"}', "line 2: path holds what is no text"),
+        (r'{"path": "b\ud800.wav", "label": "fake"}', "line 2: path holds what is no text"),
+        ("[" * 10**5, "m.jsonl: cannot be read as jsonl: maximum recursion depth"),
+        (f'{{"path": {"9" * 5000}}}', "m.jsonl: cannot be read as jsonl: Exceeds the limit"),
     ],
 )
 def test_a_bad_line_of_json_is_named(tmp_path, line, message):
@@ -155,6 +178,12 @@ def test_what_is_no_manifest_is_refused(tmp_path):
         open_source(str(tmp_path / "list.txt"))
     with pytest.raises(UsageError, match=r"does not exist; check the path"):
         open_source(f"manifest:{tmp_path}/none.csv")
+    (tmp_path / "manifest.csv").mkdir()
+    with pytest.raises(UsageError, match=r"manifest.csv is not a file; check the path"):
+        open_source(f"manifest:{tmp_path}/manifest.csv")
+    (tmp_path / "wide.csv").write_bytes("path,label".encode("utf-16"))
+    with pytest.raises(UsageError, match=r"wide.csv: cannot be read as csv: .*utf-8"):
+        open_source(str(tmp_path / "wide.csv"))
     (tmp_path / "latin.csv").write_bytes(b"path,label\n\xe9.wav,real\n")
     with pytest.raises(UsageError, match=r"latin.csv: cannot be read as csv: .*utf-8"):
         open_source(str(tmp_path / "latin.csv"))

@@ -15,6 +15,13 @@ from harness.errors import UsageError
         ("folder:", "folder:: no path given; name a directory"),
         ("manifest:", "manifest:: its path is not a file"),
         ("for:/nowhere", "/nowhere does not exist"),
+        ("", "--data: no data source given; accepted are embedded"),
+        ("x" * 5000, "no such file or directory"),
+        ("folder:" + "x" * 5000, "does not exist"),
+        ("manifest:" + "x" * 5000, "does not exist"),
+        ("asvspoof5:" + "x" * 5000, "does not exist"),
+        ("a\0b\n", r"^a\\x00b\\n: no such file or directory"),
+        ("hub:a b", "cannot be understood; write hub:owner/name"),
     ],
 )
 def test_what_is_not_known_is_refused_in_one_line(spec, message):

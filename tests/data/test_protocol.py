@@ -119,6 +119,9 @@ def test_two_versions_of_for_must_be_told_apart(tmp_path):
     [
         ("LA_0039 LA_E_2834763 - spoof", "line 1: 4 columns instead of 5"),
         ("LA_0039 LA_E_2834763 - A11 1", "line 1: label '1' does not say which class it is"),
+        ("LA_0039 ../../x - A11 spoof", "x.flac is listed at a place outside of it; check the"),
+        ("LA_0039 /etc/x - A11 spoof", "x.flac is listed at a place outside of it; check the"),
+        ("", "no clips; check that the recordings are where it says"),
     ],
 )
 def test_a_broken_protocol_is_named_by_line(tmp_path, line, message):
@@ -126,6 +129,22 @@ def test_a_broken_protocol_is_named_by_line(tmp_path, line, message):
     layout.write(next(root.glob("*/*.eval.trl.txt")), line)
     with pytest.raises(UsageError, match=message):
         open_source(f"asvspoof2019-la:{root}")
+
+
+def test_a_protocol_that_is_no_text_is_refused(tmp_path):
+    root = layout.asvspoof2019(tmp_path / "19")
+    next(root.glob("*/*.eval.trl.txt")).write_bytes(bytes(range(256)))
+    with pytest.raises(UsageError, match="a file of asvspoof2019-la cannot be read: 'utf-8'"):
+        open_source(f"asvspoof2019-la:{root}")
+    root = layout.in_the_wild(tmp_path / "wild")
+    layout.write(root / "meta.csv", "file,speaker,label", f"{'x' * 10**6},s,spoof")
+    with pytest.raises(UsageError, match="a file of in-the-wild cannot be read: field larger"):
+        open_source(f"in-the-wild:{root}")
+
+
+def test_a_root_that_is_named_by_a_way_up_is_fine(tmp_path):
+    root = layout.asvspoof2019(tmp_path / "19")
+    assert len(open_source(f"asvspoof2019-la:{tmp_path}/19/../{root.name}")) == 2
 
 
 def test_missing_audio_folder_and_wrong_keys_are_refused(tmp_path):

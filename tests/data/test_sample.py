@@ -3,13 +3,17 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from data_layout import record, write
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.data.clip import Clip, Origin
 from harness.data.listing import Listing, clips_digest
 from harness.data.sample import CompanionPool, allocate, limited
+from harness.data.source import open_source
+from harness.engine.prepare import Recipe, prepare
 from harness.errors import UsageError
+from harness.suite import load_suite
 
 SIZES = st.lists(st.integers(0, 60), min_size=1, max_size=12).filter(any)
 
@@ -81,6 +85,45 @@ def test_the_same_seed_takes_the_same_clips_and_another_takes_others():
     assert list(limited(whole, 30, 1)) == list(limited(whole, 30, 1))
     assert list(limited(whole, 30, 1)) != list(limited(whole, 30, 2))
     assert set(limited(whole, 30, 1)) < set(limited(whole, 60, 1))
+
+
+def permuted(whole, seed):
+    order = np.random.default_rng(seed).permutation(len(whole))
+    return Listing(whole.origin, tuple(whole.clips[i] for i in order))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 60))
+def test_no_order_of_the_source_moves_what_is_drawn(order, limit):
+    whole = listing({("fake", "a"): 30, ("fake", "b"): 7, ("real", ""): 25}, groups=20)
+    other = permuted(whole, order)
+    assert set(limited(other, limit, 1)) == set(limited(whole, limit, 1))
+    assert limited(other, limit, 1).origin.digest == limited(whole, limit, 1).origin.digest
+    pools = [CompanionPool(source, 16, seed=2) for source in (whole, other)]
+    assert pools[0].clips == pools[1].clips
+    for clip in whole.clips[::9]:
+        chosen = [pool.choose(clip, np.random.default_rng(3), 5) for pool in pools]
+        assert chosen[0] == chosen[1]
+
+
+def test_a_manifest_of_permuted_rows_gives_the_same_audio(tmp_path):
+    rows = []
+    for number in range(24):
+        label = "fake" if number % 3 == 0 else "real"
+        record(tmp_path / f"{number:02d}.wav", seconds=0.3 + number / 50)
+        rows.append(f"{number:02d}.wav,{label},s{number // 2}")
+    babble = load_suite("noise").condition("noise:babble@10dB")
+    heard = {}
+    for name in ("straight", "permuted"):
+        shuffled = rows if name == "straight" else rows[7:] + rows[:7][::-1]
+        source = open_source(str(write(tmp_path / f"{name}.csv", "path,label,speaker", *shuffled)))
+        recipe = Recipe(5, (16000,), {}, CompanionPool(source, 8, seed=5))
+        for clip in limited(source, 8, seed=5):
+            [prepared] = prepare(clip, [babble], recipe)
+            assert prepared.status == "ok"
+            heard.setdefault(clip.clip_id, []).append(prepared.waves[16000].samples.tobytes())
+    assert len(heard) == 8
+    assert all(len(both) == 2 and both[0] == both[1] for both in heard.values())
+    assert len({both[0] for both in heard.values()}) == 8
 
 
 def test_the_origin_says_that_it_is_a_part():
