@@ -6,6 +6,7 @@ waves' common rate, given in seconds.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -48,13 +49,10 @@ def lag_seconds(before: Wave, after: Wave, max_seconds: float = 0.25) -> float:
     """
     if before.rate_hz != after.rate_hz:
         raise ValueError(f"lag between {before.rate_hz} Hz and {after.rate_hz} Hz is not defined")
-    peaks = [float(np.max(np.abs(wave.samples), initial=0.0)) for wave in (before, after)]
-    if not all(peaks):
+    if not (before.samples.any() and after.samples.any()):
         return float("nan")
     reach = max(1, round(max_seconds * before.rate_hz))
-    # At full scale, so that the product of two faint spectra does not underflow.
-    correlation = _correlation(before.samples / peaks[0], after.samples / peaks[1], reach)
-    best = int(np.argmax(correlation))
+    best = int(np.argmax(_correlation(before, after, reach)))
     return (best - reach) / before.rate_hz
 
 
@@ -67,14 +65,25 @@ def shift(samples: Samples, late_by: int, length: int) -> Samples:
     return shifted
 
 
-def _correlation(before: Samples, after: Samples, reach: int) -> Samples:
+def _correlation(before: Wave, after: Wave, reach: int) -> Samples:
     """Weighted correlation at the lags -reach..reach, shape (2 * reach + 1,)."""
-    size = cast("int", fft.next_fast_len(max(len(before), len(after)) + reach, real=True))
-    # scipy's transforms stay in single precision, which halves the time.
-    spectrum = cast("NDArray[np.complex64]", fft.rfft(before, size))
-    cross = np.conj(spectrum) * cast("NDArray[np.complex64]", fft.rfft(after, size))
+    longest = max(len(before.samples), len(after.samples))
+    size = cast("int", fft.next_fast_len(longest + reach, real=True))
+    cross = np.conj(_kept_spectrum(before, size)) * _spectrum(after, size)
     weight = np.abs(cross) ** _WHITENING
     # Bins far below the strongest hold rounding noise, which whitening would lift.
     cross /= weight + 1e-3 * weight.max()
     correlation = cast("Samples", fft.irfft(cross, size))
     return np.concatenate([correlation[-reach:], correlation[: reach + 1]])
+
+
+def _spectrum(wave: Wave, size: int) -> NDArray[np.complex64]:
+    # At full scale, so that the product of two faint spectra does not underflow; and scipy's
+    # transforms stay in single precision, which halves the time.
+    return cast("NDArray[np.complex64]", fft.rfft(wave.samples / np.abs(wave.samples).max(), size))
+
+
+@lru_cache(maxsize=1)
+def _kept_spectrum(wave: Wave, size: int) -> NDArray[np.complex64]:
+    """Of the clip as it was, which is held against one condition after another."""
+    return _spectrum(wave, size)

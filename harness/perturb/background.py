@@ -102,7 +102,10 @@ def babble(
     """
     heard: list[Sound] = []
     for recording in recordings:
-        spoken = resample(recording, rate_hz)
+        try:
+            spoken = resample(recording, rate_hz)
+        except ClipRejected:  # at a rate that does not go into this one: no fault of the clip
+            continue
         level_db = active_level_db(spoken)
         if np.isfinite(level_db):
             heard.append(spoken.samples.astype(np.float64) * ratio(-level_db))
@@ -136,4 +139,5 @@ def recorded(rng: np.random.Generator, length: int, rate_hz: int, files: tuple[P
 
 def looped(samples: Sound, start: int, length: int) -> Sound:
     """`length` samples from `start` on, going round."""
-    return np.take(samples, np.arange(start, start + length), mode="wrap")
+    # Not by take's own wrapping, which goes round one turn at a time for each sample.
+    return samples[np.arange(start, start + length) % len(samples)]

@@ -11,11 +11,14 @@ from pydantic import Field, model_validator
 
 from harness.audio import Wave
 from harness.errors import ClipRejected
+from harness.expectation import Expectation
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import remade, require_samples
 
 _FRAME_MS = 20.0
 _PCM_BITS = 16
+_SURE_RATE = 1e-4
+"""Of bit errors: so many hit some of 20 clips, however short."""
 
 
 class PacketLoss(Perturbation, frozen=True):
@@ -72,6 +75,11 @@ class PacketLoss(Perturbation, frozen=True):
         filled = "left empty" if self.concealment == "zero" else "filled by the last one"
         return f"{100 * self.rate:g} % of {self.frame_ms:g} ms frames lost{bursts}, {filled}"
 
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        # At one burst a second 20 clips without any are next to impossible, even short ones.
+        bursts_per_second = self.rate / self.burst_frames / (self.frame_ms / 1000)
+        return Expectation(changes="some" if bursts_per_second >= 1 else "maybe")
+
     def apply(self, wave: Wave, draw: Draw) -> Wave:
         require_samples(wave)
         size = max(1, round(self.frame_ms / 1000 * wave.rate_hz))
@@ -124,6 +132,9 @@ class Jitter(Perturbation, frozen=True):
     def words(self) -> str:
         return f"Playout jitter of {self.ms:g} ms"
 
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation(in_place=False)
+
     def apply(self, wave: Wave, draw: Draw) -> Wave:
         from scipy.ndimage import map_coordinates  # slow to import
 
@@ -163,6 +174,9 @@ class BitErrors(Perturbation, frozen=True):
     @property
     def words(self) -> str:
         return f"{100 * self.rate:g} % of the bits of 16-bit PCM inverted"
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation(changes="some" if self.rate >= _SURE_RATE else "maybe")
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:
         require_samples(wave)

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from harness.audio import Wave
 from harness.errors import ClipRejected
+from harness.expectation import Expectation
 from harness.perturb.coder import CODERS, Coder
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import convert
@@ -39,6 +40,10 @@ CodecName = Literal[
     "adpcm-ima",
     "adpcm-ms",
 ]
+
+
+_FULL_BAND_HZ = 32_000
+"""A codec that codes at this rate has no band to speak of."""
 
 
 class Codec(Perturbation, frozen=True):
@@ -123,6 +128,17 @@ class Codec(Perturbation, frozen=True):
     def coding_rate_hz(self, rate_hz: int) -> int:
         """The codec's own rate for a wave of `rate_hz`."""
         return self._coder.coding_rate_hz(rate_hz, self.kbps)
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:
+        coder = self._coder
+        at_own_rate = rate_hz is None or self.coding_rate_hz(rate_hz) == rate_hz
+        highest_hz = max(coder.kbps, default=_FULL_BAND_HZ) if rate_hz is None else rate_hz
+        coded_hz = self.coding_rate_hz(highest_hz)
+        return Expectation(
+            # Clips may have been through a codec that settles.
+            changes="some" if coder.settles and at_own_rate else "each",
+            band_hz=None if coded_hz >= _FULL_BAND_HZ else coded_hz / 2,
+        )
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         """The wave after the codec: as long as before, and not moved.

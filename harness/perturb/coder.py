@@ -66,6 +66,9 @@ class Coder:
     headroom
         The encoder gets the signal divided by this, and the decoder's output is multiplied by it
         and clipped: for decoders whose overshoot would wrap around.
+    settles
+        Whether what has been through it goes through it again unchanged, or nearly so (measured by
+        coding twice), so that a clip may stay as it is.
     """
 
     title: str
@@ -78,6 +81,7 @@ class Coder:
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     lead_samples: int = 0
     headroom: float = 1.0
+    settles: bool = False
 
     @property
     def fixed_kbps(self) -> float | None:
@@ -186,9 +190,9 @@ CODERS: dict[str, Coder] = {
         options={"vbr": "constrained"},
     ),
     "amr-nb": Coder("AMR-NB", _at((8000,), _AMR_NB), "libopencore_amrnb", "libopencore_amrnb"),
-    "g711-alaw": Coder("A-law (G.711)", _fixed(8000, 64), "pcm_alaw", "pcm_alaw"),
-    "g711-mulaw": Coder("μ-law (G.711)", _fixed(8000, 64), "pcm_mulaw", "pcm_mulaw"),
-    "g722": Coder("G.722", _fixed(16000, 64), "g722", "g722"),
+    "g711-alaw": Coder("A-law (G.711)", _fixed(8000, 64), "pcm_alaw", "pcm_alaw", settles=True),
+    "g711-mulaw": Coder("μ-law (G.711)", _fixed(8000, 64), "pcm_mulaw", "pcm_mulaw", settles=True),
+    "g722": Coder("G.722", _fixed(16000, 64), "g722", "g722", settles=True),
     "g723-1": Coder("G.723.1", _fixed(8000, 6.3), "g723_1", "g723_1"),
     "g726": Coder(
         "G.726",
@@ -198,6 +202,7 @@ CODERS: dict[str, Coder] = {
         "container",
         "wav",
         headroom=2.0,
+        settles=True,
     ),
     "gsm-fr": Coder("GSM full rate", _fixed(8000, 13), "GSM610", "GSM610", "sndfile", "WAV"),
     "wma": Coder(
@@ -210,12 +215,12 @@ CODERS: dict[str, Coder] = {
         "fltp",
         lead_samples=2048,  # the longest frame: the decoder drops its first
     ),
-    "sbc": Coder("SBC (Bluetooth)", _SBC, "sbc", "sbc"),
+    "sbc": Coder("SBC (Bluetooth)", _SBC, "sbc", "sbc", settles=True),
     "ac3": Coder("AC-3", _at(_MPEG_1_HZ, _AC_3), "ac3", "ac3", sample_format="fltp"),
     "mp2": Coder(
         "MP2", _at(_MPEG_2_HZ, _LAYER_2_LOW) | _at(_MPEG_1_HZ, _LAYER_2), "mp2", "mp2float"
     ),
-    "adpcm-ima": Coder("IMA ADPCM", {}, "IMA_ADPCM", "IMA_ADPCM", "sndfile", "WAV"),
+    "adpcm-ima": Coder("IMA ADPCM", {}, "IMA_ADPCM", "IMA_ADPCM", "sndfile", "WAV", settles=True),
     "adpcm-ms": Coder("Microsoft ADPCM", {}, "MS_ADPCM", "MS_ADPCM", "sndfile", "WAV"),
 }
 """Every codec by its name in a suite; narrowband Opus is a coder of its own."""

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from harness.activity import FRAME_SECONDS, most_active
 from harness.audio import Samples, Wave
+from harness.expectation import Expectation, Length
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import ratio, remade, require_samples, speech_level_db
 
@@ -53,6 +54,10 @@ class Crop(Perturbation, frozen=True):
     @property
     def words(self) -> str:
         return f"At most {self.seconds:g} s, {_WHERE[self.place]}"
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        length = Length(at_most_s=self.seconds)
+        return Expectation(changes="maybe", length=length, in_place=False)
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:
         require_samples(wave)
@@ -130,6 +135,14 @@ class Pad(Perturbation, frozen=True):
         ]
         return " and ".join(sides)
 
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        if self.seconds is not None:
+            length = Length(at_least_s=self.seconds)
+            return Expectation(changes="maybe", length=length, in_place=False)
+        return Expectation(
+            length=Length(plus_s=self.lead_seconds + self.trail_seconds), in_place=False
+        )
+
     def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         require_samples(wave)
         if self.seconds is None:
@@ -172,6 +185,9 @@ class Trim(Perturbation, frozen=True):
     @property
     def words(self) -> str:
         return f"Trimmed at {_SIDE[self.side]} where {-self.below_db:g} dB below the speech"
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation(changes="maybe", length=Length(exact=False), in_place=False)
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         level_db = speech_level_db(wave)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from harness.audio import Wave
 from harness.errors import ClipRejected
+from harness.expectation import BAND_EDGE_DB, Expectation
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import direction, remade, require_samples
 
@@ -38,6 +39,8 @@ _NEEDS: dict[Kind, set[str]] = {
 }
 _OPTIONAL = ("cutoff_hz", "low_hz", "high_hz", "curve", "gain_db")
 _ORDER = 4
+_SURE_DB = 0.001
+"""Less than this may be lost where samples are rounded to float32."""
 
 
 class Filter(Perturbation, frozen=True):
@@ -59,6 +62,8 @@ class Filter(Perturbation, frozen=True):
     gain_db
         Gain where the curve is 1; below 0 cuts.
     """
+
+    keeps_band: ClassVar[bool] = True
 
     perturb: Literal["filter"] = "filter"
     kind: Kind
@@ -120,6 +125,20 @@ class Filter(Perturbation, frozen=True):
         if self.kind == "bandpass":
             return f"Band-pass, {self.low_hz:g} to {self.high_hz:g} Hz"
         return f"{'Low' if self.kind == 'lowpass' else 'High'}-pass at {self.cutoff_hz:g} Hz"
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        if self.kind == "eq":
+            return Expectation(changes="each" if abs(self.gain_db or 0) >= _SURE_DB else "maybe")
+        low_hz, high_hz = self.edges_hz
+        return Expectation(
+            changes="maybe" if low_hz is None else "each",
+            band_hz=None if high_hz is None else high_hz * self._fall,
+        )
+
+    @property
+    def _fall(self) -> float:
+        """Frequency over the edge of a low-pass, run twice, at which it is down to a band's end."""
+        return (10 ** (BAND_EDGE_DB / 20) - 1) ** (1 / (2 * self.order))
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         require_samples(wave)

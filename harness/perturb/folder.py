@@ -7,8 +7,7 @@ from pathlib import Path
 
 from harness.audio import Wave, load, resample
 from harness.errors import ClipError, ClipRejected
-
-SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".wma"})
+from harness.suffix import is_audio
 
 
 @lru_cache(maxsize=16)
@@ -23,7 +22,7 @@ def sound_files(folder: str) -> tuple[Path, ...]:
     root = Path(folder)
     if not root.is_dir():
         raise ValueError(f"no folder {folder}")
-    found = [path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES]
+    found = [path for path in root.rglob("*") if is_audio(path)]
     if not found:
         raise ValueError(f"no audio file in {folder}")
     return tuple(sorted(found, key=lambda path: path.relative_to(root).as_posix()))

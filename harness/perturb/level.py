@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,15 @@ from pydantic import Field
 
 from harness.audio import Wave
 from harness.errors import ClipRejected
+from harness.expectation import Expectation
 from harness.perturb.loudness import LOWEST_RATE_HZ, integrated_lufs
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import direction, leveled, ratio, remade, require_samples
 
 _STEP_SECONDS = 0.001
 """A compressor's gain is computed so often, and interpolated between."""
+_SURE_DB, _SURE_OFFSET = 0.001, 0.001
+"""Less than this may be lost where samples are rounded to float32."""
 _THRESHOLD_DB, _ATTACK_MS, _RELEASE_MS = -20.0, 5.0, 100.0
 
 
@@ -28,6 +31,8 @@ class Gain(Perturbation, frozen=True):
     gain_db
         Above 0 is louder.
     """
+
+    keeps_band: ClassVar[bool] = True
 
     perturb: Literal["gain"] = "gain"
     gain_db: float = Field(ge=-80, le=60)
@@ -43,6 +48,9 @@ class Gain(Perturbation, frozen=True):
     @property
     def words(self) -> str:
         return f"{abs(self.gain_db):g} dB {'louder' if self.gain_db >= 0 else 'quieter'}"
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation(changes="each" if abs(self.gain_db) >= _SURE_DB else "maybe")
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         require_samples(wave)
@@ -79,6 +87,9 @@ class Clip(Perturbation, frozen=True):
     def words(self) -> str:
         return f"{self.shape.capitalize()} clipping {self.over_db:g} dB below the peak"
 
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation()
+
     def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         limit = _peak(wave) * ratio(-self.over_db)
         samples = wave.samples.astype(np.float64)
@@ -110,6 +121,9 @@ class DC(Perturbation, frozen=True):
     @property
     def words(self) -> str:
         return f"Offset of {self.offset:g} of full scale"
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation(changes="each" if abs(self.offset) >= _SURE_OFFSET else "maybe")
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         require_samples(wave)
@@ -155,6 +169,9 @@ class Compress(Perturbation, frozen=True):
     def words(self) -> str:
         return f"Compressed {self.ratio:g}:1 from {-self.threshold_db:g} dB below the peak"
 
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation()
+
     def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         peak = _peak(wave)
         size = max(1, round(_STEP_SECONDS * wave.rate_hz))
@@ -186,6 +203,8 @@ class Loudness(Perturbation, frozen=True):
         The loudness that the clip is brought to.
     """
 
+    keeps_band: ClassVar[bool] = True
+
     perturb: Literal["loudness"] = "loudness"
     lufs: float = Field(ge=-60, le=0)
 
@@ -196,6 +215,9 @@ class Loudness(Perturbation, frozen=True):
     @property
     def words(self) -> str:
         return f"Loudness of {self.lufs:g} LUFS"
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation(changes="some")
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         require_samples(wave)

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from harness.activity import active_level_db
 from harness.audio import Wave
 from harness.errors import ClipRejected
+from harness.expectation import Expectation
 from harness.perturb import background
 from harness.perturb.folder import sound_files
 from harness.perturb.perturbation import Axis, Draw, Perturbation
@@ -103,6 +104,9 @@ class Noise(Perturbation, frozen=True):
         if self.color == "hum":
             detail = f" of {self.mains_hz} Hz"
         return f"{_WORDS[self.color]}{detail} at {self.snr_db:g} dB SNR"
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation(snr_db=self.snr_db)
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:
         heard = _heard(wave)

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from harness.audio import Wave
+from harness.expectation import Expectation, Length
 
 
 def _no_companions(count: int) -> list[Wave]:  # noqa: ARG001
@@ -57,15 +58,17 @@ class Axis:
     worse: Literal["lower", "higher"]
 
 
-class Perturbation(BaseModel, frozen=True, extra="forbid"):
+class Perturbation(BaseModel, frozen=True, extra="forbid", strict=True, allow_inf_nan=False):
     """One step of a condition; subclasses add their fields and `apply`.
 
     Class attributes say what the step keeps, so that it can be held to it: `keeps_length` (as many
-    samples out as in, at the same rate) and `keeps_alignment` (content stays at its place in time).
+    samples out as in, at the same rate), `keeps_alignment` (content stays at its place in time) and
+    `keeps_band` (no frequency comes out that did not go in). `expectation` says the rest.
     """
 
     keeps_length: ClassVar[bool] = True
     keeps_alignment: ClassVar[bool] = True
+    keeps_band: ClassVar[bool] = False
 
     perturb: str
 
@@ -89,6 +92,17 @@ class Perturbation(BaseModel, frozen=True, extra="forbid"):
     @abstractmethod
     def words(self) -> str:
         """One line for people: `MP3 at 32 kbit/s`."""
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        """What must be measured of any clip, or of any clip at `rate_hz`.
+
+        Only what is true of every clip: a step that may leave one as it is expects no change.
+        """
+        return Expectation(
+            changes="maybe",
+            length=Length() if self.keeps_length else None,
+            in_place=self.keeps_length and self.keeps_alignment,
+        )
 
     @abstractmethod
     def apply(self, wave: Wave, draw: Draw) -> Wave:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from harness.audio import Wave
+from harness.expectation import Expectation
 from harness.perturb.folder import load_at, sound_files
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import leveled, speech_level_db
@@ -38,6 +39,8 @@ class Reverb(Perturbation, frozen=True):
         Recorded responses, in place of `rt60_s`: one is drawn from the sorted list of files. Its
         strongest sample is taken for the direct sound.
     """
+
+    keeps_band: ClassVar[bool] = True
 
     perturb: Literal["reverb"] = "reverb"
     rt60_s: float | None = Field(default=None, ge=0.05, le=10)
@@ -69,6 +72,10 @@ class Reverb(Perturbation, frozen=True):
         if self.rt60_s is None:
             return f"A room from {self.folder}"
         return f"A room of RT60 {self.rt60_s:g} s, direct to reverberant {self.drr_db:g} dB"
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        # A recorded response may be that of a room without any reflection.
+        return Expectation(changes="some" if self.rt60_s is None else "each")
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:
         from scipy.signal import oaconvolve  # slow to import

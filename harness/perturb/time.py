@@ -10,6 +10,7 @@ from pydantic import Field
 from python_stretch import Signalsmith
 
 from harness.audio import Samples, Wave
+from harness.expectation import Expectation, Length
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import direction, fit, remade, require_samples
 
@@ -32,6 +33,13 @@ class _Rate(Perturbation, frozen=True):
     @property
     def axis(self) -> Axis:
         return Axis("rate", "x", self.rate, "higher" if self.rate >= 1 else "lower")
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation(
+            changes="maybe" if self.rate == 1 else "each",
+            length=Length(factor=1 / self.rate),
+            in_place=False,
+        )
 
 
 class Speed(_Rate, frozen=True):
@@ -106,6 +114,9 @@ class Pitch(Perturbation, frozen=True):
     def words(self) -> str:
         side = "higher" if self.semitones >= 0 else "lower"
         return f"{abs(self.semitones):g} semitones {side}, tempo kept"
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+        return Expectation(changes="each" if self.semitones else "maybe", in_place=False)
 
     def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         require_samples(wave)

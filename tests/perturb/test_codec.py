@@ -307,7 +307,7 @@ def test_more_kbps_are_more_bytes_and_less_error(name: str):
         ({"codec": "aac", "kbps": 257}, "aac does 16 to 48 kbit/s coded at 8000 Hz"),
         ({"codec": "amr-nb", "kbps": 5}, "4.75, 5.15, 5.9, 6.7, 7.4, 7.95, 10.2, 12.2"),
         ({"codec": "opus", "kbps": 5.9}, "6 to 128 kbit/s coded at 16000, 24000, 48000 Hz"),
-        ({"codec": "opus", "kbps": math.nan}, "cannot do nan"),
+        ({"codec": "opus", "kbps": math.nan}, "finite number"),
         ({"codec": "g711-alaw", "kbps": 32}, "64 kbit/s coded at 8000 Hz"),
         ({"codec": "g723-1", "kbps": 5.3}, "g723-1 does 6.3"),
         ({"codec": "g726", "kbps": 48}, "16, 24, 32, 40"),

@@ -12,7 +12,7 @@ from scipy.signal import welch
 from harness.activity import active_level_db
 from harness.audio import Wave
 from harness.errors import ClipError, ClipRejected
-from harness.perturb.background import colored, looped
+from harness.perturb.background import babble, colored, looped
 from harness.perturb.noise import Noise, snr_db
 from harness.perturb.perturbation import Draw
 
@@ -220,3 +220,21 @@ def test_the_measure_uses_the_active_level() -> None:
     noisy = Noise(color="white", snr_db=10).apply(clip, draw())
     power_db = 10 * math.log10(np.var(noisy.samples.astype(np.float64) - clip.samples))
     assert power_db == pytest.approx(active_level_db(clip) - 10, abs=0.01)
+
+
+def test_a_voice_of_a_few_samples_goes_round_in_no_time() -> None:
+    samples = np.array([1.0, 2.0, 3.0])
+    sound = looped(samples, 2, 2_000_000)
+    np.testing.assert_array_equal(sound[:4], [3.0, 1.0, 2.0, 3.0])
+    assert sound.sum() == pytest.approx(2 * 2_000_000, abs=2)
+
+
+def test_babble_leaves_out_recordings_whose_rate_does_not_go_into_that_of_the_clip() -> None:
+    rng = np.random.default_rng(1)
+    voices = [
+        Wave(rng.standard_normal(8000).astype(np.float32), rate) for rate in (16001, 8000, 16000)
+    ]
+    sound = babble(np.random.default_rng(2), 100, 16000, voices, 2)
+    assert np.array_equal(sound, babble(np.random.default_rng(2), 100, 16000, voices[1:], 2))
+    with pytest.raises(ClipRejected, match="there are 1"):
+        babble(rng, 100, 16000, voices[:2], 2)

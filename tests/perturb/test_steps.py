@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from harness.audio import Wave
 from harness.errors import ClipRejected
+from harness.expectation import Expectation, Length
 from harness.perturb import PERTURBATIONS
+from harness.perturb.attestation import apply_chain
 from harness.perturb.perturbation import Draw, Perturbation
 
 Values = st.SearchStrategy[dict[str, object]]
@@ -115,6 +117,23 @@ def test_every_step_keeps_its_promises(kind: str, data: st.DataObject) -> None:
     assert np.isfinite(made.samples).all()
     if step.keeps_length:
         assert (len(made.samples), made.rate_hz) == (len(clip.samples), clip.rate_hz)
+    expects = step.expectation(clip.rate_hz)
+    assert expects.in_place == (step.keeps_length and step.keeps_alignment)
+    assert expects.length == Length() or not step.keeps_length
+    assert contradiction(clip, (step,), expects) == ""
+    assert contradiction(clip, (step,), step.expectation()) == ""
+
+
+def contradiction(clip: Wave, chain: tuple[Perturbation, ...], expects: Expectation) -> str:
+    made, snr_db = apply_chain(clip, chain, draw(7))
+    return expects.contradiction(
+        rate_hz=clip.rate_hz,
+        clean_s=clip.seconds,
+        seconds=made.seconds,
+        snr_db=snr_db,
+        changed=made.rate_hz != clip.rate_hz or not np.array_equal(made.samples, clip.samples),
+        silent=not np.ptp(clip.samples),
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(VALUES))

@@ -75,6 +75,38 @@ def test_noise_has_its_ratio_to_the_active_speech(condition: Condition, rate_hz:
     assert abs(snr_db(*heard) - noise.snr_db) < tolerance_db
 
 
+@cache
+def odd(kind: str) -> Wave:
+    """Short clips of what is not speech, and speech at a telephone's rate."""
+    if kind == "telephone":
+        return speech(8000)
+    rate_hz, seconds = (16000, 0.1) if kind == "noise" else (44100, 0.3)
+    time = np.arange(round(rate_hz * seconds)) / rate_hz
+    noise = np.random.default_rng(0).standard_normal(len(time))
+    samples = 0.1 * noise if kind == "noise" else 0.3 * np.sin(2 * np.pi * 440 * time)
+    return Wave(samples.astype(np.float32), rate_hz)
+
+
+@pytest.mark.parametrize("condition", CONDITIONS.values(), ids=lambda condition: condition.name)
+@pytest.mark.parametrize("kind", ["telephone", "noise", "tone"])
+def test_no_condition_contradicts_its_name_on_healthy_audio(
+    condition: Condition, kind: str
+) -> None:
+    wave = odd(kind)
+    perturbed, measured_db = under(condition, wave)
+    clean = resample(wave, MODEL_RATE_HZ)
+    made = attest(clean, resample(perturbed, MODEL_RATE_HZ), condition.chain, measured_db)
+    for expects in (condition.expectation(wave.rate_hz), condition.expectation()):
+        assert not expects.contradiction(
+            rate_hz=wave.rate_hz,
+            clean_s=clean.seconds,
+            seconds=made.seconds,
+            snr_db=made.snr_db,
+            changed=made.changed,
+            silent=False,
+        )
+
+
 @pytest.mark.parametrize("condition", CONDITIONS.values(), ids=lambda condition: condition.name)
 def test_a_condition_keeps_what_it_promises(condition: Condition) -> None:
     wave = speech(44100)
