@@ -2,12 +2,18 @@
 
 Conventions: positive class `fake`, decision at `score >= threshold`; rates are fractions; intervals
 are 95 % intervals of a bootstrap over groups; a value without data is NaN with n = 0.
+
+What becomes of a clip without a score is the policy of the run (`harness.metrics.classification`):
+by default it is in no figure but coverage, else in every figure of decisions, as the policy has it.
+Figures of ranking are of scored clips under every policy.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from harness.metrics.classification import Policy
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,8 @@ class MetricRow:
         95 % interval; NaN where it cannot be had.
     n
         Clips that the value is of: those in its denominator (recall is of the fakes, precision of
-        the clips called fake, coverage of all, scored or not). Under `*` a clip counts once for
-        every condition.
+        the clips called fake, coverage of all, scored or not), with those that the policy decides.
+        Under `*` a clip counts once for every condition.
     """
 
     model: str
@@ -40,7 +46,11 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class Damage:
-    """Perturbed minus clean, paired on the clips that were scored under both (n of them).
+    """Perturbed minus clean, paired on the clips that count under both (n of them).
+
+    These are the clips scored under both; where the policy decides clips without a score, a figure
+    of decisions is paired on every clip that was tried under both, so that a condition that makes
+    clips impossible to score does damage by that too.
 
     As with `MetricRow`, n counts the clips of the metric's denominator. A positive value is an
     improvement or a loss as the metric's direction says (`harness.metrics.METRICS`).
@@ -133,13 +143,124 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Unscored:
-    """How many rows have the same status and reason."""
+    """How many rows have the same status (also `missing`: owed, and not there) and reason."""
 
     model: str
     condition: str
     status: str
     reason: str
     rows: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Rows of a run by status; `missing` ones are owed, and not in its table."""
+
+    ok: int
+    rejected: int
+    error: int
+    missing: int
+
+    @property
+    def there(self) -> int:
+        return self.ok + self.rejected + self.error
+
+    @property
+    def owed(self) -> int:
+        return self.there + self.missing
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why rows have no score, and how many; empty words where only the status is known."""
+
+    status: str
+    words: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """A condition and label of which less was scored than the suite demands.
+
+    Parameters
+    ----------
+    coverage
+        `scored` of `rows`; rows that the run owes and that are missing are among these.
+    reasons
+        The commonest, most frequent first.
+    """
+
+    model: str
+    condition: str
+    label: str
+    coverage: float
+    scored: int
+    rows: int
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median, smallest and largest of n measurements; NaN where there are none."""
+
+    median: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """A condition whose audio is not what its name says, with the evidence.
+
+    Parameters
+    ----------
+    words
+        The condition in words.
+    clips
+        How many were measured; `clip_id` is one that shows it.
+    """
+
+    condition: str
+    words: str
+    expected: str
+    measured: str
+    clips: int
+    clip_id: str
+
+    @property
+    def line(self) -> str:
+        return (
+            f"condition {self.condition} is not what it says: expected {self.expected}; measured "
+            f"{self.measured}, of {self.clips}; an example is {self.clip_id}"
+        )
+
+
+@dataclass(frozen=True)
+class Attested:
+    """What was measured of a condition's audio, over all clips and whatever the model.
+
+    Parameters
+    ----------
+    clips, changed, silent, contradicted
+        How many were measured; of these, how many differ from the clean clip, how many are silent
+        when clean, and how many contradict the condition by themselves and were not scored.
+    factor
+        Length over that of the clean clip.
+    """
+
+    condition: str
+    clips: int
+    changed: int
+    silent: int
+    contradicted: int
+    snr_db: Spread
+    seconds: Spread
+    factor: Spread
+    delay_ms: Spread
+    bandwidth_hz: Spread
+    contradictions: list[Contradiction]
 
 
 @dataclass(frozen=True)
@@ -156,6 +277,15 @@ class Summary:
     unscored: list[Unscored]
     resamples: int
     groups: int
+    policy: Policy
+    tally: Tally
+    shortfalls: list[Shortfall]
+    attested: list[Attested] = field(default_factory=list[Attested])
+
+    @property
+    def contradictions(self) -> list[Contradiction]:
+        """What of the audio is not what a condition's name says: with any, the run has failed."""
+        return [each for attested in self.attested for each in attested.contradictions]
 
 
 @dataclass(frozen=True)
@@ -169,7 +299,7 @@ class HeadlineRow:
     reported
         The published figure; NaN where there is none.
     damage
-        Perturbed minus clean, on the clips scored under both; NaN for `clean`.
+        Perturbed minus clean, paired as `Damage`; NaN for `clean`.
     """
 
     model: str

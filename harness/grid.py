@@ -6,6 +6,10 @@ the condition. `source` and `length` slices hold both classes. Lengths are of th
 scored, so a crop to 0.5 s is in `0.5-1 s`; they know no coverage, as what was not scored has no
 length. `clean` has every figure for every slice; other conditions have a few, for slices of at
 least `FEWEST_CLIPS`, and every kind has at most the `MOST_SLICES` largest slices of a condition.
+
+Clips without a score are in every cell but those of lengths; the suite's policy decides what they
+count as. Rows of the status `missing` were never tried: they lower coverage, and no policy knows
+what they would have been.
 """
 
 from __future__ import annotations
@@ -18,9 +22,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.coverage import MISSING
 from harness.errors import UsageError
-from harness.metrics import METRICS
+from harness.metrics import METRICS, Ranking
 from harness.metrics.bootstrap import Cell
+from harness.metrics.classification import Policy
 from harness.record import RunRecord
 from harness.scores import KEY
 
@@ -35,6 +41,8 @@ MOST_SLICES = 200
 _LENGTH_EDGES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _LENGTHS = ("0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "4-8 s", "8+ s")
 _SCORED = tuple(name for name in METRICS if name != "coverage")
+_RANKED = tuple(name for name in DAMAGE if isinstance(METRICS[name], Ranking))
+_DECIDED = tuple(name for name in DAMAGE if name not in _RANKED)
 _BRIEF = ("accuracy", "recall", "recall_real")
 
 
@@ -50,10 +58,11 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """The same clips clean and under a condition."""
+    """The same clips clean and under a condition, for the metrics that are paired on them."""
 
     model: str
     condition: str
+    metrics: tuple[str, ...]
     clean: Cell
     perturbed: Cell
 
@@ -70,6 +79,8 @@ class Grid:
         Family of every condition.
     rows
         Rows of the table for every (model, condition) that it has.
+    tried
+        Whether a row is there, with a score or a reason; ok is whether it has a score.
     """
 
     models: list[str]
@@ -77,18 +88,20 @@ class Grid:
     family: dict[str, str]
     rows: dict[tuple[str, str], Rows]
     threshold: float
+    policy: Policy
     clip: Rows
     group: Rows
     groups: int
     fake: NDArray[np.bool_]
     ok: NDArray[np.bool_]
+    tried: NDArray[np.bool_]
     score: NDArray[np.float64]
     slices: dict[str, tuple[Rows, list[str]]]  # by kind: the number of each row's name, the names
     _whole: dict[tuple[str, str], Cell] = field(default_factory=dict[tuple[str, str], Cell])
 
     @classmethod
     def of(cls, table: pd.DataFrame, record: RunRecord) -> Grid:
-        """Check the table and take it apart.
+        """Check a complete table and take it apart.
 
         Raises
         ------
@@ -115,11 +128,13 @@ class Grid:
             family={**families, **listed},
             rows=indices,
             threshold=record.suite.threshold,
+            policy=record.suite.unscored,
             clip=pd.factorize(clip_id)[0],
             group=group,
             groups=len(groups),
             fake=(table["label"] == "fake").to_numpy(dtype=bool),
             ok=(table["status"] == "ok").to_numpy(dtype=bool),
+            tried=(table["status"] != MISSING).to_numpy(dtype=bool),
             score=table["score"].to_numpy(dtype=np.float64),
             slices=_slices(table),
         )
@@ -129,15 +144,20 @@ class Grid:
 
     def cell(self, rows: Rows, metrics: tuple[str, ...] = tuple(METRICS)) -> Cell:
         """The cell of some rows of the table, also of none."""
-        real, fake = (rows[self.ok[rows] & (self.fake[rows] == label)] for label in (False, True))
+        fake, ok, tried = self.fake[rows], self.ok[rows], self.tried[rows]
+        group, score = self.group[rows], self.score[rows]
+        lost = tried & ~ok
         return Cell(
-            real=self.score[real],
-            fake=self.score[fake],
-            real_group=self.group[real],
-            fake_group=self.group[fake],
-            unscored_group=self.group[rows[~self.ok[rows]]],
+            real=score[ok & ~fake],
+            fake=score[ok & fake],
+            real_group=group[ok & ~fake],
+            fake_group=group[ok & fake],
+            unscored_real_group=group[lost & ~fake],
+            unscored_fake_group=group[lost & fake],
+            missing_group=group[~tried],
             metrics=metrics,
             threshold=self.threshold,
+            policy=self.policy,
         )
 
     def whole(self, model: str, condition: str) -> Cell:
@@ -166,34 +186,46 @@ class Grid:
                 yield Place(model, POOLED, f"family={family}", self.cell(rows))
 
     def pairs(self) -> Iterator[Pair]:
-        """Every condition beside `clean`, on the clips that were scored under both."""
-        for model in self.models:
-            clean = self._scored(model, CLEAN)
-            at = np.full(len(self.clip), -1, dtype=np.intp)
-            at[self.clip[clean]] = clean
-            parts: dict[bytes, Cell] = {}
-            for condition in self.conditions:
-                if condition == CLEAN:
-                    continue
-                perturbed = self._scored(model, condition)
-                partner = at[self.clip[perturbed]]
-                both = partner >= 0
-                before = np.sort(partner[both])
-                if len(before) == len(clean):
-                    one = self.whole(model, CLEAN)
-                else:
-                    key = before.tobytes()
-                    one = parts.setdefault(key, self.cell(before, DAMAGE))
-                other = (
-                    self.whole(model, condition)
-                    if both.all()
-                    else self.cell(perturbed[both], DAMAGE)
-                )
-                yield Pair(model, condition, one, other)
+        """Every condition beside `clean`, on the clips that count under both.
 
-    def _scored(self, model: str, condition: str) -> Rows:
-        rows = self.rows_of(model, condition)
-        return rows[self.ok[rows]]
+        Where the policy leaves clips without a score out, these are the clips scored under both.
+        Where it decides them, figures of decisions are paired on the clips tried under both and
+        those of ranking, which need a score, still on those scored under both.
+        """
+        for model in self.models:
+            if self.policy == "excluded":
+                yield from self._paired(model, self.ok, DAMAGE)
+            else:
+                yield from self._paired(model, self.tried, _DECIDED)
+                yield from self._paired(model, self.ok, _RANKED)
+
+    def _paired(
+        self, model: str, counts: NDArray[np.bool_], metrics: tuple[str, ...]
+    ) -> Iterator[Pair]:
+        def counted(condition: str) -> Rows:
+            rows = self.rows_of(model, condition)
+            return rows[counts[rows]]
+
+        clean = counted(CLEAN)
+        at = np.full(len(self.clip), -1, dtype=np.intp)
+        at[self.clip[clean]] = clean
+        parts: dict[bytes, Cell] = {}
+        for condition in self.conditions:
+            if condition == CLEAN:
+                continue
+            perturbed = counted(condition)
+            partner = at[self.clip[perturbed]]
+            both = partner >= 0
+            before = np.sort(partner[both])
+            if len(before) == len(clean):
+                one = self.whole(model, CLEAN)
+            else:
+                key = before.tobytes()
+                one = parts.setdefault(key, self.cell(before, metrics))
+            other = (
+                self.whole(model, condition) if both.all() else self.cell(perturbed[both], metrics)
+            )
+            yield Pair(model, condition, metrics, one, other)
 
     def _sliced(self, model: str, condition: str) -> Iterator[Place]:
         rows, clean = self.rows_of(model, condition), condition == CLEAN

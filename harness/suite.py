@@ -1,15 +1,17 @@
 """Suites: which conditions a detector is put through, read from TOML.
 
 A suite file has `version`, `name` and, optionally, `description`, `seed`, `threshold`,
-`min_coverage`, `include` (other suites, by name or by a path relative to the file) and any number
-of `[[condition]]` tables. A condition is one perturbation (`perturb = "codec"` and its fields) or a
-`chain` of them; a list where a field takes one value sweeps, one condition a value. `clean`, the
-empty chain, is in every suite.
+`min_coverage`, `unscored` (what a figure makes of clips without a score), `include` (other suites,
+by name or by a path relative to the file) and any number of `[[condition]]` tables. A condition is
+one perturbation (`perturb = "codec"` and its fields) or a `chain` of them; a list where a field
+takes one value sweeps, one condition a value. `clean`, the empty chain, is in every suite.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
+import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,11 +23,16 @@ from typing import Any, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UsageError
+from harness.expectation import AS_IT_IS, Expectation
+from harness.metrics.classification import Policy
 from harness.perturb import PERTURBATIONS, Axis, Perturbation
 from harness.record import AxisRecord, ConditionRecord, SuiteRecord
 from harness.seed import digest
 
 VERSION = 1
+MOST_CONDITIONS = 10_000
+_SHOWN = 80
+"""Characters of a value that a message repeats."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,14 @@ class Condition:
         """Of the chain's values alone: a condition that is renamed stays the same condition."""
         return digest([step.model_dump(mode="json") for step in self.chain])
 
+    def expectation(self, rate_hz: int | None = None) -> Expectation:
+        """What must be measured of any clip under it, or of any clip at `rate_hz`."""
+        joined = AS_IT_IS
+        for step in self.chain:
+            joined = joined.then(step.expectation(rate_hz), step.keeps_band)
+            rate_hz = rate_hz if step.keeps_length else None  # which goes with keeping the rate
+        return joined
+
     def record(self) -> ConditionRecord:
         axis = self.axis
         return ConditionRecord(
@@ -65,6 +80,7 @@ class Condition:
             words=self.words,
             chain=[step.model_dump(mode="json") for step in self.chain],
             digest=self.digest,
+            expects=self.expectation(),
         )
 
 
@@ -81,9 +97,11 @@ class Suite:
     threshold: float
     min_coverage: float
     conditions: tuple[Condition, ...]
+    unscored: Policy = "excluded"
 
     @property
     def digest(self) -> str:
+        """Of seed, threshold and conditions; `min_coverage` and `unscored` move no score."""
         named = [[condition.name, condition.digest] for condition in self.conditions]
         return digest([self.seed, self.threshold, named])
 
@@ -95,6 +113,7 @@ class Suite:
             seed=self.seed,
             threshold=self.threshold,
             min_coverage=self.min_coverage,
+            unscored=self.unscored,
             conditions=[condition.record() for condition in self.conditions],
         )
 
@@ -116,7 +135,7 @@ class Suite:
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     version: int
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -124,6 +143,7 @@ class _File(BaseModel):
     seed: int = 20241
     threshold: float = 0.0
     min_coverage: float = Field(default=0.99, ge=0, le=1)
+    unscored: Policy = "excluded"
     include: list[str] = []
     condition: list[dict[str, Any]] = []
 
@@ -143,7 +163,7 @@ def load_suite(spec: str | Path) -> Suite:
         impossible value: names the file, the key and the nearest that is known.
     """
     path = _find(str(spec), Path())
-    head, conditions = _read(path, ())
+    head, conditions = _read(path, set())
     unique: dict[str, Condition] = {CLEAN.name: CLEAN}
     for condition in conditions:
         twin = unique.setdefault(condition.name, condition)
@@ -159,6 +179,7 @@ def load_suite(spec: str | Path) -> Suite:
         seed=head.seed,
         threshold=head.threshold,
         min_coverage=head.min_coverage,
+        unscored=head.unscored,
         conditions=tuple(_ranked(list(unique.values()))),
     )
 
@@ -171,36 +192,44 @@ def _folder() -> Path:
 def _find(spec: str, relative_to: Path) -> Path:
     if spec.endswith(".toml") or "/" in spec:
         path = relative_to / spec
-        if path.is_file():
+        if os.path.isfile(path):  # unlike Path.is_file, no error for a name that cannot be one
             return path
-        raise UsageError("no such suite file", str(path), f"or name one of {_listed()}")
-    path = _folder() / f"{spec}.toml"
-    if path.is_file():
-        return path
-    raise UsageError(f"no suite {spec!r}", "", _nearest(spec, suite_names(), "suites"))
+        what = "is a directory, not a suite file" if os.path.isdir(path) else "no such suite file"
+        raise UsageError(what, _short(str(path)), f"or name one of {_listed()}")
+    if spec in suite_names():
+        return _folder() / f"{spec}.toml"
+    raise UsageError(f"no suite {_shown(spec)}", "", _nearest(spec, suite_names(), "suites"))
 
 
 def _listed() -> str:
     return ", ".join(suite_names())
 
 
-def _read(path: Path, including: Sequence[Path]) -> tuple[_File, list[Condition]]:
+def _read(
+    path: Path, finished: set[Path], including: Sequence[Path] = ()
+) -> tuple[_File, list[Condition]]:
+    """The head of a file, and its conditions after those of its includes, each file read once."""
     resolved = path.resolve()
     if resolved in including:
         trail = " → ".join(step.name for step in (*including, resolved))
         raise UsageError(f"includes itself: {trail}", str(path), "remove one include")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as fault:  # wrong syntax, not UTF-8, too many digits
         raise UsageError(f"not TOML: {fault}", str(path), "mend the syntax") from fault
     except OSError as fault:
         raise UsageError(f"cannot be read: {fault.strerror}", str(path)) from fault
     head = _head(content, path)
     conditions: list[Condition] = []
     for name in head.include:
-        conditions += _read(_find(name, path.parent), (*including, resolved))[1]
+        included = _find(name, path.parent)
+        if included.resolve() not in finished:  # else its conditions are known already
+            conditions += _read(included, finished, (*including, resolved))[1]
+            _check_count(len(conditions), str(path))
     for number, table in enumerate(head.condition, start=1):
         conditions += _conditions(table, f"{path}: condition {number}")
+        _check_count(len(conditions), str(path))
+    finished.add(resolved)
     return head, conditions
 
 
@@ -222,8 +251,8 @@ def _conditions(table: Mapping[str, Any], where: str) -> Iterator[Condition]:
     """The conditions that one table stands for, one for each combination of swept values."""
     own = {key: table[key] for key in ("name", "family") if key in table}
     for key, value in own.items():
-        if not isinstance(value, str) or not value:
-            raise UsageError(f"{key} must be a text", where)
+        if not isinstance(value, str) or not value or not value.isprintable():
+            raise UsageError(f"{key} must be a text of one line", where)
     rest = {key: value for key, value in table.items() if key not in own}
     if "chain" in rest:
         _known_keys(rest, ["chain"], where)
@@ -233,6 +262,7 @@ def _conditions(table: Mapping[str, Any], where: str) -> Iterator[Condition]:
     else:
         steps = [rest]
     sweeps = [_sweep(step, where) for step in steps]
+    _check_count(math.prod(map(len, sweeps)), where)
     swept = [number for number, choices in enumerate(sweeps) if len(choices) > 1]
     for chain in product(*sweeps):
         yield _condition(chain, swept, own.get("name"), own.get("family"))
@@ -280,7 +310,7 @@ def _sweep(step: Mapping[str, Any], where: str) -> list[Perturbation]:
     """One perturbation for each combination of the values that are lists."""
     kind = step.get("perturb")
     if not isinstance(kind, str) or kind not in PERTURBATIONS:
-        seen = "no perturb" if kind is None else f"unknown perturbation {kind!r}"
+        seen = "no perturb" if kind is None else f"unknown perturbation {_shown(kind)}"
         raise UsageError(seen, where, _nearest(str(kind), list(PERTURBATIONS), "perturbations"))
     perturbation = PERTURBATIONS[kind]
     _known_keys(step, list(perturbation.model_fields), f"{where} ({kind})")
@@ -288,6 +318,7 @@ def _sweep(step: Mapping[str, Any], where: str) -> list[Perturbation]:
         value if isinstance(value, list) and not _takes_list(perturbation, key) else [value]
         for key, value in step.items()
     ]
+    _check_count(math.prod(map(len, choices)), f"{where} ({kind})")
     swept: list[Perturbation] = []
     for values in product(*choices):
         try:
@@ -308,7 +339,16 @@ def _takes_list(perturbation: type[Perturbation], key: str) -> bool:
 def _known_keys(table: Mapping[str, Any], known: list[str], where: str) -> None:
     for key in table:
         if key not in known:
-            raise UsageError(f"unknown key {key!r}", where, _nearest(key, known, "keys"))
+            raise UsageError(f"unknown key {_shown(key)}", where, _nearest(key, known, "keys"))
+
+
+def _check_count(count: int, where: str) -> None:
+    if count > MOST_CONDITIONS:
+        raise UsageError(
+            f"{count} conditions are over the limit of {MOST_CONDITIONS}",
+            where,
+            "sweep fewer values, or write more than one suite",
+        )
 
 
 def _nearest(name: str, known: list[str], what: str) -> str:
@@ -321,8 +361,17 @@ def _refusal(fault: ValidationError, where: str) -> UsageError:
     key = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     given = first["input"]
-    shown = f" (given {given!r})" if key and isinstance(given, str | int | float | bool) else ""
+    plain = key and isinstance(given, str | int | float | bool)
+    shown = f" (given {_shown(given)})" if plain else ""
     return UsageError(f"{key}: {message}{shown}" if key else message, where)
+
+
+def _shown(value: object) -> str:
+    return _short(repr(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _ranked(conditions: list[Condition]) -> list[Condition]:
@@ -331,6 +380,10 @@ def _ranked(conditions: list[Condition]) -> list[Condition]:
     for condition in conditions:
         if condition.axis is not None:
             values.setdefault(condition.series, set()).add(condition.axis.value)
+    rising = {
+        series: {value: rank for rank, value in enumerate(sorted(seen), start=1)}
+        for series, seen in values.items()
+    }
     ranked: list[Condition] = []
     for condition in conditions:
         if condition.name == CLEAN.name:
@@ -338,7 +391,8 @@ def _ranked(conditions: list[Condition]) -> list[Condition]:
         elif condition.axis is None:
             severity = 1.0
         else:
-            scale = sorted(values[condition.series], reverse=condition.axis.worse == "lower")
-            severity = 1.0 + scale.index(condition.axis.value)
+            ranks = rising[condition.series]
+            rank = ranks[condition.axis.value]
+            severity = float(rank if condition.axis.worse == "higher" else 1 + len(ranks) - rank)
         ranked.append(replace(condition, severity=severity))
     return ranked

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -121,12 +122,69 @@ def test_the_digest_is_of_what_is_done_not_of_words(file: Path) -> None:
             '[[condition]]\nname="x"\nperturb="gain"\ngain_db=6',
             "two different conditions are called 'x'",
         ),
+        ('[[condition]]\nname="clean"\nperturb="gain"\ngain_db=3', "conditions are called 'clean'"),
+        ("condition = 3", "condition: Input should be a valid list"),
+        ('condition = ["x"]', "condition.0: Input should be a valid dictionary"),
+        ("include = 3", "include: Input should be a valid list"),
+        ('seed = "5"', "seed: Input should be a valid integer"),
+        ("seed = 1.5", "seed: Input should be a valid integer"),
+        ("threshold = nan", "threshold: Input should be a finite number"),
+        ("threshold = -inf", "threshold: Input should be a finite number"),
+        ("min_coverage = nan", "min_coverage: Input should be a finite number"),
+        ('[[condition]]\nperturb="noise"\ncolor="white"\nsnr_db=nan', "snr_db: .*finite"),
+        ('[[condition]]\nperturb="noise"\ncolor="white"\nsnr_db=[20, -inf]', "snr_db: .*finite"),
+        ('[[condition]]\nperturb="noise"\ncolor="white"\nsnr_db="20"', "snr_db: .*valid number"),
+        ('[[condition]]\nperturb="noise"\ncolor="white"\nsnr_db=true', "snr_db: .*valid number"),
+        ('[[condition]]\nperturb="noise"\ncolor="white"\nsnr_db=[[1]]', "snr_db: .*valid number"),
+        ('[[condition]]\nperturb="crop"\nseconds=-1', "seconds: .*greater than.*given -1"),
+        ('[[condition]]\nperturb="crop"\nseconds=0', "seconds: .*greater than.*given 0"),
+        ('[[condition]]\nperturb=["gain", "codec"]', "unknown perturbation"),
+        ('[[condition]]\nname=["a"]\nperturb="gain"\ngain_db=3', "name must be a text"),
+        (
+            '[[condition]]\nname="a\\nb"\nperturb="gain"\ngain_db=3',
+            "name must be a text of one line",
+        ),
+        ('"a\\nb" = 1', r"unknown key 'a\\nb'"),
+        (f"{'k' * 5000} = 1", "unknown key 'k{79}…; keys are"),
+        (f"x = {'[' * 5000}{']' * 5000}", "not TOML: maximum recursion depth"),
+        (f"x = {'9' * 5000}", "not TOML: Exceeds the limit"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(file: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         load_suite(write(file, text))
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+GAIN = '{{perturb="gain", gain_db=[{}]}}'.format(",".join(str(i / 10) for i in range(100)))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        # Four steps of a hundred values would be made for hours; they are counted before.
+        (f'[[condition]]\nname="x"\nchain=[{",".join([GAIN] * 4)}]', 100**4),
+        (f'[[condition]]\nperturb="crop"\nseconds={list(range(1, 10_002))}', 10_001),
+    ],
+)
+def test_more_conditions_than_can_be_run_are_refused(file: Path, text: str, count: int) -> None:
+    message = rf"mine.toml: condition 1.*: {count} conditions are over the limit of 10000; sweep"
+    with pytest.raises(UsageError, match=message):
+        load_suite(write(file, text))
+
+
+def test_the_conditions_of_a_suite_and_its_includes_are_counted_together(tmp_path: Path) -> None:
+    for half in ("white", "pink"):
+        for colour in (half, "brown"):
+            levels = [round(i / 100 - 20, 2) for i in range(2600)]
+            table = f'[[condition]]\nperturb="noise"\ncolor="{colour}"\nsnr_db={levels}\n'
+            path = tmp_path / f"{half}.toml"
+            path.write_text((path.read_text() if path.exists() else "") + table)
+        write(path, path.read_text(), half)
+    whole = write(tmp_path / "whole.toml", 'include=["./white.toml", "./pink.toml"]')
+    with pytest.raises(UsageError, match=r"whole.toml: 10400 conditions are over the limit"):
+        load_suite(whole)
 
 
 def test_files_that_are_no_suites(tmp_path: Path) -> None:
@@ -141,11 +199,60 @@ def test_files_that_are_no_suites(tmp_path: Path) -> None:
         load_suite("relaese")
 
 
+def test_what_is_no_text_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    for content in (bytes(range(256)), 'version = 1\nname = "x"'.encode("utf-16")):
+        path.write_bytes(content)
+        with pytest.raises(UsageError, match=r"x.toml: not TOML: 'utf-8' codec can't decode"):
+            load_suite(path)
+    path.write_bytes(b"")
+    with pytest.raises(UsageError, match="version is None, not 1; write version = 1"):
+        load_suite(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match=r"x.toml: no such suite file; or name one of"):
+        load_suite(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UsageError, match=r"x.toml: is a directory, not a suite file"):
+        load_suite(path)
+
+
+@pytest.mark.parametrize(
+    "spec", ["x" * 5000, "x" * 5000 + ".toml", "a\0b.toml", "a\0b", "", "../x"]
+)
+def test_what_cannot_be_a_file_is_no_suite(spec: str) -> None:
+    with pytest.raises(UsageError, match=r"no suite|no such suite file") as caught:
+        load_suite(spec)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(file: Path) -> None:
+    write(file, "").chmod(0)
+    with pytest.raises(UsageError, match="cannot be read: Permission denied"):
+        load_suite(file)
+
+
+def test_a_byte_order_mark_is_no_fault(file: Path) -> None:
+    file.write_text('version = 1\nname = "mine"', encoding="utf-8-sig")
+    assert load_suite(file).name == "mine"
+
+
 def test_a_suite_that_includes_itself_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.toml", 'include=["./b.toml"]', "a")
     write(tmp_path / "b.toml", 'include=["./a.toml"]', "b")
     with pytest.raises(UsageError, match=r"includes itself: a.toml → b.toml → a.toml"):
         load_suite(tmp_path / "a.toml")
+
+
+def test_a_suite_that_is_included_over_and_over_is_read_once(tmp_path: Path) -> None:
+    write(tmp_path / "s0.toml", '[[condition]]\nperturb="gain"\ngain_db=3', "s0")
+    for number in range(1, 40):  # 2**39 ways lead to s0
+        include = f'include=["./s{number - 1}.toml", "./s{number - 1}.toml"]'
+        write(tmp_path / f"s{number}.toml", include, f"s{number}")
+    names = [condition.name for condition in load_suite(tmp_path / "s39.toml").conditions]
+    assert names == ["clean", "gain:up@3dB"]
 
 
 @pytest.mark.parametrize("name", suite_names())

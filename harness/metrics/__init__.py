@@ -15,8 +15,9 @@ from harness.metrics.classification import Array, Confusion
 from harness.metrics.detection import Sweep
 
 Support = Literal["clips", "both", "real", "fake", "called_real", "called_fake", "asked"]
-"""What a figure is of: all scored clips; all, with both classes present; the clips of one class;
-those called one class; all clips, scored or not."""
+"""What a figure is of: all clips that count; all, with both classes present; the clips of one
+class; those called one class; all clips that there are. Scored clips count and, in a figure of
+decisions, those that a policy decides."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,14 @@ class Metric:
 
 @dataclass(frozen=True)
 class Decision(Metric):
-    """A figure of the decisions at a threshold."""
+    """A figure of the decisions at a threshold; a policy may decide clips without a score."""
 
     formula: Callable[[Confusion], Array]
 
 
 @dataclass(frozen=True)
 class Ranking(Metric):
-    """A figure of the order of the scores."""
+    """A figure of the order of the scores, and so of scored clips alone."""
 
     formula: Callable[[Sweep], Array]
 

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from harness.metrics import METRICS, Decision, Ranking, Support
-from harness.metrics.classification import Array, Confusion, refuse_nan
+from harness.metrics import METRICS, Decision, Ranking
+from harness.metrics.classification import Array, Confusion, Policy, outcome_of, refuse_nan
 from harness.metrics.detection import Index, Sweep, accumulate, collapse
 
 Weights = NDArray[np.float32]
@@ -47,8 +47,10 @@ class Cell:
         Scores, shape (n,).
     real_group, fake_group
         Number of each clip's group, from 0, shapes as the scores.
-    unscored_group
-        Group of every clip that has no score.
+    unscored_real_group, unscored_fake_group
+        Group of every clip that could not be scored; the policy decides what becomes of it.
+    missing_group
+        Group of every clip that was never tried; only coverage counts it, under any policy.
     metrics
         Names of the figures that are wanted.
     threshold
@@ -59,14 +61,35 @@ class Cell:
     fake: Array
     real_group: Index
     fake_group: Index
-    unscored_group: Index = field(default_factory=_no_groups)
+    unscored_real_group: Index = field(default_factory=_no_groups)
+    unscored_fake_group: Index = field(default_factory=_no_groups)
+    missing_group: Index = field(default_factory=_no_groups)
     metrics: tuple[str, ...] = tuple(METRICS)
     threshold: float = 0.0
+    policy: Policy = "excluded"
 
     def __post_init__(self) -> None:
         refuse_nan(self.real, self.fake)
         if len(self.real) != len(self.real_group) or len(self.fake) != len(self.fake_group):
             raise ValueError("every clip has one group")
+
+    def counted(self) -> dict[str, Index]:
+        """Groups of the clips in each count of a `Confusion`, in the order of its fields."""
+        real_called, fake_called = self.real >= self.threshold, self.fake >= self.threshold
+        parts = {
+            "tp": [self.fake_group[fake_called]],
+            "fn": [self.fake_group[~fake_called]],
+            "fp": [self.real_group[real_called]],
+            "tn": [self.real_group[~real_called]],
+            "left_out": [self.missing_group],
+            "assumed": [_no_groups()],
+        }
+        real, fake = self.unscored_real_group, self.unscored_fake_group
+        parts[outcome_of("real", self.policy)].append(real)
+        parts[outcome_of("fake", self.policy)].append(fake)
+        if self.policy != "excluded":
+            parts["assumed"] += [real, fake]
+        return {name: np.concatenate(each) for name, each in parts.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +136,7 @@ def estimate(
     estimates: dict[Cell, dict[str, Estimate]] = {}
     for cell, value, drawn in zip(cells, values, draws, strict=True):
         estimates[cell] = {
-            name: Estimate(float(value[row]), drawn[row], *_support(cell, METRICS[name].of))
+            name: Estimate(float(value[row]), drawn[row], *_support(cell, METRICS[name]))
             for row, name in enumerate(cell.metrics)
         }
     return estimates
@@ -142,19 +165,14 @@ class _Operator:
     """
 
     metrics: tuple[str, ...]
-    counts: Any  # (5, groups): tp, fn, fp, tn, unscored
+    counts: Any  # (6, groups): a row for each field of `Confusion`
     steps: Any  # (2 * steps, groups): real weight at each step, then fake weight; or None
 
     @classmethod
     def of(cls, cell: Cell, groups: int) -> _Operator:
-        row = np.concatenate(
-            [
-                np.where(cell.fake >= cell.threshold, 0, 1),
-                np.where(cell.real >= cell.threshold, 2, 3),
-                np.full(len(cell.unscored_group), 4),
-            ]
-        )
-        column = np.concatenate([cell.fake_group, cell.real_group, cell.unscored_group])
+        counted = list(cell.counted().values())
+        row = np.repeat(np.arange(len(counted)), [len(each) for each in counted])
+        counts = _sums(row, np.concatenate(counted), (len(counted), groups))
         steps = None
         if any(isinstance(METRICS[name], Ranking) for name in cell.metrics):
             real_step, fake_step, number = collapse(cell.real, cell.fake)
@@ -163,7 +181,7 @@ class _Operator:
                 np.concatenate([cell.real_group, cell.fake_group]),
                 (2 * number, groups),
             )
-        return cls(cell.metrics, _sums(row, column, (5, groups)), steps)
+        return cls(cell.metrics, counts, steps)
 
     def figures(self, weights: Weights) -> Array:
         """Shape (metrics, columns of the weights)."""
@@ -196,25 +214,30 @@ def _sums(row: Index, column: Index, shape: tuple[int, int]) -> Any:
     return csr_array((ones, (row, column)), shape=shape)  # equal places are added up
 
 
-def _support(cell: Cell, of: Support) -> tuple[int, int, int]:
+def _support(cell: Cell, metric: Decision | Ranking) -> tuple[int, int, int]:
     """Clips, evidence and groups of a figure, as `Estimate` has them."""
-    real_called, fake_called = cell.real >= cell.threshold, cell.fake >= cell.threshold
-    match of:
+    if isinstance(metric, Ranking):
+        return _of_both(cell.real_group, cell.fake_group)
+    tp, fn, fp, tn, left_out, _ = cell.counted().values()
+    match metric.of:
         case "both":
-            clips = (len(cell.real), len(cell.fake))
-            groups = (len(np.unique(cell.real_group)), len(np.unique(cell.fake_group)))
-            return sum(clips), min(clips), min(groups)
+            return _of_both(np.concatenate([fp, tn]), np.concatenate([tp, fn]))
         case "clips":
-            members = [cell.real_group, cell.fake_group]
+            members = [tp, fn, fp, tn]
         case "asked":
-            members = [cell.real_group, cell.fake_group, cell.unscored_group]
+            members = [tp, fn, fp, tn, left_out]
         case "real":
-            members = [cell.real_group]
+            members = [fp, tn]
         case "fake":
-            members = [cell.fake_group]
+            members = [tp, fn]
         case "called_real":
-            members = [cell.real_group[~real_called], cell.fake_group[~fake_called]]
+            members = [fn, tn]
         case "called_fake":
-            members = [cell.real_group[real_called], cell.fake_group[fake_called]]
+            members = [tp, fp]
     clips = sum(len(each) for each in members)
     return clips, clips, len(np.unique(np.concatenate(members)))
+
+
+def _of_both(real: Index, fake: Index) -> tuple[int, int, int]:
+    clips, groups = (len(real), len(fake)), (len(np.unique(real)), len(np.unique(fake)))
+    return sum(clips), min(clips), min(groups)

@@ -7,16 +7,32 @@ single test set and a thousand weighted resamples of it. A rate whose denominato
 never 0 or 1. Balanced accuracy, precision and F1 weigh one class against the other and are NaN
 where either is absent: without a fake every precision is 0 and without a real clip it is 1,
 whatever the detector does.
+
+A clip without a score is decided by a `Policy`, or left out of every rate but `coverage`. Figures
+of ranking and calibration need a score and are of scored clips under every policy.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+Policy = Literal["excluded", "wrong", "real"]
+"""What becomes of a clip without a score: it is in no decision; it is decided wrongly, whatever its
+class; it is called real, as by a gate that lets through what it cannot judge."""
+
+Outcome = Literal["tp", "fn", "fp", "tn", "left_out"]
+
+_OUTCOMES: dict[Policy, dict[Literal["real", "fake"], Outcome]] = {
+    "excluded": {"real": "left_out", "fake": "left_out"},
+    "wrong": {"real": "fp", "fake": "fn"},
+    "real": {"real": "tn", "fake": "fn"},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +45,19 @@ class Confusion:
         Fakes called fake, fakes called real.
     fp, tn
         Real clips called fake, real clips called real.
-    unscored
-        Clips of either class that have no score; only `coverage` counts them.
+    left_out
+        Clips of either class that have no score and were not decided either; only `coverage` counts
+        them.
+    assumed
+        Clips without a score that a policy put among the first four.
     """
 
     tp: Array
     fn: Array
     fp: Array
     tn: Array
-    unscored: Array
+    left_out: Array
+    assumed: Array
 
     @property
     def fake(self) -> Array:
@@ -49,11 +69,29 @@ class Confusion:
 
     def swapped(self) -> Confusion:
         """The same decisions with `real` as the positive class."""
-        return Confusion(tp=self.tn, fn=self.fp, fp=self.fn, tn=self.tp, unscored=self.unscored)
+        return Confusion(self.tn, self.fp, self.fn, self.tp, self.left_out, self.assumed)
 
 
-def count(real: Array, fake: Array, threshold: float = 0.0, unscored: int = 0) -> Confusion:
+def outcome_of(label: Literal["real", "fake"], policy: Policy) -> Outcome:
+    """Which count a clip without a score goes to."""
+    return _OUTCOMES[policy][label]
+
+
+def count(
+    real: Array,
+    fake: Array,
+    threshold: float = 0.0,
+    *,
+    unscored_real: int = 0,
+    unscored_fake: int = 0,
+    policy: Policy = "excluded",
+) -> Confusion:
     """Decide every clip; the counts have shape ().
+
+    Parameters
+    ----------
+    unscored_real, unscored_fake
+        How many clips of each class have no score.
 
     Raises
     ------
@@ -61,9 +99,18 @@ def count(real: Array, fake: Array, threshold: float = 0.0, unscored: int = 0) -
         Where a score is NaN: it lies on neither side of any threshold.
     """
     refuse_nan(real, fake)
-    hits, alarms = np.sum(fake >= threshold), np.sum(real >= threshold)
-    numbers = (hits, len(fake) - hits, alarms, len(real) - alarms, unscored)
-    return Confusion(*(np.asarray(number, dtype=np.float64) for number in numbers))
+    hits, alarms = int(np.sum(fake >= threshold)), int(np.sum(real >= threshold))
+    numbers = {
+        "tp": hits,
+        "fn": len(fake) - hits,
+        "fp": alarms,
+        "tn": len(real) - alarms,
+        "left_out": 0,
+        "assumed": 0 if policy == "excluded" else unscored_real + unscored_fake,
+    }
+    numbers[outcome_of("real", policy)] += unscored_real
+    numbers[outcome_of("fake", policy)] += unscored_fake
+    return Confusion(**{name: np.asarray(each, np.float64) for name, each in numbers.items()})
 
 
 def refuse_nan(*scores: Array) -> None:
@@ -123,9 +170,9 @@ def fnr(counts: Confusion) -> Array:
 
 
 def coverage(counts: Confusion) -> Array:
-    """Share of clips that have a score."""
-    scored = counts.fake + counts.real
-    return _share(scored, scored + counts.unscored)
+    """Share of clips that have a score, whatever the policy made of the others."""
+    decided = counts.fake + counts.real
+    return _share(decided - counts.assumed, decided + counts.left_out)
 
 
 def _share(part: Array, whole: Array) -> Array:

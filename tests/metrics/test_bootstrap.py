@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,9 +12,11 @@ from hypothesis import strategies as st
 
 from harness.metrics import METRICS, Decision
 from harness.metrics.bootstrap import Cell, draw, estimate
-from harness.metrics.classification import count
+from harness.metrics.classification import Policy, count
 from harness.metrics.detection import auc, eer
 from harness.metrics.intervals import percentile
+
+POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 
 def naive(cell: Cell, weights: np.ndarray) -> np.ndarray:
@@ -19,7 +24,14 @@ def naive(cell: Cell, weights: np.ndarray) -> np.ndarray:
     copies = weights.astype(int)
     real = np.repeat(cell.real, copies[cell.real_group])
     fake = np.repeat(cell.fake, copies[cell.fake_group])
-    counts = count(real, fake, cell.threshold, int(copies[cell.unscored_group].sum()))
+    counts = count(
+        real,
+        fake,
+        cell.threshold,
+        unscored_real=int(copies[cell.unscored_real_group].sum()),
+        unscored_fake=int(copies[cell.unscored_fake_group].sum()),
+        policy=cell.policy,
+    )
     figures = []
     for name in cell.metrics:
         metric = METRICS[name]
@@ -30,21 +42,31 @@ def naive(cell: Cell, weights: np.ndarray) -> np.ndarray:
     return np.array(figures)
 
 
-def random_cell(rng: np.random.Generator, real: int, fake: int, groups: int) -> Cell:
+def random_cell(
+    rng: np.random.Generator, real: int, fake: int, groups: int, policy: Policy = "excluded"
+) -> Cell:
     return Cell(
         real=rng.normal(-1, 1, real).round(1),
         fake=rng.normal(1, 1, fake).round(1),
         real_group=rng.integers(groups, size=real),
         fake_group=rng.integers(groups, size=fake),
-        unscored_group=rng.integers(groups, size=3),
+        unscored_real_group=rng.integers(groups, size=3),
+        unscored_fake_group=rng.integers(groups, size=2),
         threshold=0.2,
+        policy=policy,
     )
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 2**32), st.integers(0, 30), st.integers(0, 30), st.integers(1, 12))
-def test_equals_copying_clips(seed: int, real: int, fake: int, groups: int) -> None:
-    cell = random_cell(np.random.default_rng(seed), real, fake, groups)
+@given(
+    st.integers(0, 2**32),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(1, 12),
+    st.sampled_from(POLICIES),
+)
+def test_equals_copying_clips(seed: int, real: int, fake: int, groups: int, policy: Policy) -> None:
+    cell = random_cell(np.random.default_rng(seed), real, fake, groups, policy)
     estimates = estimate([cell], groups, 30, seed)[cell]
     weights = np.concatenate(list(draw(groups, 30, seed)), axis=1)
     expected = np.stack([naive(cell, column) for column in weights.T], axis=1)
@@ -52,6 +74,38 @@ def test_equals_copying_clips(seed: int, real: int, fake: int, groups: int) -> N
     np.testing.assert_allclose(drawn, expected, rtol=0, atol=1e-12)
     values = [estimates[name].value for name in cell.metrics]
     np.testing.assert_allclose(values, naive(cell, np.ones(groups)), rtol=0, atol=1e-12)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32), st.integers(0, 30), st.integers(0, 30), st.integers(1, 12))
+def test_accuracy_with_the_unscored_as_wrong_is_accuracy_times_coverage(
+    seed: int, real: int, fake: int, groups: int
+) -> None:
+    out, wrong = (
+        random_cell(np.random.default_rng(seed), real, fake, groups, policy)
+        for policy in ("excluded", "wrong")
+    )
+    both = estimate([out, wrong], groups, 30, seed)
+    for read in (lambda one: one.value, lambda one: one.draws):
+        right = read(both[out]["accuracy"]) * read(both[out]["coverage"])
+        some = read(both[out]["coverage"]) > 0
+        np.testing.assert_allclose(
+            np.where(some, read(both[wrong]["accuracy"]), 0), np.where(some, right, 0), atol=1e-12
+        )
+        np.testing.assert_array_equal(read(both[out]["coverage"]), read(both[wrong]["coverage"]))
+        for name in ("eer", "auc"):
+            np.testing.assert_array_equal(read(both[out][name]), read(both[wrong][name]))
+
+
+def test_missing_clips_lower_coverage_under_every_policy() -> None:
+    for policy in POLICIES:
+        cell = seven_clips(policy)
+        kept = replace(cell, missing_group=np.zeros(0, dtype=int))
+        both = estimate([cell, kept], 7, 20, 0)
+        for name in METRICS:
+            same = both[cell][name].value == both[kept][name].value
+            assert same == (name != "coverage"), name
+        assert both[cell]["coverage"].value == 7 / 11
 
 
 def test_draws_are_of_groups_and_repeatable() -> None:
@@ -98,17 +152,27 @@ def test_cells_are_paired() -> None:
     np.testing.assert_array_equal(both[one]["eer"].draws, both[other]["eer"].draws)
 
 
-def test_what_a_figure_is_of() -> None:
-    cell = Cell(
+def seven_clips(policy: Policy) -> Cell:
+    return Cell(
         real=np.array([-1.0, -2.0, 1.0]),
         fake=np.array([1.0, 2.0, 3.0, -1.0]),
         real_group=np.array([0, 0, 1]),
         fake_group=np.array([0, 1, 2, 3]),
-        unscored_group=np.array([4]),
+        unscored_real_group=np.array([4]),
+        unscored_fake_group=np.array([2, 5]),
+        missing_group=np.array([6]),
+        policy=policy,
     )
-    of = estimate([cell], 5, 2, 0)[cell]
-    found = {name: (each.clips, each.evidence, each.groups) for name, each in of.items()}
-    assert found == {
+
+
+def support(policy: Policy) -> dict[str, tuple[int, int, int]]:
+    cell = seven_clips(policy)
+    of = estimate([cell], 7, 2, 0)[cell]
+    return {name: (each.clips, each.evidence, each.groups) for name, each in of.items()}
+
+
+def test_what_a_figure_is_of() -> None:
+    assert support("excluded") == {
         "accuracy": (7, 7, 4),
         "balanced_accuracy": (7, 3, 2),
         "precision": (4, 4, 3),
@@ -121,8 +185,27 @@ def test_what_a_figure_is_of() -> None:
         "fnr": (4, 4, 4),
         "eer": (7, 3, 2),
         "auc": (7, 3, 2),
-        "coverage": (8, 8, 5),
+        "coverage": (11, 11, 7),
     }
+
+
+def test_what_a_figure_is_of_where_a_policy_decides() -> None:
+    same = {name: support("excluded")[name] for name in ("eer", "auc", "coverage")}
+    both = {
+        "accuracy": (10, 10, 6),
+        "balanced_accuracy": (10, 4, 3),
+        "recall": (6, 6, 5),
+        "f1": (10, 4, 3),
+        "recall_real": (4, 4, 3),
+        "f1_real": (10, 4, 3),
+        "fpr": (4, 4, 3),
+        "fnr": (6, 6, 5),
+    }
+    # Called fake: f1 f2 f3, r3 and, where it is wrong to, the real clip without a score.
+    wrong = {"precision": (5, 5, 4), "precision_real": (5, 5, 4)}
+    real = {"precision": (4, 4, 3), "precision_real": (6, 6, 5)}
+    assert support("wrong") == {**same, **both, **wrong}
+    assert support("real") == {**same, **both, **real}
 
 
 def test_cells_refuse_what_does_not_fit() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
 from harness.metrics import METRICS, Decision
-from harness.metrics.classification import count
+from harness.metrics.classification import Policy, count
 
 NONE = np.zeros(0)
 
@@ -90,9 +92,65 @@ def test_nothing_is_nan() -> None:
 
 def test_unscored_clips_lower_coverage_alone() -> None:
     real, fake = np.array([-1.0]), np.array([1.0, 2.0])
-    counts = count(real, fake, unscored=1)
+    counts = count(real, fake, unscored_fake=1)
     assert METRICS["coverage"].formula(counts) == 3 / 4
     assert METRICS["accuracy"].formula(counts) == 1
+
+
+def test_policies_by_hand() -> None:
+    """One real clip right, one fake of two right; a real clip and two fakes without a score."""
+    real, fake = np.array([-1.0]), np.array([1.0, -1.0])
+    expected = {  # accuracy, precision, recall, fpr, recall_real
+        "excluded": (2 / 3, 1 / 1, 1 / 2, 0 / 1, 1 / 1),
+        "wrong": (2 / 6, 1 / 2, 1 / 4, 1 / 2, 1 / 2),
+        "real": (3 / 6, 1 / 1, 1 / 4, 0 / 2, 2 / 2),
+    }
+    for policy in get_args(Policy):
+        counts = count(real, fake, unscored_real=1, unscored_fake=2, policy=policy)
+        names = ("accuracy", "precision", "recall", "fpr", "recall_real")
+        found = tuple(float(METRICS[name].formula(counts)) for name in names)
+        assert found == pytest.approx(expected[policy]), policy
+        assert METRICS["coverage"].formula(counts) == 3 / 6, policy
+
+
+@pytest.mark.parametrize("policy", ["wrong", "real"])
+@pytest.mark.parametrize("seed", range(4))
+def test_policies_agree_with_scikit_learn(seed: int, policy: Policy) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.random(120) < 0.4
+    scores = rng.normal(truth - 0.5, 1)
+    scored = rng.random(120) < 0.8
+    called = np.where(scored, scores >= 0, ~truth if policy == "wrong" else False)
+    counts = count(
+        scores[scored & ~truth],
+        scores[scored & truth],
+        unscored_real=int(np.sum(~scored & ~truth)),
+        unscored_fake=int(np.sum(~scored & truth)),
+        policy=policy,
+    )
+    expected = {
+        "accuracy": sk.accuracy_score(truth, called),
+        "balanced_accuracy": sk.balanced_accuracy_score(truth, called),
+        "precision": sk.precision_score(truth, called),
+        "recall": sk.recall_score(truth, called),
+        "f1": sk.f1_score(truth, called),
+        "precision_real": sk.precision_score(truth, called, pos_label=False),
+        "recall_real": sk.recall_score(truth, called, pos_label=False),
+        "f1_real": sk.f1_score(truth, called, pos_label=False),
+        "fpr": np.mean(called[~truth]),
+        "fnr": 1 - np.mean(called[truth]),
+        "coverage": np.mean(scored),
+    }
+    assert {name: float(METRICS[name].formula(counts)) for name in expected} == pytest.approx(
+        expected, abs=1e-12
+    )
+
+
+def test_clips_that_nobody_scored_are_decided_all_the_same() -> None:
+    counts = count(NONE, NONE, unscored_real=3, unscored_fake=1, policy="real")
+    assert METRICS["accuracy"].formula(counts) == 3 / 4
+    assert METRICS["recall"].formula(counts) == 0
+    assert METRICS["coverage"].formula(counts) == 0
 
 
 def test_nan_scores_are_refused() -> None:
