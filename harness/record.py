@@ -1,7 +1,7 @@
 """What a run was: everything that a reader needs to trust its table or to repeat it.
 
 Kept as `run.json` in the run directory. A record of a newer version is refused; one of an older
-version is upgraded step by step (there is one version so far).
+version is upgraded step by step as it is read.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import UsageError
+from harness.expectation import Expectation
+from harness.metrics.classification import Policy
 
-VERSION = 1
+VERSION = 2
+"""1: the first. 2: parts, self-checks, what is expected of a condition, what unscored clips are."""
 
 
 class _Frozen(BaseModel):
@@ -32,7 +35,10 @@ class AxisRecord(_Frozen):
 
 
 class ConditionRecord(_Frozen):
-    """A condition as it ran; `chain` holds the perturbations as their values, in order."""
+    """A condition as it ran; `chain` holds the perturbations as their values, in order.
+
+    `expects` is what must be measured of its audio; None in a record from before that was known.
+    """
 
     name: str
     family: str
@@ -42,10 +48,15 @@ class ConditionRecord(_Frozen):
     words: str
     chain: list[dict[str, Any]]
     digest: str
+    expects: Expectation | None = None
 
 
 class SuiteRecord(_Frozen):
-    """The suite as it was read, includes resolved and sweeps spread out."""
+    """The suite as it was read, includes resolved and sweeps spread out.
+
+    `unscored` is the policy of the figures beside this record: the suite's own, or the one that the
+    user asked for instead. It moves no score, and is not in the digest.
+    """
 
     name: str
     description: str
@@ -53,6 +64,7 @@ class SuiteRecord(_Frozen):
     seed: int
     threshold: float
     min_coverage: float
+    unscored: Policy = "excluded"
     conditions: list[ConditionRecord]
 
 
@@ -101,6 +113,7 @@ class MachineRecord(_Frozen):
     batch_size: int
     workers: int
     threads: int
+    row_seconds: float = 120.0
 
 
 class CountRecord(_Frozen):
@@ -111,8 +124,53 @@ class CountRecord(_Frozen):
     error: int = 0
 
 
+class PartRecord(_Frozen):
+    """One go at the run: a run that was stopped and taken up again has several.
+
+    Parameters
+    ----------
+    ended
+        `finished`, `stopped` by the user, `failed` with an error; empty for a part that was killed
+        (its `seconds` and `rows` are then 0) or still runs.
+    notes
+        What went wrong on the way and was overcome: processes lost, batches halved, damage found.
+    """
+
+    started: str
+    seconds: float = 0.0
+    rows: int = 0
+    ended: Literal["finished", "stopped", "failed", ""] = ""
+    notes: list[str] = []
+
+
+class SelfCheckRecord(_Frozen):
+    """The first clips scored in another way, as differences of log-odds.
+
+    Parameters
+    ----------
+    clips, batch_size
+        How many clips, and how many of them at once in the way that the run scores them.
+    batch_difference, batch_flips
+        Largest difference from the same clips scored one at a time, and how many verdicts change.
+    precision_difference, precision_flips
+        The same against float32; None where the run is in float32 or the detector has no choice.
+    tolerance
+        Over which the run does not start.
+    """
+
+    model: str
+    clips: int
+    batch_size: int
+    batch_difference: float
+    batch_flips: int
+    precision: str
+    precision_difference: float | None
+    precision_flips: int | None
+    tolerance: float
+
+
 class RunRecord(_Frozen):
-    """The whole of `run.json`."""
+    """The whole of `run.json`; `machine` is that of the last part."""
 
     version: int = VERSION
     harness_version: str
@@ -128,11 +186,14 @@ class RunRecord(_Frozen):
     models: list[ModelRecord]
     machine: MachineRecord
     counts: CountRecord
+    parts: list[PartRecord] = []
+    self_checks: list[SelfCheckRecord] = []
 
 
 def write_record(record: RunRecord, run: Path) -> None:
     """Write `run.json`, whole or not at all."""
-    write_whole(run / "run.json", record.model_dump_json(indent=1) + "\n")
+    # Plain ASCII, which also says what a path holds that is no text.
+    write_whole(run / "run.json", json.dumps(record.model_dump(), indent=1) + "\n")
 
 
 def read_record(run: Path) -> RunRecord:
@@ -153,18 +214,35 @@ def read_record(run: Path) -> RunRecord:
                 str(path),
                 "use a newer harness",
             )
-        return RunRecord.model_validate(content)
+        return RunRecord.model_validate(_upgraded(content))
     except FileNotFoundError as fault:
         raise UsageError("not a run directory", str(run), "it has no run.json") from fault
     except (json.JSONDecodeError, KeyError, TypeError, ValidationError) as fault:
         raise UsageError("a damaged record", str(path), "run again") from fault
 
 
+def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
+    """The content as the present version has it; what an older one did not know has defaults."""
+    if content["version"] < 2:
+        part = {
+            "started": content["started"],
+            "seconds": content["seconds"],
+            "rows": sum(content["counts"].values()),
+            "ended": "finished" if content["finished"] else "",
+        }
+        content = content | {"parts": [part]}
+    return content | {"version": VERSION}
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old one or the new one, never a part."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

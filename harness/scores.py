@@ -2,7 +2,8 @@
 
 One row for every clip x condition x model, also for what could not be scored. Rows live in Parquet
 shards under `scores/` of a run directory. A shard is written under a temporary name, flushed to the
-disk and renamed, so a reader sees a whole shard or none, and a finished row is never lost.
+disk and renamed, so a reader sees a whole shard or none, and a finished row is never lost. Every
+page has a checksum, so a shard that a disk has damaged is found and its rows are computed again.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ class ScoresWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._rows_per_shard = rows_per_shard
         self._waiting: list[Row] = []
-        numbers = [int(path.stem.split("-")[1]) for path in shards(run)]
+        for left in self._folder.glob("part-*.tmp"):  # of a run that was killed while it wrote
+            left.unlink()
+        numbers = [int(path.name[5:11]) for path in self._folder.glob("part-*")]
         self._next = max(numbers, default=-1) + 1
 
     def append(self, rows: Iterable[Row]) -> None:
@@ -83,13 +86,20 @@ class ScoresWriter:
             return
         path = self._folder / f"part-{self._next:06d}.parquet"
         temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            pq.write_table(
-                pa.Table.from_pylist(list(self._waiting), SCHEMA), file, compression="zstd"
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
+        table = pa.Table.from_pylist(list(self._waiting), SCHEMA)
+        table = table.replace_schema_metadata(
+            {**(SCHEMA.metadata or {}), b"rows": str(table.num_rows).encode()}
+        )
+        try:
+            with temporary.open("wb") as file:
+                pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(self._folder)
         self._next += 1
         self._waiting.clear()
 
@@ -106,12 +116,40 @@ def shards(run: Path) -> list[Path]:
 
 
 def finished(run: Path) -> set[tuple[str, str, str]]:
-    """The keys (clip_id, condition, model) that are in the table already."""
+    """The keys (clip_id, condition, model) that are in the table already.
+
+    Raises
+    ------
+    UsageError
+        Where a shard is damaged or of another version.
+    """
     keys: set[tuple[str, str, str]] = set()
     for path in shards(run):
-        columns = pq.read_table(path, columns=list(KEY)).to_pydict()
+        columns = _read(path).select(list(KEY)).to_pydict()
         keys.update(zip(*(columns[name] for name in KEY), strict=True))
     return keys
+
+
+def set_aside_damaged(run: Path) -> list[Path]:
+    """Rename every shard that cannot be read whole, so that its rows are owed again.
+
+    Returns
+    -------
+    list
+        The names they have now: `part-000003.parquet.damaged`.
+
+    Raises
+    ------
+    UsageError
+        Where a shard is whole but of another version.
+    """
+    aside: list[Path] = []
+    for path in shards(run):
+        try:
+            _read(path)
+        except DamagedShard:
+            aside.append(path.rename(path.with_name(path.name + ".damaged")))
+    return aside
 
 
 def read_scores(run: Path) -> pd.DataFrame:
@@ -120,21 +158,52 @@ def read_scores(run: Path) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        Where the run has no table, or one of another version.
+        Where the run has no table, a damaged one, or one of another version.
     """
     paths = shards(run)
     if not paths:
         raise UsageError("no scores", str(run), "name the directory of a run")
-    tables: list[pa.Table] = []
-    for path in paths:
-        table = pq.read_table(path)
-        version = int((table.schema.metadata or {}).get(b"scores_version", b"0"))
-        if version != VERSION:
-            raise UsageError(
-                f"scores of version {version}, this is version {VERSION}",
-                str(path),
-                "use the harness that wrote it" if version > VERSION else "score again",
-            )
-        tables.append(table)
-    frame = pa.concat_tables(tables).to_pandas()
+    frame = pa.concat_tables([_read(path) for path in paths]).to_pandas()
     return frame.sort_values(list(KEY), kind="stable", ignore_index=True)
+
+
+class DamagedShard(UsageError):
+    """A shard that is not what was written."""
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        with path.open("rb") as file:  # its path need not be text, which Arrow wants
+            table = pq.read_table(file, page_checksum_verification=True)
+        metadata = table.schema.metadata or {}
+        version = int(metadata.get(b"scores_version", b"0"))
+        if version == VERSION:
+            if not table.schema.equals(SCHEMA):
+                raise ValueError("its columns are not those of the scores table")
+            if int(metadata.get(b"rows", table.num_rows)) != table.num_rows:
+                raise ValueError(f"it has {table.num_rows} rows instead of {metadata[b'rows']!r}")
+    except (pa.ArrowException, OSError, ValueError) as fault:
+        if isinstance(fault, OSError) and fault.errno is not None:
+            told = fault.strerror or str(fault)
+            raise UsageError(f"cannot be read: {told}", str(path), "check the disk") from fault
+        raise DamagedShard(
+            f"a damaged part of the scores: {str(fault).splitlines()[0]}",
+            str(path),
+            "run the same command with the same --out: it sets it aside and scores its rows again",
+        ) from fault
+    if version != VERSION:
+        raise UsageError(
+            f"scores of version {version}, this is version {VERSION}",
+            str(path),
+            "use the harness that wrote it" if version > VERSION else "score again",
+        )
+    return table.replace_schema_metadata(SCHEMA.metadata)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the rename itself on the disk, where the system can do that."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,12 +1,22 @@
+import errno
 import math
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import UsageError
-from harness.scores import SCHEMA, ScoresWriter, finished, read_scores, shards
+from harness.scores import (
+    SCHEMA,
+    ScoresWriter,
+    finished,
+    read_scores,
+    set_aside_damaged,
+    shards,
+)
 
 
 def row(clip_id: str, condition: str = "clean", score: float = 1.0) -> dict[str, object]:
@@ -79,3 +89,55 @@ def test_a_newer_table_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="version 99"):
         read_scores(tmp_path)
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> Path:
+    with ScoresWriter(tmp_path) as writer:
+        writer.append([row(f"clip-{number}", score=number / 7) for number in range(500)])
+    return shards(tmp_path)[0]
+
+
+def test_a_shard_is_whole_or_known_to_be_damaged(tmp_path: Path, shard: Path) -> None:
+    content, table = shard.read_bytes(), read_scores(tmp_path)
+    rng = np.random.default_rng(0)
+    caught = 0
+    for place in rng.integers(0, len(content), 200):
+        spoilt = bytearray(content)
+        spoilt[place] ^= 1 << rng.integers(8)
+        shard.write_bytes(spoilt)
+        if set_aside_damaged(tmp_path):
+            caught += 1
+        else:  # a bit that nobody reads
+            pd.testing.assert_frame_equal(read_scores(tmp_path), table, check_exact=True)
+    assert caught > 150
+    for share in range(10):
+        shard.write_bytes(content[: len(content) * share // 10])
+        with pytest.raises(UsageError, match=r"part-000000.parquet: a damaged part of the scores"):
+            read_scores(tmp_path)
+
+
+def test_a_damaged_shard_is_set_aside_and_its_number_not_used_again(
+    tmp_path: Path, shard: Path
+) -> None:
+    shard.write_bytes(b"")
+    assert [path.name for path in set_aside_damaged(tmp_path)] == ["part-000000.parquet.damaged"]
+    assert not finished(tmp_path)
+    with ScoresWriter(tmp_path) as writer:
+        writer.append([row("a")])
+    assert [path.name for path in shards(tmp_path)] == ["part-000001.parquet"]
+    assert not set_aside_damaged(tmp_path)
+
+
+def test_no_room_for_a_shard_leaves_the_others_and_no_rest(tmp_path: Path, shard: Path) -> None:
+    writer = ScoresWriter(tmp_path)
+    full = shard.with_name("part-000001.tmp")
+    full.symlink_to("/dev/full")
+    writer.append([row("late")])
+    with pytest.raises(OSError, match="No space left") as fault:
+        writer.flush()
+    assert fault.value.errno == errno.ENOSPC
+    assert not full.is_symlink()
+    assert len(read_scores(tmp_path)) == 500
+    writer.flush()  # there is room again: nothing was forgotten
+    assert len(read_scores(tmp_path)) == 501
