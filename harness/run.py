@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import platform
+import errno
 import re
-import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from harness import __version__
+from filelock import FileLock, Timeout
+
+from harness import __version__, provenance
 from harness.data.clip import Clip, Source
 from harness.data.sample import CompanionPool, limited
 from harness.data.source import open_source
+from harness.data.twin import refuse_twins
 from harness.detector.detector import Detector, ScoreLookup
 from harness.detector.source import open_detector
+from harness.engine.crew import ROW_SECONDS, Crew, warm_up
 from harness.engine.example import write_examples
-from harness.engine.local import run_tasks, warm_up
-from harness.engine.plan import tasks
+from harness.engine.local import run_tasks
+from harness.engine.plan import Key, tasks
 from harness.engine.prepare import Recipe
+from harness.engine.scorer import Scorer
+from harness.engine.selfcheck import self_checks
 from harness.errors import UsageError
+from harness.logbook import Logbook
+from harness.metrics.classification import Policy
 from harness.publish import Outcome, figures, publish, read_run
 from harness.record import (
     CountRecord,
@@ -33,26 +38,14 @@ from harness.record import (
     MachineRecord,
     RunRecord,
     read_record,
-    write_record,
 )
-from harness.scores import ScoresWriter, finished, read_scores
+from harness.scores import ScoresWriter, finished, set_aside_damaged
 from harness.suite import Suite, load_suite
 
 _MOST_WORKERS = 16
-_PACKAGES = (
-    "torch",
-    "torchaudio",
-    "transformers",
-    "datasets",
-    "av",
-    "soundfile",
-    "soxr",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pandas",
-    "pyarrow",
-)
+_LOOKUP_BLOCK = 64
+_LOCK = ".lock"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,13 @@ class RunOptions:
     limit
         At most this many clips, stratified by label and generator, drawn with the suite's seed.
     workers
-        Processes that prepare audio; 0 prepares in the scoring process.
+        Processes that prepare audio; 0 prepares in the scoring process, where nothing guards
+        against a decoder that crashes or hangs.
+    row_seconds
+        Longest time to prepare one row; a row that takes more is an error row.
+    unscored
+        What the figures make of clips without a score, instead of what the suite says. It moves no
+        score: a run may go on with another.
     """
 
     suite: str = "release"
@@ -76,8 +75,10 @@ class RunOptions:
     precision: str = "float32"
     batch_size: int | None = None
     workers: int | None = None
+    row_seconds: float = ROW_SECONDS
     fake_label: str | None = None
     published: str | None = None
+    unscored: Policy | None = None
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
 
 
@@ -91,10 +92,12 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     Raises
     ------
     UsageError
-        For whatever can be known to be wrong before scoring starts, and for an `out` that holds a
-        run of another suite, data source or model.
+        For whatever can be known to be wrong before scoring starts, for an `out` that holds a run
+        of other things or is in use, and where the disk is full.
     """
     suite = load_suite(options.suite)
+    if options.unscored is not None:
+        suite = replace(suite, unscored=options.unscored)
     warm_up(_workers(options))
     whole = open_source(options.data)
     source = whole if options.limit is None else limited(whole, options.limit, suite.seed)
@@ -111,72 +114,114 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     ]
     _tell_apart(detectors)
     clips = list(source)
+    twins = refuse_twins(clips, options.data)
+    for line in twins:
+        note(line)
     folder = options.out or _new_folder(suite, detectors)
-    record = _record(options, suite, source, clips, detectors)
-    done = _continue(folder, record)
-    folder.mkdir(parents=True, exist_ok=True)
-    if done:
-        earlier = read_record(folder)
-        kept = ("started", "seconds", "clips_per_second")
-        record = record.model_copy(update={name: getattr(earlier, name) for name in kept})
-    write_record(record, folder)
-
+    record = _record(options, suite, source, clips, detectors, twins)
     recipe = _recipe(suite, whole, detectors)
-    total = len(clips) * len(suite.conditions) * len(detectors)
-    note(
-        f"{suite.name}: {len(clips)} clips x {len(suite.conditions)} conditions x "
-        f"{len(detectors)} model(s) = {total} scores, {len(done)} of them done already, "
-        f"on {record.machine.device}"
-    )
-    rows_done = len(done)
+    with _alone_in(folder), _room_in(folder):
+        record, done = _taken_up(folder, record, note)
+        _score(folder, record, clips, suite, recipe, detectors, done, note, progress)
+        finished_run = read_run(folder, options.published)
+        summary = figures(finished_run)
+        by_id = {clip.clip_id: clip for clip in clips}
+        write_examples(folder, summary.mistakes, suite, by_id, recipe)
+        return publish(finished_run, summary)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Generator[None]:
+    """Hold the run directory against a second run; the system lets go when this process ends."""
+    if folder.exists() and not (folder / "run.json").exists() and any(_others(folder)):
+        raise UsageError("not empty and not a run", str(folder), "choose another --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        told = fault.strerror or str(fault)
+        raise UsageError(f"cannot be made: {told}", str(folder), "choose another --out") from fault
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            yield
+    except Timeout as fault:
+        raise UsageError(
+            "another run is at work in it", str(folder), "wait for it, or choose another --out"
+        ) from fault
+
+
+def _others(folder: Path) -> Generator[Path]:
+    return (entry for entry in folder.iterdir() if entry.name != _LOCK)
+
+
+@contextmanager
+def _room_in(folder: Path) -> Generator[None]:
+    """Say in one line that there is no room; what was written before stays readable."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno not in _FULL:
+            raise
+        raise UsageError(
+            f"the disk is full ({fault.strerror})",
+            str(folder),
+            "make room; the same command with --out " + str(folder) + " goes on",
+        ) from fault
+
+
+def _score(
+    folder: Path,
+    record: RunRecord,
+    clips: Sequence[Clip],
+    suite: Suite,
+    recipe: Recipe,
+    detectors: Sequence[Detector | ScoreLookup],
+    done: set[Key],
+    note: Callable[[str], None],
+    progress: Progress,
+) -> None:
+    """Score what is owed and keep the record up to date, however it ends."""
+    machine, total = record.machine, len(clips) * len(suite.conditions) * len(detectors)
+    logbook = Logbook(folder, record, note)
+    scorers = [Scorer(detector, logbook.tell) for detector in detectors]
 
     def advance(rows: int) -> None:
-        nonlocal rows_done
-        rows_done += rows
-        progress(rows_done, total)
+        logbook.rows += rows
+        progress(len(done) + logbook.rows, total)
 
-    _share_processors(record)
-    began = time.monotonic()
-    names = [detector.identity.name for detector in detectors]
-    owed = tasks(clips, suite.conditions, names, done, record.machine.batch_size)
+    _share_processors(machine)
+    names = [scorer.model for scorer in scorers]
+    owed = tasks(clips, suite.conditions, names, done, machine.batch_size)
     try:
-        with ScoresWriter(folder) as writer:
-            run_tasks(
-                owed,
-                recipe,
-                detectors,
-                writer,
-                done,
-                workers=record.machine.workers,
-                advance=advance,
-            )
+        note(
+            f"{suite.name}: {len(clips)} clips x {len(suite.conditions)} conditions x "
+            f"{len(detectors)} model(s) = {total} scores, {len(done)} of them done already, "
+            f"on {machine.device}"
+        )
+        with (
+            logbook,
+            ScoresWriter(folder) as writer,
+            Crew(machine.workers, recipe, machine.row_seconds, logbook.tell) as crew,
+        ):
+            if len(done) < total:
+                logbook.check(self_checks(crew, scorers, clips, suite, machine))
+                run_tasks(owed, crew, scorers, writer, done, advance)
     except KeyboardInterrupt:
-        note(f"Stopped with {rows_done} of {total} scores kept; --out {folder} goes on.")
+        kept = len(done) + logbook.rows
+        note(f"Stopped with {kept} of {total} scores kept; --out {folder} goes on.")
         raise
-    _finish(folder, record, time.monotonic() - began, rows_done - len(done))
-    finished_run = read_run(folder, options.published)
-    summary = figures(finished_run)
-    by_id = {clip.clip_id: clip for clip in clips}
-    write_examples(folder, summary.mistakes, suite, by_id, recipe)
-    return publish(finished_run, summary)
-
-
-def _processors() -> int:
-    """How many of the machine's this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _workers(options: RunOptions) -> int:
-    return min(_processors(), _MOST_WORKERS) if options.workers is None else options.workers
+    if options.workers is not None:
+        return options.workers
+    return min(provenance.processors(), _MOST_WORKERS)
 
 
-def _share_processors(record: RunRecord) -> None:
+def _share_processors(machine: MachineRecord) -> None:
     """Leave the workers their processors: threads of torch that wait for one spin in vain."""
     import torch
 
-    torch.set_num_threads(record.machine.threads)
+    torch.set_num_threads(machine.threads)
 
 
 def _recipe(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreLookup]) -> Recipe:
@@ -207,24 +252,36 @@ def _new_folder(suite: Suite, detectors: Sequence[Detector | ScoreLookup]) -> Pa
     return Path("reports/runs") / f"{utc}-{suite.name}-{model[:80]}"
 
 
-def _continue(folder: Path, record: RunRecord) -> set[tuple[str, str, str]]:
-    """The rows that an earlier run of the same things left; refuses one of other things."""
-    if not folder.exists():
-        return set()
+def _taken_up(
+    folder: Path, record: RunRecord, note: Callable[[str], None]
+) -> tuple[RunRecord, set[Key]]:
+    """The record with the parts that an earlier run of the same things left, and its rows.
+
+    Raises
+    ------
+    UsageError
+        Where the directory holds a run of other things, or one made with other versions: a table
+        of two sorts of scores would be no table.
+    """
     if not (folder / "run.json").exists():
-        if any(folder.iterdir()):
-            raise UsageError("not empty and not a run", str(folder), "choose another --out")
-        return set()
+        return record, set()
     earlier = read_record(folder)
     for what, before, now in (
-        ("suite", earlier.suite.digest, record.suite.digest),
-        ("data", _data_key(earlier), _data_key(record)),
-        ("models", _model_key(earlier), _model_key(record)),
-        ("precision", earlier.machine.precision, record.machine.precision),
+        ("of another suite", earlier.suite.digest, record.suite.digest),
+        ("of other data", _data_key(earlier), _data_key(record)),
+        ("of other models", _model_key(earlier), _model_key(record)),
+        ("of another harness", earlier.harness_version, record.harness_version),
     ):
         if before != now:
-            raise UsageError(f"holds a run of another {what}", str(folder), "choose another --out")
-    return finished(folder)
+            raise UsageError(f"holds a run {what}", str(folder), "choose another --out")
+    if moved := provenance.moved(earlier.machine, record.machine):
+        raise UsageError(
+            f"holds a run made with {moved}", str(folder), "choose another --out, or go back to it"
+        )
+    for path in set_aside_damaged(folder):
+        note(f"{path.name}: damaged and set aside; its rows are scored again")
+    kept = {"started": earlier.started, "parts": earlier.parts, "self_checks": earlier.self_checks}
+    return record.model_copy(update=kept), finished(folder)
 
 
 def _data_key(record: RunRecord) -> tuple[object, ...]:
@@ -241,13 +298,13 @@ def _record(
     source: Source,
     clips: list[Clip],
     detectors: Sequence[Detector | ScoreLookup],
+    notes: Sequence[str],
 ) -> RunRecord:
     origin = source.origin
     labels = Counter(clip.label for clip in clips)
-    revision, dirty = _git()
+    revision, dirty = provenance.revision()
     listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
-    device = listening[0].device if listening else "none: scores from a file"
-    workers = _workers(options) if listening else 0
+    best = min((one.batch_size for one in listening), default=_LOOKUP_BLOCK)
     return RunRecord(
         harness_version=__version__,
         git_revision=revision,
@@ -265,7 +322,7 @@ def _record(
             digest=origin.digest,
             synthetic=origin.synthetic,
             revision=origin.revision,
-            notes=list(origin.notes),
+            notes=[*origin.notes, *notes],
             clips=len(clips),
             real=labels["real"],
             fake=labels["fake"],
@@ -273,67 +330,12 @@ def _record(
             limit_seed=None if options.limit is None else suite.seed,
         ),
         models=[detector.identity for detector in detectors],
-        machine=MachineRecord(
-            platform=platform.platform(),
-            python=platform.python_version(),
-            packages=_versions(),
-            device=device,
+        machine=provenance.machine(
+            device=listening[0].device if listening else "none: scores from a file",
             precision=options.precision,
-            batch_size=options.batch_size or min((one.batch_size for one in listening), default=64),
-            workers=workers,
-            threads=max(1, _processors() - workers),
+            batch_size=options.batch_size or best,
+            workers=_workers(options) if listening else 0,
+            row_seconds=options.row_seconds,
         ),
         counts=CountRecord(),
     )
-
-
-def _finish(folder: Path, record: RunRecord, seconds: float, rows: int) -> None:
-    """Write the record with what was measured; a run that went on adds to what it took before."""
-    status = Counter(read_scores(folder)["status"])
-    rate = rows / seconds if rows else record.clips_per_second
-    record = record.model_copy(
-        update={
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(record.seconds + seconds, 3),
-            "clips_per_second": round(rate, 3),
-            "counts": CountRecord(
-                ok=status["ok"], rejected=status["rejected"], error=status["error"]
-            ),
-        }
-    )
-    write_record(record, folder)
-
-
-def _versions() -> dict[str, str]:
-    from harness.perturb import codec
-
-    found: dict[str, str] = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "missing"
-    return found | codec.versions()
-
-
-def _git() -> tuple[str, bool | None]:
-    """Revision of the checkout that this code is in, and whether it was changed; empty if none."""
-    here = Path(__file__).parent
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(  # noqa: S603
-                ["git", "-C", str(here), *arguments],  # noqa: S607
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=10,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    if git("ls-files", "--error-unmatch", "run.py") is None:  # another project's repository
-        return "", None
-    revision, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "-uno")
-    return revision or "", None if changes is None else bool(changes)

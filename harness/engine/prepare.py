@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, Protocol
@@ -12,6 +12,7 @@ import numpy as np
 from harness.audio import Wave, load, resample
 from harness.data.clip import Clip
 from harness.errors import ClipRejected
+from harness.expectation import PREFIX
 from harness.perturb.attestation import Attestation, apply_chain, attest
 from harness.perturb.perturbation import Draw
 from harness.seed import generator
@@ -50,7 +51,10 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """One clip under one condition: the waves to score by rate, or why there are none."""
+    """One clip under one condition: the waves to score by rate, or why there are none.
+
+    What contradicts its condition has no waves either, but keeps its measurements as evidence.
+    """
 
     condition: str
     status: Status
@@ -59,18 +63,24 @@ class Prepared:
     attestation: Attestation | None
 
 
-def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> list[Prepared]:
-    """Prepare a clip under each condition, in order; what fails is a result with a reason."""
+def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iterator[Prepared]:
+    """Prepare a clip under each condition, one at a time and in order.
+
+    What fails is a result with a reason; only what ends the process goes through.
+    """
     if not recipe.rates_hz:
-        return [Prepared(condition.name, "ok", "", {}, None) for condition in conditions]
+        yield from (Prepared(condition.name, "ok", "", {}, None) for condition in conditions)
+        return
     try:
         wave = load(clip.audio)
         clean = {rate_hz: resample(wave, rate_hz) for rate_hz in recipe.rates_hz}
     except ClipRejected as fault:
-        return [_failed(condition, "rejected", str(fault)) for condition in conditions]
+        yield from (_failed(condition, "rejected", str(fault)) for condition in conditions)
     except Exception as fault:
-        return [_failed(condition, "error", _told(fault)) for condition in conditions]
-    return [_prepare_one(clip, wave, clean, condition, recipe) for condition in conditions]
+        yield from (_failed(condition, "error", _told(fault)) for condition in conditions)
+    else:
+        for condition in conditions:
+            yield _prepare_one(clip, wave, clean, condition, recipe)
 
 
 def perturb(clip: Clip, wave: Wave, condition: Condition, recipe: Recipe) -> tuple[Wave, float]:
@@ -93,15 +103,31 @@ def _prepare_one(
             else clean
         )
         first = recipe.rates_hz[0]
-        attestation = attest(clean[first], scored[first], condition.chain, measured_snr_db)
         if not all(np.isfinite(one.samples).all() for one in scored.values()):
             raise ArithmeticError("the perturbed audio has NaN or infinite samples")
+        attestation = attest(clean[first], scored[first], condition.chain, measured_snr_db)
+        contradiction = _contradiction(condition, wave.rate_hz, clean[first], attestation)
+        if contradiction:
+            return Prepared(condition.name, "error", PREFIX + contradiction, {}, attestation)
         waves = {rate_hz: _cut(one, recipe.longest) for rate_hz, one in scored.items()}
         return Prepared(condition.name, "ok", "", waves, attestation)
     except ClipRejected as fault:
         return _failed(condition, "rejected", str(fault))
     except Exception as fault:
         return _failed(condition, "error", _told(fault))
+
+
+def _contradiction(
+    condition: Condition, rate_hz: int, clean: Wave, attestation: Attestation
+) -> str:
+    return condition.expectation(rate_hz).contradiction(
+        rate_hz=rate_hz,
+        clean_s=clean.seconds,
+        seconds=attestation.seconds,
+        snr_db=attestation.snr_db,
+        changed=attestation.changed,
+        silent=not (attestation.changed or np.ptp(clean.samples)),
+    )
 
 
 def _companion_waves(

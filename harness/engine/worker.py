@@ -1,31 +1,48 @@
-"""What runs in a preparing process: one thread, the recipe of the run, one clip at a time."""
+"""What runs in a preparing process: one thread, the recipe of the run, one clip at a time.
+
+A row that takes too long ends the process. The timer is the kernel's and its signal is not caught,
+so a decoder that never returns to Python is stopped too.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Sequence
+import sys
+from multiprocessing.connection import Connection
 
 import scipy.signal  # noqa: F401  # pyright: ignore[reportUnusedImport]  # once, for all that fork
 import torch
 import torchaudio  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
-from harness.data.clip import Clip
 from harness.engine.prepare import Prepared, Recipe, prepare
-from harness.suite import Condition
-
-_recipe: Recipe | None = None
 
 
-def start(recipe: Recipe) -> None:
-    """Set the process up; an interrupt is the parent's to handle."""
-    global _recipe
+def serve(connection: Connection, recipe: Recipe, row_seconds: float) -> None:
+    """Prepare clips until the other end closes; an interrupt is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     torch.set_num_threads(1)
-    _recipe = recipe
+    _silence_libraries()
+    try:
+        connection.send("ready")
+        while True:
+            clip, conditions = connection.recv()
+            rows: list[Prepared] = []
+            signal.setitimer(signal.ITIMER_REAL, row_seconds)
+            for row in prepare(clip, conditions, recipe):
+                rows.append(row)
+                signal.setitimer(signal.ITIMER_REAL, row_seconds)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            connection.send(rows)
+    except (EOFError, BrokenPipeError):
+        return
 
 
-def work(clip: Clip, conditions: Sequence[Condition]) -> list[Prepared]:
-    """Prepare one clip."""
-    if _recipe is None:
-        raise RuntimeError("the worker was not started")
-    return prepare(clip, conditions, _recipe)
+def _silence_libraries() -> None:
+    """Leave standard error to Python: decoders write a line there for every damaged frame."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)

@@ -14,9 +14,11 @@ from harness.data.clip import Clip, Source
 from harness.data.sample import CompanionPool
 from harness.data.source import open_source
 from harness.detector.detector import Logits
+from harness.engine.crew import Crew
 from harness.engine.local import run_tasks
 from harness.engine.plan import tasks
 from harness.engine.prepare import Recipe
+from harness.engine.scorer import Scorer
 from harness.errors import UsageError
 from harness.record import ModelRecord
 from harness.scores import ScoresWriter, finished, read_scores
@@ -109,10 +111,11 @@ def score(
     done = finished(run)
     name = detector.identity.name
     owed = tasks(clips or list(source), suite.conditions, [name], done, block)
-    with ScoresWriter(run) as writer:
-        run_tasks(
-            owed, recipe, [detector], writer, done, workers=workers, advance=lambda rows: None
-        )
+    notes: list[str] = []
+    with ScoresWriter(run) as writer, Crew(workers, recipe) as crew:
+        scorer = Scorer(detector, notes.append)
+        run_tasks(owed, crew, [scorer], writer, done, advance=lambda rows: None)
+    assert not notes
     return read_scores(run)
 
 

@@ -1,0 +1,191 @@
+"""One detector's way through a block, at the end of which every row has a score or a reason.
+
+A block is scored in one batch, in smaller ones where memory ends, and clip by clip where a batch
+fails as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.audio import Wave
+from harness.data.clip import Clip
+from harness.detector.detector import Detector, Logits, ScoreLookup
+from harness.engine.plan import Key
+from harness.engine.prepare import Prepared
+from harness.errors import UsageError
+from harness.scores import Row
+from harness.suite import Condition
+
+Outcome = tuple[str, str, float, float]
+"""status, reason, logit_fake, logit_real"""
+
+_MEMORY = ("out of memory", "can't allocate memory", "cudnn_status_alloc_failed", "not enough mem")
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One prepared row on its way into the table."""
+
+    clip: Clip
+    condition: Condition
+    block: int
+    prepared: Prepared
+
+
+class Scorer:
+    """Scores blocks with one detector.
+
+    Parameters
+    ----------
+    note
+        Told once for every halving of the batch.
+    """
+
+    def __init__(
+        self,
+        detector: Detector | ScoreLookup,
+        note: Callable[[str], None],
+    ) -> None:
+        self.detector = detector
+        self.note = note
+        self._most: int | None = None
+
+    @property
+    def model(self) -> str:
+        return self.detector.identity.name
+
+    def rows(self, scored: Sequence[Scored], done: set[Key]) -> list[Row]:
+        """The rows that this model still owes of a block."""
+        model = self.model
+        owed = [row for row in scored if (row.clip.clip_id, row.condition.name, model) not in done]
+        if isinstance(self.detector, ScoreLookup):
+            return [_row(row, model, *_looked_up(self.detector, row)) for row in owed]
+        outcomes = self._outcomes(self.detector, owed)
+        return [_row(row, model, *outcome) for row, outcome in zip(owed, outcomes, strict=True)]
+
+    def forward(self, waves: Sequence[Wave]) -> list[Outcome]:
+        """Score admitted waves together, or in halves for as long as the memory does not do."""
+        if isinstance(self.detector, ScoreLookup):
+            raise TypeError("scores from a file are looked up, not computed")
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(waves):
+            start = len(outcomes)
+            batch = waves[start : start + (self._most or len(waves))]
+            try:
+                outcomes += _batch(self.detector, batch)
+            except _OutOfMemory as fault:
+                if len(batch) == 1:
+                    outcomes.append(_failed(fault))
+                    continue
+                self._most = len(batch) // 2
+                self.note(
+                    f"{self.model}: no memory for {len(batch)} clips at once on "
+                    f"{self.detector.device}, going on with {self._most}"
+                )
+        return outcomes
+
+    def _outcomes(self, detector: Detector, owed: list[Scored]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        admitted: list[int] = []
+        for row in owed:
+            one = row.prepared
+            status, reason = one.status, one.reason
+            if status == "ok" and (reason := detector.admits(one.waves[detector.rate_hz])):
+                status = "rejected"
+            if status == "ok":
+                admitted.append(len(outcomes))
+            outcomes.append((status, reason, np.nan, np.nan))
+        waves = [owed[place].prepared.waves[detector.rate_hz] for place in admitted]
+        for place, outcome in zip(admitted, self.forward(waves), strict=True):
+            outcomes[place] = outcome
+        return outcomes
+
+
+class _OutOfMemory(Exception):
+    pass
+
+
+def _batch(detector: Detector, waves: Sequence[Wave]) -> list[Outcome]:
+    """One batch; where it fails as a whole each wave alone, so that one row is lost."""
+    try:
+        return [_outcome(logits) for logits in detector.score(waves)]
+    except UsageError:
+        raise
+    except Exception as fault:
+        if _is_memory(fault):
+            raise _OutOfMemory(str(fault)) from fault
+        if len(waves) == 1:
+            return [_failed(fault)]
+    outcomes: list[Outcome] = []
+    for wave in waves:
+        try:
+            outcomes += _batch(detector, [wave])
+        except _OutOfMemory as fault:
+            outcomes.append(_failed(fault))
+    return outcomes
+
+
+def _is_memory(fault: BaseException | None) -> bool:
+    """Whether memory ran out, on whichever device: libraries have no common word for it."""
+    if fault is None:
+        return False
+    told = str(fault).lower()
+    return (
+        isinstance(fault, MemoryError)
+        or any(words in told for words in _MEMORY)
+        or _is_memory(fault.__cause__)
+    )
+
+
+def _failed(fault: Exception) -> Outcome:
+    cause = fault.__cause__ if isinstance(fault, _OutOfMemory) and fault.__cause__ else fault
+    text = " ".join(str(cause).split())[:300]
+    return ("error", f"the detector failed: {type(cause).__name__}: {text}", np.nan, np.nan)
+
+
+def _outcome(logits: Logits) -> Outcome:
+    logit_fake, logit_real = (float(value) for value in logits)
+    if not (np.isfinite(logit_fake) and np.isfinite(logit_real)):
+        return ("error", f"logits are {logit_fake} and {logit_real}", np.nan, np.nan)
+    return ("ok", "", logit_fake, logit_real)
+
+
+def _looked_up(lookup: ScoreLookup, row: Scored) -> Outcome:
+    found = lookup.lookup(row.clip.clip_id, row.condition.name)
+    if found is None:
+        return ("rejected", "no score in the file for this clip and condition", np.nan, np.nan)
+    return ("ok", "", *found[:2])
+
+
+def _row(
+    row: Scored, model: str, status: str, reason: str, logit_fake: float, logit_real: float
+) -> Row:
+    clip, condition, measured = row.clip, row.condition, row.prepared.attestation
+    content: dict[str, Any] = {
+        "clip_id": clip.clip_id,
+        "model": model,
+        "condition": condition.name,
+        "family": condition.family,
+        "severity": condition.severity,
+        "label": clip.label,
+        "source": clip.source,
+        "generator": clip.generator,
+        "speaker": clip.speaker,
+        "group": clip.group,
+        "seconds": measured.seconds if measured else np.nan,
+        "status": status,
+        "reason": reason,
+        "score": logit_fake - logit_real,
+        "logit_fake": logit_fake,
+        "logit_real": logit_real,
+        "snr_db": measured.snr_db if measured else np.nan,
+        "bandwidth_hz": measured.bandwidth_hz if measured else np.nan,
+        "delay_samples": measured.delay_samples if measured else np.nan,
+        "changed": measured.changed if measured else None,
+    }
+    return content

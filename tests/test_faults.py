@@ -1,0 +1,218 @@
+"""Faults that a run meets, injected for real: a full disk, a stalled file, other versions."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from harness.record import read_record
+from harness.run import RunOptions, run
+from harness.scores import read_scores
+
+RATE_HZ = 16000
+
+DETECTOR = """
+import numpy as np
+
+def factory():
+    return lambda samples, rate_hz: np.array([wave.sum() for wave in samples])
+
+def normalising():
+    def score(samples, rate_hz):
+        sums = np.array([wave.sum() for wave in samples])
+        return sums - sums.mean()
+    return score
+
+def silent():
+    return lambda samples, rate_hz: np.array([one.sum() if one.any() else np.nan for one in samples])
+"""
+
+SUITE = f"""
+version = 1
+name = "small"
+[[condition]]
+perturb = "gain"
+gain_db = {[-round(0.5 * step, 1) for step in range(1, 25)]}
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    rng = np.random.default_rng(0)
+    for number in range(80):
+        path = tmp_path / "clips" / ("fake" if number % 2 else "real") / f"{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, rng.uniform(-0.5, 0.5, 500 + number), RATE_HZ, subtype="FLOAT")
+    (tmp_path / "sums.py").write_text(DETECTOR)
+    (tmp_path / "small.toml").write_text(SUITE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return tmp_path
+
+
+def options(**changes: object) -> RunOptions:
+    given: dict[str, object] = {
+        "suite": "small.toml",
+        "data": "clips",
+        "models": ("python:sums:factory",),
+        "out": Path("run"),
+        "workers": 0,
+    }
+    return RunOptions(**(given | changes))  # pyright: ignore[reportArgumentType]
+
+
+def quiet(*values: object) -> None:
+    del values
+
+
+def command(*arguments: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "harness", "run", "small.toml", "--data", "clips"),
+        *("--model", "python:sums:factory", "--workers", "0", "--out", "run", *arguments),
+    ]
+
+
+def start(*arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # pyright: ignore[reportCallIssue]
+        command(*arguments), capture_output=True, text=True, check=False, **kwargs,  # pyright: ignore[reportArgumentType]
+    )  # fmt: skip
+
+
+def assert_full(place: Path, done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith("harness: run: the disk is full (")
+    assert told.endswith("; make room; the same command with --out run goes on")
+    assert not list(place.rglob("*.tmp"))
+
+
+def test_a_file_that_may_not_grow_is_a_full_disk(place: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+
+    done = start(preexec_fn=limit)
+    assert_full(place, done)
+    assert len(read_record(place / "run").parts) == 1
+    assert start().returncode == 0
+    assert len(read_scores(place / "run")) == 80 * 25
+
+
+def test_a_full_file_system_keeps_what_was_finished(place: Path) -> None:
+    script = " ".join(command())
+    inside = (
+        "mount -t tmpfs -o size=100k none run 2>/dev/null || exit 77; "
+        f"{script}; code=$?; cp -r run/. kept; exit $code"
+    )
+    (place / "run").mkdir()
+    (place / "kept").mkdir()
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", inside], capture_output=True, text=True, check=False
+    )
+    if done.returncode in (1, 77):
+        pytest.skip("this machine lets nobody mount a file system of their own")
+    assert_full(place, done)
+    kept = read_scores(place / "kept")
+    assert len(read_record(place / "kept").parts) == 1
+    assert 0 < len(kept) <= 80 * 25
+    done = start("--out", "kept")
+    assert done.returncode == 0, done.stderr
+    assert f"{len(kept)} of them done already" in done.stderr
+    assert len(read_scores(place / "kept")) == 80 * 25
+
+
+def test_a_file_that_takes_more_than_its_time_costs_its_rows(place: Path) -> None:
+    """Eight minutes of sound through a slow condition, in a second."""
+    long = np.tile(np.random.default_rng(0).uniform(-0.5, 0.5, 48000), 480)
+    soundfile.write(place / "clips" / "real" / "long.flac", long, 48000)
+    (place / "slow.toml").write_text(
+        'version = 1\nname = "slow"\n[[condition]]\nperturb = "pitch"\nsemitones = 2\n'
+    )
+    outcome = run(options(suite="slow.toml", workers=1, row_seconds=1.0), quiet, quiet)
+    table = read_scores(outcome.folder)
+    bad = table[table.status != "ok"]
+    assert set(bad.clip_id) == {"real/long.flac"}
+    assert set(bad.status) == {"error"}
+    assert set(bad.reason) == {"took more than 1 s"}
+    assert len(table) == 81 * 2
+    assert any(
+        "real/long.flac: took more than 1 s" in line for line in outcome.record.parts[0].notes
+    )
+
+
+def test_no_number_is_never_a_score(place: Path) -> None:
+    soundfile.write(place / "clips" / "real" / "silent.wav", np.zeros(800), RATE_HZ)
+    outcome = run(options(models=("python:sums:silent",)), quiet, quiet)
+    table = read_scores(outcome.folder)
+    bad = table[table.status != "ok"]
+    assert set(bad.clip_id) == {"real/silent.wav"}
+    assert "logits are nan and 0.0" in set(bad.reason)
+    assert bad.score.isna().all()
+
+
+def test_a_detector_whose_scores_depend_on_the_batch_is_not_run(place: Path) -> None:
+    from harness.errors import UsageError
+
+    with pytest.raises(UsageError, match="alone and in a batch of 16"):
+        run(options(models=("python:sums:normalising",)), quiet, quiet)
+    assert not list((place / "run" / "scores").glob("*.parquet"))
+    assert read_record(place / "run").parts[0].ended == "failed"
+    outcome = run(options(models=("python:sums:factory",), out=Path("other")), quiet, quiet)
+    (check,) = outcome.record.self_checks
+    assert (check.clips, check.batch_size, check.batch_difference) == (16, 16, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("packages", {"av": "1.0"}, "av 1.0, now "),
+        ("packages", {"libmp3lame": "3.0"}, "libmp3lame 3.0, now "),
+        ("device", "cuda:0 (a GPU)", "device cuda, now its own"),
+        ("precision", "bf16", "precision bf16, now float32"),
+    ],
+)
+def test_a_run_made_with_other_things_is_not_gone_on_with(
+    place: Path, key: str, value: object, told: str
+) -> None:
+    from harness.errors import UsageError
+
+    run(options(), quiet, quiet)
+    path = place / "run" / "run.json"
+    content = json.loads(path.read_text())
+    before = content["machine"][key]
+    content["machine"][key] = before | value if isinstance(value, dict) else value
+    path.write_text(json.dumps(content))
+    with pytest.raises(UsageError, match=f"holds a run made with {told}".replace("(", r"\(")):
+        run(options(), quiet, quiet)
+
+
+def test_a_directory_that_cannot_be_made_is_said(place: Path) -> None:
+    from harness.errors import UsageError
+
+    (place / "file").write_text("")
+    with pytest.raises(UsageError, match=r"cannot be made: .*; choose another --out"):
+        run(options(out=Path("file/run")), quiet, quiet)
+
+
+def test_a_polite_request_to_end_is_an_interrupt(place: Path) -> None:
+    process = subprocess.Popen(
+        [*command(), "--json"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "of them done already" in line:
+            process.terminate()
+            break
+    told = process.stderr.read()
+    assert process.wait(20) == 130
+    assert "scores kept; --out run goes on." in told
+    process.stderr.close()
