@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
 from harness import __version__
-from harness.errors import ClipError, ClipRejected, UsageError
+from harness.errors import ClipError, ClipRejected, UsageError, printable
 from harness.terminal import Progress, print_answer, stdout
 
 if TYPE_CHECKING:
@@ -30,21 +32,33 @@ suites_app = typer.Typer(no_args_is_help=True, help="What a detector is put thro
 app.add_typer(suites_app, name="suites")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Unscored = Annotated[
+    Literal["excluded", "wrong", "real"] | None,  # the metrics' `Policy`, without their imports
+    typer.Option(
+        help="What decisions make of clips without a score, instead of what the suite says: "
+        "excluded, wrong (decided wrongly) or real (called real)."
+    ),
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
 
+EXIT_CONTRADICTED = 2
 EXIT_UNSCORED = 3
 
 
 def main() -> None:
     """Run the command; a `UsageError` is one line on stderr and exit code 2."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
-    except UsageError as fault:
-        print(f"harness: {fault}", file=sys.stderr)  # noqa: T201
+    except (UsageError, ClipRejected, ClipError) as fault:
+        print(f"harness: {printable(str(fault))}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    except (ClipRejected, ClipError) as fault:
-        print(f"harness: {fault}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+
+
+def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001
+    """A polite request to end is the same as Ctrl-C: what is done is written first."""
+    raise KeyboardInterrupt
 
 
 def _version(asked: bool) -> None:
@@ -91,12 +105,16 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes that prepare audio; 0 for none.")
     ] = None,
+    row_seconds: Annotated[
+        float, typer.Option(min=1, help="Longest time to prepare a row; then it is an error row.")
+    ] = 120.0,
     fake_label: Annotated[
         str | None, typer.Option(help="The model's label that means fake, where it is not plain.")
     ] = None,
     published: Annotated[
         str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
     ] = None,
+    unscored: Unscored = None,
     as_json: Json = False,
 ) -> None:
     """Score a data source under a suite's conditions and report on it."""
@@ -117,8 +135,10 @@ def run(
         precision=precision,
         batch_size=batch_size,
         workers=workers,
+        row_seconds=row_seconds,
         fake_label=fake_label,
         published=published,
+        unscored=unscored,
     )
     with progress:
         outcome = do(options, progress.note, progress.advance)
@@ -131,12 +151,13 @@ def report(
     published: Annotated[
         str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
     ] = None,
+    unscored: Unscored = None,
     as_json: Json = False,
 ) -> None:
     """Compute every figure again from the table of a run and write its report."""
     from harness.publish import figures, publish, read_run
 
-    run = read_run(folder, published)
+    run = read_run(folder, published, unscored)
     _conclude(publish(run, figures(run)), as_json)
 
 
@@ -152,7 +173,7 @@ def perturb(
     from harness.listen import write_perturbed
 
     heard = write_perturbed(source, target, suite, condition, data)
-    typer.echo(heard)
+    typer.echo(printable(str(heard)))
 
 
 @suites_app.command("list")
@@ -290,7 +311,7 @@ def train(
         _json(result.model_dump(mode="json"))
         return
     typer.echo(
-        f"{result.out}: {result.steps} steps on {result.training_clips} clips "
+        f"{printable(str(result.out))}: {result.steps} steps on {result.training_clips} clips "
         f"({result.rejected_clips} rejected); validation accuracy "
         f"{result.validation_accuracy:.4f} on {result.validation_clips} clips"
     )
@@ -312,28 +333,36 @@ def doctor(as_json: Json = False) -> None:
 
 
 def _conclude(outcome: Outcome, as_json: bool) -> None:
-    """Print the answer and end with 0, or with 3 where too little was scored."""
+    """Print the answer and end: 2 where audio is not what it is called, 3 with too few scores."""
     from harness.summary import headline
 
-    lines = headline(outcome.summary, outcome.record)
+    lines, tally = headline(outcome.summary, outcome.record), outcome.summary.tally
     if as_json:
         _json(
             {
                 "run": str(outcome.folder),
                 "report": str(outcome.report),
                 "counts": outcome.record.counts.model_dump(),
-                "shortfalls": [asdict(shortfall) for shortfall in outcome.shortfalls],
+                "rows": {"owed": tally.owed, "missing": tally.missing},
+                "unscored": outcome.summary.policy,
+                "contradictions": [asdict(each) for each in outcome.summary.contradictions],
+                "shortfalls": [asdict(shortfall) for shortfall in outcome.summary.shortfalls],
                 "headline": [asdict(line) for line in lines],
             }
         )
     else:
         print_answer(outcome, lines)
-    if outcome.shortfalls:
+    for contradiction in outcome.summary.contradictions:
+        print(f"harness: {printable(contradiction.line)}", file=sys.stderr)  # noqa: T201
+    if outcome.summary.contradictions:
+        raise typer.Exit(EXIT_CONTRADICTED)
+    if outcome.summary.shortfalls:
         raise typer.Exit(EXIT_UNSCORED)
 
 
 def _json(content: Any) -> None:
-    typer.echo(json.dumps(_plain(content), indent=1, ensure_ascii=False))
+    # Plain ASCII: names may hold what no encoding has, or what a terminal takes for a command.
+    typer.echo(json.dumps(_plain(content), indent=1))
 
 
 def _plain(content: Any) -> Any:

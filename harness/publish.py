@@ -7,24 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.metrics.classification import Policy
 from harness.published import Published, find_published, load_published
-from harness.record import RunRecord, read_record, write_whole
+from harness.record import RunRecord, read_record, write_record, write_whole
 from harness.scores import read_scores
 from harness.summary import Summary, metrics_json, summarise
 
 RESAMPLES = 1000
 DEFAULT_PUBLISHED = "ast-fakeaudio-detector"
-
-
-@dataclass(frozen=True)
-class Shortfall:
-    """A condition and label of which less was scored than the suite demands."""
-
-    model: str
-    condition: str
-    label: str
-    coverage: float
-    rows: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +35,18 @@ class Outcome:
     record: RunRecord
     summary: Summary
     published: Published
-    shortfalls: list[Shortfall]
     report: Path
 
 
-def read_run(folder: Path, published: str | None = None) -> Finished:
+def read_run(
+    folder: Path, published: str | None = None, unscored: Policy | None = None
+) -> Finished:
     """Read the record and the table of a run directory.
+
+    Parameters
+    ----------
+    unscored
+        What its figures are to make of clips without a score; else as the record says.
 
     Raises
     ------
@@ -58,6 +54,9 @@ def read_run(folder: Path, published: str | None = None) -> Finished:
         Where it is not a run, or holds what this harness cannot read.
     """
     record = read_record(folder)
+    if unscored is not None:
+        suite = record.suite.model_copy(update={"unscored": unscored})
+        record = record.model_copy(update={"suite": suite})
     return Finished(folder, record, read_scores(folder), claims(record, published))
 
 
@@ -67,27 +66,19 @@ def figures(run: Finished, resamples: int = RESAMPLES) -> Summary:
 
 
 def publish(run: Finished, summary: Summary) -> Outcome:
-    """Write `metrics.json` and `report.html` into the run directory."""
+    """Write `metrics.json` and `report.html` into the run directory.
+
+    The record is written as well where it did not have the policy that these figures have.
+    """
     from harness.report.example import read_examples  # charts are slow to import
     from harness.report.page import render
 
+    if read_record(run.folder).suite.unscored != run.record.suite.unscored:
+        write_record(run.record, run.folder)
     write_whole(run.folder / "metrics.json", metrics_json(summary))
     path = run.folder / "report.html"
     write_whole(path, render(summary, run.record, run.published, read_examples(run.folder)))
-    low = shortfalls(run.table, run.record)
-    return Outcome(run.folder, run.record, summary, run.published, low, path)
-
-
-def shortfalls(table: pd.DataFrame, record: RunRecord) -> list[Shortfall]:
-    """Where the scored share of a model's rows of one condition and label is below the minimum."""
-    keys = ["model", "condition", "label"]
-    scored = (table["status"] == "ok").groupby([table[key] for key in keys])
-    shares = scored.agg(["mean", "size"]).reset_index()
-    low = shares[shares["mean"] < record.suite.min_coverage]
-    return [
-        Shortfall(model, condition, label, float(share), int(rows))
-        for model, condition, label, share, rows in low.itertuples(index=False, name=None)
-    ]
+    return Outcome(run.folder, run.record, summary, run.published, path)
 
 
 def claims(record: RunRecord, published: str | None) -> Published:

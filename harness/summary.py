@@ -3,7 +3,8 @@
 Conventions: positive class `fake`, decision at `score >= threshold`; rates are fractions; intervals
 are 95 % intervals of a bootstrap over groups (`harness.metrics.intervals` says which); a value
 without data is NaN with n = 0, and a condition of the suite that has no rows in the table stays
-among the figures as that.
+among the figures as that, with a coverage of 0. Clips without a score count as the policy in the
+record says.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness import evidence
+from harness import attested, coverage, evidence
 from harness.errors import UsageError
 from harness.figure import (
     ClaimCheck,
@@ -55,6 +56,7 @@ __all__ = [
 ]
 
 _Estimates = dict[Cell, dict[str, Estimate]]
+_Differences = dict[tuple[str, str], dict[str, Estimate]]
 _HEADLINE = ("accuracy", "f1", "precision", "recall", "eer", "auc", "coverage")
 
 
@@ -84,28 +86,33 @@ def summarise(
     """
     if resamples < 1:
         raise UsageError(f"{resamples} resamples", "", "take at least 1")
-    grid = Grid.of(table, record)
+    whole = coverage.complete(table, record)
+    grid = Grid.of(whole, record)
     places, pairs = list(grid.places()), list(grid.pairs())
     cells = [place.cell for place in places]
     cells += [cell for pair in pairs for cell in (pair.clean, pair.perturbed)]
     estimates = estimate(list(dict.fromkeys(cells)), grid.groups, resamples, seed)
     rows = [row for place in places for row in _rows(place, estimates[place.cell])]
-    damage = [_difference(pair, estimates) for pair in pairs]
+    damage = _differences(pairs, estimates)
     return Summary(
         rows=rows,
         damage=[
-            Damage(pair.model, pair.condition, name, *_bounds(each), each.clips)
-            for pair, differences in zip(pairs, damage, strict=True)
-            for name, each in differences.items()
+            Damage(model, condition, name, *_bounds(differences[name]), differences[name].clips)
+            for (model, condition), differences in damage.items()
+            for name in DAMAGE
         ],
-        families=list(_families(grid, pairs, damage)),
+        families=list(_families(grid, damage)),
         claims=[] if published is None else list(_claims(grid, rows, published)),
         curves=list(evidence.curves(grid)),
         histograms=list(evidence.histograms(grid)),
-        mistakes=list(evidence.mistakes(table, grid)),
-        unscored=list(evidence.unscored(table, grid)),
+        mistakes=list(evidence.mistakes(whole, grid)),
+        unscored=list(evidence.unscored(whole, grid)),
         resamples=resamples,
         groups=grid.groups,
+        policy=grid.policy,
+        tally=coverage.tally(whole),
+        shortfalls=coverage.shortfalls(whole, record),
+        attested=attested.conditions(table, record),
     )
 
 
@@ -125,20 +132,25 @@ def _rows(place: Place, estimates: dict[str, Estimate]) -> Iterator[MetricRow]:
         yield MetricRow(place.model, place.condition, place.slice, name, *numbers)
 
 
-def _difference(pair: Pair, estimates: _Estimates) -> dict[str, Estimate]:
-    clean, perturbed = estimates[pair.clean], estimates[pair.perturbed]
-    differences: dict[str, Estimate] = {}
-    for name in DAMAGE:
-        before, after = clean[name], perturbed[name]
-        value = after.value - before.value
-        differences[name] = Estimate(
-            value,
-            after.draws - before.draws,
-            0 if math.isnan(value) else after.clips,
-            after.evidence,
-            min(before.groups, after.groups),
-        )
+def _differences(pairs: Sequence[Pair], estimates: _Estimates) -> _Differences:
+    """What every condition of a model costs, by metric."""
+    differences: _Differences = {}
+    for pair in pairs:
+        clean, perturbed = estimates[pair.clean], estimates[pair.perturbed]
+        own = differences.setdefault((pair.model, pair.condition), {})
+        own.update({name: _difference(clean[name], perturbed[name]) for name in pair.metrics})
     return differences
+
+
+def _difference(before: Estimate, after: Estimate) -> Estimate:
+    value = after.value - before.value
+    return Estimate(
+        value,
+        after.draws - before.draws,
+        0 if math.isnan(value) else after.clips,
+        after.evidence,
+        min(before.groups, after.groups),
+    )
 
 
 def _bounds(difference: Estimate) -> tuple[float, float, float]:
@@ -148,19 +160,14 @@ def _bounds(difference: Estimate) -> tuple[float, float, float]:
     return difference.value, float(low[0]), float(high[0])
 
 
-def _families(
-    grid: Grid, pairs: Sequence[Pair], damage: Sequence[dict[str, Estimate]]
-) -> Iterator[FamilyDamage]:
-    by_place = {
-        (pair.model, pair.condition): each for pair, each in zip(pairs, damage, strict=True)
-    }
+def _families(grid: Grid, damage: _Differences) -> Iterator[FamilyDamage]:
     for model in grid.models:
         for family, members in grid.families().items():
             for name in DAMAGE:
                 known = {
-                    condition: by_place[model, condition][name]
+                    condition: damage[model, condition][name]
                     for condition in members
-                    if not math.isnan(by_place[model, condition][name].value)
+                    if not math.isnan(damage[model, condition][name].value)
                 }
                 yield _family(model, family, name, known)
 
@@ -216,18 +223,22 @@ def _is_clean(row: MetricRow) -> bool:
 
 
 def metrics_json(summary: Summary) -> str:
-    """The text of `metrics.json`: one line a figure, NaN as null, figures at full precision."""
+    """The text of `metrics.json`: one line a figure, NaN as null, figures at full precision.
+
+    `unscored` is the policy that the figures have for clips without a score.
+    """
     parts = {
         "rows": summary.rows,
         "damage": summary.damage,
         "families": summary.families,
         "claims": summary.claims,
+        "contradictions": summary.contradictions,
     }
     lists: list[str] = []
     for name, items in parts.items():
         lines = ",\n".join(json.dumps(_plain(item), allow_nan=False) for item in items)
         lists.append(f'"{name}": [\n{lines}\n]' if lines else f'"{name}": []')
-    return "{" + ",\n".join(lists) + "}\n"
+    return f'{{"unscored": {json.dumps(summary.policy)},\n' + ",\n".join(lists) + "}\n"
 
 
 def _plain(item: Any) -> dict[str, Any]:

@@ -1,25 +1,45 @@
-"""What a person sees in a terminal: progress on stderr, the answer as a short table on stdout."""
+"""What a person sees in a terminal: progress on stderr, the answer as a short table on stdout.
+
+Names and reasons come from files that others made. Whatever they hold is shown as text: no markup,
+no escape sequence and no character that reorders a line reaches the terminal.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
+
+from harness.errors import printable
 
 if TYPE_CHECKING:
     from harness.publish import Outcome
     from harness.summary import HeadlineRow
 
 
+MOST_SHORTFALLS = 5
+
+
+class _Console(Console):
+    """Prints text as it is: every string goes through `render_str`, within a table as well."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
+
+
 class Progress:
     """A bar on stderr where that is a terminal; notes go there in any case."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = _Console(stderr=True)
         self._bar = Bar(
             "[progress.description]{task.description}",
             BarColumn(),
@@ -32,7 +52,7 @@ class Progress:
         self._task = self._bar.add_task("scoring", total=None)
 
     def note(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), soft_wrap=True)
 
     def advance(self, done: int, total: int) -> None:
         self._bar.update(self._task, completed=done, total=total)
@@ -62,7 +82,7 @@ def print_answer(outcome: Outcome, lines: list[HeadlineRow]) -> None:
     for line in lines:
         condition = f"{line.model}: {line.condition}" if several else line.condition
         table.add_row(
-            condition,
+            printable(condition),
             line.metric,
             _figure(line.value),
             f"{_figure(line.low)} to {_figure(line.high)}" if line.low == line.low else "–",
@@ -77,24 +97,42 @@ def print_answer(outcome: Outcome, lines: list[HeadlineRow]) -> None:
         f"Reported: by the card of {card}, of its own test set"
         f"{'' if mine else ' and of another model than this'}; the report says what that means."
     )
-    counts = record.counts
+    tally = outcome.summary.tally
+    missing = f", {tally.missing} missing" if tally.missing else ""
     console.print(
-        f"{counts.ok} scored, {counts.rejected} rejected, {counts.error} failed; "
+        f"{tally.ok} scored, {tally.rejected} rejected, {tally.error} failed{missing}; "
         f"{record.clips_per_second:.1f} scores/s"
     )
-    if outcome.shortfalls:
-        worst = min(outcome.shortfalls, key=lambda shortfall: shortfall.coverage)
-        console.print(
-            f"Too little was scored in {len(outcome.shortfalls)} cases (minimum "
-            f"{record.suite.min_coverage:.0%}): {worst.condition}, {worst.label}: "
-            f"{worst.coverage:.1%} of {worst.rows}. The report gives the reasons."
+    for line in _cautions(outcome):
+        console.print(printable(line), soft_wrap=True)
+    console.print(printable(f"Report: {outcome.report}"), soft_wrap=True)
+
+
+def _cautions(outcome: Outcome) -> list[str]:
+    """What is missing, what was scored too seldom, and what clips without a score count as."""
+    from harness.report.sentence import POLICIES, missing_sentence, shortfall_sentence
+
+    summary, suite = outcome.summary, outcome.record.suite
+    lines = [missing_sentence(outcome.record, summary.tally)]
+    if short := summary.shortfalls:
+        lines.append(
+            f"Too little was scored in {len(short)} case{'s' if len(short) > 1 else ''} (minimum "
+            f"{100 * suite.min_coverage:g}%):"
         )
-    console.print(f"Report: {outcome.report}", soft_wrap=True, highlight=False)
+        lines += [
+            f"  {shortfall_sentence(each, each.condition, suite.min_coverage)}"
+            for each in short[:MOST_SHORTFALLS]
+        ]
+        if len(short) > MOST_SHORTFALLS:
+            lines.append(f"  and {len(short) - MOST_SHORTFALLS} more; the report has them.")
+    if summary.policy != "excluded":
+        lines.append(POLICIES[summary.policy])
+    return [line for line in lines if line]
 
 
 def stdout() -> Console:
     """A console as wide as its terminal; what is no terminal gets lines of 120."""
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = _Console()
     if not console.is_terminal:
         console.width = 120
     return console

@@ -16,6 +16,7 @@ import pytest
 from harness.errors import UsageError
 from harness.evidence import bin_edges, thin
 from harness.metrics import METRICS
+from harness.metrics.classification import Policy
 from harness.metrics.detection import roc
 from harness.published import Figures, Published
 from harness.record import (
@@ -56,6 +57,7 @@ def record(
     ),
     models: Sequence[str] = (MODEL,),
     threshold: float = 0.0,
+    unscored: Policy = "excluded",
 ) -> RunRecord:
     return RunRecord(
         harness_version="0",
@@ -73,6 +75,7 @@ def record(
             seed=1,
             threshold=threshold,
             min_coverage=0.9,
+            unscored=unscored,
             conditions=[
                 ConditionRecord(
                     name=name,
@@ -222,6 +225,103 @@ def test_damage_is_of_the_clips_scored_under_both(table: pd.DataFrame) -> None:
             assert each.low <= each.value <= each.high
 
 
+# Counts of tp, fn, fp, tn; on clean f4 has no score, under the codecs r4 has none.
+DECIDED = {
+    ("clean", "wrong"): (2, 2, 1, 3),
+    ("clean", "real"): (2, 2, 1, 3),
+    (MILD, "wrong"): (4, 0, 1, 3),
+    (MILD, "real"): (4, 0, 0, 4),
+    (HARSH, "wrong"): (1, 3, 1, 3),
+    (HARSH, "real"): (1, 3, 0, 4),
+}
+
+
+@pytest.mark.parametrize(("condition", "policy"), DECIDED)
+def test_policies_by_hand(table: pd.DataFrame, condition: str, policy: Policy) -> None:
+    tp, fn, fp, tn = DECIDED[condition, policy]
+    measured = look_up(summarise(table, record(unscored=policy), resamples=50), condition)
+    out = look_up(summarise(table, record(), resamples=50), condition)
+    expected = {
+        "accuracy": ((tp + tn) / 8, 8),
+        "balanced_accuracy": ((tp / 4 + tn / 4) / 2, 8),
+        "precision": (tp / (tp + fp), tp + fp),
+        "recall": (tp / 4, 4),
+        "f1": (2 * tp / (2 * tp + fp + fn), 8),
+        "precision_real": (tn / (tn + fn), tn + fn),
+        "recall_real": (tn / 4, 4),
+        "f1_real": (2 * tn / (2 * tn + fn + fp), 8),
+        "fpr": (fp / 4, 4),
+        "fnr": (fn / 4, 4),
+    }
+    for name, (value, n) in expected.items():
+        row = measured[name]
+        assert (row.value, row.n) == (pytest.approx(value, abs=1e-12), n), name
+        assert n == 1 or 0 <= row.low <= row.value <= row.high <= 1, name
+    for name in ("eer", "auc", "coverage"):
+        assert measured[name] == out[name], "a score is needed for a rank"
+
+
+def test_damage_where_a_policy_decides(table: pd.DataFrame) -> None:
+    """Decisions on all eight clips, as each was tried under both; ranks on the six with scores."""
+    expected = {
+        ("wrong", MILD): (7 - 5) / 8,
+        ("wrong", HARSH): (4 - 5) / 8,
+        ("real", MILD): (8 - 5) / 8,
+        ("real", HARSH): (5 - 5) / 8,
+    }
+    out = {(each.condition, each.metric): each for each in summarise(table, record()).damage}
+    for policy in ("wrong", "real"):
+        summary = summarise(table, record(unscored=policy))
+        assert summary.policy == policy
+        damage = {(each.condition, each.metric): each for each in summary.damage}
+        assert list(damage) == list(out)
+        for condition in (MILD, HARSH):
+            each = damage[condition, "accuracy"]
+            value = expected[policy, condition]
+            assert (each.value, each.n) == (pytest.approx(value), 8)
+            assert each.low <= each.value <= each.high
+            for name in ("eer", "auc"):
+                assert damage[condition, name] == out[condition, name]
+        codec = next(f for f in summary.families if (f.family, f.metric) == ("codec", "accuracy"))
+        mean = (expected[policy, MILD] + expected[policy, HARSH]) / 2
+        assert (codec.value, codec.worst) == (pytest.approx(mean), HARSH)
+
+
+def test_a_condition_that_nothing_could_be_scored_under() -> None:
+    """Left out there is no figure; decided it is the worst there is, or a gate that is open."""
+    table = pd.DataFrame(
+        rows("clean", "clean", dict.fromkeys(CLEAN_SCORES, -1.0))
+        + rows(MILD, "codec", dict.fromkeys(CLEAN_SCORES))
+    )
+    known = [("clean", "clean"), (MILD, "codec")]
+    accuracy, damage = {}, {}
+    for policy in ("excluded", "wrong", "real"):
+        summary = summarise(table, record(known, unscored=policy), resamples=20)
+        accuracy[policy] = look_up(summary, MILD)["accuracy"].value
+        (damage[policy],) = [d.value for d in summary.damage if d.metric == "accuracy"]
+        assert len(summary.shortfalls) == 2
+    assert accuracy == pytest.approx({"excluded": math.nan, "wrong": 0, "real": 0.5}, nan_ok=True)
+    assert damage == pytest.approx({"excluded": math.nan, "wrong": -0.5, "real": 0}, nan_ok=True)
+
+
+def test_the_slices_follow_the_policy(table: pd.DataFrame) -> None:
+    summary = summarise(table, record(unscored="wrong"), resamples=20)
+    made_by_b = look_up(summary, "clean", "generator=B")  # f3 missed, f4 without a score
+    assert (made_by_b["recall"].value, made_by_b["recall"].n) == (0, 2)
+    right = look_up(summary, "clean", "source=right")  # r3 r4 f1 f2 f3 f4
+    assert (right["accuracy"].value, right["accuracy"].n) == (pytest.approx(3 / 6), 6)
+    lengths = look_up(summary, "clean", "length=8+ s")
+    assert lengths["accuracy"].n == 6, "what was not scored has no length"
+    pooled = look_up(summary, "*", "family=codec")
+    assert (pooled["accuracy"].value, pooled["accuracy"].n) == (pytest.approx(11 / 16), 16)
+
+
+def test_the_metrics_file_says_the_policy(table: pd.DataFrame) -> None:
+    for policy in ("excluded", "wrong", "real"):
+        summary = summarise(table, record(unscored=policy), resamples=5)
+        assert json.loads(metrics_json(summary))["unscored"] == policy
+
+
 def test_a_condition_without_rows_is_missing_and_not_zero(table: pd.DataFrame) -> None:
     summary = summarise(table, record(), resamples=20)
     gone = look_up(summary, GONE)
@@ -230,6 +330,8 @@ def test_a_condition_without_rows_is_missing_and_not_zero(table: pd.DataFrame) -
     family = [each for each in summary.families if each.family == "noise"]
     assert gone_damage
     assert family
+    coverage = gone.pop("coverage")
+    assert (coverage.value, coverage.n) == (0, 8)  # every clip of the run is owed
     for each in [*gone.values(), *gone_damage, *family]:
         assert np.isnan([each.value, each.low, each.high]).all()
     assert {each.n for each in [*gone.values(), *gone_damage]} == {0}
@@ -378,7 +480,8 @@ def test_claims_without_a_measurement() -> None:
 def test_metrics_json_is_strict_and_whole(table: pd.DataFrame) -> None:
     summary = summarise(table, record(), resamples=20)
     content = json.loads(metrics_json(summary), parse_constant=pytest.fail)
-    assert list(content) == ["rows", "damage", "families", "claims"]
+    assert list(content) == ["unscored", "rows", "damage", "families", "claims", "contradictions"]
+    assert content["unscored"] == "excluded"
     assert content["claims"] == []
     for name in ("rows", "damage", "families"):
         items = getattr(summary, name)
@@ -394,7 +497,8 @@ def test_metrics_json_is_strict_and_whole(table: pd.DataFrame) -> None:
 def test_unscored_is_counted(table: pd.DataFrame) -> None:
     unscored = summarise(table, record(), resamples=20).unscored
     assert {(each.condition, each.status, each.reason, each.rows) for each in unscored} == {
-        (condition, "rejected", "too short", 1) for condition in ("clean", MILD, HARSH)
+        *((condition, "rejected", "too short", 1) for condition in ("clean", MILD, HARSH)),
+        (GONE, "missing", "", 8),
     }
 
 
@@ -493,8 +597,13 @@ def test_headline_names_no_harmless_condition() -> None:
 
 def test_an_empty_table_is_all_missing(table: pd.DataFrame) -> None:
     summary = summarise(table.iloc[:0], record(), resamples=5)
-    assert summary.groups == 0
-    assert all(math.isnan(row.value) and row.n == 0 for row in summary.rows)
+    assert summary.groups == 8  # each clip for itself, as nothing is known of it
+    for row in summary.rows:
+        if row.metric == "coverage":
+            assert (row.value, row.n % 8) == (0, 0)
+        else:
+            assert math.isnan(row.value)
+            assert row.n == 0
     assert {row.condition for row in summary.rows} == {"clean", MILD, HARSH, GONE, "*"}
 
 

@@ -98,12 +98,6 @@ class Index:
         )
         return sorted(found, key=_shortest) if kind == "length" else found
 
-    def uncovered(self, model: str) -> list[MetricRow]:
-        """Conditions with less coverage than the suite asks for, least first."""
-        rows = [self.row(model, c.name, "coverage") for c in self.conditions]
-        low = [r for r in rows if r.value < self.record.suite.min_coverage]
-        return sorted(low, key=lambda r: r.value)
-
 
 def _unrecorded(name: str) -> ConditionRecord:
     return ConditionRecord(

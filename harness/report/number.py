@@ -54,6 +54,11 @@ def quantity(value: float, unit: str = "") -> str:
     return f"{text} {unit}" if unit else text
 
 
+def percent(part: int, whole: int) -> str:
+    """A share, rounded down: what falls short of a minimum never reads as if it did not."""
+    return f"{part * 1000 // whole / 10:.1f} %"
+
+
 def count(number: int) -> str:
     """`13,476`."""
     return f"{number:,}"

@@ -25,7 +25,7 @@ from markupsafe import Markup
 from harness.figure import Summary
 from harness.published import Published
 from harness.record import RunRecord
-from harness.report import glossary, number
+from harness.report import glossary, measurement, number, sentence
 from harness.report.example import Example
 from harness.report.heat import LOSS_STEPS
 from harness.report.index import Index
@@ -34,6 +34,7 @@ from harness.report.panel import PARTS, Panel, panel
 from harness.report.specification import specifications
 
 MOST_BYTES = 3_000_000
+MOST_SHORTFALLS = 200
 
 
 def render(
@@ -66,22 +67,27 @@ def _size(example: Example) -> int:
 
 def _content(index: Index, published: Published | None) -> dict[str, Any]:
     """What the templates are filled with, all but the examples."""
-    record = index.record
+    record, summary = index.record, index.summary
     panels = [panel(index, place, published) for place in range(len(index.models))]
     style, script = _asset("style.css"), _asset("script.js")
-    counts = record.counts
     return {
-        "policy": _policy([style], [_bundle(), script]),
+        "security": _security([style], [_bundle(), script]),
         "style": _trusted(style),
         "scripts": [_trusted(_bundle()), _trusted(script)],
         "charts": _json({"specs": specifications(), "charts": _charts(panels)}),
         "record": record,
-        "summary": index.summary,
+        "summary": summary,
+        "tally": summary.tally,
+        "missing": sentence.missing_sentence(record, summary.tally),
+        "shortfalls": _shortfalls(index),
+        "unscored": sentence.POLICIES[summary.policy],
+        "contradictions": summary.contradictions,
+        "treatments": measurement.treatments(index),
+        "titles": measurement.TITLES,
         "index": index,
         "panels": panels,
         "published": published,
         "limitations": limitations(index, published),
-        "rows": counts.ok + counts.rejected + counts.error,
         "command": shlex.join(record.command),
         "parts": PARTS,
         "groups": glossary.GROUPS,
@@ -91,6 +97,14 @@ def _content(index: Index, published: Published | None) -> dict[str, Any]:
         "interval": number.interval,
         "data_uri": _data_uri,
     }
+
+
+def _shortfalls(index: Index) -> list[str]:
+    minimum = index.record.suite.min_coverage
+    return [
+        sentence.shortfall_sentence(shortfall, index.words(shortfall.condition), minimum)
+        for shortfall in index.summary.shortfalls[:MOST_SHORTFALLS]
+    ]
 
 
 @cache
@@ -134,7 +148,7 @@ def _bundle() -> str:
     return script
 
 
-def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
+def _security(styles: Sequence[str], scripts: Sequence[str]) -> str:
     return "; ".join(
         [
             "default-src 'none'",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.figure import FamilyDamage, MetricRow, Mistake, Unscored
+from harness.figure import FamilyDamage, Mistake, Unscored
 from harness.published import Published
 from harness.record import ConditionRecord, ModelRecord
 from harness.report import chart, sentence, table
@@ -57,7 +57,6 @@ class Panel:
     name: str
     record: ModelRecord | None
     answer: Answer
-    uncovered: list[MetricRow]
     heat: list[HeatRow]
     singles: list[HeatRow]
     smalls: list[Small]
@@ -95,7 +94,6 @@ def panel(index: Index, number: int, published: Published | None) -> Panel:
         name=model,
         record=next((m for m in index.record.models if m.name == model), None),
         answer=_answer(index, model, published),
-        uncovered=index.uncovered(model),
         heat=sweeps,
         singles=[row for row in rows if len(row.cells) == 1],
         smalls=smalls,

@@ -7,14 +7,28 @@ data is of another test.
 
 from __future__ import annotations
 
-from harness.figure import ClaimCheck
+from harness.figure import ClaimCheck, Shortfall, Tally
+from harness.metrics.classification import Policy
 from harness.published import Published
 from harness.record import RunRecord
 from harness.report.glossary import term
 from harness.report.index import CLEAN, Index, Loss
-from harness.report.number import count, figure, listed, measured
+from harness.report.number import count, figure, listed, measured, percent
 
 _NAMED = 3
+_LONGEST_REASON = 160
+
+_SCORED_ONLY = (
+    "Figures of ranking, such as the EER, need a score and are of the clips that got one."
+)
+POLICIES: dict[Policy, str] = {
+    "excluded": "Clips without a score are in no figure but coverage.",
+    "wrong": "A clip that could not be scored counts as a wrong decision: a fake as called real, a "
+    f"real clip as called fake. {_SCORED_ONLY}",
+    "real": "A clip that could not be scored counts as called real: a fake as missed, a real clip "
+    f"as rightly passed. {_SCORED_ONLY}",
+}
+_STATUS = {"rejected": "rejected", "error": "failed", "missing": "not in the table"}
 
 
 def measured_sentence(index: Index, model: str) -> str:
@@ -26,6 +40,38 @@ def measured_sentence(index: Index, model: str) -> str:
     accuracy = measured(row.value, row.low, row.high).replace("(", "(95 % interval ", 1)
     sentence = f"On {count(row.n)} clean clips the accuracy is {accuracy}"
     return f"{sentence}; the equal error rate is {figure(eer.value)}." if eer.n else f"{sentence}."
+
+
+def missing_sentence(record: RunRecord, tally: Tally) -> str:
+    """How much of the run is there, where some is not; empty where all is."""
+    if not tally.missing:
+        return ""
+    what = "An unfinished run" if record.finished is None else "A table with rows missing"
+    return f"{what}: {count(tally.there)} of {count(tally.owed)} rows."
+
+
+def shortfall_sentence(shortfall: Shortfall, words: str, minimum: float) -> str:
+    """Which clips of which condition were scored too seldom, and why; `words` says the condition.
+
+    Model and condition come first, so that the lines of a list can be told apart.
+    """
+    scored, rows = shortfall.scored, shortfall.rows
+    named = [_reason(r.status, r.words, r.rows) for r in shortfall.reasons]
+    rest = rows - scored - sum(r.rows for r in shortfall.reasons)
+    if rest:
+        named.append(f"{count(rest)} for other reasons")
+    return (
+        f"{shortfall.model}, {words}, {shortfall.label}: {count(scored)} of {count(rows)} clips "
+        f"scored, {percent(scored, rows)} where {100 * minimum:g} % is the minimum; "
+        f"{', '.join(named)}."
+    )
+
+
+def _reason(status: str, words: str, rows: int) -> str:
+    told = f"{count(rows)} {_STATUS.get(status, status)}"
+    if not words:
+        return told
+    return f"{told} ({words if len(words) <= _LONGEST_REASON else words[:_LONGEST_REASON] + '…'})"
 
 
 def claim_sentences(index: Index, model: str, published: Published | None) -> list[str]:
@@ -127,7 +173,7 @@ def breaking_sentences(index: Index, model: str) -> list[str]:
     if not had:
         return ["No condition could be measured against clean."]
     shown = [loss for loss in had if loss.shown]
-    sentences = [_worst(shown)] if shown else [_no_damage(had)]
+    sentences = [_worst(shown, index.summary.policy)] if shown else [_no_damage(had)]
     rest = len(had) - len(shown)
     if shown and rest:
         sentences.append(
@@ -141,13 +187,14 @@ def breaking_sentences(index: Index, model: str) -> list[str]:
     return sentences
 
 
-def _worst(shown: list[Loss]) -> str:
+def _worst(shown: list[Loss], policy: Policy) -> str:
     first = shown[0]
     damage = first.damage
+    both = "scored both ways" if policy == "excluded" else "that count both ways"
     sentence = (
         f"It breaks most under “{first.condition.words}”: accuracy falls by "
         f"{measured(-damage.value, -damage.high, -damage.low)} to {figure(first.accuracy.value)}, "
-        f"on the {count(damage.n)} clips scored both ways"
+        f"on the {count(damage.n)} clips {both}"
     )
     following = [
         f"“{loss.condition.words}” (by {figure(-loss.damage.value)})" for loss in shown[1:_NAMED]

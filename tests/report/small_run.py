@@ -17,7 +17,10 @@ from harness.figure import (
     Histogram,
     MetricRow,
     Mistake,
+    Reason,
+    Shortfall,
     Summary,
+    Tally,
     Unscored,
 )
 from harness.published import Counts, Figures, Published
@@ -190,6 +193,21 @@ def summary(models: tuple[str, ...] = (MODEL,), clip_id: str = "fake/a.wav") -> 
         ],
         resamples=1000,
         groups=25,
+        policy="excluded",
+        tally=Tally(1190, 8, 2, 0),
+        shortfalls=[
+            Shortfall(
+                m,
+                "crop@0.1s",
+                label,
+                0.0,
+                0,
+                100,
+                (Reason("rejected", f"too short: {clip_id}", 100),),
+            )
+            for m in models
+            for label in ("fake", "real")
+        ],
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from hostile_run import hostile_page, tame_page
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 from small_run import MODEL, conditions, example, published, record, summary
 
 from harness.figure import Damage, MetricRow, Summary
@@ -105,11 +108,16 @@ class Opened:
         self.page = page
         self.said: list[str] = []
         self.asked: list[str] = []
+        page.on("dialog", self._refuse)
         page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         page.on("request", lambda request: self.asked.append(request.url))
         page.goto(address)
         page.wait_for_selector("html[data-ready=yes]", timeout=60_000)
+
+    def _refuse(self, dialog: Dialog) -> None:
+        self.said.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def column(self, table: str, number: int) -> list[str]:
         """Text of a column of the rows that are shown, first line of each cell."""
@@ -235,3 +243,114 @@ def test_without_scripts_every_figure_is_there(browser: Browser, address: str) -
     assert page.locator("#all-1 th", has_text="Recall (real)").is_visible()
     assert page.locator("#no-script").is_visible()
     context.close()
+
+
+ELEMENTS = """() => {
+  const counts = {};
+  for (const element of document.querySelectorAll("body *:not(svg *)")) {
+    const key = [element.localName, ...element.getAttributeNames().sort()].join(" ");
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
+  return counts;
+}"""
+
+
+def use(opened: Opened) -> dict[str, int]:
+    """Sort, filter, choose, play and point at what there is; then count every kind of element."""
+    page = opened.page
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    for model in ("1", "0"):
+        page.locator(f"[name=model][value='{model}']").check()
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.panel:not([hidden]) .plot')]"
+            ".every((plot) => plot.dataset.drawn)"
+        )
+    for head in page.locator(".panel:visible th button:visible").all():
+        head.click()
+    for box in page.locator(".panel:visible [data-filter]").all():
+        box.fill("<script>alert(11)</script> [")
+        box.fill("")
+    for choice in page.locator(".panel:visible [data-choose]").all():
+        choice.select_option(index=3)
+    page.locator(".panel:visible audio").first.evaluate("audio => audio.load()")
+    page.locator("[data-chart='roc-0'] svg .mark-line path").first.dispatch_event("mousemove")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.panel:not([hidden]) .plot')]"
+        ".every((plot) => plot.dataset.drawn === plot.dataset.chart)"
+    )
+    return page.evaluate(ELEMENTS)
+
+
+def test_a_hostile_run_does_nothing_to_its_page(browser: Browser, tmp_path: Path) -> None:
+    counts: list[dict[str, int]] = []
+    for name, text in (("tame", tame_page()), ("hostile", hostile_page())):
+        path = tmp_path / f"{name}.html"
+        path.write_text(text, encoding="utf-8")
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        opened = Opened(page, path.as_uri())
+        counts.append(use(opened))
+        assert opened.said == []
+        assert [url for url in opened.asked if not url.startswith(("file:", "data:"))] == []
+        assert [url for url in opened.asked if url.startswith("file:")] == [path.as_uri()]
+        assert page.locator("svg script, svg a[href], svg image, svg foreignObject").count() == 0
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 1280, "a long name is broken into lines"
+        page.close()
+    assert counts[0] == counts[1]
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """Address of a server on this machine, and the paths that it was asked for."""
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", paths
+        server.shutdown()
+        thread.join()
+
+
+def test_what_were_taken_for_markup_still_could_do_nothing(
+    browser: Browser, tmp_path: Path, listener: tuple[str, list[str]]
+) -> None:
+    """The second wall alone: scripts, handlers and addresses in the page itself are refused."""
+    server, reached = listener
+    planted = (
+        "<script>document.title = 'taken'</script>"
+        f"<img src='{server}/a.png' onerror=\"document.title = 'taken'\">"
+        "<img src=x onerror=\"document.title = 'taken'\">"
+        "<a id=planted href=\"javascript:document.title='taken'\">x</a>"
+        "<style>body { display: none }</style>"
+        f"<iframe src='{server}/'></iframe>"
+        f"<form action='{server}/'><button id=send>x</button></form>"
+        f"<object data='{server}/'></object>"
+        f"<link rel=stylesheet href='{server}/a.css'>"
+        f"<base href='{server}/'>"
+    )
+    path = tmp_path / "planted.html"
+    path.write_text(tame_page().replace("<main>", f"<main>{planted}"), encoding="utf-8")
+    page = browser.new_page()
+    opened = Opened(page, path.as_uri())
+    title = page.title()
+    page.locator("#planted").click()
+    page.wait_for_timeout(300)
+    assert page.title() == title != "taken"
+    assert page.locator("#answer").is_visible()
+    assert page.url == path.as_uri()
+    page.locator("#send").dispatch_event("click")
+    page.wait_for_timeout(300)
+    assert reached == []
+    refused = [line for line in opened.said if "Content Security Policy" in line]
+    for rule in ("script-src", "img-src", "style-src", "default-src", "base-uri", "form-action"):
+        assert any(rule in line for line in refused), rule
+    page.close()
