@@ -88,9 +88,7 @@ def load_published(name_or_path: str) -> Published:
     UsageError
         Where there is no such file (the names there are get named), or it is not understood.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        path = _folder() / f"{name_or_path}.toml"
+    path = published_path(name_or_path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return Published.model_validate(content)
@@ -104,6 +102,12 @@ def load_published(name_or_path: str) -> Published:
         key = ".".join(str(part) for part in first["loc"])
         known = ", ".join(Published.model_fields)
         raise UsageError(f"{key}: {first['msg']}", str(path), f"the keys are {known}") from fault
+
+
+def published_path(name_or_path: str) -> Path:
+    """Where such a file is, or would be."""
+    path = Path(name_or_path)
+    return path if path.suffix == ".toml" else _folder() / f"{name_or_path}.toml"
 
 
 def find_published(model_name: str) -> Published | None:

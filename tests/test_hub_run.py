@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import soundfile
 import torch
 from hub_server import HubServer
@@ -55,18 +57,25 @@ def add_clips(root: Path, count: int = 8) -> None:
     pq.write_table(table, path)
 
 
-def test_model_and_clips_from_a_hub(hub: HubServer, tmp_path: Path) -> None:
-    add_model(hub.root)
-    add_clips(hub.root)
-    command = ["run", "heldout", "--data", "hub:o/clips", "--model", "o/detector@main"]
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *command, "--workers", "0", "--out", "run"],
-        cwd=tmp_path,
-        env=hub.environment(tmp_path / "home"),
+def run(
+    place: Path, environment: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "harness", "run", *arguments, "--workers", "0"],
+        cwd=place,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_model_and_clips_from_a_hub(hub: HubServer, tmp_path: Path) -> None:
+    add_model(hub.root)
+    add_clips(hub.root)
+    what = ("heldout", "--data", "hub:o/clips", "--model", "o/detector@main")
+    environment = hub.environment(tmp_path / "home")
+    done = run(tmp_path, environment, *what, "--out", "run")
     assert done.returncode == 0, done.stderr
     record = read_record(tmp_path / "run")
     [model] = record.models
@@ -80,3 +89,50 @@ def test_model_and_clips_from_a_hub(hub: HubServer, tmp_path: Path) -> None:
     table = read_scores(tmp_path / "run")
     assert (table.status == "ok").all()
     assert table.score.nunique() == 8
+
+    asked = len(hub.requests)
+    offline = environment | {"HF_HUB_OFFLINE": "1"}
+    done = run(tmp_path, offline, *what, "--out", "offline")
+    assert done.returncode == 0, done.stderr
+    assert len(hub.requests) == asked
+    again = read_record(tmp_path / "offline")
+    assert [(one.revision, one.digest) for one in again.models] == [(model.revision, model.digest)]
+    assert (again.data.revision, again.data.digest) == (record.data.revision, record.data.digest)
+    columns = ["clip_id", "status", "score"]
+    assert read_scores(tmp_path / "offline")[columns].equals(table[columns])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--model", "nothing-here"], "harness: nothing-here: no such directory; name embedded"),
+        (["--model", "owner/detector"], "harness: owner/detector: is not in the cache of this"),
+        (["--model", "."], "harness: .: has no config.json; name a directory that save_pretrained"),
+        (["--data", "nothing-here"], "harness: nothing-here: no such file or directory; accepted"),
+        (
+            ["--model", "scores:."],
+            "harness: scores:.: Is a directory; name a score file",
+        ),
+        (
+            ["--model", "scores:scores.csv"],
+            ": the same recording is fake as 'fake/b.wav' and real as 'real/a.wav'; take one out",
+        ),
+        (["--data", "hub:owner/clips"], "harness: hub:owner/clips: the hub cannot be reached;"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(tmp_path: Path, arguments: list[str], line: str) -> None:
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
+    (tmp_path / "real").mkdir()
+    (tmp_path / "fake").mkdir()
+    for name in ("real/a.wav", "fake/b.wav"):
+        soundfile.write(tmp_path / name, np.zeros(800), 16000)
+    (tmp_path / "scores.csv").write_text("clip_id,score\nreal/a.wav,1\n")
+    data = [] if "--data" in arguments else ["--data", str(tmp_path)]
+    done = run(tmp_path, environment, "heldout", *data, *arguments, "--out", "run")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    *progress, last = done.stderr.strip().splitlines()
+    assert last.startswith("harness: ")
+    assert line in last
+    assert not any("Traceback" in one for one in progress)
+    assert not (tmp_path / "run").exists()

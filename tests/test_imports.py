@@ -14,6 +14,8 @@ MAY_NOT_REACH = {
     "metrics": {""},  # nothing of the project at all
     "report": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "cli"},
     "summary": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "report", "cli"},
+    "expectation": {"engine", "detector", "perturb", "audio", "data", "scores", "suite", "run"},
+    "attested": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "report", "cli"},
     "publish": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "cli"},
     "scores": {"engine", "detector", "perturb", "audio", "data", "suite", "run", "cli"},
     "audio": {"engine", "detector", "perturb", "data", "scores", "suite", "run", "cli"},

@@ -150,6 +150,28 @@ def test_too_little_scored_is_exit_code_3_and_said(
     assert table[table.status != "ok"].clip_id.unique().tolist() == ["real/broken.wav"]
 
 
+def test_another_policy_for_the_unscored_goes_on_with_the_same_scores(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "clips" / "real" / "broken.wav").write_text("not a sound")
+    harness(capsys, *RUN)
+    shards = sorted(path.name for path in (place / "run" / "scores").iterdir())
+    assert json.loads((place / "run" / "metrics.json").read_text())["unscored"] == "excluded"
+    code, _, err = harness(capsys, *RUN, "--unscored", "wrong")
+    assert code == 3
+    assert "68 of them done already" in err
+    assert sorted(path.name for path in (place / "run" / "scores").iterdir()) == shards
+    assert read_record(place / "run").suite.unscored == "wrong"
+    metrics = json.loads((place / "run" / "metrics.json").read_text())
+    assert metrics["unscored"] == "wrong"
+    real = [
+        row["n"]
+        for row in metrics["rows"]
+        if (row["condition"], row["slice"], row["metric"]) == ("clean", "all", "fpr")
+    ]
+    assert real == [9], "the broken clip is one of them"
+
+
 def test_a_directory_of_another_run_is_left_alone(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -224,7 +246,8 @@ def test_perturb_writes_what_a_condition_does(
     code, _, err = harness(capsys, "perturb", "clips/none.wav", *call[2:])
     assert (code, err) == (
         2,
-        "harness: clips/none.wav: cannot be opened: no such file; listen to another file\n",
+        "harness: clips/none.wav: cannot be opened: No such file or directory; "
+        "listen to another file\n",
     )
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.publish import shortfalls
-from harness.record import read_record
+from harness.coverage import shortfalls
 from harness.run import RunOptions, run
 from harness.scores import read_scores
 
@@ -43,8 +42,45 @@ def test_real_recordings_in_their_own_formats_and_rates(tmp_path: Path) -> None:
     assert np.isfinite(by.score).all()
 
 
+POINTER = "a Git LFS pointer, not audio: run git lfs pull"
+SHORT = "too short"
+SILENT = "is silent"
+TABLE = {
+    "asterisk-sounds__silence_1.wav": SILENT,
+    "asterisk-sounds__silence_10.wav": SILENT,
+    "audiomentations__almost_silent_almost_silent.wav": SILENT,
+    "audiomentations__demo_acoustic_guitar_0.wav": "",
+    "audiomentations__demo_bus.opus": "",
+    "audiomentations__demo_mono_float64.wav": SHORT,
+    "audiomentations__demo_mono_int24.wav": SHORT,
+    "audiomentations__demo_mono_int32.wav": SHORT,
+    "audiomentations__demo_ms_adpcm.wav": "",
+    "audiomentations__demo_perfect-alley1.ogg": "",
+    "audiomentations__demo_signed_24bit.wav": "",
+    "audiomentations__demo_stereo_16bit.wav": "",
+    "audiomentations__demo_stereo_24bit.WAV": "",
+    "audiomentations__demo_tap.wav": "",
+    "audiomentations__demo_testing.m4a": "",
+    "audiomentations__digital_silence_digital_silence.wav": SILENT,
+    "audiomentations__silence_silence.wav": SILENT,
+    "audiotools__ir_h179_Bar_1txts.wav": POINTER,
+    "audiotools__loudness_piano.wav": POINTER,
+    "audiotools__loudness_sine_1000.wav": POINTER,
+    "audiotools__nz_f5_script2_ipad_balcony1_room_tone.wav": POINTER,
+    "audiotools__spk_f10_script4_produced.mp3": POINTER,
+    "audiotools__spk_f10_script4_produced.wav": POINTER,
+    "lhotse__fixtures_mono_c0.opus": "",
+    "lhotse__fixtures_mono_c0.wav": "",
+    "lhotse__fixtures_stereo.mp3": "",
+    "lhotse__fixtures_stereo.opus": "",
+    "lhotse__fixtures_stereo.wav": "",
+}
+"""What each file is rejected for; a silent one only where noise is set by the level of speech."""
+
+
 def test_every_hostile_file_is_accounted_for(tmp_path: Path) -> None:
-    files = sorted(path for path in HOSTILE.iterdir() if path.suffix != ".csv")
+    files = sorted(path for path in HOSTILE.rglob("*") if path.is_file())
+    assert {path.relative_to(HOSTILE).as_posix() for path in files} == set(TABLE)
     for label, part in (("real", files[::2]), ("fake", files[1::2])):
         (tmp_path / "clips" / label).mkdir(parents=True)
         for path in part:
@@ -58,10 +94,14 @@ def test_every_hostile_file_is_accounted_for(tmp_path: Path) -> None:
     )
     outcome = run(options, quiet, quiet)
     table = read_scores(outcome.folder)
-    listed = {Path(clip_id).name for clip_id in table.clip_id}
-    left_out = " ".join(read_record(outcome.folder).data.notes)
-    for path in files:
-        assert path.name in listed or path.name in left_out, path.name
+    assert not any("not audio by their names" in line for line in outcome.record.data.notes)
+    for clip_id, rows in table.groupby("clip_id"):
+        reason = TABLE[Path(str(clip_id)).name]
+        rejected = rows[rows.status != "ok"]
+        assert rejected.reason.str.contains(reason).all(), (clip_id, set(rejected.reason))
+        expected = {"": 0, SILENT: 1, SHORT: 6, POINTER: 6}[reason]
+        assert len(rejected) == expected, (clip_id, *rejected.reason)
+    assert {Path(clip_id).name for clip_id in table.clip_id} == set(TABLE)
     assert (table.groupby("clip_id").size() == 6).all()
     bad = table[table.status != "ok"]
     assert (bad.reason != "").all()
