@@ -16,7 +16,7 @@ bench: $(VENV)/.run
 	@$(BIN)/harness run $(SUITE) --model "$(MODEL)" --data "$(DATA)" $(ARGS)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -32,7 +32,7 @@ def normalising():
     return score
 
 def silent():
-    return lambda samples, rate_hz: np.array([one.sum() if one.any() else np.nan for one in samples])
+    return lambda waves, rate_hz: np.array([one.sum() if one.any() else np.nan for one in waves])
 """
 
 SUITE = f"""
