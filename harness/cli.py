@@ -30,6 +30,8 @@ app = typer.Typer(
 )
 suites_app = typer.Typer(no_args_is_help=True, help="What a detector is put through.")
 app.add_typer(suites_app, name="suites")
+audit_app = typer.Typer(no_args_is_help=True, help="Questions to a card, a test set or a model.")
+app.add_typer(audit_app, name="audit")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Unscored = Annotated[
@@ -41,6 +43,7 @@ Unscored = Annotated[
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
 
+EXIT_MISFIT = 1
 EXIT_CONTRADICTED = 2
 EXIT_UNSCORED = 3
 
@@ -245,6 +248,78 @@ def data(
             shown = "\n".join(value) if isinstance(value, list) else str(value)
         table.add_row(key, shown)
     stdout().print(table)
+
+
+@audit_app.command("claims")
+def audit_claims(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="Published figures: a TOML file, or a name."),
+    ] = None,
+    model_card: Annotated[
+        Path | None, typer.Option(help="A model card (README.md) with a model-index, instead.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Directory of a run to hold the figures against.")
+    ] = None,
+    margin: Annotated[
+        float, typer.Option(min=0.0001, max=1, help="Differences below this are equivalence.")
+    ] = 0.02,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 where something does not fit.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say whether a card's own figures and counts fit together, and how far they can be trusted.
+
+    An audit reports: without --strict it ends with 0 whatever it finds.
+    """
+    from harness.audit.answer import plain, print_audit
+    from harness.audit.claim import claim_of_file
+    from harness.audit.claims import audit_claim
+    from harness.audit.equivalence import against_run
+
+    if (file is None) == (model_card is None):
+        raise UsageError("name one of both", "FILE and --model-card", "or see harness audit --help")
+    if model_card is not None:
+        from harness.audit.modelindex import read_model_card
+
+        claims = read_model_card(model_card)
+    else:
+        claims = [claim_of_file(file or "")]
+    rows = []
+    if run is not None:
+        from harness.publish import figures, read_run
+
+        rows = figures(read_run(run)).rows
+    audits = [(audit_claim(each), list(against_run(each, rows, margin))) for each in claims]
+    if as_json:
+        _json([plain(audit, compared) for audit, compared in audits])
+    else:
+        for audit, compared in audits:
+            print_audit(stdout(), audit, compared)
+    if strict and not all(audit.fits for audit, _ in audits):
+        raise typer.Exit(EXIT_MISFIT)
+
+
+@app.command()
+def card(
+    folder: RunFolder,
+    condition: Annotated[
+        list[str] | None, typer.Option(help="Name of a condition; repeat for several.")
+    ] = None,
+    allow_synthetic: Annotated[
+        bool, typer.Option("--allow-synthetic", help="Also for synthetic clips; the block says so.")
+    ] = False,
+) -> None:
+    """Print the model-index of a run, for the head of the model's own README."""
+    from harness.card import CardOptions, card_blocks
+    from harness.publish import figures, read_run
+
+    finished = read_run(folder)
+    options = CardOptions(tuple(condition or ["clean"]), allow_synthetic)
+    blocks = card_blocks(finished.record, figures(finished), options)
+    typer.echo("\n".join(blocks.values()), nl=False)
 
 
 @app.command()
