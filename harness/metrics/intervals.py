@@ -5,23 +5,31 @@ which the figure does not exist (no clip of a class was drawn). Such draws are l
 than `FEWEST_SHARE` of all remain, or the clips are of fewer than `FEWEST_GROUPS` groups, the bounds
 are NaN.
 
-A percentile interval only knows errors that were seen. All clips right gives [1, 1], however few
-they are, and one error in 200 gives an upper bound of 1 and too short a lower side. So where the
-percentile interval of a proportion reaches 0 or 1, it is joined with the exact interval of Clopper
+The draws give a standard error, and Student's t with one degree of freedom less than there are
+groups the interval: percentiles of the draws themselves are too narrow where groups are few. A
+figure between 0 and 1 has its interval on the scale of log-odds, where its distribution is less
+skewed and no bound lies outside. In simulations with 10 to 50 groups this covers 93 to 98 %, where
+percentiles cover 86 to 96 %.
+
+Draws only know errors that were seen. All clips right do not vary, however few they are, and one
+error in 200 gives too short a lower side. So where the percentiles of the draws of a proportion
+reach 0 or 1, the interval is joined with the exact one of Clopper
 and Pearson (1934) at an effective sample size, after Korn and Graubard (1998): v (1 - v) / variance
 of the draws, no fewer than the groups and no more than the clips. Where the draws do not vary at
 all it is the number of groups, as nothing tells how alike the clips of a group are. Figures that
 are no plain proportions (F1, EER, AUC) are treated alike, by the clips and groups of their smaller
 class: of a detector that ranks 13 fakes right, 1,000 real clips cannot say more than 13 fakes do.
 
-Clopper & Pearson, Biometrika 26, 1934; Korn & Graubard, Survey Methodology 24, 1998.
+Cameron & Miller, Journal of Human Resources 50, 2015, section VI (t with few clusters); Pepe, The
+Statistical Evaluation of Medical Tests for Classification and Prediction, 2003, section 5.2 (AUC in
+log-odds); Clopper & Pearson, Biometrika 26, 1934; Korn & Graubard, Survey Methodology 24, 1998.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import betaincinv
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv, expit, logit, stdtrit
 
 Array = NDArray[np.float64]
 
@@ -54,6 +62,49 @@ def percentile(draws: Array, level: float = LEVEL) -> tuple[Array, Array]:
     return at(tail), at(1 - tail)
 
 
+def bootstrap_error(draws: Array, groups: ArrayLike) -> Array:
+    """Standard error from draws of whole groups, draws on the last axis.
+
+    The spread of draws is too small by the share that one group is of all; this is put right. NaN
+    draws are left out; NaN where fewer than `FEWEST_SHARE` of them remain, or of one group.
+    """
+    groups = np.asarray(groups)
+    missing = np.isnan(draws)
+    there = np.sum(~missing, axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = np.sum(draws, axis=-1, where=~missing) / there
+        squares = np.sum((draws - centre[..., None]) ** 2, axis=-1, where=~missing)
+        error = np.sqrt(squares / (there - 1) * groups / (groups - 1))
+    enough = (there >= max(2.0, FEWEST_SHARE * draws.shape[-1])) & (groups >= FEWEST_GROUPS)
+    return np.where(enough, error, np.nan)
+
+
+def bootstrap_skew(draws: Array) -> Array:
+    """Skewness of the draws on the last axis, NaN left out; 0 where they do not vary."""
+    missing = np.isnan(draws)
+    there = np.maximum(np.sum(~missing, axis=-1), 1)
+    centre = np.sum(draws, axis=-1, where=~missing) / there
+    apart = np.where(missing, 0.0, draws - centre[..., None])
+    spread = np.sqrt(np.sum(apart**2, axis=-1) / there)
+    cubes = np.sum(apart**3, axis=-1) / there
+    return np.divide(cubes, spread**3, out=np.zeros(spread.shape), where=spread > _SAME)
+
+
+def student(freedom: ArrayLike, share: float) -> Array:
+    """Quantile of t, of the normal where the freedom is infinite; NaN where there is none."""
+    freedom = np.asarray(freedom, dtype=np.float64)
+    # stdtrit knows no infinity; with so many degrees t is the normal to nine digits.
+    return np.where(freedom > 0, stdtrit(np.clip(freedom, 1.0, 1e9), share), np.nan)
+
+
+def student_interval(
+    value: ArrayLike, error: ArrayLike, groups: ArrayLike, level: float = LEVEL
+) -> tuple[Array, Array]:
+    """Value less and plus its standard error times t; NaN where the error is, or of one group."""
+    half = np.asarray(error) * student(np.asarray(groups) - 1, (1 + level) / 2)
+    return np.asarray(value) - half, np.asarray(value) + half
+
+
 def exact(value: Array, size: Array, level: float = LEVEL) -> tuple[Array, Array]:
     """Clopper-Pearson bounds of a proportion `value` out of `size`, which need not be whole."""
     tail = (1 - level) / 2
@@ -80,16 +131,18 @@ def proportion_interval(
     groups, clips
         How many of each the figure is of, shape (k,).
     """
-    low, high = percentile(draws)
-    missing = np.isnan(draws)
-    there = np.sum(~missing, axis=-1)
+    first, last = percentile(draws)
+    error = bootstrap_error(draws, groups)
+    same = last - first <= _SAME
     with np.errstate(invalid="ignore", divide="ignore"):
-        centre = np.sum(draws, axis=-1, where=~missing) / there
-        variance = np.sum((draws - centre[:, None]) ** 2, axis=-1, where=~missing) / there
-        size = np.where(high - low > _SAME, value * (1 - value) / variance, groups)
+        weight = value * (1 - value)
+        # The error of log-odds; a value at a bound has none and keeps to itself until it is joined.
+        low, high = student_interval(logit(value), np.where(weight > 0, error / weight, 0), groups)
+        size = np.where(same, groups, weight / error**2)
+    low, high = expit(low), expit(high)
     size = np.clip(size, groups, np.maximum(clips, groups))
     exact_low, exact_high = exact(value, size)
-    touches = (low <= 0) | (high >= 1) | (high - low <= _SAME)
+    touches = (first <= 0) | (last >= 1) | same
     low = np.where(touches, np.minimum(low, exact_low), low)
     high = np.where(touches, np.maximum(high, exact_high), high)
     return _bounded(value, low, high, groups)
@@ -102,11 +155,11 @@ def difference_interval(value: Array, draws: Array, groups: Array) -> tuple[Arra
     may still be as large as the exact upper bound of 0 out of `groups`: the value plus and minus
     that, within [-1, 1].
     """
-    low, high = percentile(draws)
+    low, high = student_interval(value, bootstrap_error(draws, groups), groups)
     _, unseen = exact(np.zeros(groups.shape), groups.astype(np.float64))
     same = high - low <= _SAME
-    low = np.where(same, np.maximum(value - unseen, -1), low)
-    high = np.where(same, np.minimum(value + unseen, 1), high)
+    low = np.maximum(np.where(same, value - unseen, low), -1)
+    high = np.minimum(np.where(same, value + unseen, high), 1)
     return _bounded(value, low, high, groups)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
 from harness.metrics.bootstrap import draw
 from harness.metrics.intervals import (
@@ -56,30 +56,42 @@ def test_one_error_is_not_narrower_than_none() -> None:
     none = proportion(1.0, np.ones(1000), 100, 100)
     one = proportion(0.99, 1 - rng.binomial(100, 0.01, 1000) / 100, 100, 100)
     assert one[0] < none[0]
-    assert one[1] == 1.0
+    assert 0.999 < one[1] < 1.0  # one was wrong
 
 
-def test_effective_size_is_between_groups_and_clips() -> None:
-    """Near a bound the size is v (1 - v) / variance: here over all clips, or under all groups."""
-    value, few, many = np.array([0.99]), np.array([10.0]), np.array([50.0])
-    steady = np.where(np.arange(1000) < 500, 1.0, 0.98)  # as of 99 clips
-    shaky = np.where(np.arange(1000) < 940, 1.0, 0.3)
-    assert proportion(0.99, steady, 10, 50)[0] == exact(value, many)[0][0]
-    assert proportion(0.99, steady, 10, 500)[0] == pytest.approx(exact(value, 99 + 0 * few)[0][0])
-    low = proportion(0.99, shaky, 10, 50)[0]
-    assert low == min(exact(value, few)[0][0], 0.3)
+def in_log_odds(value: float, draws: np.ndarray, groups: int) -> tuple[float, float]:
+    """The t interval of the log-odds, written out."""
+    error = draws.std(ddof=1) * np.sqrt(groups / (groups - 1))
+    half = t.ppf(0.975, groups - 1) * error / (value * (1 - value))
+    middle = np.log(value / (1 - value))
+    return tuple(1 / (1 + np.exp(half * side - middle)) for side in (1, -1))
 
 
-def test_away_from_the_bounds_it_is_the_percentile() -> None:
+def test_away_from_the_bounds_it_is_of_the_log_odds() -> None:
     draws = np.random.default_rng(2).normal(0.7, 0.02, 1000)
-    low, high = percentile(draws[None, :])
-    assert proportion(0.7, draws, 10, 100) == (low[0], high[0])
+    expected = in_log_odds(0.7, draws, 10)
+    assert proportion(0.7, draws, 10, 100) == pytest.approx(expected, abs=1e-12)
+
+
+def test_near_a_bound_it_is_joined_with_the_exact_one() -> None:
+    """At the size that the error tells, v (1 - v) / error^2, from all groups to all clips."""
+    draws = np.random.default_rng(4).binomial(300, 0.99, 1000) / 300
+    error = draws.std(ddof=1) * np.sqrt(150 / 149)
+    size = 0.99 * 0.01 / error**2
+    assert 150 < size < 400
+    odds = in_log_odds(0.99, draws, 150)
+    for clips, used in ((400, size), (200, 200.0)):
+        low, high = exact(np.array([0.99]), np.array([used]))
+        expected = min(odds[0], low[0]), max(odds[1], high[0])
+        assert proportion(0.99, draws, 150, clips) == pytest.approx(expected, abs=1e-12)
+        assert expected != pytest.approx(odds, abs=1e-12)
 
 
 def test_it_always_holds_the_value() -> None:
     draws = np.linspace(0.3, 0.4, 100)
-    assert proportion(0.2, draws, 10, 10)[0] == 0.2
-    assert proportion(0.5, draws, 10, 10)[1] == 0.5
+    for value in (0.0, 0.2, 0.35, 0.5, 1.0):
+        low, high = proportion(value, draws, 10, 10)
+        assert 0 <= low <= value <= high <= 1
 
 
 def test_one_group_says_nothing_of_others() -> None:

@@ -1,0 +1,154 @@
+"""Two detectors on the same clips: figures of both, from the same draws, and their contrasts.
+
+Conventions: the two cells of a pair hold the same clips in the same order within each class, and
+number groups alike. A difference is the first less the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.metrics import METRICS, Decision, Ranking
+from harness.metrics.bootstrap import Cell, Estimate, estimate
+from harness.metrics.classification import Array, Confusion
+from harness.metrics.intervals import bootstrap_error, bootstrap_skew
+from harness.metrics.significance import Contrast, placement_difference
+
+Pair = tuple[Cell, Cell]
+
+_SAME = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Paired:
+    """One figure of two detectors."""
+
+    value: Estimate
+    baseline: Estimate
+    differing: int
+    largest: float
+
+    @property
+    def difference(self) -> float:
+        return self.value.value - self.baseline.value
+
+    @property
+    def draws(self) -> Array:
+        return self.value.draws - self.baseline.draws
+
+    @property
+    def groups(self) -> int:
+        return min(self.value.groups, self.baseline.groups)
+
+
+def compare_cells(
+    pairs: Sequence[Pair], groups: int, resamples: int, seed: int
+) -> list[dict[str, Paired]]:
+    """Every figure that the cells of a pair want, resampled with the same draws for all pairs.
+
+    Raises
+    ------
+    ValueError
+        Where the cells of a pair want other figures or have other clips.
+    """
+    for one, other in pairs:
+        if one.metrics != other.metrics or _clips(one) != _clips(other):
+            raise ValueError("a pair is of the same clips and figures")
+    cells = list(dict.fromkeys(cell for pair in pairs for cell in pair))
+    estimates = estimate(cells, groups, resamples, seed)
+    compared: list[dict[str, Paired]] = []
+    for one, other in pairs:
+        shown = group_effects(one, other, groups)
+        compared.append(
+            {
+                name: Paired(estimates[one][name], estimates[other][name], *shown[name])
+                for name in one.metrics
+            }
+        )
+    return compared
+
+
+def contrast(paired: Sequence[Paired]) -> Contrast:
+    """The differences as one array, to be judged together."""
+    groups = np.array([each.groups for each in paired], dtype=np.intp)
+    errors = [
+        float(bootstrap_error(each.draws, count))
+        for each, count in zip(paired, groups.tolist(), strict=True)
+    ]
+    return Contrast(
+        difference=np.array([each.difference for each in paired]),
+        error=np.array(errors),
+        groups=groups,
+        differing=np.array([each.differing for each in paired], dtype=np.intp),
+        largest=np.array([each.largest for each in paired]),
+        skew=np.array([float(bootstrap_skew(each.draws)) for each in paired]),
+    )
+
+
+def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, float]]:
+    """In how many groups the two differ, and the most that one does, for every figure.
+
+    The effect of a group on a figure of decisions is what exchanging the verdicts on its clips
+    alone changes of either figure, whichever is more. On a figure of ranking it is at most the
+    share of each class that is placed otherwise in it, halved: no clip can do more.
+
+    Returns
+    -------
+    dict
+        By metric: groups with an effect, and the largest effect times the groups that have clips.
+    """
+    before, after = _counts(other, groups), _counts(one, groups)
+    some = np.flatnonzero((before != after).any(axis=0))
+    change = after[:, some] - before[:, some]
+    sides = [
+        (Confusion(*total), Confusion(*(total + exchanged)))
+        for total, exchanged in (
+            (before.sum(axis=1, keepdims=True), change),
+            (after.sum(axis=1, keepdims=True), -change),
+        )
+    ]
+    present = int(np.sum(before.any(axis=0)))
+    ranked = None
+    effects: dict[str, tuple[int, float]] = {}
+    for name in one.metrics:
+        metric = METRICS[name]
+        if isinstance(metric, Decision):
+            each = [np.abs(metric.formula(new) - metric.formula(old)) for old, new in sides]
+            effect = np.maximum(*each)
+        else:
+            ranked = _moved(one, other, groups) if ranked is None else ranked
+            effect = ranked
+        effect = np.nan_to_num(effect, nan=1.0)  # one group's clips can make or break the figure
+        shown = effect > _SAME
+        largest = float(np.max(effect)) * present if shown.any() else 0.0
+        effects[name] = int(np.sum(shown)), largest
+    return effects
+
+
+def _clips(cell: Cell) -> tuple[int, ...]:
+    """What the cells of a pair have in common: scored clips of each class for a ranking, or all."""
+    scored = len(cell.real), len(cell.fake)
+    if any(isinstance(METRICS[name], Ranking) for name in cell.metrics):
+        return scored
+    others = (cell.unscored_real_group, cell.unscored_fake_group, cell.missing_group)
+    return (sum(scored) + sum(len(each) for each in others),)
+
+
+def _counts(cell: Cell, groups: int) -> NDArray[np.float64]:
+    """Shape (6, groups): the fields of a `Confusion`."""
+    counted = cell.counted().values()
+    return np.stack([np.bincount(each, minlength=groups) for each in counted]).astype(np.float64)
+
+
+def _moved(one: Cell, other: Cell, groups: int) -> Array:
+    real, fake = placement_difference(one.real, one.fake, other.real, other.fake)
+    moved = np.zeros(groups)
+    for change, group in ((real, one.real_group), (fake, one.fake_group)):
+        if len(change):
+            weights = (np.abs(change) > _SAME) / (2 * len(change))
+            moved += np.bincount(group, weights, minlength=groups)
+    return moved

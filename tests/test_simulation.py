@@ -1,0 +1,65 @@
+"""What intervals, p-values and the stated smallest difference are worth, where the truth is known.
+
+Every threshold on a share of n simulated test sets allows for the simulation's own error: a claim
+is refuted only where the exact binomial interval of the share at 99.9 % lies wholly outside it.
+`tests/bench/simulation.py` measures more designs with more test sets.
+"""
+
+from __future__ import annotations
+
+import pytest
+from known_truth import METRICS, Coverage, Design, coverage, family_alarms, power
+from scipy.stats import binomtest
+
+SETS = 1500
+SPEAKERS = Design(groups=30, clips=10, likeness=0.3)
+ALIKE = Design(groups=30, clips=20, likeness=0.5, accuracy=0.85, baseline_accuracy=0.85)
+
+
+def bounds(share: float, n: int) -> tuple[float, float]:
+    found = binomtest(round(share * n), n).proportion_ci(0.999)
+    return found.low, found.high
+
+
+@pytest.fixture(scope="module")
+def by_speaker() -> Coverage:
+    return coverage(SPEAKERS, SETS, seed=1)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_intervals_of_groups_cover_as_they_say(by_speaker: Coverage, metric: str) -> None:
+    """1,500 sets of 30 speakers: the bound is 95 % +- 2 points, and 2 more for the simulation."""
+    for shares in (by_speaker.value, by_speaker.difference):
+        low, high = bounds(shares[metric], SETS)
+        assert low <= 0.97, shares
+        assert high >= 0.93, shares
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_differences_that_are_not_there_are_found_in_5_percent(
+    by_speaker: Coverage, metric: str
+) -> None:
+    assert bounds(by_speaker.alarms[metric], SETS)[0] <= 0.05
+
+
+def test_a_bootstrap_over_clips_does_not_cover() -> None:
+    """The same sets, 400 of them, resampled by clip and by speaker."""
+    by_clip, by_speaker = (coverage(ALIKE, 400, seed=2, alone=alone) for alone in (True, False))
+    for name in ("accuracy", "auc"):
+        assert bounds(by_clip.value[name], 400)[1] < 0.93, by_clip
+        assert bounds(by_speaker.value[name], 400)[1] >= 0.93, by_speaker
+        assert by_clip.difference[name] < by_speaker.difference[name]
+        assert bounds(by_clip.alarms[name], 400)[0] > 0.05, by_clip
+
+
+def test_the_gate_fails_a_good_run_in_5_percent_at_most() -> None:
+    """300 sets of 6 conditions x 3 metrics, no margin: the least favourable of no differences."""
+    alarms = family_alarms(SPEAKERS, 300, seed=3, conditions=6)
+    assert bounds(alarms["holm"], 300)[0] <= 0.05, alarms
+    assert bounds(alarms["uncorrected"], 300)[0] > 0.05, alarms
+
+
+def test_the_stated_smallest_difference_is_shown_in_80_percent() -> None:
+    loss, share = power(SPEAKERS, "accuracy", 1500, seed=4)
+    assert 0.02 < loss < 0.1
+    assert bounds(share, 1500)[1] >= 0.8, share

@@ -1,0 +1,160 @@
+"""Runs made by hand from scores, to be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.publish import Finished
+from harness.published import Figures, Published
+from harness.record import (
+    ConditionRecord,
+    CountRecord,
+    DataRecord,
+    MachineRecord,
+    ModelRecord,
+    RunRecord,
+    SuiteRecord,
+)
+
+Scores = Mapping[str, float | None]
+"""By clip: `f...` is a fake, any other real; None was rejected."""
+
+MODEL = "owner/model"
+CLIPS_OF_A_GROUP = 2
+
+
+def condition(name: str, **changes: Any) -> ConditionRecord:
+    family = name.split(":")[0]
+    made = ConditionRecord(
+        name=name,
+        family=family,
+        series=name.split("@")[0],
+        severity=0.0 if name == "clean" else 1.0,
+        axis=None,
+        words=name,
+        chain=[] if name == "clean" else [{"perturb": family}],
+        digest=f"digest of {name}",
+    )
+    return made.model_copy(update=changes)
+
+
+def record(names: list[str], clips: list[str], models: tuple[str, ...] = (MODEL,)) -> RunRecord:
+    return RunRecord(
+        harness_version="1",
+        git_revision="",
+        git_dirty=None,
+        command=[],
+        started="",
+        finished="",
+        seconds=1.0,
+        clips_per_second=1.0,
+        suite=SuiteRecord(
+            name="test",
+            description="",
+            digest="suite",
+            seed=1,
+            threshold=0.0,
+            min_coverage=0.5,
+            conditions=[condition(name) for name in names],
+        ),
+        data=DataRecord(
+            spec="",
+            kind="folder",
+            name="",
+            digest="data",
+            synthetic=False,
+            revision="",
+            notes=[],
+            clips=len(clips),
+            real=sum(not is_fake(clip) for clip in clips),
+            fake=sum(is_fake(clip) for clip in clips),
+            limit=None,
+            limit_seed=None,
+        ),
+        models=[ModelRecord(name=name, spec=name, kind="hf") for name in models],
+        machine=MachineRecord(
+            platform="",
+            python="",
+            packages={"torch": "2"},
+            device="cpu",
+            precision="float32",
+            batch_size=1,
+            workers=1,
+            threads=1,
+        ),
+        counts=CountRecord(),
+    )
+
+
+def is_fake(clip: str) -> bool:
+    return clip.startswith("f")
+
+
+def table(scores: Mapping[str, Scores], model: str = MODEL) -> pd.DataFrame:
+    """Rows of every condition; the number at the end of a clip's name gives its group."""
+    return pd.DataFrame(
+        [
+            {
+                "clip_id": clip,
+                "model": model,
+                "condition": name,
+                "family": name.split(":")[0],
+                "severity": 1.0,
+                "label": "fake" if is_fake(clip) else "real",
+                "source": "",
+                "generator": "G" if is_fake(clip) else "",
+                "speaker": "",
+                "group": f"speaker {clip.lstrip('rfab')}",
+                "seconds": math.nan if score is None else 1.0,
+                "status": "rejected" if score is None else "ok",
+                "reason": "short" if score is None else "",
+                "score": math.nan if score is None else score,
+            }
+            for name, each in scores.items()
+            for clip, score in each.items()
+        ]
+    )
+
+
+def finished(scores: Mapping[str, Scores], model: str = MODEL) -> Finished:
+    """A run whose record and table fit each other."""
+    clips = list(dict.fromkeys(clip for each in scores.values() for clip in each))
+    return Finished(
+        folder=Path("nowhere"),
+        record=record(list(scores), clips, (model,)),
+        table=table(scores, model),
+        published=Published(
+            model="",
+            figures=Figures(accuracy=0.9),
+            positive="unstated",
+        ),
+    )
+
+
+def changed(run: Finished, part: str = "", **changes: Any) -> Finished:
+    """The run with a part of its record changed (`suite`, `data`, `machine`), or the record."""
+    if part:
+        changes = {part: getattr(run.record, part).model_copy(update=changes)}
+    made = run.record.model_copy(update=changes)
+    return Finished(run.folder, made, run.table, run.published)
+
+
+def drawn(seed: int, groups: int = 12, names: tuple[str, ...] = ("clean", "noise:a@1")) -> Finished:
+    """Two real clips and two fakes a group with random scores, few of them equal."""
+    rng = np.random.default_rng(seed)
+    return finished(
+        {
+            name: {
+                f"{kind}{number}": round(rng.normal(1 if kind[0] == "f" else -1, 1.2), 2)
+                for number in range(groups)
+                for kind in ("ra", "rb", "fa", "fb")
+            }
+            for name in names
+        }
+    )
