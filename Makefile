@@ -1,19 +1,23 @@
 # Two commands do everything: `make bench` and `make test`. Both build the environment first.
 #   make bench                                    the embedded detector on the embedded corpus
 #   make bench MODEL=./checkpoint DATA=./clips    a checkpoint of yours on your recordings
+#   make bench MODEL=… DATA=… BASELINE=./run      held against an earlier run; else the accepted one
 SUITE ?= release
 MODEL ?= embedded
 DATA  ?= embedded
+BASELINE ?= accepted
 ARGS  ?=
 PYTHON ?= python3.11
 
 VENV := .venv
 BIN  := $(VENV)/bin
 
-.PHONY: bench test lint types wheel-test check reference docs lock clean
+.PHONY: bench install test lint types wheel-test check reference docs lock clean
 
 bench: $(VENV)/.run
-	@$(BIN)/harness run $(SUITE) --model "$(MODEL)" --data "$(DATA)" $(ARGS)
+	@$(BIN)/harness run $(SUITE) --model "$(MODEL)" --data "$(DATA)" --baseline "$(BASELINE)" $(ARGS)
+
+install: $(VENV)/.run  ## the environment alone: .venv/bin/harness
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import sys
 import threading
@@ -30,6 +31,8 @@ app = typer.Typer(
 )
 suites_app = typer.Typer(no_args_is_help=True, help="What a detector is put through.")
 app.add_typer(suites_app, name="suites")
+baseline_app = typer.Typer(no_args_is_help=True, help="What later runs are held against.")
+app.add_typer(baseline_app, name="baseline")
 audit_app = typer.Typer(no_args_is_help=True, help="Questions to a card, a test set or a model.")
 app.add_typer(audit_app, name="audit")
 
@@ -42,6 +45,17 @@ Unscored = Annotated[
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
+
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        help="Hold the run against a baseline: a run directory, the name of an accepted one, "
+        "`accepted` (that of its suite and data), or `published` (the figures of a card)."
+    ),
+]
+PolicyFile = Annotated[
+    str | None, typer.Option("--policy", help="What to hold it to: a name or a TOML file.")
+]
 
 EXIT_MISFIT = 1
 EXIT_CONTRADICTED = 2
@@ -118,6 +132,8 @@ def run(
         str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
     ] = None,
     unscored: Unscored = None,
+    baseline: Baseline = None,
+    policy: PolicyFile = None,
     as_json: Json = False,
 ) -> None:
     """Score a data source under a suite's conditions and report on it."""
@@ -142,6 +158,8 @@ def run(
         fake_label=fake_label,
         published=published,
         unscored=unscored,
+        baseline=baseline,
+        policy=policy,
     )
     with progress:
         outcome = do(options, progress.note, progress.advance)
@@ -162,6 +180,69 @@ def report(
 
     run = read_run(folder, published, unscored)
     _conclude(publish(run, figures(run)), as_json)
+
+
+@app.command()
+def compare(
+    folder: RunFolder,
+    baseline: Annotated[str, typer.Argument(metavar="BASELINE", help="A run or a baseline.")],
+    as_json: Json = False,
+) -> None:
+    """Compare a run with another on the clips of both."""
+    from harness.answer import print_comparison
+    from harness.baseline import open_baseline
+    from harness.compare import compare as do
+    from harness.compare import comparison_json
+    from harness.publish import read_run
+
+    run = read_run(folder)
+    found = open_baseline(baseline, run.record)
+    if found is None:
+        raise UsageError("no baseline was accepted", baseline, "harness baseline accept RUN")
+    comparison = do(run, found)
+    if as_json:
+        typer.echo(comparison_json(comparison), nl=False)
+    else:
+        print_comparison(comparison)
+
+
+@app.command()
+def gate(
+    folder: RunFolder,
+    baseline: Annotated[
+        str, typer.Option(help="A run, an accepted baseline, `accepted`, or `published`.")
+    ] = "accepted",
+    policy: PolicyFile = None,
+    published: Annotated[
+        str | None, typer.Option(help="Published figures: a name or a TOML file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold a finished run to a policy: exit 0 it passes, 1 it fails, 3 the clips cannot tell."""
+    from harness.gate import rule
+    from harness.publish import figures, publish, read_run
+
+    run = read_run(folder, published)
+    summary = figures(run)
+    ruling = rule(run, summary, baseline, policy)
+    if ruling is None:
+        raise UsageError(
+            "no baseline of its suite and data was accepted",
+            str(folder),
+            "name one with --baseline, or accept one: harness baseline accept RUN",
+        )
+    _conclude(publish(run, summary, ruling), as_json, whole=False)
+
+
+@baseline_app.command("accept")
+def baseline_accept(
+    folder: RunFolder,
+    name: Annotated[str | None, typer.Option(help="Instead of that of its suite and data.")] = None,
+) -> None:
+    """Keep a run, small enough to be committed, as what later runs are held against."""
+    from harness.baseline import accept
+
+    typer.echo(f"{accept(folder, name)}: accepted; commit it")
 
 
 @app.command()
@@ -407,11 +488,18 @@ def doctor(as_json: Json = False) -> None:
     stdout().print(table)
 
 
-def _conclude(outcome: Outcome, as_json: bool) -> None:
-    """Print the answer and end: 2 where audio is not what it is called, 3 with too few scores."""
+def _conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
+    """Print the answer and end with the gravest of the exit codes.
+
+    2 where audio is not what it is called, 1 where a gate fails, 3 where it or too few scores leave
+    the answer open.
+    """
+    from harness.answer import print_gate
     from harness.summary import headline
+    from harness.verdict import as_markdown, as_plain
 
     lines, tally = headline(outcome.summary, outcome.record), outcome.summary.tally
+    ruling = outcome.ruling
     if as_json:
         _json(
             {
@@ -423,14 +511,23 @@ def _conclude(outcome: Outcome, as_json: bool) -> None:
                 "contradictions": [asdict(each) for each in outcome.summary.contradictions],
                 "shortfalls": [asdict(shortfall) for shortfall in outcome.summary.shortfalls],
                 "headline": [asdict(line) for line in lines],
+                "gate": None if ruling is None else as_plain(ruling.gate),
             }
         )
-    else:
+    elif whole:
         print_answer(outcome, lines)
+    if ruling is not None:
+        if not as_json:
+            print_gate(ruling.gate)
+        if summary_file := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary_file).open("a", encoding="utf-8") as file:
+                file.write(as_markdown(ruling.gate) + "\n")
     for contradiction in outcome.summary.contradictions:
         print(f"harness: {printable(contradiction.line)}", file=sys.stderr)  # noqa: T201
     if outcome.summary.contradictions:
         raise typer.Exit(EXIT_CONTRADICTED)
+    if ruling is not None and ruling.gate.exit_code:
+        raise typer.Exit(ruling.gate.exit_code)
     if outcome.summary.shortfalls:
         raise typer.Exit(EXIT_UNSCORED)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,6 +13,9 @@ from harness.published import Published, find_published, load_published
 from harness.record import RunRecord, read_record, write_record, write_whole
 from harness.scores import read_scores
 from harness.summary import Summary, metrics_json, summarise
+
+if TYPE_CHECKING:
+    from harness.gate import Ruling
 
 RESAMPLES = 1000
 DEFAULT_PUBLISHED = "ast-fakeaudio-detector"
@@ -36,6 +40,7 @@ class Outcome:
     summary: Summary
     published: Published
     report: Path
+    ruling: Ruling | None = None
 
 
 def read_run(
@@ -65,10 +70,12 @@ def figures(run: Finished, resamples: int = RESAMPLES) -> Summary:
     return summarise(run.table, run.record, run.published, resamples=resamples, seed=0)
 
 
-def publish(run: Finished, summary: Summary) -> Outcome:
+def publish(run: Finished, summary: Summary, ruling: Ruling | None = None) -> Outcome:
     """Write `metrics.json` and `report.html` into the run directory.
 
-    The record is written as well where it did not have the policy that these figures have.
+    The record is written as well where it did not have the policy that these figures have. What a
+    gate found goes into `gate.json`, `junit.xml` and `gate.md`, the comparison that it rests on
+    into `comparison.json`; without a gate, those of an earlier one are removed.
     """
     from harness.report.example import read_examples  # charts are slow to import
     from harness.report.page import render
@@ -77,8 +84,31 @@ def publish(run: Finished, summary: Summary) -> Outcome:
         write_record(run.record, run.folder)
     write_whole(run.folder / "metrics.json", metrics_json(summary))
     path = run.folder / "report.html"
-    write_whole(path, render(summary, run.record, run.published, read_examples(run.folder)))
-    return Outcome(run.folder, run.record, summary, run.published, path)
+    gate, comparison = (None, None) if ruling is None else (ruling.gate, ruling.comparison)
+    examples = read_examples(run.folder)
+    page = render(summary, run.record, run.published, examples, gate, comparison)
+    write_whole(path, page)
+    _write_ruling(run.folder, ruling)
+    return Outcome(run.folder, run.record, summary, run.published, path, ruling)
+
+
+def _write_ruling(folder: Path, ruling: Ruling | None) -> None:
+    """The forms of a gate, none of which outlives the report that it belongs to."""
+    from harness.compare import comparison_json
+    from harness.verdict import as_json, as_junit, as_markdown
+
+    forms = dict.fromkeys(("gate.json", "junit.xml", "gate.md", "comparison.json"), "")
+    if ruling is not None:
+        forms["gate.json"] = as_json(ruling.gate)
+        forms["junit.xml"] = as_junit(ruling.gate)
+        forms["gate.md"] = as_markdown(ruling.gate)
+        if ruling.comparison is not None:
+            forms["comparison.json"] = comparison_json(ruling.comparison)
+    for name, text in forms.items():
+        if text:
+            write_whole(folder / name, text)
+        else:
+            (folder / name).unlink(missing_ok=True)
 
 
 def claims(record: RunRecord, published: str | None) -> Published:

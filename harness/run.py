@@ -29,6 +29,7 @@ from harness.engine.prepare import Recipe
 from harness.engine.scorer import Scorer
 from harness.engine.selfcheck import self_checks
 from harness.errors import UsageError
+from harness.gate import ruled
 from harness.logbook import Logbook
 from harness.metrics.classification import Policy
 from harness.publish import Outcome, figures, publish, read_run
@@ -78,6 +79,8 @@ class RunOptions:
     row_seconds: float = ROW_SECONDS
     fake_label: str | None = None
     published: str | None = None
+    baseline: str | None = None
+    policy: str | None = None
     unscored: Policy | None = None
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
 
@@ -127,7 +130,8 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
         summary = figures(finished_run)
         by_id = {clip.clip_id: clip for clip in clips}
         write_examples(folder, summary.mistakes, suite, by_id, recipe)
-        return publish(finished_run, summary)
+        ruling = ruled(finished_run, summary, options.baseline, options.policy, note)
+        return publish(finished_run, summary, ruling)
 
 
 @contextmanager

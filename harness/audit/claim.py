@@ -140,6 +140,12 @@ def claim_of_file(name_or_path: str) -> Claim:
     return _claim(published, {name: Decimal(value) for name, value in figures.items()})
 
 
+def claim_of(published: Published) -> Claim:
+    """The claim in figures that were read already; closing zeros of the text are not known."""
+    given = published.figures.given().items()
+    return _claim(published, {name: Decimal(str(value)) for name, value in given})
+
+
 def _claim(published: Published, figures: dict[str, Decimal]) -> Claim:
     counts = published.test_set
     return Claim(

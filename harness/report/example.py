@@ -49,6 +49,11 @@ class Example:
     spectrogram_png: bytes = field(repr=False)
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """What it is an example of: model, condition and clip."""
+        return self.model, self.condition, self.clip_id
+
+    @property
     def p_fake(self) -> float:
         """The score as a probability, the logistic function of it."""
         odds = math.exp(-abs(self.score))

@@ -16,7 +16,7 @@ import shlex
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -26,12 +26,18 @@ from harness.figure import Summary
 from harness.published import Published
 from harness.record import RunRecord
 from harness.report import glossary, measurement, number, sentence
+from harness.report.against import against
 from harness.report.example import Example
 from harness.report.heat import LOSS_STEPS
 from harness.report.index import Index
 from harness.report.limitation import limitations
 from harness.report.panel import PARTS, Panel, panel
+from harness.report.requirement import requirements
 from harness.report.specification import specifications
+
+if TYPE_CHECKING:  # a comparison is computed with more than a page is written with
+    from harness.compare import Comparison
+    from harness.verdict import Gate
 
 MOST_BYTES = 3_000_000
 MOST_SHORTFALLS = 200
@@ -42,21 +48,58 @@ def render(
     record: RunRecord,
     published: Published | None,
     examples: Sequence[Example],
+    gate: Gate | None = None,
+    comparison: Comparison | None = None,
 ) -> str:
     """Write the page of one run, in less than `MOST_BYTES` bytes of UTF-8.
 
     Examples come in the order given as long as there is room; the page says how many were left out.
+
+    Parameters
+    ----------
+    gate
+        What the run was held to, for the first section.
+    comparison
+        With a baseline, for a section on each model. Examples of clips that turned are heard there
+        where they are not among the worst mistakes.
     """
-    content = _content(Index(summary, record), published)
+    index = Index(summary, record)
+    content = _content(index, published) | _judged(index, gate, comparison)
     template = _environment().get_template("page.html.j2")
-    bare = template.render(content, examples=[], left_out=len(examples))
+    bare = template.render(content, examples=[], left_out=len(examples), anchors={})
     room = MOST_BYTES - len(bare.encode("utf-8"))
     fitting: list[Example] = []
     for example in examples:
         if _size(example) <= room:
             room -= _size(example)
             fitting.append(example)
-    return template.render(content, examples=fitting, left_out=len(examples) - len(fitting))
+    anchors = {
+        example.key: f"example-{place}"
+        for place, example in enumerate(fitting)
+        if example.key in content["flipped"]
+    }
+    left_out = len(examples) - len(fitting)
+    return template.render(content, examples=fitting, left_out=left_out, anchors=anchors)
+
+
+def _judged(index: Index, gate: Gate | None, comparison: Comparison | None) -> dict[str, Any]:
+    """What the templates of the gate and of the comparison are filled with."""
+    told = [] if gate is None else gate.notes
+    flips = [] if comparison is None else comparison.flips
+    flipped = {(flip.model, flip.condition, flip.clip_id): flip for flip in flips}
+    mistakes = {(each.model, each.condition, each.clip_id) for each in index.summary.mistakes}
+    return {
+        "gate": gate,
+        "requirements": None if gate is None else requirements(index, gate),
+        "against": {
+            model: against(index, model, comparison, told)
+            for model in index.models
+            if comparison is not None
+        },
+        "comparison": comparison,
+        "flipped": flipped,
+        "heard_turned": flipped.keys() - mistakes,
+    }
 
 
 def _size(example: Example) -> int:

@@ -16,7 +16,7 @@ class _Poison(PosixPath):
     """Strikes whoever looks at the file, in whichever way."""
 
     def strike(self) -> None:
-        raise NotImplementedError
+        """What happens then."""
 
     def __fspath__(self) -> str:
         self.strike()

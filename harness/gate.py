@@ -1,0 +1,340 @@
+"""Is a run good enough to be released? Each requirement of a policy, by non-inferiority.
+
+A requirement with a margin holds the run against a baseline on the clips of both. It passes where
+the 95 % interval of the difference lies above minus the margin, fails where the difference is
+surely below that, and is inconclusive in between: no evidence of harm is no evidence of no harm.
+
+All requirements must pass for the gate to pass, so passing needs no correction (an intersection of
+tests, Berger 1982). To fail, one is enough, so the p-values of failing are adjusted by Holm's
+method: the chance of failing a run that is just good enough everywhere is at most the policy's
+level. What cannot be compared (a condition that vanished, a figure without a value, other data,
+another suite) fails as what it is, and too little coverage is inconclusive.
+
+Berger, Technometrics 24, 1982; Holm, Scandinavian Journal of Statistics 6, 1979.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from harness.audit.claim import claim_of
+from harness.audit.equivalence import against_run
+from harness.baseline import name_of, open_baseline
+from harness.compare import Comparison, Difference, compare
+from harness.coverage import complete, shortfalls
+from harness.figure import Summary
+from harness.grid import CLEAN
+from harness.metrics import METRICS
+from harness.metrics.intervals import LEVEL
+from harness.metrics.significance import Contrast, holm
+from harness.policy import DEFAULT, Policy, Requirement, load_policy
+from harness.publish import Finished
+from harness.verdict import Gate, Verdict, Word
+
+_WORDS: dict[str, Word] = {"inconclusive": "INCONCLUSIVE", "fail": "FAIL", "pass": "PASS"}
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A verdict, and the p-value of failing that is still to be adjusted."""
+
+    verdict: Verdict
+    p: float
+    undecided: Word
+
+
+PUBLISHED = "published"
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A gate, and the comparison that it rests on; None where the baseline is a card's figures."""
+
+    gate: Gate
+    comparison: Comparison | None
+
+
+def rule(run: Finished, summary: Summary, baseline: str, policy: str | None) -> Ruling | None:
+    """Hold a run to a policy against a baseline that the user names.
+
+    Parameters
+    ----------
+    baseline
+        `published`, `accepted`, the name of an accepted baseline, or a run directory.
+    policy
+        Name or file; None for the one that comes with the harness for such a baseline.
+
+    Returns
+    -------
+    Ruling or None
+        None where the accepted baseline is asked for and none was accepted yet.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such baseline or policy.
+    """
+    published = baseline == PUBLISHED
+    held = load_policy(policy or (PUBLISHED if published else DEFAULT))
+    if published:
+        return Ruling(judge(run, summary, None, held, f"the card of {run.published.model}"), None)
+    found = open_baseline(baseline, run.record)
+    if found is None:
+        return None
+    comparison = compare(run, found)
+    return Ruling(judge(run, summary, comparison, held, str(found.folder)), comparison)
+
+
+def ruled(
+    run: Finished,
+    summary: Summary,
+    baseline: str | None,
+    policy: str | None,
+    note: Callable[[str], None],
+) -> Ruling | None:
+    """The ruling where a baseline is named, or a note that there is none of that name yet."""
+    if baseline is None:
+        return None
+    ruling = rule(run, summary, baseline, policy)
+    if ruling is None:
+        note(
+            f"Not gated: no baseline {name_of(run.record)} was accepted; "
+            f"harness baseline accept {run.folder} makes this run one."
+        )
+    return ruling
+
+
+def judge(
+    run: Finished, summary: Summary, comparison: Comparison | None, policy: Policy, baseline: str
+) -> Gate:
+    """Hold a run to a policy.
+
+    Parameters
+    ----------
+    comparison
+        With the baseline; None to hold requirements with a margin against the published figures.
+    baseline
+        What the baseline is called.
+    """
+    trials = [
+        trial
+        for requirement in policy.require
+        for trial in _trials(requirement, policy, run, summary, comparison)
+    ]
+    adjusted = holm([trial.p for trial in trials])
+    verdicts = [
+        _decided(trial, float(p), policy.level) for trial, p in zip(trials, adjusted, strict=True)
+    ]
+    tested = int(np.sum(~np.isnan(adjusted)))
+    return Gate(
+        policy=policy.name,
+        run=str(run.folder),
+        baseline=baseline,
+        correction=(
+            f"A requirement passes by its own 95 % interval, as all must; it fails at "
+            f"{policy.level:g} after Holm's correction for {tested} requirements with a margin. "
+            "Absolute requirements are judged by their own 95 % interval."
+        ),
+        verdicts=[*verdicts, *_coverage(run, policy), *_contradictions(summary)],
+        notes=[] if comparison is None else comparison.notes,
+    )
+
+
+def _trials(
+    requirement: Requirement,
+    policy: Policy,
+    run: Finished,
+    summary: Summary,
+    comparison: Comparison | None,
+) -> Iterator[_Trial]:
+    undecided = _WORDS[requirement.undecided or policy.undecided]
+    families = {each.name: each.family for each in run.record.suite.conditions}
+    cells = [] if comparison is None else comparison.cells
+    places = list(
+        dict.fromkeys(
+            [
+                *((model.name, name) for model in run.record.models for name in families),
+                *((cell.model, cell.condition) for cell in cells),
+            ]
+        )
+    )
+    wanted = [
+        (model, name)
+        for model, name in places
+        if requirement.holds_for(name, families.get(name, ""))
+    ]
+    named = {name for _, name in wanted} | {families.get(name, "") for _, name in wanted}
+    for name in (*requirement.conditions, *requirement.families):
+        if name not in named:
+            yield _Trial(
+                Verdict("", requirement.metric, name, "to be measured", "FAIL",
+                        reason="missing: no condition or family of the run is called so"),
+                math.nan, "FAIL",
+            )  # fmt: skip
+    for model, name in wanted:
+        if requirement.margin is not None:
+            same = comparison is not None and (model, name) in comparison.identical
+            yield (
+                _reported(requirement, run, summary, model, name, undecided)
+                if comparison is None
+                else _compared(requirement, model, name, cells, undecided, same)
+            )
+        if requirement.at_least is not None or requirement.at_most is not None:
+            yield from _absolute(requirement, model, name, summary, undecided)
+
+
+def _compared(
+    requirement: Requirement,
+    model: str,
+    condition: str,
+    cells: Sequence[Difference],
+    undecided: Word,
+    same: bool,
+) -> _Trial:
+    metric, margin = requirement.metric, requirement.margin or 0.0
+    lower = METRICS[metric].better == "lower"
+    required = f"at most {margin:g} {'above' if lower else 'below'} the baseline"
+    found = [
+        cell for cell in cells
+        if (cell.model, cell.condition, cell.metric) == (model, condition, metric)
+    ]  # fmt: skip
+    blank = Verdict(model, metric, condition, required, "FAIL")
+    if not found:
+        told = "missing: this figure is not compared"
+        return _Trial(replace(blank, reason=told), math.nan, undecided)
+    (cell,) = found
+    verdict = replace(
+        blank,
+        value=cell.value,
+        baseline=cell.baseline,
+        difference=cell.difference,
+        low=cell.low,
+        high=cell.high,
+        n=cell.n,
+        groups=cell.groups,
+    )
+    if cell.status != "compared":
+        return _Trial(replace(verdict, reason=f"{cell.status}: {cell.reason}"), math.nan, undecided)
+    if same:  # on no clips would they differ by chance
+        told = "every score is the same"
+        verdict = replace(verdict, word="PASS", low=0.0, high=0.0, reason=told)
+        return _Trial(verdict, math.nan, undecided)
+    contrast = _contrast(cell)
+    contrast = contrast.reversed() if lower else contrast
+    worst = -cell.high if lower else cell.low
+    word: Word = "PASS" if worst >= -margin else undecided
+    return _Trial(replace(verdict, word=word), float(contrast.p_below(-margin)), undecided)
+
+
+def _reported(
+    requirement: Requirement,
+    run: Finished,
+    summary: Summary,
+    model: str,
+    condition: str,
+    undecided: Word,
+) -> _Trial:
+    """A margin against a published figure, which has a sampling error of its own."""
+    metric, margin = requirement.metric, requirement.margin or 0.0
+    side = -1 if METRICS[metric].better == "lower" else 1
+    required = f"at most {margin:g} {'above' if side < 0 else 'below'} the published figure"
+    blank = Verdict(model, metric, condition, required, undecided)
+    found = [
+        one
+        for one in against_run(claim_of(run.published), summary.rows, max(margin, 1e-9))
+        if condition == CLEAN and (one.model, one.metric) == (model, metric)
+    ]
+    if not found or math.isnan(found[0].outer_low):
+        told = "nothing was published of it" if not found else "too few groups for an interval"
+        return _Trial(replace(blank, reason=told), math.nan, undecided)
+    (one,) = found
+    low, high = one.outer_low, one.outer_high
+    verdict = replace(
+        blank,
+        word="PASS" if side * (low if side > 0 else high) >= -margin else undecided,
+        value=one.measured,
+        baseline=one.reported,
+        difference=one.difference,
+        low=low,
+        high=high,
+        n=one.n,
+    )
+    error = (high - low) / (2 * ndtri((1 + LEVEL) / 2))
+    return _Trial(verdict, float(ndtr((side * one.difference + margin) / error)), undecided)
+
+
+def _contrast(cell: Difference) -> Contrast:
+    return Contrast(
+        np.array(cell.difference),
+        np.array(cell.error),
+        np.array(cell.groups),
+        np.array(cell.differing),
+        np.array(cell.largest),
+        np.array(cell.skew),
+    )
+
+
+def _decided(trial: _Trial, p: float, level: float) -> Verdict:
+    verdict = replace(trial.verdict, p=p)
+    return replace(verdict, word="FAIL") if p <= level and verdict.word != "PASS" else verdict
+
+
+def _absolute(
+    requirement: Requirement, model: str, condition: str, summary: Summary, undecided: Word
+) -> Iterator[_Trial]:
+    rows = [
+        row for row in summary.rows
+        if (row.model, row.condition, row.slice, row.metric)
+        == (model, condition, "all", requirement.metric)
+    ]  # fmt: skip
+    for bound, side in ((requirement.at_least, 1), (requirement.at_most, -1)):
+        if bound is None:
+            continue
+        required = f"at {'least' if side > 0 else 'most'} {bound:g}"
+        blank = Verdict(model, requirement.metric, condition, required, "FAIL")
+        if not rows or math.isnan(rows[0].value):
+            yield _Trial(replace(blank, reason="missing: no value"), math.nan, undecided)
+            continue
+        row = rows[0]
+        near, far = (row.low, row.high) if side > 0 else (row.high, row.low)
+        word: Word = undecided
+        if side * near >= side * bound:
+            word = "PASS"
+        elif side * far < side * bound:
+            word = "FAIL"
+        reason = "" if not math.isnan(near) else "too few groups for an interval"
+        verdict = replace(
+            blank, word=word, value=row.value, low=row.low, high=row.high, n=row.n, reason=reason
+        )
+        yield _Trial(verdict, math.nan, undecided)
+
+
+def _coverage(run: Finished, policy: Policy) -> Iterator[Verdict]:
+    """Too little scored: whatever the figures are, they are of other clips than were asked for."""
+    record = run.record
+    if policy.min_coverage is not None:
+        suite = record.suite.model_copy(update={"min_coverage": policy.min_coverage})
+        record = record.model_copy(update={"suite": suite})
+    least = record.suite.min_coverage
+    low = shortfalls(complete(run.table, record), record)
+    for one in low:
+        yield Verdict(
+            one.model, "coverage", one.condition, f"at least {least:g} of the {one.label} clips",
+            "INCONCLUSIVE", value=one.coverage, n=one.rows, reason="too little was scored",
+        )  # fmt: skip
+    if not low:
+        for model in record.models:
+            yield Verdict(model.name, "coverage", "*", f"at least {least:g} everywhere", "PASS")
+
+
+def _contradictions(summary: Summary) -> Iterator[Verdict]:
+    for one in summary.contradictions:
+        yield Verdict(
+            "", "attestation", one.condition, f"expected {one.expected}", "FAIL",
+            n=one.clips, reason=f"measured: {one.measured}",
+        )  # fmt: skip

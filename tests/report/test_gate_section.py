@@ -1,0 +1,272 @@
+"""The gate and the comparison on the page: what was decided comes first and nothing is lost."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import hostile_run
+import pytest
+import small_gate
+from hostile_run import HOSTILE, OWN, parts, spoiled
+from playwright.sync_api import Browser
+from small_gate import GONE, MODEL, NOISE
+from small_run import example, published, record, summary
+from test_browser import WIDTHS, Opened
+from test_browser import browser as browser
+from test_page import Document, page
+
+from harness.compare import Comparison
+from harness.pairing import COMPARED
+from harness.report.against import MOST_FLIPS, against
+from harness.report.example import Example
+from harness.report.index import Index
+from harness.report.page import MOST_BYTES, render
+from harness.report.requirement import requirements
+from harness.verdict import Gate
+
+OTHER = "another/model"
+WORDS = {"PASS", "FAIL", "INCONCLUSIVE", "compared", "missing", "new", "not comparable", "no data"}
+WORDS |= {"mcnemar", "delong", "mce", "relative_mce", "right", "wrong", *COMPARED}
+
+
+def judged(
+    gate: Gate | None = None,
+    comparison: Comparison | None = None,
+    examples: tuple[Example, ...] = (),
+) -> str:
+    return render(summary(), record(), published(), examples, gate, comparison)
+
+
+def section(text: str, name: str) -> str:
+    """The text of a section, as it is read."""
+    (found,) = re.findall(rf'<section id="{name}".*?</section>', text, flags=re.DOTALL)
+    return " ".join(Document(found).visible.split())
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return judged(small_gate.gate(), small_gate.comparison(), (example(), example("fake/1.wav")))
+
+
+def test_without_a_gate_there_is_none() -> None:
+    document = Document(page())
+    ids = document.attributes("id")
+    assert "gate" not in ids
+    assert "against-0" not in ids
+    assert "#gate" not in document.attributes("href")
+
+
+def test_the_gate_is_the_first_section(text: str) -> None:
+    sections = [a["id"] for tag, a, _ in Document(text).elements if tag == "section"]
+    assert sections[:2] == ["gate", "answer"]
+    assert sections.index("damage-0") + 1 == sections.index("against-0")
+    hrefs = Document(text).attributes("href")
+    assert "#gate" in hrefs
+    assert "#against-0" in hrefs
+
+
+@pytest.mark.parametrize(
+    ("left_out", "word"),
+    [((), "FAIL"), (("FAIL",), "INCONCLUSIVE"), (("FAIL", "INCONCLUSIVE"), "PASS")],
+)
+def test_the_verdict_is_one_plain_word(left_out: tuple[str, ...], word: str) -> None:
+    gate = small_gate.gate()
+    gate = replace(gate, verdicts=[v for v in gate.verdicts if v.word not in left_out])
+    words = [
+        (attributes["class"], "".join(text))
+        for tag, attributes, text in Document(judged(gate)).elements
+        if tag == "p" and attributes.get("class", "").startswith("word")
+    ]
+    assert words == [(f"word w-{word}", word)]
+
+
+def test_the_gate_says_by_what_it_was_decided(text: str) -> None:
+    read = section(text, "gate")
+    gate = small_gate.gate()
+    for told in (gate.policy, gate.baseline, gate.tally, gate.correction, *gate.notes):
+        assert told in read
+    assert "missing: the run does not have this condition" in read
+    assert read.index("What did not pass") < read.index("3 requirements pass")
+
+
+def test_what_failed_comes_first_and_what_passed_is_apart() -> None:
+    gate = small_gate.gate()
+    made = requirements(Index(summary(), record()), gate)
+    assert [line.verdict.word for line in made.open] == ["FAIL", "FAIL", "INCONCLUSIVE"]
+    assert [line.verdict.word for line in made.passed] == ["PASS"] * 3
+    failed = made.open[0]
+    assert (failed.words, failed.title) == ("white noise at 0 dB", "Accuracy")
+    assert (failed.value, failed.baseline, failed.difference) == ("0.6000", "0.7500", "−0.1500")
+    assert (failed.between, failed.around) == ("−0.2100 to −0.0900", "")
+    assert failed.p == "<0.001"
+    assert failed.model == ""
+
+
+def test_an_absolute_requirement_has_the_interval_of_its_figure() -> None:
+    made = requirements(Index(summary(), record()), small_gate.gate())
+    absolute = next(line for line in made.passed if line.title == "AUC")
+    assert (absolute.around, absolute.between) == ("0.9600 to 0.9900", "")
+    assert (absolute.baseline, absolute.difference, absolute.strip) == ("–", "–", None)
+    assert next(line for line in made.passed if line.title == "Coverage").words == "every condition"
+
+
+def test_models_are_named_where_there_are_several() -> None:
+    gate = small_gate.gate()
+    gate = replace(gate, verdicts=[*gate.verdicts, replace(gate.verdicts[0], model=OTHER)])
+    made = requirements(Index(summary((MODEL, OTHER)), record((MODEL, OTHER))), gate)
+    assert {line.model for line in (*made.open, *made.passed)} == {MODEL, OTHER}
+
+
+def test_what_was_not_compared_is_listed_with_its_reason(text: str) -> None:
+    made = against(Index(summary(), record()), MODEL, small_gate.comparison())
+    assert [(each.status, each.name) for each in made.barred] == [
+        ("missing", GONE),
+        ("not comparable", "clean"),
+        ("no data", "crop@0.1s"),
+        ("new", "noise:white@20dB"),
+    ]
+    assert made.barred[0].figures.startswith("Accuracy (was 0.890), EER (was 0.890), AUC (was")
+    assert made.barred[0].figures.count("was 0.890") == len(COMPARED)
+    read = section(text, "against-0")
+    for each in made.barred:
+        assert each.reason in read
+    assert read.index("What was not compared") < read.index("What differs")
+    assert "someone/withdrawn" in read
+
+
+def test_the_table_has_the_largest_loss_first_and_marks_what_is_worse() -> None:
+    made = against(Index(summary(), record()), MODEL, small_gate.comparison())
+    assert [line.name for line in made.leading.lines] == [NOISE, "codec:g711", "clean"]
+    assert [term.metric for term in made.leading.terms] == ["accuracy", "eer", "auc"]
+    accuracy, eer, _ = made.leading.lines[0].cells
+    assert (accuracy.text, accuracy.between) == ("−0.150", "−0.180 to −0.120")
+    assert accuracy.both == "0.750, was 0.900"
+    assert accuracy.chance == "p <0.001, McNemar <0.001"
+    assert accuracy.smallest == "0.044"
+    assert accuracy.mark == "sure v-below"
+    assert eer.mark == "sure", "a lower EER is better"
+    assert eer.chance == "p <0.001"
+    assert made.leading.lines[1].cells[0].mark == ""
+    assert sorted(term.metric for term in made.others.terms) == sorted(
+        set(COMPARED) - {"accuracy", "eer", "auc"}
+    )
+
+
+def test_a_line_keeps_its_columns_where_a_figure_was_not_compared() -> None:
+    made = against(Index(summary(), record()), MODEL, small_gate.comparison())
+    for matrix in (made.leading, made.others):
+        assert {len(line.cells) for line in matrix.lines} == {len(matrix.terms)}
+    place = [term.metric for term in made.others.terms].index("f1")
+    clean = next(line for line in made.others.lines if line.name == "clean")
+    assert clean.cells[place].status == "not comparable"
+
+
+def test_summaries_are_told_in_sentences() -> None:
+    told = " ".join(against(Index(summary(), record()), MODEL, small_gate.comparison()).sentences)
+    assert "Of 26 figures that were compared with the baseline clip by clip" in told
+    assert "8 are worse and 1 better, by more than chance" in told
+    assert "20 more could not be compared" in told
+    assert "mean corruption error 1.23 (1.10 to 1.37) and relative mCE 1.50" in told
+    assert "Left out of one or both: crop." in told
+    assert "most was lost under “white noise at 0 dB” (−0.150)" in told
+    assert "cost more accuracy than they cost the baseline: noise −0.070 (−0.090 to" in told
+
+
+def test_nothing_to_compare_is_said() -> None:
+    made = small_gate.comparison()
+    barred = [
+        replace(cell, status="not comparable", reason="other data", difference=math.nan)
+        for cell in made.cells
+    ]
+    empty = replace(made, cells=barred, flips=[], flip_counts=[], corruption=[], worst=[])
+    read = section(judged(comparison=replace(empty, families=[], identical=[])), "against-0")
+    assert "No figure could be compared with the baseline." in read
+    assert "What differs" not in read
+    assert "None of the clips that both runs scored." in read
+
+
+def test_a_note_stands_once(text: str) -> None:
+    assert text.count("device is cuda, was cpu") == 1
+    assert "precision is bfloat16, was float32" in section(text, "against-0")
+
+
+def test_turned_clips_are_listed_wrong_ones_first_and_the_rest_counted() -> None:
+    comparison = small_gate.comparison(flips=MOST_FLIPS + 20)
+    made = against(Index(summary(), record()), MODEL, comparison)
+    assert len(made.flips) == MOST_FLIPS
+    assert {flip.turned for flip in made.flips} == {"wrong"}
+    moves = [abs(flip.score - flip.baseline_score) for flip in made.flips]
+    assert moves == sorted(moves, reverse=True)
+    read = section(judged(comparison=comparison), "against-0")
+    assert f"{MOST_FLIPS} of {MOST_FLIPS + 20} that changed" in read
+    assert "20 more are not listed." in read
+
+
+def test_a_turned_clip_is_heard_once_and_linked(text: str) -> None:
+    """A mistake stays among the worst mistakes; any other turned clip is heard where it is told."""
+    read = section(text, "against-0")
+    assert "turned wrong: score −1.51, was +0.75" in read
+    assert Document(text).attributes("href").count("#example-1") == 1
+    assert text.count("<audio") == 2
+    both = judged(comparison=small_gate.comparison(), examples=(example("fake/0.wav"),))
+    assert 'id="example-0"' in both
+    assert both.count("<audio") == 1
+
+
+def test_a_turned_clip_among_the_worst_mistakes_is_linked_there() -> None:
+    made = small_gate.comparison()
+    turned = replace(made.flips[1], clip_id="fake/a.wav")
+    text = judged(comparison=replace(made, flips=[turned]), examples=(example(),))
+    mistakes = text[text.index('id="mistakes-0"') :]
+    assert '<li id="example-0">' in mistakes
+    assert text.count('<a href="#example-0">listen</a>') == 1
+
+
+def test_the_page_keeps_within_its_size() -> None:
+    many = tuple(example(f"fake/{number}.wav", seconds=20.0) for number in range(40))
+    comparison = small_gate.comparison(flips=5000)
+    text = judged(small_gate.gate(), comparison, many)
+    assert len(text.encode("utf-8")) < MOST_BYTES
+
+
+@pytest.fixture
+def hostile(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(hostile_run, "OWN", OWN | WORDS)
+    run, gate, comparison = parts(), small_gate.gate(), small_gate.comparison()
+    return render(*(spoiled(part) for part in (*run, gate, comparison)))
+
+
+def test_no_text_becomes_an_element_or_an_attribute(hostile: str) -> None:
+    tame = Document(render(*parts(), small_gate.gate(), small_gate.comparison()))
+    spoilt = Document(hostile)
+    shapes = [
+        [(tag, sorted(attributes)) for tag, attributes, _ in document.elements]
+        for document in (tame, spoilt)
+    ]
+    assert shapes[0] == shapes[1]
+    for value in (*spoilt.attributes("href"), *spoilt.attributes("src")):
+        assert value.startswith(("#", "data:"))
+    for name in ("release", "fake/0.wav", "someone/withdrawn", "the threshold is 1, was 0"):
+        assert f"{name}{HOSTILE[:20]}" in spoilt.visible
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_fits_and_says_nothing(
+    browser: Browser, hostile: str, width: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(hostile, encoding="utf-8")
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    opened = Opened(page, path.as_uri())
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert page.locator("#gate .word").inner_text() == "FAIL"
+    page.locator("#against-t-0 th button", has_text="AUC").dispatch_event("click")
+    assert page.locator("#against-t-0 th[aria-sort=descending]").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.said == []
+    assert [url for url in opened.asked if not url.startswith(("file:", "data:"))] == []
+    page.close()

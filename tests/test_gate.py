@@ -1,0 +1,222 @@
+"""Verdicts by hand: what passes, what fails, what nobody can tell, and in which form it is told."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.baseline import accept, name_of, open_baseline
+from harness.compare import compare
+from harness.errors import UsageError
+from harness.figure import Summary
+from harness.gate import judge
+from harness.policy import Policy
+from harness.publish import Finished, figures, read_run
+from harness.verdict import Gate, Verdict, as_json, as_junit, as_markdown
+
+RUN = Path(__file__).parent / "runs" / "version-1"
+GROUPS = 40
+
+
+@pytest.fixture(scope="module")
+def whole() -> Finished:
+    """A run of 40 speakers with 5 clips each, clean and under one condition, 90 % of them right."""
+    old = read_run(RUN)
+    rng = np.random.default_rng(0)
+    suite = old.record.suite.model_copy(update={"conditions": old.record.suite.conditions[:2]})
+    rows: list[dict[str, object]] = []
+    for condition in suite.conditions:
+        for number in range(5 * GROUPS):
+            label = "fake" if number % 2 else "real"
+            right = rng.random() < 0.9
+            side = 1 if (label == "fake") == right else -1
+            rows.append(
+                {
+                    **old.table.iloc[0].to_dict(),
+                    "clip_id": f"clip-{number}",
+                    "condition": condition.name,
+                    "family": condition.family,
+                    "label": label,
+                    "group": f"speaker-{number // 5}",
+                    "score": side * float(rng.uniform(0.5, 3)),
+                }
+            )
+    half = 5 * GROUPS // 2
+    data = old.record.data.model_copy(update={"clips": 2 * half, "real": half, "fake": half})
+    record = old.record.model_copy(update={"suite": suite, "data": data})
+    return replace(old, record=record, table=pd.DataFrame(rows))
+
+
+def worse(run: Finished, condition: str, share: float) -> Finished:
+    """The run with so many of the right verdicts of a condition turned, in every group alike."""
+    table = run.table.copy()
+    here = np.flatnonzero(table["condition"] == condition)
+    turned = here[:: round(1 / share)]
+    score = table["score"].to_numpy(copy=True)
+    fake = (table["label"] == "fake").to_numpy()
+    score[turned] = np.where(fake[turned], -1.0, 1.0) * np.abs(score[turned])
+    table["score"] = score
+    return replace(run, table=table)
+
+
+def held(run: Finished, baseline: Finished, **requirement: object) -> Gate:
+    content = {"metric": "accuracy", "margin": 0.05} | requirement
+    policy = Policy.model_validate({"version": 1, "name": "test", "require": [content]})
+    return judge(run, figures(run, 200), compare(run, baseline, resamples=200), policy, "before")
+
+
+def words(gate: Gate) -> dict[str, str]:
+    return {one.condition: one.word for one in gate.verdicts if one.metric != "coverage"}
+
+
+def test_a_run_against_itself_passes(whole: Finished) -> None:
+    gate = held(whole, whole)
+    assert set(words(gate).values()) == {"PASS"}
+    assert (gate.word, gate.exit_code) == ("PASS", 0)
+
+
+def test_what_is_surely_worse_fails_and_only_that(whole: Finished) -> None:
+    condition = whole.record.suite.conditions[1].name
+    gate = held(worse(whole, condition, 0.25), whole)
+    assert words(gate) == {"clean": "PASS", condition: "FAIL"}
+    assert (gate.word, gate.exit_code) == ("FAIL", 1)
+    (failed,) = [one for one in gate.verdicts if one.word == "FAIL"]
+    assert failed.high < -0.05
+    assert failed.p < 0.05
+    assert failed.difference == pytest.approx(failed.value - failed.baseline, abs=1e-12)
+
+
+def test_a_little_worse_is_within_the_margin_or_cannot_be_told(whole: Finished) -> None:
+    gate = held(worse(whole, "clean", 0.05), whole, margin=0.15, conditions=["clean"])
+    assert words(gate) == {"clean": "PASS"}
+    gate = held(worse(whole, "clean", 0.05), whole, conditions=["clean"])
+    assert words(gate) == {"clean": "INCONCLUSIVE"}
+    assert gate.exit_code == 3
+    assert held(worse(whole, "clean", 0.05), whole, undecided="fail").exit_code == 1
+    assert held(worse(whole, "clean", 0.05), whole, undecided="pass").exit_code == 0
+
+
+def test_lower_is_better_of_an_error_rate(whole: Finished) -> None:
+    bad = worse(whole, "clean", 0.25)
+    assert words(held(bad, whole, metric="eer", conditions=["clean"])) == {"clean": "FAIL"}
+    assert words(held(whole, bad, metric="eer", conditions=["clean"])) == {"clean": "PASS"}
+
+
+@pytest.mark.parametrize(
+    ("bound", "word"),
+    [
+        ({"at_least": 0.5}, "PASS"),
+        ({"at_least": 0.9}, "INCONCLUSIVE"),
+        ({"at_least": 0.99}, "FAIL"),
+        ({"at_most": 0.99}, "PASS"),
+        ({"at_most": 0.5}, "FAIL"),
+    ],
+)
+def test_what_a_figure_must_be(whole: Finished, bound: dict[str, float], word: str) -> None:
+    gate = held(whole, whole, margin=None, conditions=["clean"], **bound)
+    assert words(gate) == {"clean": word}
+
+
+def test_a_name_that_is_nowhere_does_not_pass_unseen(whole: Finished) -> None:
+    gate = held(whole, whole, conditions=["clean", "codec:mp3@23k"], families=["nosie"])
+    assert {one.condition for one in gate.verdicts if one.word == "FAIL"} == {
+        "codec:mp3@23k",
+        "nosie",
+    }
+
+
+def test_too_little_scored_is_inconclusive(whole: Finished) -> None:
+    table = whole.table.copy()
+    lost = table.index[(table["condition"] == "clean") & (table["label"] == "fake")][:5]
+    table.loc[lost, "status"] = "error"
+    table.loc[lost, "score"] = np.nan
+    run = replace(whole, table=table)
+    gate = held(run, run, conditions=["clean"])
+    (low,) = [one for one in gate.verdicts if one.metric == "coverage"]
+    assert (low.word, low.condition, low.value) == ("INCONCLUSIVE", "clean", 0.95)
+
+
+HOSTILE = Gate(
+    policy="a|b",
+    run="<script>alert(1)</script>",
+    baseline="`x`",
+    correction="none",
+    verdicts=[
+        Verdict("m|n\n<b>", "auc", "c*d", "at most 0.1 below", "FAIL", reason="\x1b[31m & ]]>"),
+        Verdict("m", "auc", "clean", "at least 0.9", "PASS", value=0.95, low=0.9, high=1.0, n=9),
+        Verdict("m", "eer", "clean", "at most 0.1", "INCONCLUSIVE", value=0.1),
+    ],
+    notes=["[a](javascript:alert(1))"],
+)
+
+
+def test_markdown_is_a_table_whatever_the_names() -> None:
+    text = as_markdown(HOSTILE)
+    assert "Detector gate: FAIL" in text
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + 2  # what passes is counted and not listed
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {10}
+    assert "<script>" not in text
+    assert "<b>" not in text
+    assert not re.search(r"(?<!\\)\]\(", text)
+
+
+def test_junit_has_a_case_for_each_requirement() -> None:
+    root = ElementTree.fromstring(as_junit(HOSTILE).encode())
+    assert root.tag == "testsuites"
+    (suite,) = root.findall("testsuite")
+    assert {key: suite.attrib[key] for key in ("tests", "failures", "errors")} == {
+        "tests": "3", "failures": "1", "errors": "1",
+    }  # fmt: skip
+    cases = suite.findall("testcase")
+    assert [[child.tag for child in case] for case in cases] == [["failure"], [], ["error"]]
+    assert all(case.attrib["name"] and "classname" in case.attrib for case in cases)
+
+
+def test_json_has_no_nan() -> None:
+    content = json.loads(as_json(HOSTILE), parse_constant=pytest.fail)
+    assert (content["verdict"], content["exit_code"]) == ("FAIL", 1)
+    assert content["requirements"][1]["difference"] is None
+
+
+def test_an_accepted_baseline_is_found_by_the_suite_and_the_data(tmp_path: Path) -> None:
+    run = read_run(RUN)
+    assert open_baseline("accepted", run.record, tmp_path) is None
+    path = accept(RUN, folder=tmp_path)
+    assert path.name == name_of(run.record) == "smoke-embedded-12"
+    found = open_baseline("accepted", run.record, tmp_path)
+    assert found is not None
+    pd.testing.assert_frame_equal(found.table, run.table)
+    assert open_baseline("smoke-embedded-12", run.record, tmp_path) is not None
+    accept(RUN, folder=tmp_path)  # in place of the one before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["smoke-embedded-12"]
+    with pytest.raises(UsageError, match="name a run directory, or one of smoke-embedded-12"):
+        open_baseline("smoke", run.record, tmp_path)
+    with pytest.raises(UsageError, match="no name for a directory"):
+        accept(RUN, "../out", tmp_path)
+
+
+def test_a_newer_baseline_is_refused_with_an_instruction(tmp_path: Path) -> None:
+    path = accept(RUN, folder=tmp_path)
+    record = json.loads((path / "run.json").read_text()) | {"version": 99}
+    (path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UsageError, match=r"version 99.*use a newer harness"):
+        open_baseline("accepted", read_run(RUN).record, tmp_path)
+
+
+def test_a_summary_without_figures_is_missing_not_passed(whole: Finished) -> None:
+    summary = figures(whole, 50)
+    empty: Summary = replace(summary, rows=[replace(row, value=math.nan) for row in summary.rows])
+    policy = Policy.model_validate(
+        {"version": 1, "name": "x", "require": [{"metric": "auc", "at_least": 0.1}]}
+    )
+    gate = judge(whole, empty, compare(whole, whole, resamples=50), policy, "b")
+    assert {one.word for one in gate.verdicts if one.metric == "auc"} == {"FAIL"}

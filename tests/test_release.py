@@ -1,0 +1,230 @@
+"""A release from end to end: a baseline is accepted, candidates are held against it.
+
+The candidates are the embedded detector itself and a copy whose head was damaged by noise until it
+loses three points of accuracy on clean clips.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from harness import cli
+from harness.audio import load, resample
+from harness.baseline import accept
+from harness.data.source import open_source
+from harness.detector.checkpoint import find
+from harness.detector.detector import ScoreLookup
+from harness.detector.source import open_detector
+from harness.publish import read_run
+from harness.record import read_record
+from harness.run import RunOptions, run
+from harness.scores import read_scores
+
+SUITE = """
+version = 1
+name = "small"
+[[condition]]
+perturb = "codec"
+codec = "opus"
+kbps = 24
+[[condition]]
+perturb = "noise"
+color = "white"
+snr_db = 30
+"""
+
+
+def quiet(*values: object) -> None:
+    del values
+
+
+@dataclass(frozen=True)
+class Release:
+    place: Path
+    baseline: Path
+    damaged: Path
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    place = tmp_path_factory.mktemp("release")
+    (place / "small.toml").write_text(SUITE)
+    run(RunOptions(suite=str(place / "small.toml"), out=place / "first"), quiet, quiet)
+    baseline = accept(place / "first", folder=place / "baselines")
+    return Release(place, baseline, damaged_copy(place / "damaged"))
+
+
+def damaged_copy(folder: Path) -> Path:
+    """The embedded detector with noise on its head, three points or more worse on clean clips."""
+    shutil.copytree(find("embedded").folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    head = next(
+        name for name in weights if name.endswith("dense.weight") and len(weights[name]) == 2
+    )
+    noise = torch.randn(weights[head].shape, generator=torch.Generator().manual_seed(1))
+    clips = list(open_source("embedded"))
+    waves = [resample(load(clip.audio), 16000) for clip in clips]
+    fake = np.array([clip.label == "fake" for clip in clips])
+
+    def accuracy() -> float:
+        detector = open_detector(str(folder))
+        assert not isinstance(detector, ScoreLookup)
+        logits = np.concatenate(
+            [detector.score(waves[start : start + 8]) for start in range(0, len(waves), 8)]
+        )
+        return float(np.mean((logits[:, 0] >= logits[:, 1]) == fake))
+
+    before, scale = accuracy(), 0.02
+    while accuracy() > before - 0.03:
+        scale *= 1.5
+        damaged = {**weights, head: weights[head] + scale * noise}
+        save_file(damaged, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def harness(*arguments: str) -> int:
+    before, sys.argv = sys.argv, ["harness", *arguments]
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    finally:
+        sys.argv = before
+    return 0
+
+
+def held(release: Release, out: str, *arguments: str) -> int:
+    return harness(
+        *("run", str(release.place / "small.toml"), "--out", str(release.place / out)),
+        *("--baseline", str(release.baseline), *arguments),
+    )
+
+
+def verdicts(run_folder: Path) -> dict[str, object]:
+    return json.loads((run_folder / "gate.json").read_text())
+
+
+def test_the_detector_against_itself_passes(
+    release: Release, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert held(release, "itself") == 0
+    assert "Gate: PASS" in capsys.readouterr().out
+    assert verdicts(release.place / "itself")["verdict"] == "PASS"
+
+
+def test_a_damaged_copy_fails_and_the_conditions_are_named(
+    release: Release,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    policy = tmp_path / "strict.toml"
+    policy.write_text(
+        'version = 1\nname = "strict"\n[[require]]\nmetric = "accuracy"\nmargin = 0.0\n'
+        '[[require]]\nmetric = "auc"\nmargin = 0.0\n'
+    )
+    code = held(release, "worse", "--model", str(release.damaged), "--policy", str(policy))
+    out = capsys.readouterr().out
+    assert code == 1, out
+    gate = verdicts(release.place / "worse")
+    assert gate["verdict"] == "FAIL"
+    failed = {one["condition"] for one in gate["requirements"] if one["word"] == "FAIL"}  # pyright: ignore
+    assert failed
+    for condition in failed:
+        assert condition in out
+        assert condition.replace("_", "\\_") in (tmp_path / "summary.md").read_text()
+    root = ElementTree.parse(release.place / "worse" / "junit.xml").getroot()
+    assert int(root.attrib["failures"]) == len(root.findall(".//failure")) > 0
+    assert "The gate" in (release.place / "worse" / "report.html").read_text()
+
+
+def test_twenty_clips_cannot_tell(release: Release, capsys: pytest.CaptureFixture[str]) -> None:
+    code = held(release, "few", "--model", str(release.damaged), "--limit", "20")
+    out = capsys.readouterr().out
+    assert code == 3, out
+    assert "Gate: INCONCLUSIVE" in out
+
+
+def edited(release: Release, name: str, edit: Callable[[Path], None]) -> Path:
+    folder = release.place / name
+    shutil.copytree(release.baseline, folder)
+    edit(folder)
+    return folder
+
+
+def _without_condition(folder: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from harness.scores import SCHEMA
+
+    table = read_scores(folder)
+    kept = table[table.condition != "noise:white@30dB"]
+    path = folder / "scores" / "part-000000.parquet"
+    pq.write_table(pa.Table.from_pandas(kept, SCHEMA, preserve_index=False), path)
+    record = json.loads((folder / "run.json").read_text())
+    record["suite"]["conditions"] = [
+        one for one in record["suite"]["conditions"] if one["name"] != "noise:white@30dB"
+    ]
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+def _unscored(folder: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from harness.scores import SCHEMA
+
+    table = read_scores(folder)
+    lost = table.condition == "noise:white@30dB"
+    table.loc[lost, ["score", "logit_fake", "logit_real"]] = np.nan
+    table.loc[lost, "status"] = "error"
+    path = folder / "scores" / "part-000000.parquet"
+    pq.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False), path)
+
+
+def _another_suite(folder: Path) -> None:
+    record = json.loads((folder / "run.json").read_text())
+    record["suite"]["conditions"][2]["digest"] = "0123456789abcdef"
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (_without_condition, "new: the baseline does not have this condition"),
+        (_unscored, "new: had no value before"),
+        (_another_suite, "not comparable: "),
+    ],
+)
+def test_what_cannot_be_compared_fails_as_what_it_is(
+    release: Release, edit: Callable[[Path], None], reason: str
+) -> None:
+    baseline = edited(release, edit.__name__, edit)
+    assert harness("gate", str(release.place / "first"), "--baseline", str(baseline)) == 1
+    failed = [
+        one for one in verdicts(release.place / "first")["requirements"] if one["word"] == "FAIL"  # pyright: ignore
+    ]  # fmt: skip
+    assert {one["condition"] for one in failed} == {"noise:white@30dB"}
+    assert all(str(one["reason"]).startswith(reason) for one in failed), failed
+
+
+def test_a_baseline_is_a_small_run(release: Release) -> None:
+    assert read_record(release.baseline).counts == read_record(release.place / "first").counts
+    first, kept = read_scores(release.place / "first"), read_scores(release.baseline)
+    assert first.equals(kept)
+    size = sum(path.stat().st_size for path in release.baseline.rglob("*") if path.is_file())
+    assert size < 100_000
+    assert read_run(release.baseline).record.command == []
