@@ -27,7 +27,7 @@ from harness.corruption import (
     family_losses,
     worst,
 )
-from harness.difference import ROUNDING, Difference, clip_test, draft
+from harness.difference import CODED, ROUNDING, Difference, clip_test, draft
 from harness.errors import UsageError
 from harness.flip import Flip, FlipCount, flip_counts, flips
 from harness.grid import CLEAN
@@ -55,7 +55,8 @@ class Comparison:
         What differs between the runs and bars no comparison, and what was matched under other
         names; in words.
     identical
-        Models and conditions under which every score of both runs is the same but for rounding.
+        Models and conditions under which every score of both runs is the same but for rounding
+        (`harness.difference.ROUNDING`, or `CODED` of the same weights).
     family
         How many p-values Holm's method adjusted together.
     """
@@ -244,16 +245,30 @@ def _turned(
 
 
 def _identical(pairing: Pairing, couples: _Couples) -> Iterator[tuple[str, str]]:
-    """Where both scored the same of the clips that both were given, and scored them the same."""
+    """Where both scored the same of the clips that both were given, and scored them the same.
+
+    Of the same weights the scores may differ by what another machine makes of the audio.
+    """
     both = pairing.both
+    weights = [
+        {one.name: one.digest for one in record.models}
+        for record in (pairing.run_record, pairing.baseline_record)
+    ]
+    alike = {
+        match.name
+        for match in pairing.models
+        if (digest := weights[0].get(match.run)) and digest == weights[1].get(match.baseline)
+    }
     for (model, condition), kinds in couples.items():
         one, other = kinds["auc"].rows
         owed = kinds["coverage"].rows
         scores = both.score[one], both.score[other]
-        same = np.abs(scores[0] - scores[1]) <= ROUNDING
+        known = model in alike
+        same = np.abs(scores[0] - scores[1]) <= (CODED if known else ROUNDING)
         verdicts = [score >= both.threshold for score in scores]
+        agree = known or bool((verdicts[0] == verdicts[1]).all())
         whole = all(len(one) == np.sum(both.ok[rows]) for rows in owed)
-        if len(one) and whole and same.all() and (verdicts[0] == verdicts[1]).all():
+        if len(one) and whole and same.all() and agree:
             yield model, condition
 
 

@@ -24,7 +24,11 @@ the other way round; `not comparable`: both have it, of unlike things; `no data`
 value, or no clip of both."""
 
 ROUNDING = 1e-4
-"""Log-odds in float32 agree to this on any machine: it is the same detector on the same audio."""
+"""Log-odds in float32 agree to this on the same audio: it is the same detector."""
+
+CODED = 0.1
+"""Log-odds of the same weights agree to this on any machine: another processor rounds audio another
+way in its last bit, and a codec can make a step of its own of that."""
 
 Test = Literal["mcnemar", "delong", ""]
 

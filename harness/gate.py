@@ -221,8 +221,9 @@ def _compared(
     if cell.status != "compared":
         return _Trial(replace(verdict, reason=f"{cell.status}: {cell.reason}"), math.nan, undecided)
     if same:  # on no clips would they differ by chance
-        told = "every score is the same"
-        verdict = replace(verdict, word="PASS", low=0.0, high=0.0, reason=told)
+        told = "every score is the same but for rounding"
+        bounds = {"low": cell.difference, "high": cell.difference}
+        verdict = replace(verdict, word="PASS", reason=told, **bounds)
         return _Trial(verdict, math.nan, undecided)
     contrast = _contrast(cell)
     contrast = contrast.reversed() if lower else contrast

@@ -220,3 +220,15 @@ def test_a_summary_without_figures_is_missing_not_passed(whole: Finished) -> Non
     )
     gate = judge(whole, empty, compare(whole, whole, resamples=50), policy, "b")
     assert {one.word for one in gate.verdicts if one.metric == "auc"} == {"FAIL"}
+
+
+def test_the_same_weights_on_another_machine_pass(whole: Finished) -> None:
+    table = whole.table.copy()
+    rng = np.random.default_rng(0)
+    table["score"] = table["score"] + rng.uniform(-0.05, 0.05, len(table))
+    again = replace(whole, table=table)
+    assert whole.record.models[0].digest
+    assert set(words(held(again, whole, margin=0.001)).values()) == {"PASS"}
+    other = whole.record.models[0].model_copy(update={"digest": "another"})
+    record = whole.record.model_copy(update={"models": [other]})
+    assert "PASS" not in words(held(replace(again, record=record), whole, margin=0.001)).values()
