@@ -8,14 +8,14 @@ are NaN.
 The draws give a standard error, and Student's t with one degree of freedom less than there are
 groups the interval: percentiles of the draws themselves are too narrow where groups are few. A
 figure between 0 and 1 has its interval on the scale of log-odds, where its distribution is less
-skewed and no bound lies outside. In simulations with 10 to 50 groups this covers 93 to 98 %, where
-percentiles cover 86 to 96 %.
+skewed and no bound lies outside. In simulations this covers 93 to 98 % with 30 and 50 groups and 94
+to 99 % with 10 and 20, where percentiles of AUC cover 86 to 95 %.
 
 Draws only know errors that were seen. All clips right do not vary, however few they are, and one
 error in 200 gives too short a lower side. So where the percentiles of the draws of a proportion
-reach 0 or 1, the interval is joined with the exact one of Clopper
-and Pearson (1934) at an effective sample size, after Korn and Graubard (1998): v (1 - v) / variance
-of the draws, no fewer than the groups and no more than the clips. Where the draws do not vary at
+reach 0 or 1, the interval is joined with the exact one of Clopper and Pearson (1934) at an
+effective sample size, after Korn and Graubard (1998): v (1 - v) over the squared standard error, no
+fewer than the groups and no more than the clips. Where the draws do not vary at
 all it is the number of groups, as nothing tells how alike the clips of a group are. Figures that
 are no plain proportions (F1, EER, AUC) are treated alike, by the clips and groups of their smaller
 class: of a detector that ranks 13 fakes right, 1,000 real clips cannot say more than 13 fakes do.
