@@ -88,7 +88,7 @@ def _block(
             for row in summary.rows
             if (row.model, row.condition, row.slice) == (model.name, condition.name, "all")
         }
-        dataset = _dataset(record, condition, rows)
+        dataset = _dataset(record, model.name, condition, rows)
         metrics = list(_metrics(rows))
         if not metrics:
             raise UsageError(
@@ -102,13 +102,13 @@ def _block(
         ]
     index = {"model-index": eval_results_to_model_index(model.name, results)}
     # Plain ASCII, as names may hold what a terminal takes for a command.
-    return _comment(record, summary) + yaml.safe_dump(index, sort_keys=False, width=100)
+    return _comment(record, model.name, summary) + yaml.safe_dump(index, sort_keys=False, width=100)
 
 
-def _comment(record: RunRecord, summary: Summary) -> str:
+def _comment(record: RunRecord, model: str, summary: Summary) -> str:
     lines = [
         f"Measured with harness {record.harness_version}; positive class fake, decision at "
-        f"log-odds of fake >= {record.suite.threshold:g}.",
+        f"log-odds of fake >= {record.threshold_of(model):g}.",
         f"Intervals: 95 %, bootstrap over groups, {summary.resamples} resamples.",
     ]
     if record.data.synthetic:
@@ -119,7 +119,7 @@ def _comment(record: RunRecord, summary: Summary) -> str:
 
 
 def _dataset(
-    record: RunRecord, condition: ConditionRecord, rows: dict[str, MetricRow]
+    record: RunRecord, model: str, condition: ConditionRecord, rows: dict[str, MetricRow]
 ) -> dict[str, Any]:
     """The data set and what was done to it, as the arguments of an `EvalResult`."""
     data = record.data
@@ -132,7 +132,7 @@ def _dataset(
         "suite": record.suite.name,
         "suite_digest": record.suite.digest,
         "positive": "fake",
-        "threshold": record.suite.threshold,
+        "threshold": record.threshold_of(model),
         **_counts(rows),
         "unscored": record.suite.unscored,
         "synthetic": data.synthetic,

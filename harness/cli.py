@@ -131,6 +131,10 @@ def run(
     published: Annotated[
         str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
     ] = None,
+    development: Annotated[
+        str | None,
+        typer.Option(help="Data source that a suite's threshold is chosen on, as for --data."),
+    ] = None,
     unscored: Unscored = None,
     baseline: Baseline = None,
     policy: PolicyFile = None,
@@ -160,6 +164,7 @@ def run(
         unscored=unscored,
         baseline=baseline,
         policy=policy,
+        development=development,
     )
     with progress:
         outcome = do(options, progress.note, progress.advance)
@@ -253,11 +258,14 @@ def perturb(
     suite: Annotated[str, typer.Option(help="Name of a suite, or a suite file.")] = "release",
     data: Annotated[str, typer.Option(help="Where babble comes from.")] = "embedded",
 ) -> None:
-    """Write what a condition does to a file, to listen to it."""
+    """Write what a condition does to a file, to listen to it; exit 2 where that contradicts it."""
     from harness.listen import write_perturbed
 
     heard = write_perturbed(source, target, suite, condition, data)
-    typer.echo(printable(str(heard)))
+    typer.echo(printable(heard.line))
+    if heard.contradiction:
+        print(f"harness: {printable(heard.contradiction)}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(EXIT_CONTRADICTED)
 
 
 @suites_app.command("list")
@@ -500,6 +508,12 @@ def _conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
 
     lines, tally = headline(outcome.summary, outcome.record), outcome.summary.tally
     ruling = outcome.ruling
+    if ruling is None and outcome.withdrawn:
+        gone = f"{', '.join(outcome.withdrawn)}: removed, as this report shows no gate"
+        print(  # noqa: T201
+            f"harness: {printable(f'{gone}; harness gate {outcome.folder} writes them again')}",
+            file=sys.stderr,
+        )
     if as_json:
         _json(
             {

@@ -262,10 +262,10 @@ def _identical(pairing: Pairing, couples: _Couples) -> Iterator[tuple[str, str]]
     for (model, condition), kinds in couples.items():
         one, other = kinds["auc"].rows
         owed = kinds["coverage"].rows
-        scores = both.score[one], both.score[other]
+        scores, bars = (both.score[one], both.score[other]), (both.bar[one], both.bar[other])
         known = model in alike
         same = np.abs(scores[0] - scores[1]) <= (CODED if known else ROUNDING)
-        verdicts = [score >= both.threshold for score in scores]
+        verdicts = [score >= bar for score, bar in zip(scores, bars, strict=True)]
         agree = known or bool((verdicts[0] == verdicts[1]).all())
         whole = all(len(one) == np.sum(both.ok[rows]) for rows in owed)
         if len(one) and whole and same.all() and agree:

@@ -14,9 +14,10 @@ import numpy as np
 
 from harness.flip import verdicts
 from harness.grid import Grid
+from harness.metrics import COMPARED
 from harness.metrics.bootstrap import estimate
 from harness.metrics.significance import delong, mcnemar_exact
-from harness.pairing import COMPARED, Couple, Match, Pairing
+from harness.pairing import Couple, Match, Pairing
 
 Status = Literal["compared", "missing", "new", "not comparable", "no data"]
 """`compared`; `missing`: the baseline has it and the run has not, or has too little of it; `new`:
@@ -131,7 +132,7 @@ def _status(
             return "missing", f"the run does not have this {what}"
         if not match.baseline:
             return "new", f"the baseline does not have this {what}"
-    bar = pairing.bar(condition, metric)
+    bar = pairing.bar(model, condition, metric)
     if bar:
         return "not comparable", bar
     lost, had = math.isnan(one[metric]), not math.isnan(other[metric])

@@ -71,7 +71,7 @@ def histograms(grid: Grid) -> Iterator[Histogram]:
         )
         if not len(scores):
             continue
-        edges = bin_edges(scores, grid.threshold)
+        edges = bin_edges(scores, grid.threshold[model])
         for condition, cell in cells.items():
             for label, part in (("real", cell.real), ("fake", cell.fake)):
                 if len(part):
@@ -103,9 +103,9 @@ def mistakes(table: pd.DataFrame, grid: Grid) -> Iterator[Mistake]:
     At most `MISTAKES` a model, one a clip and `MISTAKES_PER_CONDITION` a condition, so that they
     show many ways to be wrong.
     """
-    wrong = grid.ok & ((grid.score >= grid.threshold) != grid.fake)
+    wrong = grid.ok & ((grid.score >= grid.bar) != grid.fake)
     errors: Any = table[wrong].assign(
-        _margin=np.abs(grid.score[wrong] - grid.threshold),
+        _margin=np.abs(grid.score - grid.bar)[wrong],
         _clean=(table["condition"] == CLEAN)[wrong],
     )
     order = errors.sort_values(

@@ -10,6 +10,7 @@ Figures of ranking are of scored clips under every policy.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -82,13 +83,33 @@ class FamilyDamage:
     worst: str
 
 
+EquivalenceVerdict = Literal[
+    "equivalent", "better", "worse", "different", "undecided", "not measured"
+]
+"""What a measured figure is to a reported one, by a margin (`harness.audit.equivalence`)."""
+
+
 @dataclass(frozen=True)
 class ClaimCheck:
     """A published figure beside the one measured on `clean`.
 
-    `difference` is measured minus reported. `verdict`: `covered` where the interval holds the
-    reported value, else which side the measured value lies on (`below`, `above`); `not measured`
-    where there is no value or no interval to judge it by.
+    Parameters
+    ----------
+    metric
+        Of the positive class that the published figures name: `recall_real` where that is real.
+        Where they name none, it is fake.
+    difference
+        Measured minus reported.
+    verdict
+        Of the measured interval alone, as if the report were exact: `covered` where it holds the
+        reported value, else which side the measured value lies on (`below`, `above`); `not
+        measured` where there is no value or no interval to judge it by.
+    equivalence
+        Of two one-sided tests within `margin`, which allow for the sampling error of both figures.
+    apart_low, apart_high
+        The 90 % interval of the difference that these tests rest on.
+    reported_n
+        Clips that the reported figure is of; 0 where that is unknown, which is taken as exact.
     """
 
     model: str
@@ -100,6 +121,37 @@ class ClaimCheck:
     n: int
     difference: float
     verdict: Literal["covered", "below", "above", "not measured"]
+    equivalence: EquivalenceVerdict = "not measured"
+    margin: float = math.nan
+    apart_low: float = math.nan
+    apart_high: float = math.nan
+    reported_n: int = 0
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """What a threshold chosen on the judged clips themselves would have hidden.
+
+    Parameters
+    ----------
+    metric, value
+        A figure at the threshold that was set beforehand (`hter`, `act_dcf`).
+    best_metric, best
+        The same at the best threshold for these clips, which nobody has in use (`eer`, `min_dcf`).
+    hidden
+        `value` less `best`, with its interval; from the same draws.
+    """
+
+    model: str
+    condition: str
+    metric: str
+    best_metric: str
+    value: float
+    best: float
+    hidden: float
+    low: float
+    high: float
+    n: int
 
 
 @dataclass(frozen=True)
@@ -281,6 +333,7 @@ class Summary:
     tally: Tally
     shortfalls: list[Shortfall]
     attested: list[Attested] = field(default_factory=list[Attested])
+    hindsight: list[Hindsight] = field(default_factory=list[Hindsight])
 
     @property
     def contradictions(self) -> list[Contradiction]:

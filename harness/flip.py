@@ -1,7 +1,7 @@
 """Clips on which two runs come to other verdicts, and which way.
 
 Conventions: a clip flips where it has a score in both runs, one of them right and the other wrong,
-each at the threshold that both share. Clips without a score on either side are no flips: coverage
+each at its own threshold. Clips without a score on either side are no flips: coverage
 tells of them.
 """
 
@@ -20,6 +20,9 @@ from harness.metrics.classification import outcome_of
 from harness.pairing import Couple, Pairing
 
 Verdicts = NDArray[np.bool_]
+
+HEARD = 24
+"""Flips of a model that a report lets hear: as many as there is room for beside its mistakes."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class FlipCount:
 def verdicts(pairing: Pairing, rows: Rows) -> Verdicts:
     """Whether each row is decided right, where the policy has it decided at all."""
     grid = pairing.both
-    right = (grid.score[rows] >= grid.threshold) == grid.fake[rows]
+    right = (grid.score[rows] >= grid.bar[rows]) == grid.fake[rows]
     real, fake = (outcome_of(label, grid.policy) == good for label, good in _GOOD)
     return np.where(grid.ok[rows], right, np.where(grid.fake[rows], fake, real))
 
@@ -109,3 +112,30 @@ def flip_counts(
             for name in sorted(clips)
         ),
     ]
+
+
+def hearable(flipped: Sequence[Flip], most: int = HEARD) -> list[Flip]:
+    """The flips of each model that tell a listener most, at most so many of each.
+
+    Those that turned wrong come before those that turned right. Among these the condition that has
+    had fewest comes next, and of its flips one of a clip that was heard least, then the one whose
+    score moved most: so they are of many conditions and of many clips.
+    """
+    chosen: list[Flip] = []
+    for model in dict.fromkeys(flip.model for flip in flipped):
+        left = [flip for flip in flipped if flip.model == model]
+        conditions, clips = Counter[str](), Counter[str]()
+        for _ in range(min(most, len(left))):
+            ranks = [_rank(flip, conditions, clips) for flip in left]
+            flip = left.pop(ranks.index(min(ranks)))
+            conditions[flip.condition] += 1
+            clips[flip.clip_id] += 1
+            chosen.append(flip)
+    return chosen
+
+
+def _rank(
+    flip: Flip, conditions: Counter[str], clips: Counter[str]
+) -> tuple[bool, int, int, float]:
+    move = abs(flip.score - flip.baseline_score)
+    return flip.turned == "right", conditions[flip.condition], clips[flip.clip_id], -move

@@ -28,6 +28,7 @@ from harness.baseline import name_of, open_baseline
 from harness.compare import Comparison, Difference, compare
 from harness.coverage import complete, shortfalls
 from harness.figure import Summary
+from harness.flip import Flip
 from harness.grid import CLEAN
 from harness.metrics import METRICS
 from harness.metrics.intervals import LEVEL
@@ -57,6 +58,10 @@ class Ruling:
 
     gate: Gate
     comparison: Comparison | None
+
+    @property
+    def flips(self) -> list[Flip]:
+        return [] if self.comparison is None else self.comparison.flips
 
 
 def rule(run: Finished, summary: Summary, baseline: str, policy: str | None) -> Ruling | None:
@@ -277,6 +282,7 @@ def _contrast(cell: Difference) -> Contrast:
         np.array(cell.differing),
         np.array(cell.largest),
         np.array(cell.skew),
+        METRICS[cell.metric].most,
     )
 
 

@@ -14,7 +14,7 @@ what they would have been.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,13 +81,15 @@ class Grid:
         Rows of the table for every (model, condition) that it has.
     tried
         Whether a row is there, with a score or a reason; ok is whether it has a score.
+    threshold, bar
+        Threshold of every model, and of the model of every row.
     """
 
     models: list[str]
     conditions: list[str]
     family: dict[str, str]
     rows: dict[tuple[str, str], Rows]
-    threshold: float
+    threshold: dict[str, float]
     policy: Policy
     clip: Rows
     group: Rows
@@ -96,12 +98,23 @@ class Grid:
     ok: NDArray[np.bool_]
     tried: NDArray[np.bool_]
     score: NDArray[np.float64]
+    bar: NDArray[np.float64]
     slices: dict[str, tuple[Rows, list[str]]]  # by kind: the number of each row's name, the names
     _whole: dict[tuple[str, str], Cell] = field(default_factory=dict[tuple[str, str], Cell])
 
     @classmethod
-    def of(cls, table: pd.DataFrame, record: RunRecord) -> Grid:
+    def of(
+        cls,
+        table: pd.DataFrame,
+        record: RunRecord,
+        threshold_of: Callable[[str], float] | None = None,
+    ) -> Grid:
         """Check a complete table and take it apart.
+
+        Parameters
+        ----------
+        threshold_of
+            Of a model, where the record does not know the models of the table.
 
         Raises
         ------
@@ -121,13 +134,15 @@ class Grid:
         listed = {condition.name: condition.family for condition in record.suite.conditions}
         seen: dict[Any, Rows] = table.groupby(["model", "condition"], sort=True).indices
         indices = {(str(model), str(name)): rows for (model, name), rows in seen.items()}
-        models = [model.name for model in record.models]
+        own = [] if threshold_of else [model.name for model in record.models]
+        models = list(dict.fromkeys([*own, *(model for model, _ in indices)]))
+        threshold = {name: (threshold_of or record.threshold_of)(name) for name in models}
         return cls(
-            models=list(dict.fromkeys([*models, *(model for model, _ in indices)])),
+            models=models,
             conditions=list(dict.fromkeys([*listed, *families])),
             family={**families, **listed},
             rows=indices,
-            threshold=record.suite.threshold,
+            threshold=threshold,
             policy=record.suite.unscored,
             clip=pd.factorize(clip_id)[0],
             group=group,
@@ -136,6 +151,7 @@ class Grid:
             ok=(table["status"] == "ok").to_numpy(dtype=bool),
             tried=(table["status"] != MISSING).to_numpy(dtype=bool),
             score=table["score"].to_numpy(dtype=np.float64),
+            bar=np.array([threshold[name] for name in table["model"]], dtype=np.float64),
             slices=_slices(table),
         )
 
@@ -143,7 +159,7 @@ class Grid:
         return self.rows.get((model, condition), np.zeros(0, dtype=np.intp))
 
     def cell(self, rows: Rows, metrics: tuple[str, ...] = tuple(METRICS)) -> Cell:
-        """The cell of some rows of the table, also of none."""
+        """The cell of some rows of one model, also of none."""
         fake, ok, tried = self.fake[rows], self.ok[rows], self.tried[rows]
         group, score = self.group[rows], self.score[rows]
         lost = tried & ~ok
@@ -156,7 +172,7 @@ class Grid:
             unscored_fake_group=group[lost & fake],
             missing_group=group[~tried],
             metrics=metrics,
-            threshold=self.threshold,
+            threshold=float(self.bar[rows[0]]) if len(rows) else 0.0,
             policy=self.policy,
         )
 

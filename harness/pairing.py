@@ -8,7 +8,7 @@ guessed: what is found on one side only is reported as that.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,22 +19,11 @@ from numpy.typing import NDArray
 
 from harness import coverage
 from harness.grid import Grid, Rows
-from harness.metrics import METRICS, Ranking
+from harness.metrics import COMPARED, METRICS, Ranking
 from harness.metrics.bootstrap import Cell
 from harness.publish import Finished
-from harness.record import ConditionRecord, RunRecord
+from harness.record import ConditionRecord, RunRecord, ThresholdRule
 
-COMPARED = (
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "precision",
-    "recall",
-    "recall_real",
-    "eer",
-    "auc",
-    "coverage",
-)
 RANKED = tuple(name for name in COMPARED if isinstance(METRICS[name], Ranking))
 DECIDED = tuple(name for name in COMPARED if name not in (*RANKED, "coverage"))
 
@@ -77,7 +66,8 @@ class Pairing:
     run, baseline
         Each run by itself, at its own threshold and policy.
     both
-        The rows of both, clips and groups numbered alike, decided as the run decides.
+        The rows of both, clips and groups numbered alike, each decided at its own threshold, and
+        without a score as the run decides.
     table
         What `both` was made of.
     """
@@ -110,7 +100,7 @@ class Pairing:
         return cls(
             run=grids[0],
             baseline=grids[1],
-            both=Grid.of(joined, run.record),
+            both=Grid.of(joined, run.record, _thresholds(run.record, baseline.record)),
             table=joined,
             run_record=run.record,
             baseline_record=baseline.record,
@@ -146,7 +136,7 @@ class Pairing:
         one, other = one[first], other[second]
         return Couple(self.both.cell(one, metrics), self.both.cell(other, metrics), one, other)
 
-    def bar(self, condition: Match, metric: str) -> str:
+    def bar(self, model: Match, condition: Match, metric: str) -> str:
         """Why a figure under a condition may not be compared; empty where it may."""
         if self.data_bar:
             return self.data_bar
@@ -166,14 +156,24 @@ class Pairing:
                     f"{self.baseline_record.suite.seed}: its perturbations fall out otherwise"
                 )
         if metric in DECIDED:
-            if self.run.threshold != self.baseline.threshold:
-                return f"the threshold is {self.run.threshold:g}, was {self.baseline.threshold:g}"
+            if told := self._threshold_bar(model):
+                return told
             if self.run.policy != self.baseline.policy:
                 return (
                     f"clips without a score count as {self.run.policy}, "
                     f"counted as {self.baseline.policy}"
                 )
         return ""
+
+    def _threshold_bar(self, model: Match) -> str:
+        """Thresholds may differ where one rule chose both on the same development clips."""
+        sides = ((self.run_record, model.run), (self.baseline_record, model.baseline))
+        now, before = (record.threshold_of(name) for record, name in sides)
+        rule, was = (_rule(record, name) for record, name in sides)
+        if rule == was and (rule is not None or now == before):
+            return ""
+        how = "" if rule == was else ", chosen in another way or on other clips"
+        return f"the threshold is {now:.4g}, was {before:.4g}{how}"
 
     @cached_property
     def data_bar(self) -> str:
@@ -201,6 +201,25 @@ class Pairing:
             if (part == whole.loc[part.index]).all(axis=None):
                 return True
         return False
+
+
+def _thresholds(run: RunRecord, baseline: RunRecord) -> Callable[[str], float]:
+    """Of the models of both, as the joined table calls them."""
+
+    def of(name: str) -> float:
+        record, side = (run, _RUN) if name.startswith(_RUN) else (baseline, _BASELINE)
+        return record.threshold_of(name.removeprefix(side))
+
+    return of
+
+
+def _rule(record: RunRecord, model: str) -> tuple[object, ...] | None:
+    """How the threshold of a model was chosen and on which clips; None where it was set."""
+    rule = record.suite.threshold
+    if not isinstance(rule, ThresholdRule):
+        return None
+    clips = next((each.digest for each in record.thresholds if each.model == model), "")
+    return rule.choose, rule.at, clips
 
 
 def _models(run: Sequence[str], baseline: Sequence[str]) -> list[Match]:

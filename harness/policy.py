@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.errors import UsageError
-from harness.metrics import METRICS
+from harness.metrics import COMPARED, METRICS
 
 VERSION = 1
 DEFAULT = "release"
@@ -68,6 +68,11 @@ class Requirement(_Frozen):
             near = difflib.get_close_matches(self.metric, METRICS, n=1)
             meant = f"did you mean {near[0]!r}?" if near else f"metrics are {', '.join(METRICS)}"
             raise ValueError(f"unknown metric {self.metric!r}; {meant}")
+        if self.margin is not None and self.metric not in COMPARED:
+            raise ValueError(
+                f"{self.metric!r} is not compared and can have no margin; compared are "
+                f"{', '.join(COMPARED)}"
+            )
         if self.margin is None and self.at_least is None and self.at_most is None:
             raise ValueError("says nothing: give it margin, at_least or at_most")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:

@@ -11,14 +11,16 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.errors import UsageError
 from harness.expectation import Expectation
 from harness.metrics.classification import Policy
+from harness.metrics.threshold import Choice
 
-VERSION = 2
-"""1: the first. 2: parts, self-checks, what is expected of a condition, what unscored clips are."""
+VERSION = 3
+"""1: the first. 2: parts, self-checks, what is expected of a condition, what unscored clips are.
+3: thresholds chosen on development clips."""
 
 
 class _Frozen(BaseModel):
@@ -51,8 +53,44 @@ class ConditionRecord(_Frozen):
     expects: Expectation | None = None
 
 
+class ThresholdRule(_Frozen):
+    """How a threshold is chosen on development clips.
+
+    Parameters
+    ----------
+    choose
+        `eer`: where both error rates are alike. `fpr`: at most the share `at` of real clips is
+        called fake. `cost`: where the detection cost of ASVspoof 5 is least.
+    data
+        The development clips, as for `--data`; empty where the user is to name them.
+    """
+
+    choose: Choice
+    at: float | None = Field(default=None, gt=0, lt=1)
+    data: str = ""
+
+    @model_validator(mode="after")
+    def _sense(self) -> ThresholdRule:
+        if (self.choose == "fpr") != (self.at is not None):
+            raise ValueError('choose = "fpr" needs a share `at`, and nothing else takes one')
+        return self
+
+    @property
+    def words(self) -> str:
+        """The rule, for people."""
+        match self.choose:
+            case "eer":
+                return "equal error rates"
+            case "fpr":
+                return f"at most {self.at:g} of the real clips called fake"
+            case "cost":
+                return "least detection cost (ASVspoof 5)"
+
+
 class SuiteRecord(_Frozen):
     """The suite as it was read, includes resolved and sweeps spread out.
+
+    `threshold` is a log-odds of fake, or how each model's was chosen (`RunRecord.threshold_of`).
 
     `unscored` is the policy of the figures beside this record: the suite's own, or the one that the
     user asked for instead. It moves no score, and is not in the digest.
@@ -62,7 +100,7 @@ class SuiteRecord(_Frozen):
     description: str
     digest: str
     seed: int
-    threshold: float
+    threshold: float | ThresholdRule
     min_coverage: float
     unscored: Policy = "excluded"
     conditions: list[ConditionRecord]
@@ -169,6 +207,33 @@ class SelfCheckRecord(_Frozen):
     tolerance: float
 
 
+class ThresholdRecord(_Frozen):
+    """The threshold of a model, chosen on the clips of a development source as they are.
+
+    Parameters
+    ----------
+    data, digest
+        Name and digest of the source.
+    real, fake
+        Clips of it that were scored.
+    unscored
+        Clips of it that could not be.
+    fpr, fnr
+        Its error rates at the threshold.
+    """
+
+    model: str
+    value: float
+    data: str
+    digest: str
+    synthetic: bool
+    real: int
+    fake: int
+    unscored: int
+    fpr: float
+    fnr: float
+
+
 class RunRecord(_Frozen):
     """The whole of `run.json`; `machine` is that of the last part."""
 
@@ -188,6 +253,22 @@ class RunRecord(_Frozen):
     counts: CountRecord
     parts: list[PartRecord] = []
     self_checks: list[SelfCheckRecord] = []
+    thresholds: list[ThresholdRecord] = []
+
+    def threshold_of(self, model: str) -> float:
+        """Where a model's scores are called fake: its own, else the suite's.
+
+        Raises
+        ------
+        UsageError
+            Where it was to be chosen and was not.
+        """
+        for each in self.thresholds:
+            if each.model == model:
+                return each.value
+        if isinstance(self.suite.threshold, ThresholdRule):
+            raise UsageError(f"no threshold was chosen for {model}", "run.json", "run again")
+        return self.suite.threshold
 
 
 def write_record(record: RunRecord, run: Path) -> None:

@@ -1,8 +1,9 @@
 """Suites: which conditions a detector is put through, read from TOML.
 
-A suite file has `version`, `name` and, optionally, `description`, `seed`, `threshold`,
-`min_coverage`, `unscored` (what a figure makes of clips without a score), `include` (other suites,
-by name or by a path relative to the file) and any number of `[[condition]]` tables. A condition is
+A suite file has `version`, `name` and, optionally, `description`, `seed`, `threshold` (a log-odds,
+or a table that says how to choose it on development clips), `min_coverage`, `unscored` (what a
+figure makes of clips without a score), `include` (other suites, by name or by a path relative to
+the file) and any number of `[[condition]]` tables. A condition is
 one perturbation (`perturb = "codec"` and its fields) or a `chain` of them; a list where a field
 takes one value sweeps, one condition a value. `clean`, the empty chain, is in every suite.
 """
@@ -18,15 +19,15 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Annotated, Any, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from harness.errors import UsageError
 from harness.expectation import AS_IT_IS, Expectation
 from harness.metrics.classification import Policy
 from harness.perturb import PERTURBATIONS, Axis, Perturbation
-from harness.record import AxisRecord, ConditionRecord, SuiteRecord
+from harness.record import AxisRecord, ConditionRecord, SuiteRecord, ThresholdRule
 from harness.seed import digest
 
 VERSION = 1
@@ -94,7 +95,7 @@ class Suite:
     name: str
     description: str
     seed: int
-    threshold: float
+    threshold: float | ThresholdRule
     min_coverage: float
     conditions: tuple[Condition, ...]
     unscored: Policy = "excluded"
@@ -103,7 +104,10 @@ class Suite:
     def digest(self) -> str:
         """Of seed, threshold and conditions; `min_coverage` and `unscored` move no score."""
         named = [[condition.name, condition.digest] for condition in self.conditions]
-        return digest([self.seed, self.threshold, named])
+        threshold = self.threshold
+        if isinstance(threshold, ThresholdRule):
+            threshold = threshold.model_dump()
+        return digest([self.seed, threshold, named])
 
     def record(self) -> SuiteRecord:
         return SuiteRecord(
@@ -134,6 +138,14 @@ class Suite:
         )
 
 
+_TAGS = ("number", "table")
+
+_Threshold = Annotated[
+    Annotated[float, Tag("number")] | Annotated[ThresholdRule, Tag("table")],
+    Discriminator(lambda value: "table" if isinstance(value, dict | ThresholdRule) else "number"),
+]
+
+
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -141,7 +153,7 @@ class _File(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     description: str = ""
     seed: int = 20241
-    threshold: float = 0.0
+    threshold: _Threshold = 0.0
     min_coverage: float = Field(default=0.99, ge=0, le=1)
     unscored: Policy = "excluded"
     include: list[str] = []
@@ -358,7 +370,7 @@ def _nearest(name: str, known: list[str], what: str) -> str:
 
 def _refusal(fault: ValidationError, where: str) -> UsageError:
     first = fault.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
     message = first["msg"].removeprefix("Value error, ")
     given = first["input"]
     plain = key and isinstance(given, str | int | float | bool)

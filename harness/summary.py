@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 
 from harness import attested, coverage, evidence
+from harness.audit.claim import claim_of
+from harness.audit.equivalence import against_run
 from harness.errors import UsageError
 from harness.figure import (
     ClaimCheck,
@@ -26,6 +28,7 @@ from harness.figure import (
     Damage,
     FamilyDamage,
     HeadlineRow,
+    Hindsight,
     Histogram,
     MetricRow,
     Mistake,
@@ -57,6 +60,9 @@ __all__ = [
 
 _Estimates = dict[Cell, dict[str, Estimate]]
 _Differences = dict[tuple[str, str], dict[str, Estimate]]
+_BEST = {"hter": "eer", "act_dcf": "min_dcf"}
+"""Figures at the threshold, and what they come to at the best one for the clips they are of."""
+
 _HEADLINE = ("accuracy", "f1", "precision", "recall", "eer", "auc", "coverage")
 
 
@@ -113,19 +119,22 @@ def summarise(
         tally=coverage.tally(whole),
         shortfalls=coverage.shortfalls(whole, record),
         attested=attested.conditions(table, record),
+        hindsight=list(_hindsight(grid, estimates)),
     )
 
 
 def _rows(place: Place, estimates: dict[str, Estimate]) -> Iterator[MetricRow]:
     each = list(estimates.values())
+    most = np.array([METRICS[name].most for name in estimates])
     values = np.array([one.value for one in each])
     clips = np.array([one.clips for one in each])
     low, high = proportion_interval(
-        values,
-        np.stack([one.draws for one in each]),
+        values / most,
+        np.stack([one.draws for one in each]) / most[:, None],
         np.array([one.groups for one in each]),
         np.array([one.evidence for one in each]),
     )
+    low, high = low * most, high * most
     n = np.where(np.isnan(values), 0, clips)
     columns = (values.tolist(), low.tolist(), high.tolist(), n.tolist())
     for name, *numbers in zip(estimates, *columns, strict=True):
@@ -153,11 +162,31 @@ def _difference(before: Estimate, after: Estimate) -> Estimate:
     )
 
 
-def _bounds(difference: Estimate) -> tuple[float, float, float]:
+def _bounds(difference: Estimate, most: float = 1.0) -> tuple[float, float, float]:
     low, high = difference_interval(
-        np.array([difference.value]), difference.draws[None, :], np.array([difference.groups])
+        np.array([difference.value / most]),
+        difference.draws[None, :] / most,
+        np.array([difference.groups]),
     )
-    return difference.value, float(low[0]), float(high[0])
+    return difference.value, float(low[0]) * most, float(high[0]) * most
+
+
+def _hindsight(grid: Grid, estimates: _Estimates) -> Iterator[Hindsight]:
+    for model in grid.models:
+        for condition in grid.conditions:
+            each = estimates[grid.whole(model, condition)]
+            for metric, best in _BEST.items():
+                hidden, most = _difference(each[best], each[metric]), METRICS[metric].most
+                yield Hindsight(
+                    model,
+                    condition,
+                    metric,
+                    best,
+                    each[metric].value,
+                    each[best].value,
+                    *_bounds(hidden, most),
+                    hidden.clips,
+                )
 
 
 def _families(grid: Grid, damage: _Differences) -> Iterator[FamilyDamage]:
@@ -192,13 +221,17 @@ def _harm(metric: str, damage: float) -> float:
 
 def _claims(grid: Grid, rows: Sequence[MetricRow], published: Published) -> Iterator[ClaimCheck]:
     found = {(row.model, row.metric): row for row in rows if _is_clean(row)}
+    tests = {(test.model, test.metric): test for test in against_run(claim_of(published), rows)}
     for model in grid.models:
-        for metric, reported in published.figures.given().items():
+        for name, reported in published.figures.given().items():
+            of_real = published.positive == "real" and name != "accuracy"
+            metric = f"{name}_real" if of_real else name
             row = found.get((model, metric))
             if row is None or math.isnan(row.value):
                 nan = math.nan
                 yield ClaimCheck(model, metric, reported, nan, nan, nan, 0, nan, "not measured")
                 continue
+            test = tests[model, metric]
             if math.isnan(row.low):
                 verdict = "not measured"
             elif row.low <= reported <= row.high:
@@ -215,6 +248,11 @@ def _claims(grid: Grid, rows: Sequence[MetricRow], published: Published) -> Iter
                 row.n,
                 row.value - reported,
                 verdict,
+                test.verdict,
+                test.margin,
+                test.low,
+                test.high,
+                test.reported_n,
             )
 
 
@@ -233,6 +271,7 @@ def metrics_json(summary: Summary) -> str:
         "families": summary.families,
         "claims": summary.claims,
         "contradictions": summary.contradictions,
+        "hindsight": summary.hindsight,
     }
     lists: list[str] = []
     for name, items in parts.items():

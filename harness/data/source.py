@@ -16,11 +16,12 @@ from harness.errors import UsageError
 
 
 def _open_embedded(rest: str, spec: str) -> Source:
-    if rest:
-        raise UsageError("takes nothing after it", spec, "write --data embedded")
-    from harness.reference.corpus import EmbeddedSource
+    from harness.reference.corpus import SPECS, EmbeddedSource
 
-    return EmbeddedSource("test")
+    for half in SPECS:
+        if half == (rest or "test"):
+            return EmbeddedSource(half)
+    raise UsageError(f"has no part {rest!r}", spec, f"parts are {', '.join(SPECS)}")
 
 
 def _open_hub(rest: str, spec: str) -> Source:
@@ -39,7 +40,7 @@ KINDS: dict[str, Callable[[str, str], Source]] = {
 """What opens each kind, given what stands after the colon and the whole as the user wrote it."""
 
 ACCEPTED = (
-    "embedded, a folder with real/ and fake/, a manifest (.csv, .tsv, .jsonl, .parquet), "
+    "embedded[:PART], a folder with real/ and fake/, a manifest (.csv, .tsv, .jsonl, .parquet), "
     "hub:owner/name[@revision][:split], or DIR after " + ", ".join(f"{kind}:" for kind in PROTOCOLS)
 )
 

@@ -19,8 +19,8 @@ from harness.engine.crew import Crew
 from harness.engine.plan import Task
 from harness.engine.scorer import Outcome, Scorer
 from harness.errors import UsageError
-from harness.record import MachineRecord, SelfCheckRecord
-from harness.suite import Condition, Suite
+from harness.record import MachineRecord, RunRecord, SelfCheckRecord
+from harness.suite import Condition
 
 MOST_CLIPS = 32
 TOLERANCE = {"float32": 1e-4, "tf32": 0.05, "fp16": 0.1, "bf16": 0.5}
@@ -35,8 +35,8 @@ def self_checks(
     crew: Crew,
     scorers: Sequence[Scorer],
     clips: Sequence[Clip],
-    suite: Suite,
-    machine: MachineRecord,
+    conditions: Sequence[Condition],
+    record: RunRecord,
 ) -> list[SelfCheckRecord]:
     """Check each detector that listens; none is checked where none of the first clips is heard.
 
@@ -48,7 +48,8 @@ def self_checks(
     listening = [one for one in scorers if not isinstance(one.detector, ScoreLookup)]
     if not listening:
         return []
-    first = _tasks(clips, suite.conditions, machine.batch_size)
+    machine = record.machine
+    first = _tasks(clips, conditions, machine.batch_size)
     prepared = [row for _, rows in crew.prepare(first) for row in rows if row.status == "ok"]
     checks: list[SelfCheckRecord] = []
     for scorer in listening:
@@ -64,7 +65,7 @@ def self_checks(
                     waves,
                     batch_size=machine.batch_size,
                     precision=machine.precision,
-                    threshold=suite.threshold,
+                    threshold=record.threshold_of(scorer.model),
                     reference=_reference(detector, machine),
                 )
             )

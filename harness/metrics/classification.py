@@ -20,6 +20,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics.cost import ASVSPOOF_5, DetectionCost
+
 Array = NDArray[np.float64]
 
 Policy = Literal["excluded", "wrong", "real"]
@@ -167,6 +169,16 @@ def fpr(counts: Confusion) -> Array:
 def fnr(counts: Confusion) -> Array:
     """Share of fakes called real (miss rate)."""
     return _share(counts.fn, counts.fake)
+
+
+def hter(counts: Confusion) -> Array:
+    """Half total error rate: mean of miss and false alarm rate at a threshold set beforehand."""
+    return (fnr(counts) + fpr(counts)) / 2
+
+
+def act_dcf(counts: Confusion, cost: DetectionCost = ASVSPOOF_5) -> Array:
+    """Actual detection cost: that of the decisions as they were made; 1.9 FPR + FNR by default."""
+    return cost.real_weight * fpr(counts) + cost.fake_weight * fnr(counts)
 
 
 def coverage(counts: Confusion) -> Array:

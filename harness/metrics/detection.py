@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics.classification import Array, refuse_nan
+from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 
 Index = NDArray[np.intp]
 
@@ -54,6 +55,11 @@ def eer(real: Array, fake: Array) -> float:
 def auc(real: Array, fake: Array) -> float:
     """P(fake > real) + P(fake = real) / 2 over all pairs (Mann-Whitney U over its maximum)."""
     return float(auc_of(sweep(real, fake))[0])
+
+
+def min_dcf(real: Array, fake: Array, cost: DetectionCost = ASVSPOOF_5) -> float:
+    """Detection cost at the best threshold, normalised: 0 is perfect, 1 no better than deaf."""
+    return float(min_dcf_of(sweep(real, fake), cost)[0])
 
 
 def roc(real: Array, fake: Array) -> Roc:
@@ -126,6 +132,18 @@ def eer_of(sweep: Sweep) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = (low + (high - low) * (short / (short + over))) / fake
     return np.where((real > 0) & (fake > 0), rate, np.nan)
+
+
+def min_dcf_of(sweep: Sweep, cost: DetectionCost = ASVSPOOF_5) -> Array:
+    """Detection cost at the threshold where it is least, of every column, shape (columns,)."""
+    real, fake = sweep.real[-1], sweep.fake[-1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # Below a threshold lie fakes that are accepted and real clips that are not rejected. The
+        # least lies on a corner of the ROC, and so on a step.
+        least = np.min(
+            sweep.fake * (cost.fake_weight / fake) - sweep.real * (cost.real_weight / real), axis=0
+        )
+    return np.where((real > 0) & (fake > 0), cost.real_weight + least, np.nan)
 
 
 def auc_of(sweep: Sweep) -> Array:

@@ -25,12 +25,13 @@ _SAME = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Paired:
-    """One figure of two detectors."""
+    """One figure of two detectors; `most` is its largest value."""
 
     value: Estimate
     baseline: Estimate
     differing: int
     largest: float
+    most: float = 1.0
 
     @property
     def difference(self) -> float:
@@ -65,7 +66,9 @@ def compare_cells(
         shown = group_effects(one, other, groups)
         compared.append(
             {
-                name: Paired(estimates[one][name], estimates[other][name], *shown[name])
+                name: Paired(
+                    estimates[one][name], estimates[other][name], *shown[name], METRICS[name].most
+                )
                 for name in one.metrics
             }
         )
@@ -86,6 +89,7 @@ def contrast(paired: Sequence[Paired]) -> Contrast:
         differing=np.array([each.differing for each in paired], dtype=np.intp),
         largest=np.array([each.largest for each in paired]),
         skew=np.array([float(bootstrap_skew(each.draws)) for each in paired]),
+        most=np.array([each.most for each in paired]),
     )
 
 
@@ -94,7 +98,7 @@ def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, f
 
     The effect of a group on a figure of decisions is what exchanging the verdicts on its clips
     alone changes of either figure, whichever is more. On a figure of ranking it is at most the
-    share of each class that is placed otherwise in it, halved: no clip can do more.
+    share of each class that is placed otherwise in it, weighted: no clip can do more.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, f
         )
     ]
     present = int(np.sum(before.any(axis=0)))
-    ranked = None
+    shares = None
     effects: dict[str, tuple[int, float]] = {}
     for name in one.metrics:
         metric = METRICS[name]
@@ -120,9 +124,10 @@ def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, f
             each = [np.abs(metric.formula(new) - metric.formula(old)) for old, new in sides]
             effect = np.maximum(*each)
         else:
-            ranked = _moved(one, other, groups) if ranked is None else ranked
-            effect = ranked
-        effect = np.nan_to_num(effect, nan=1.0)  # one group's clips can make or break the figure
+            shares = _moved(one, other, groups) if shares is None else shares
+            effect = np.asarray(metric.weights) @ shares
+        # One group's clips can make or break the figure.
+        effect = np.nan_to_num(effect, nan=metric.most)
         shown = effect > _SAME
         largest = float(np.max(effect)) * present if shown.any() else 0.0
         effects[name] = int(np.sum(shown)), largest
@@ -145,10 +150,13 @@ def _counts(cell: Cell, groups: int) -> NDArray[np.float64]:
 
 
 def _moved(one: Cell, other: Cell, groups: int) -> Array:
-    real, fake = placement_difference(one.real, one.fake, other.real, other.fake)
-    moved = np.zeros(groups)
-    for change, group in ((real, one.real_group), (fake, one.fake_group)):
+    """Share of each class that is placed otherwise, in every group: shape (2, groups)."""
+    changes = placement_difference(one.real, one.fake, other.real, other.fake)
+    moved = np.zeros((2, groups))
+    for row, (change, group) in enumerate(
+        zip(changes, (one.real_group, one.fake_group), strict=True)
+    ):
         if len(change):
-            weights = (np.abs(change) > _SAME) / (2 * len(change))
-            moved += np.bincount(group, weights, minlength=groups)
+            weights = (np.abs(change) > _SAME) / len(change)
+            moved[row] = np.bincount(group, weights, minlength=groups)
     return moved

@@ -192,6 +192,8 @@ class Contrast:
         (it is then taken for 1, as nothing is known) or `FEWEST_DIFFERING` and more.
     skew
         Skewness of the difference's draws (`bootstrap_skew`).
+    most
+        Largest value of the figure, and so of a difference.
     """
 
     difference: Array
@@ -200,6 +202,7 @@ class Contrast:
     differing: Count
     largest: Array
     skew: Array | float = 0.0
+    most: Array | float = 1.0
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -212,7 +215,7 @@ class Contrast:
         return replace(self, difference=-self.difference, skew=-self.skew)
 
     def interval(self, level: float = LEVEL) -> tuple[Array, Array]:
-        """Bounds within [-1, 1] that hold the difference; NaN where it is not `known`."""
+        """Bounds within [-most, most] that hold the difference; NaN where it is not `known`."""
         t = student(self._freedom, (1 + level) / 2)
         low, high = (
             self.difference + side * self.error * (t + self._more(level, self._tail(side)))
@@ -224,7 +227,7 @@ class Contrast:
         rare = (self.differing < FEWEST_DIFFERING) | (self.error <= _SAME)
         low = np.where(rare, np.minimum(low, centre - unseen), low)
         high = np.where(rare, np.maximum(high, centre + unseen), high)
-        low, high = np.maximum(low, -1.0), np.minimum(high, 1.0)
+        low, high = np.maximum(low, -self._most), np.minimum(high, self._most)
         return np.where(self.known, low, np.nan), np.where(self.known, high, np.nan)
 
     def p(self) -> Array:
@@ -258,7 +261,11 @@ class Contrast:
         spare = self.groups - FEWEST_DIFFERING + 1
         rare = self._reach * betaincinv(FEWEST_DIFFERING, np.maximum(spare, 1), power)
         size = np.where(self.differing < FEWEST_DIFFERING, np.maximum(size, rare), size)
-        return np.where(self.known & (spare >= 1), np.minimum(size, 1.0), np.nan)
+        return np.where(self.known & (spare >= 1), np.minimum(size, self._most), np.nan)
+
+    @property
+    def _most(self) -> Array:
+        return np.asarray(self.most, dtype=np.float64)
 
     @property
     def _freedom(self) -> Array:
@@ -275,13 +282,13 @@ class Contrast:
     @property
     def _reach(self) -> Array:
         """Difference within a group where there is one."""
-        return np.where(self.differing > 0, np.minimum(self.largest, 1.0), 1.0)
+        return np.where(self.differing > 0, np.minimum(self.largest, self._most), self._most)
 
     def _unseen(self, level: float) -> Array:
         rare = self.differing < FEWEST_DIFFERING
         size = np.maximum(self.groups, 1).astype(np.float64)
         bound = exact(np.where(rare, self.differing, 0) / size, size, level)[1]
-        return np.where(rare, self._reach, 1.0) * bound
+        return np.where(rare, self._reach, self._most) * bound
 
     def _student(self, above: Array) -> Array:
         """One-sided p-value of a value that lies `above` the null by so much.
@@ -306,6 +313,6 @@ class Contrast:
         else:
             p = np.maximum(p, np.exp2(-1.0 * self.differing))
         if not np.all(self.error > _SAME):
-            alike = (1 - np.clip(above, 0.0, 1.0)) ** self.groups
+            alike = (1 - np.clip(above / self._most, 0.0, 1.0)) ** self.groups
             p = np.where(self.error <= _SAME, np.maximum(p, alike), p)
         return np.where(self.known, np.minimum(p, 1.0), np.nan)

@@ -32,7 +32,7 @@ from harness.seed import digest, generator, stable_seed
 VERSION = 1
 """Of the recipe: raise it with every change that moves a sample."""
 
-Half = Literal["test", "training"]
+Half = Literal["test", "training", "development"]
 _RATES_HZ = (22_050, 24_000, 44_100, 48_000)
 _LENGTHS_S = ((0.3, 1.0, 0.17), (1.0, 4.0, 0.63), (4.0, 12.0, 0.2))
 
@@ -43,7 +43,7 @@ class CorpusSpec(BaseModel):
     Parameters
     ----------
     half
-        Speakers are of one half only; `HELD_OUT` resyntheses are in the test half only.
+        Speakers are of one part only; `HELD_OUT` resyntheses are in the test part only.
     speakers, utterances
         Number of speakers, and of utterances of each; every utterance is two clips.
     """
@@ -60,6 +60,7 @@ class CorpusSpec(BaseModel):
 SPECS: dict[Half, CorpusSpec] = {
     "test": CorpusSpec(half="test"),
     "training": CorpusSpec(half="training", speakers=160, utterances=8),
+    "development": CorpusSpec(half="development"),
 }
 
 
@@ -152,12 +153,13 @@ def cache_directory() -> Path:
 
 
 class EmbeddedSource:
-    """The clips of one half of the embedded corpus, made on first use; a `Source`.
+    """The clips of one part of the embedded corpus, made on first use; a `Source`.
 
     Parameters
     ----------
     half
-        `test` is what detectors are measured on; the embedded detector learned from `training`.
+        `test` is what detectors are measured on; the embedded detector learned from `training`;
+        thresholds may be chosen on `development`.
     spec
         Another size or seed; overrides `half`.
     """
@@ -180,10 +182,11 @@ class EmbeddedSource:
     @property
     def origin(self) -> Origin:
         labels = [(clip.clip_id, clip.label) for clip in self.clips]
+        name = "embedded" if self.spec.half == "test" else f"embedded-{self.spec.half}"
         return Origin(
-            spec="embedded",
+            spec=name.replace("-", ":"),
             kind="embedded",
-            name="embedded",
+            name=name,
             digest=digest(labels),
             synthetic=True,
             revision=f"{self.spec.half}-v{self.spec.version}-{digest(self.spec.model_dump())}",

@@ -114,7 +114,7 @@ def scores(index: Index, model: str, condition: str) -> Chart:
     return Chart(
         "scores",
         columns,
-        {"threshold": index.record.suite.threshold, **_extent(every)},
+        {"threshold": index.record.threshold_of(model), **_extent(every)},
         f"Scores of fake and of real clips, {index.words(condition)}.",
     )
 

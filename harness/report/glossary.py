@@ -36,6 +36,7 @@ class Term:
 GROUPS = {
     "decision": "Decisions, fake positive",
     "real": "Decisions, real positive",
+    "threshold": "Decisions, by class and by cost",
     "ranking": "Ranking",
     "likelihood": "Likelihood and calibration",
     "selective": "Selective use",
@@ -82,6 +83,23 @@ TERMS = (
     ),
     Term("f1_real", "F1 (real)", "real", "higher", "F1 with real as the positive class."),
     Term(
+        "hter",
+        "HTER",
+        "threshold",
+        "lower",
+        "Half total error rate: mean of miss and false alarm rate at the threshold, which was set "
+        "before these clips were seen.",
+    ),
+    Term(
+        "act_dcf",
+        "actDCF",
+        "threshold",
+        "lower",
+        "Detection cost at the threshold, normalised: 1.9 times the false alarm rate plus the miss "
+        "rate (ASVspoof 5: share of fakes 0.05, cost of a rejected real clip 1, of an accepted "
+        "fake 10). 1 is no better than not to listen.",
+    ),
+    Term(
         "eer",
         "EER",
         "ranking",
@@ -101,16 +119,8 @@ TERMS = (
         "minDCF",
         "ranking",
         "lower",
-        "Detection cost at the best threshold, normalised (ASVspoof 5: share of fakes 0.05, cost "
-        "of a rejected real clip 1, of an accepted fake 10).",
-    ),
-    Term(
-        "act_dcf",
-        "actDCF",
-        "ranking",
-        "lower",
-        "The same cost at the threshold that the scores would give if they were calibrated "
-        "log-likelihood ratios.",
+        "The same cost at the threshold where it is least on these very clips: what the order of "
+        "the scores alone could reach.",
     ),
     Term(
         "cllr",

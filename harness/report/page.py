@@ -53,7 +53,8 @@ def render(
 ) -> str:
     """Write the page of one run, in less than `MOST_BYTES` bytes of UTF-8.
 
-    Examples come in the order given as long as there is room; the page says how many were left out.
+    Examples of the worst mistakes and of clips that turned come in the order given as long as there
+    is room; the page says how many were left out.
 
     Parameters
     ----------
@@ -65,6 +66,9 @@ def render(
     """
     index = Index(summary, record)
     content = _content(index, published) | _judged(index, gate, comparison)
+    # A run keeps examples of what turned against one baseline, and may be held against another.
+    told = content["mistaken"] | content["flipped"].keys()
+    examples = [example for example in examples if example.key in told]
     template = _environment().get_template("page.html.j2")
     bare = template.render(content, examples=[], left_out=len(examples), anchors={})
     room = MOST_BYTES - len(bare.encode("utf-8"))
@@ -98,7 +102,7 @@ def _judged(index: Index, gate: Gate | None, comparison: Comparison | None) -> d
         },
         "comparison": comparison,
         "flipped": flipped,
-        "heard_turned": flipped.keys() - mistakes,
+        "mistaken": mistakes,
     }
 
 
@@ -119,6 +123,7 @@ def _content(index: Index, published: Published | None) -> dict[str, Any]:
         "scripts": [_trusted(_bundle()), _trusted(script)],
         "charts": _json({"specs": specifications(), "charts": _charts(panels)}),
         "record": record,
+        "threshold": sentence.rule_words(record),
         "summary": summary,
         "tally": summary.tally,
         "missing": sentence.missing_sentence(record, summary.tally),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.figure import FamilyDamage, Mistake, Unscored
+from harness.figure import FamilyDamage, Hindsight, Mistake, Unscored
 from harness.published import Published
 from harness.record import ConditionRecord, ModelRecord
 from harness.report import chart, sentence, table
@@ -20,7 +20,17 @@ PARTS = {"length": "accuracy", "generator": "recall", "source": "accuracy"}
 
 @dataclass(frozen=True)
 class Answer:
-    """The first thing on the page: sentences and the two tables that bear them out."""
+    """The first thing on the page: sentences and the two tables that bear them out.
+
+    Parameters
+    ----------
+    margin
+        Within which a claim counts as met; empty where none was tested.
+    positive, other
+        The class that the claims are of, and the one that they are not of.
+    elsewhere
+        Whether the published figures are of other clips.
+    """
 
     measured: str
     claimed: list[str]
@@ -28,6 +38,10 @@ class Answer:
     breaking: list[str]
     claim_scale: table.Scale
     claims: list[table.Claim]
+    margin: str
+    positive: str
+    other: str
+    elsewhere: bool
     worst_scale: table.Scale
     worst: list[table.Worst]
 
@@ -50,6 +64,15 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Frozen:
+    """What the threshold of a model costs under one condition, by error rates and by cost."""
+
+    condition: ConditionRecord
+    rates: Hindsight
+    cost: Hindsight
+
+
+@dataclass(frozen=True)
 class Panel:
     """Everything about one model; charts by the key that the page finds them under."""
 
@@ -63,6 +86,8 @@ class Panel:
     families: list[FamilyDamage]
     family_accuracy: dict[str, table.Cell]
     curved: list[str]
+    threshold: str
+    frozen: list[Frozen]
     choices: list[Choice]
     chosen: Choice | None
     parts: dict[str, list[table.Part]]
@@ -103,6 +128,8 @@ def panel(index: Index, number: int, published: Published | None) -> Panel:
             for f in families
         },
         curved=curved,
+        threshold=sentence.threshold_sentence(index, model),
+        frozen=_frozen(index, model),
         choices=choices,
         chosen=choices[1] if len(choices) > 1 else None,
         parts={kind: table.parts(index, model, kind, PARTS[kind], other) for kind in kinds},
@@ -117,6 +144,8 @@ def panel(index: Index, number: int, published: Published | None) -> Panel:
 def _answer(index: Index, model: str, published: Published | None) -> Answer:
     claim_scale, claims = table.claims(index, model)
     worst_scale, worst = table.worst(index, model)
+    margins = [each.check.margin for each in claims if math.isfinite(each.check.margin)]
+    of_real = any(each.check.metric.endswith("_real") for each in claims)
     return Answer(
         measured=sentence.measured_sentence(index, model),
         claimed=sentence.claim_sentences(index, model, published),
@@ -124,9 +153,28 @@ def _answer(index: Index, model: str, published: Published | None) -> Answer:
         breaking=sentence.breaking_sentences(index, model),
         claim_scale=claim_scale,
         claims=claims,
+        margin=f"{margins[0]:g}" if margins else "",
+        positive="real" if of_real else "fake",
+        other="fake" if of_real else "real",
+        elsewhere=published is not None and not sentence.same_test(index.record, published),
         worst_scale=worst_scale,
         worst=worst,
     )
+
+
+def _frozen(index: Index, model: str) -> list[Frozen]:
+    """Every condition with both classes, clean first, then what is hidden most."""
+    found = {
+        (each.condition, each.metric): each
+        for each in index.summary.hindsight
+        if each.model == model and math.isfinite(each.hidden)
+    }
+    lines = [
+        Frozen(condition, found[condition.name, "hter"], found[condition.name, "act_dcf"])
+        for condition in index.conditions
+        if (condition.name, "hter") in found and (condition.name, "act_dcf") in found
+    ]
+    return sorted(lines, key=lambda line: (line.condition.name != CLEAN, -line.rates.hidden))
 
 
 def _smalls(

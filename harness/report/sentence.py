@@ -1,8 +1,8 @@
 """The answer in sentences, from finished figures; no sentence says more than its figures show.
 
-An interval that holds the reported value confirms nothing, it only does not contradict; a loss
-whose interval reaches 0 is none that this many clips can show; a figure that was reported on other
-data is of another test.
+Figures that differ by no more than chance are not for that equivalent; a loss whose interval
+reaches 0 is none that this many clips can show; a figure that was reported on other data is of
+another test.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from harness.figure import ClaimCheck, Shortfall, Tally
 from harness.metrics.classification import Policy
 from harness.published import Published
-from harness.record import RunRecord
+from harness.record import RunRecord, ThresholdRule
 from harness.report.glossary import term
 from harness.report.index import CLEAN, Index, Loss
 from harness.report.number import count, figure, listed, measured, percent
@@ -79,10 +79,6 @@ def claim_sentences(index: Index, model: str, published: Published | None) -> li
     claims = [c for c in index.summary.claims if c.model == model]
     if published is None or not claims:
         return ["There are no published figures to compare it with."]
-    groups = {
-        verdict: [c for c in claims if c.verdict == verdict]
-        for verdict in ("covered", "below", "above", "not measured")
-    }
     mine = _same_model(index.record, model, published)
     sentences: list[str] = []
     if not mine:
@@ -90,26 +86,39 @@ def claim_sentences(index: Index, model: str, published: Published | None) -> li
             f"This run cannot tell: nothing was claimed of {model}. Beside the figures of "
             f"{published.model}, for orientation alone:"
         )
-    if groups["below"]:
-        sentences.append(f"Measured lower than reported: {_differences(groups['below'])}.")
-    if groups["above"]:
-        sentences.append(f"Measured higher than reported: {_differences(groups['above'])}.")
-    if groups["covered"]:
-        named = listed([term(c.metric).prose for c in groups["covered"]])
-        several = len(groups["covered"]) > 1
-        within = (
-            f"The reported {named} {'lie' if several else 'lies'} within the measured "
-            f"{'intervals' if several else 'interval'}"
+    for verdict, told in _CLAIMED.items():
+        group = [c for c in claims if claim_verdict(c) == verdict]
+        if group:
+            margin = f"{group[0].margin:g}"
+            sentences.append(f"{told.format(margin=margin)}: {_differences(group)}.")
+    undecided = [c for c in claims if claim_verdict(c) == "undecided"]
+    if undecided:
+        named = listed([term(c.metric).prose for c in undecided])
+        sentences.append(
+            f"These clips are too few to tell whether {named} {'are' if undecided[1:] else 'is'} "
+            f"within {undecided[0].margin:g} of the report"
+            + (": no contradiction, and no confirmation." if mine else ".")
         )
-        less = (
-            f": these clips do not contradict {'them' if several else 'it'}, which is less than a "
-            "confirmation."
-        )
-        sentences.append(within + (less if mine else "."))
-    if groups["not measured"]:
-        named = listed([term(c.metric).prose for c in groups["not measured"]])
-        sentences.append(f"Not measured here: {named}.")
+    missing = [term(c.metric).prose for c in claims if claim_verdict(c) == "not measured"]
+    if missing:
+        sentences.append(f"Not measured here: {listed(missing)}.")
     return sentences
+
+
+_CLAIMED = {
+    "worse": "Worse than reported by more than {margin}",
+    "lower": "Lower than reported, whether by more than {margin} is open",
+    "better": "Better than reported by more than {margin}",
+    "higher": "Higher than reported, whether by more than {margin} is open",
+    "equivalent": "Equivalent to the report within {margin}",
+}
+
+
+def claim_verdict(check: ClaimCheck) -> str:
+    """What a measured figure is to the reported one, in a word that says the side."""
+    if check.equivalence == "different":
+        return "lower" if check.difference < 0 else "higher"
+    return check.equivalence
 
 
 def same_test(record: RunRecord, published: Published) -> bool:
@@ -229,5 +238,29 @@ def _polarity(published: Published) -> str:
     if published.positive == "fake":
         return "So it is in the published figures."
     if published.positive == "real":
-        return "The published figures take real as positive."
+        return "The published figures take real as positive and are held against those of real."
     return "The published figures do not name theirs."
+
+
+def threshold_sentence(index: Index, model: str) -> str:
+    """Where the threshold of a model is and how it was come by."""
+    record = index.record
+    chosen = next((each for each in record.thresholds if each.model == model), None)
+    if chosen is None or not isinstance(record.suite.threshold, ThresholdRule):
+        return (
+            f"The threshold is {figure(record.threshold_of(model), 2)}, which the suite sets: no "
+            "clips were used to choose it."
+        )
+    made = " synthetic" if chosen.synthetic else ""
+    return (
+        f"The threshold is {figure(chosen.value, 2)}, chosen for {record.suite.threshold.words} on "
+        f"{count(chosen.real)} real and {count(chosen.fake)} fake{made} development clips of "
+        f"{chosen.data}, where {figure(chosen.fpr)} of the real clips and {figure(chosen.fnr)} of "
+        "the fakes are then wrong."
+    )
+
+
+def rule_words(record: RunRecord) -> str:
+    """The suite's threshold, or the rule by which each model's was chosen."""
+    rule = record.suite.threshold
+    return f"chosen for {rule.words}" if isinstance(rule, ThresholdRule) else f"{rule:g}"

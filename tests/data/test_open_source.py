@@ -10,7 +10,7 @@ from harness.errors import UsageError
     [
         ("asvspof5:/data", "no data source is called 'asvspof5'; did you mean asvspoof5:"),
         ("WpythonW/some-data", "WpythonW/some-data: no such file or directory; accepted are embed"),
-        ("embedded:train", "embedded:train: takes nothing after it"),
+        ("embedded:train", "embedded:train: has no part 'train'"),
         ("folder:/nowhere", "folder:/nowhere: /nowhere does not exist; check the path"),
         ("folder:", "folder:: no path given; name a directory"),
         ("manifest:", "manifest:: its path is not a file"),

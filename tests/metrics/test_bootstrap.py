@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.metrics import METRICS, Decision
 from harness.metrics.bootstrap import Cell, draw, estimate
 from harness.metrics.classification import Policy, count
-from harness.metrics.detection import auc, eer
+from harness.metrics.detection import auc, eer, min_dcf
 from harness.metrics.intervals import percentile
 
 POLICIES: tuple[Policy, ...] = get_args(Policy)
@@ -38,7 +38,7 @@ def naive(cell: Cell, weights: np.ndarray) -> np.ndarray:
         if isinstance(metric, Decision):
             figures.append(float(metric.formula(counts)))
         else:
-            figures.append({"eer": eer, "auc": auc}[name](real, fake))
+            figures.append({"eer": eer, "auc": auc, "min_dcf": min_dcf}[name](real, fake))
     return np.array(figures)
 
 
@@ -183,6 +183,9 @@ def test_what_a_figure_is_of() -> None:
         "f1_real": (7, 3, 2),
         "fpr": (3, 3, 2),
         "fnr": (4, 4, 4),
+        "hter": (7, 3, 2),
+        "act_dcf": (7, 3, 2),
+        "min_dcf": (7, 3, 2),
         "eer": (7, 3, 2),
         "auc": (7, 3, 2),
         "coverage": (11, 11, 7),
@@ -190,7 +193,7 @@ def test_what_a_figure_is_of() -> None:
 
 
 def test_what_a_figure_is_of_where_a_policy_decides() -> None:
-    same = {name: support("excluded")[name] for name in ("eer", "auc", "coverage")}
+    same = {name: support("excluded")[name] for name in ("eer", "auc", "min_dcf", "coverage")}
     both = {
         "accuracy": (10, 10, 6),
         "balanced_accuracy": (10, 4, 3),
@@ -200,6 +203,8 @@ def test_what_a_figure_is_of_where_a_policy_decides() -> None:
         "f1_real": (10, 4, 3),
         "fpr": (4, 4, 3),
         "fnr": (6, 6, 5),
+        "hter": (10, 4, 3),
+        "act_dcf": (10, 4, 3),
     }
     # Called fake: f1 f2 f3, r3 and, where it is wrong to, the real clip without a score.
     wrong = {"precision": (5, 5, 4), "precision_real": (5, 5, 4)}

@@ -1,0 +1,59 @@
+"""Detection cost: what wrong decisions cost where fakes are rare and letting one in is dear.
+
+The default is that of ASVspoof 5: bona fide is what a user wants accepted, so a miss is a real clip
+called fake, a false acceptance a fake called real. Normalised by the cost of the better of the two
+systems that do not listen, which is 1.
+
+Wang et al., "ASVspoof 5: Crowdsourced speech data, deepfakes, and adversarial attacks at scale",
+2024, section 4.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DetectionCost:
+    """How often fakes come, and what each kind of error costs.
+
+    Parameters
+    ----------
+    fake_share
+        Prior probability that a clip is fake, between 0 and 1.
+    miss
+        Cost of a real clip called fake.
+    false_acceptance
+        Cost of a fake called real.
+    """
+
+    fake_share: float = 0.05
+    miss: float = 1.0
+    false_acceptance: float = 10.0
+
+    @property
+    def real_weight(self) -> float:
+        """Normalised cost of calling every real clip fake."""
+        return self._rejected / min(self._rejected, self._accepted)
+
+    @property
+    def fake_weight(self) -> float:
+        """Normalised cost of calling every fake real."""
+        return self._accepted / min(self._rejected, self._accepted)
+
+    @property
+    def threshold(self) -> float:
+        """Where log-likelihood ratios of fake against real cost least: ln 1.9 by default."""
+        return math.log(self._rejected / self._accepted)
+
+    @property
+    def _rejected(self) -> float:
+        return self.miss * (1 - self.fake_share)
+
+    @property
+    def _accepted(self) -> float:
+        return self.false_acceptance * self.fake_share
+
+
+ASVSPOOF_5 = DetectionCost()

@@ -1,0 +1,191 @@
+"""A run directory and the scoring that fills it: one writer, taken up again where it was left."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from harness import provenance
+from harness.data.clip import Clip, Source
+from harness.data.sample import CompanionPool
+from harness.detector.detector import Detector, ScoreLookup
+from harness.engine.crew import Crew
+from harness.engine.local import run_tasks
+from harness.engine.plan import Key, tasks
+from harness.engine.prepare import Recipe
+from harness.engine.scorer import Scorer
+from harness.engine.selfcheck import self_checks
+from harness.errors import UsageError
+from harness.logbook import Logbook
+from harness.record import MachineRecord, RunRecord, read_record
+from harness.scores import ScoresWriter, finished, set_aside_damaged
+from harness.suite import Suite
+
+Progress = Callable[[int, int], None]
+"""Called with the rows that are finished and the rows in all."""
+
+DEVELOPMENT = "development"
+"""Directory, in that of a run, of the run on the clips that its thresholds were chosen on."""
+
+_LOCK = ".lock"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Generator[None]:
+    """Hold the run directory against a second run; the system lets go when this process ends."""
+    if folder.exists() and not (folder / "run.json").exists() and any(_others(folder)):
+        raise UsageError("not empty and not a run", str(folder), "choose another --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        told = fault.strerror or str(fault)
+        raise UsageError(f"cannot be made: {told}", str(folder), "choose another --out") from fault
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            yield
+    except Timeout as fault:
+        raise UsageError(
+            "another run is at work in it", str(folder), "wait for it, or choose another --out"
+        ) from fault
+
+
+def _others(folder: Path) -> Generator[Path]:
+    return (entry for entry in folder.iterdir() if entry.name not in (_LOCK, DEVELOPMENT))
+
+
+@contextmanager
+def room_in(folder: Path) -> Generator[None]:
+    """Say in one line that there is no room; what was written before stays readable."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno not in _FULL:
+            raise
+        raise UsageError(
+            f"the disk is full ({fault.strerror})",
+            str(folder),
+            "make room; the same command with --out " + str(folder) + " goes on",
+        ) from fault
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Everything that a run's scores are a function of, and where they go."""
+
+    folder: Path
+    record: RunRecord
+    clips: Sequence[Clip]
+    suite: Suite
+    recipe: Recipe
+    detectors: Sequence[Detector | ScoreLookup]
+
+
+def score(job: Job, note: Callable[[str], None], progress: Progress) -> None:
+    """Score what the run directory still lacks and keep its record up to date, however it ends.
+
+    Raises
+    ------
+    UsageError
+        Where the directory holds a run of other things, or a detector or condition is unsound.
+    """
+    folder, clips, suite, machine = job.folder, job.clips, job.suite, job.record.machine
+    record, done = _taken_up(folder, job.record, note)
+    total = len(clips) * len(suite.conditions) * len(job.detectors)
+    logbook = Logbook(folder, record, note)
+    scorers = [Scorer(detector, logbook.tell) for detector in job.detectors]
+
+    def advance(rows: int) -> None:
+        logbook.rows += rows
+        progress(len(done) + logbook.rows, total)
+
+    _share_processors(machine)
+    names = [scorer.model for scorer in scorers]
+    owed = tasks(clips, suite.conditions, names, done, machine.batch_size)
+    try:
+        note(
+            f"{suite.name}: {len(clips)} clips x {len(suite.conditions)} conditions x "
+            f"{len(scorers)} model(s) = {total} scores, {len(done)} of them done already, "
+            f"on {machine.device}"
+        )
+        with (
+            logbook,
+            ScoresWriter(folder) as writer,
+            Crew(machine.workers, job.recipe, machine.row_seconds, logbook.tell) as crew,
+        ):
+            if len(done) < total:
+                logbook.check(self_checks(crew, scorers, clips, suite.conditions, record))
+                run_tasks(owed, crew, scorers, writer, done, advance)
+    except KeyboardInterrupt:
+        kept = len(done) + logbook.rows
+        note(f"Stopped with {kept} of {total} scores kept; --out {folder} goes on.")
+        raise
+
+
+def _share_processors(machine: MachineRecord) -> None:
+    """Leave the workers their processors: threads of torch that wait for one spin in vain."""
+    import torch
+
+    torch.set_num_threads(machine.threads)
+
+
+def recipe_of(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreLookup]) -> Recipe:
+    """What workers need to prepare the clips of a source for the detectors."""
+    listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
+    rates = tuple(dict.fromkeys(detector.rate_hz for detector in listening))
+    longest: dict[int, int] = {}
+    for rate in rates:
+        most = [detector.longest for detector in listening if detector.rate_hz == rate]
+        if most and all(count is not None for count in most):
+            longest[rate] = max(count for count in most if count is not None)
+    return Recipe(suite.seed, rates, longest, CompanionPool(whole, seed=suite.seed))
+
+
+def _taken_up(
+    folder: Path, record: RunRecord, note: Callable[[str], None]
+) -> tuple[RunRecord, set[Key]]:
+    """The record with the parts that an earlier run of the same things left, and its rows.
+
+    Raises
+    ------
+    UsageError
+        Where the directory holds a run of other things, or one made with other versions: a table
+        of two sorts of scores would be no table.
+    """
+    if not (folder / "run.json").exists():
+        return record, set()
+    earlier = read_record(folder)
+    for what, before, now in (
+        ("of another suite", earlier.suite.digest, record.suite.digest),
+        ("of other data", _data_key(earlier), _data_key(record)),
+        ("of other models", _model_key(earlier), _model_key(record)),
+        ("with thresholds of other clips", _threshold_key(earlier), _threshold_key(record)),
+        ("of another harness", earlier.harness_version, record.harness_version),
+    ):
+        if before != now:
+            raise UsageError(f"holds a run {what}", str(folder), "choose another --out")
+    if moved := provenance.moved(earlier.machine, record.machine):
+        raise UsageError(
+            f"holds a run made with {moved}", str(folder), "choose another --out, or go back to it"
+        )
+    for path in set_aside_damaged(folder):
+        note(f"{path.name}: damaged and set aside; its rows are scored again")
+    kept = {"started": earlier.started, "parts": earlier.parts, "self_checks": earlier.self_checks}
+    return record.model_copy(update=kept), finished(folder)
+
+
+def _data_key(record: RunRecord) -> tuple[object, ...]:
+    return (record.data.digest, record.data.limit, record.data.limit_seed)
+
+
+def _model_key(record: RunRecord) -> list[tuple[str, str, str]]:
+    return [(model.name, model.revision, model.digest) for model in record.models]
+
+
+def _threshold_key(record: RunRecord) -> list[tuple[str, str]]:
+    return [(each.model, each.digest) for each in record.thresholds]
