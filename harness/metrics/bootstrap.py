@@ -30,7 +30,9 @@ from harness.metrics.detection import Index, Sweep, accumulate, collapse
 Weights = NDArray[np.float32]
 
 _BLOCK = 2**22
-"""Numbers in one block of weights or sums: bounds the memory, changes no result."""
+"""Numbers in one block of weights: bounds the memory, changes no result."""
+_RANKED_BLOCK = 2**18
+"""Numbers in one block of a threshold's steps: what a processor's cache holds."""
 
 
 def _no_groups() -> Index:
@@ -198,7 +200,7 @@ class _Operator:
 
     def _rank(self, weights: Weights, figures: Array) -> None:
         rows = self.steps.shape[0]
-        width = max(1, _BLOCK // max(rows, 1))
+        width = max(8, _RANKED_BLOCK // max(rows, 1))
         for start in range(0, weights.shape[1], width):
             columns = slice(start, start + width)
             sums = self.steps @ weights[:, columns]
