@@ -7,6 +7,8 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
+from string import punctuation
 from typing import Any, Literal
 from xml.etree import ElementTree
 
@@ -14,6 +16,20 @@ Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
 _MARKS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔"}
+_MEANINGS = {
+    "PASS": "Every requirement is fulfilled, and these clips are enough to know it.",
+    "FAIL": "At least one requirement is surely not fulfilled, or cannot be compared.",
+    "INCONCLUSIVE": "Nothing surely fails, but these clips cannot tell, or too little was scored.",
+}
+
+_LONGEST = 60_000
+"""Characters; a comment on GitHub takes 65,536."""
+_LONGEST_TEXT = 200
+_GAP = "\N{ZERO WIDTH SPACE}"
+_ESCAPES = str.maketrans(
+    {letter: f"\\{letter}" for letter in "\\`*_[]~"}
+    | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;", "@": f"@{_GAP}", "#": f"#{_GAP}"}
+)
 
 
 @dataclass(frozen=True)
@@ -81,17 +97,17 @@ class Gate:
     def tally(self) -> str:
         """`of 68 requirements 3 fail, 2 are inconclusive, 63 pass`."""
         words = Counter(verdict.word for verdict in self.verdicts)
-        total = len(self.verdicts)
         parts = [
-            f"{words[word]} {told}"
-            for word, told in (
-                ("FAIL", "fail"),
-                ("INCONCLUSIVE", "are inconclusive"),
-                ("PASS", "pass"),
+            f"{words[word]} {one if words[word] == 1 else many}"
+            for word, one, many in (
+                ("FAIL", "fails", "fail"),
+                ("INCONCLUSIVE", "is inconclusive", "are inconclusive"),
+                ("PASS", "passes", "pass"),
             )
             if words[word]
         ]
-        return f"of {total} requirements {', '.join(parts)}"
+        total = len(self.verdicts)
+        return f"of {total} requirement{'s' * (total != 1)} {', '.join(parts)}"
 
 
 def ranked(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -129,57 +145,105 @@ def as_plain(gate: Gate) -> dict[str, Any]:
 
 
 def as_junit(gate: Gate) -> str:
-    """One suite, one test case a requirement; what is inconclusive is an error, not a failure."""
+    """One suite, one test case a requirement; what is inconclusive is an error, not a failure.
+
+    No two cases have the same name: what reads the file may take those for one.
+    """
     words = Counter(verdict.word for verdict in gate.verdicts)
     counts = {
         "tests": str(len(gate.verdicts)),
         "failures": str(words["FAIL"]),
         "errors": str(words["INCONCLUSIVE"]),
+        "skipped": "0",
+        "time": "0",
     }
     root = ElementTree.Element("testsuites", counts)
-    suite = ElementTree.SubElement(root, "testsuite", {"name": f"gate {gate.policy}", **counts})
+    title = f"gate {_clean(gate.policy)}"
+    suite = ElementTree.SubElement(root, "testsuite", {"name": title, **counts})
+    seen: Counter[tuple[str, str]] = Counter()
     for verdict in gate.verdicts:
-        case = ElementTree.SubElement(
-            suite,
-            "testcase",
-            {"classname": _clean(verdict.model), "name": _clean(verdict.name)},
-        )
+        place, name = _clean(verdict.model) or title, _clean(verdict.name)
+        seen[place, name] += 1
+        again = f" ({seen[place, name]})" if seen[place, name] > 1 else ""
+        told = {"classname": place, "name": name + again, "time": "0"}
+        case = ElementTree.SubElement(suite, "testcase", told)
         if verdict.word != "PASS":
             tag = "failure" if verdict.word == "FAIL" else "error"
-            told = {"message": _clean(_told(verdict)), "type": verdict.word.lower()}
-            ElementTree.SubElement(case, tag, told).text = _clean(_told(verdict))
+            why = _clean(_told(verdict))
+            found = ElementTree.SubElement(
+                case, tag, {"message": why, "type": verdict.word.lower()}
+            )
+            found.text = why  # some show the message, some the text
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def as_markdown(gate: Gate, most: int = 20) -> str:
-    """For a pull request: the answer, what fails and what is undecided, the rest counted."""
-    lines = [
+    """For a pull request: the answer, what fails and what is undecided, the rest counted.
+
+    Whatever the names are, it is one table and no markup, link or mention of theirs, and short
+    enough for a comment.
+    """
+    several = len({verdict.model for verdict in gate.verdicts if verdict.model}) > 1
+    open_ = [verdict for verdict in ranked(gate.verdicts) if verdict.word != "PASS"]
+    shown = open_ or ranked(gate.verdicts)
+    head = [
         f"## {_MARKS[gate.word]} Detector gate: {gate.word}",
         "",
-        f"Policy `{_cell(gate.policy)}`: {gate.tally}. Run `{_cell(gate.run)}` against "
-        f"`{_cell(gate.baseline)}`.",
+        f"{gate.tally[0].upper()}{gate.tally[1:]}. {_MEANINGS[gate.word]}",
         "",
     ]
-    shown = [verdict for verdict in ranked(gate.verdicts) if verdict.word != "PASS"]
-    rows = (shown or ranked(gate.verdicts))[:most]
-    lines += [
-        "| | model | condition | metric | required | baseline | candidate | difference | n |",
-        "| --- | --- | --- | --- | --- | ---: | ---: | ---: | ---: |",
+    columns = ["verdict", *(["model"] if several else []), "condition", "required"]
+    columns += ["candidate", "baseline", "difference, or why", "clips (groups)"]
+    rows = _fitting([_row(verdict, several) for verdict in shown[:most]], _LONGEST // 2)
+    table = [_line(columns), _line(["---"] * len(columns)), *rows]
+    left = len(shown) - len(rows)
+    if left:
+        table += ["", f"… and {left} more in `junit.xml` and the report."]
+    return "\n".join([*head, *table, "", *_basis(gate, several, most), ""])
+
+
+def _basis(gate: Gate, several: bool, most: int) -> list[str]:
+    """What was held against what, and how; a list."""
+    models = [verdict.model for verdict in gate.verdicts if verdict.model][:1]
+    notes = _fitting([f"- {_prose(note)}" for note in gate.notes[:most]], _LONGEST // 4)
+    left = len(gate.notes) - len(notes)
+    return [
+        *(f"- Model: {_code(model)}" for model in models if not several),
+        f"- Run: {_code(gate.run)}; all figures are in its `report.html`",
+        f"- Baseline: {_code(gate.baseline)}; policy: {_code(gate.policy)}",
+        f"- {_prose(gate.correction)}",
+        *notes,
+        *([f"- … and {left} more notes in the report"] if left else []),
     ]
-    for verdict in rows:
-        why = f" {_cell(verdict.reason)}" if verdict.reason else ""
-        lines.append(
-            f"| {_MARKS[verdict.word]} {verdict.word} | {_cell(verdict.model)} | "
-            f"{_cell(verdict.condition)} | {verdict.metric} | {_cell(verdict.required)}{why} | "
-            f"{_figure(verdict.baseline)} | {_figure(verdict.value)} | {_span(verdict)} | "
-            f"{verdict.n} |"
-        )
-    left = (len(shown) or len(gate.verdicts)) - len(rows)
-    if left > 0:
-        lines.append(f"\n… and {left} more in `junit.xml` and the report.")
-    lines += ["", gate.correction, *(f"- {_cell(note)}" for note in gate.notes), ""]
-    return "\n".join(lines)
+
+
+def _row(verdict: Verdict, several: bool) -> str:
+    model = [_code(verdict.model) if verdict.model else "–"] if several else []
+    clips = f"{verdict.n} ({verdict.groups})" if verdict.groups else str(verdict.n)
+    found = [part for part in (_span(verdict), _prose(_why(verdict))) if part != "–"]
+    return _line(
+        [
+            f"{_MARKS[verdict.word]} {verdict.word}",
+            *model,
+            "all" if verdict.condition == "*" else _code(verdict.condition),
+            f"{verdict.metric} {_prose(verdict.required)}",
+            _around(verdict),
+            _figure(verdict.baseline),
+            ", ".join(part for part in found if part) or "–",
+            clips if verdict.n else "–",
+        ]
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _fitting(lines: Sequence[str], most: int) -> list[str]:
+    """As many of the lines as have no more characters together."""
+    lengths = accumulate(len(line) + 1 for line in lines)
+    return [line for line, length in zip(lines, lengths, strict=True) if length <= most]
 
 
 def _without_nan(content: Any) -> Any:
@@ -191,17 +255,39 @@ def _without_nan(content: Any) -> Any:
 
 
 def _told(verdict: Verdict) -> str:
+    parts = [_why(verdict)]
+    if not math.isnan(verdict.value):
+        parts.append(f"candidate {_around(verdict)}")
+    if not math.isnan(verdict.baseline):
+        parts.append(f"baseline {_figure(verdict.baseline)}")
+    if not math.isnan(verdict.difference):
+        parts.append(f"difference {_span(verdict)}")
+    if verdict.n:
+        groups = f" of {verdict.groups} groups" if verdict.groups else ""
+        parts.append(f"{verdict.n} clips{groups}")
+    return f"{verdict.required}: {', '.join(part for part in parts if part)}"
+
+
+def _why(verdict: Verdict) -> str:
     if verdict.reason:
-        return f"{verdict.required}: {verdict.reason}"
-    return (
-        f"{verdict.required}: candidate {_figure(verdict.value)}, baseline "
-        f"{_figure(verdict.baseline)}, difference {_span(verdict)}, {verdict.n} clips of "
-        f"{verdict.groups} groups"
-    )
+        return verdict.reason
+    if verdict.word == "INCONCLUSIVE":
+        known = not math.isnan(verdict.low)
+        return "the interval reaches beyond it" if known else "there is no interval"
+    if verdict.word == "FAIL" and not math.isnan(verdict.p):
+        return "p < 0.0001" if verdict.p < 0.0001 else f"p = {verdict.p:.4f}"
+    return ""
 
 
 def _figure(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.4f}"
+
+
+def _around(verdict: Verdict) -> str:
+    """The candidate's figure, with the interval where that is of the figure itself."""
+    if math.isnan(verdict.low) or not math.isnan(verdict.difference):
+        return _figure(verdict.value)
+    return f"{verdict.value:.4f} ({verdict.low:.4f} to {verdict.high:.4f})"
 
 
 def _span(verdict: Verdict) -> str:
@@ -212,16 +298,26 @@ def _span(verdict: Verdict) -> str:
     return f"{verdict.difference:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"
 
 
-def _cell(text: str) -> str:
-    """Text that neither ends a table cell nor becomes markup."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text)
-    for letter in "\\`*_[]<>|":
-        plain = plain.replace(
-            letter, f"\\{letter}" if letter not in "<>" else f"&{'lg'[letter == '>']}t;"
-        )
-    return plain
+def _code(text: str) -> str:
+    """A name as code, in which nothing is a link, a mention or markup."""
+    plain = _short(text)
+    if not set(plain) & set("`|\\"):
+        return f"`{plain}`"
+    # What ends a cell or a code span; as entities, none of it is markup to any reader.
+    return f"<code>{''.join(f'&#{ord(c)};' if c in punctuation else c for c in plain)}</code>"
+
+
+def _prose(text: str) -> str:
+    """Words that neither end a table cell nor become markup, a link or a mention."""
+    plain = _short(text).replace("://", f":{_GAP}//").replace("www.", f"www{_GAP}.")
+    return plain.translate(_ESCAPES)
+
+
+def _short(text: str) -> str:
+    plain = _clean(text)
+    return plain if len(plain) <= _LONGEST_TEXT else f"{plain[: _LONGEST_TEXT - 1]}…"
 
 
 def _clean(text: str) -> str:
-    """Text that XML can hold."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    """Text on one line that XML can hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()

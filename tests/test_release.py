@@ -144,7 +144,7 @@ def test_a_damaged_copy_fails_and_the_conditions_are_named(
     assert failed
     for condition in failed:
         assert condition in out
-        assert condition.replace("_", "\\_") in (tmp_path / "summary.md").read_text()
+        assert f"`{condition}`" in (tmp_path / "summary.md").read_text()
     root = ElementTree.parse(release.place / "worse" / "junit.xml").getroot()
     assert int(root.attrib["failures"]) == len(root.findall(".//failure")) > 0
     assert "The gate" in (release.place / "worse" / "report.html").read_text()

@@ -1,7 +1,8 @@
 """What intervals, p-values and the stated smallest difference are worth, where the truth is known.
 
-Every threshold on a share of n simulated test sets allows for the simulation's own error: a claim
-is refuted only where the exact binomial interval of the share at 99.9 % lies wholly outside it.
+All sets are drawn from a seed, so that a share is the same each time. Where a claim holds with
+something to spare the share itself is held to it; where it holds just so (`bounds`), it is refuted
+only by an exact binomial interval at 99.9 % that lies wholly outside it.
 `tests/bench/simulation.py` measures more designs with more test sets.
 """
 
@@ -28,11 +29,10 @@ def by_speaker() -> Coverage:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_intervals_of_groups_cover_as_they_say(by_speaker: Coverage, metric: str) -> None:
-    """1,500 sets of 30 speakers: the bound is 95 % +- 2 points, and 2 more for the simulation."""
+    """1,500 sets of 30 speakers: 95 % +- 2 points; only too wide an interval is given the doubt."""
     for shares in (by_speaker.value, by_speaker.difference):
-        low, high = bounds(shares[metric], SETS)
-        assert low <= 0.97, shares
-        assert high >= 0.93, shares
+        assert shares[metric] >= 0.93, shares
+        assert bounds(shares[metric], SETS)[0] <= 0.97, shares
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -55,11 +55,11 @@ def test_a_bootstrap_over_clips_does_not_cover() -> None:
 def test_the_gate_fails_a_good_run_in_5_percent_at_most() -> None:
     """300 sets of 6 conditions x 3 metrics, no margin: the least favourable of no differences."""
     alarms = family_alarms(SPEAKERS, 300, seed=3, conditions=6)
-    assert bounds(alarms["holm"], 300)[0] <= 0.05, alarms
+    assert alarms["holm"] <= 0.05, alarms
     assert bounds(alarms["uncorrected"], 300)[0] > 0.05, alarms
 
 
 def test_the_stated_smallest_difference_is_shown_in_80_percent() -> None:
     loss, share = power(SPEAKERS, "accuracy", 1500, seed=4)
     assert 0.02 < loss < 0.1
-    assert bounds(share, 1500)[1] >= 0.8, share
+    assert share >= 0.8, share

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, t
+from scipy.stats import t
 
 from harness.metrics.bootstrap import draw
 from harness.metrics.intervals import (
@@ -33,13 +33,6 @@ def test_percentile_leaves_missing_draws_out() -> None:
     np.testing.assert_allclose([low[:2], high[:2]], expected, atol=1e-15)
     assert np.isnan(low[2:]).all()
     assert np.isnan(high[2:]).all()
-
-
-@pytest.mark.parametrize(("right", "of"), [(0, 7), (7, 7), (3, 7), (199, 200)])
-def test_exact_is_clopper_pearson(right: int, of: int) -> None:
-    low, high = exact(np.array([right / of]), np.array([float(of)]))
-    expected = binomtest(right, of).proportion_ci(0.95, "exact")
-    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def test_all_right_is_not_certain() -> None:
