@@ -502,7 +502,6 @@ def _conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
     2 where audio is not what it is called, 1 where a gate fails, 3 where it or too few scores leave
     the answer open.
     """
-    from harness.answer import print_gate
     from harness.summary import headline
     from harness.verdict import as_markdown, as_plain
 
@@ -532,6 +531,8 @@ def _conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
         print_answer(outcome, lines)
     if ruling is not None:
         if not as_json:
+            from harness.answer import print_gate
+
             print_gate(ruling.gate)
         if summary_file := os.environ.get("GITHUB_STEP_SUMMARY"):
             with Path(summary_file).open("a", encoding="utf-8") as file:

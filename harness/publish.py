@@ -41,6 +41,8 @@ class Outcome:
     published: Published
     report: Path
     ruling: Ruling | None = None
+    withdrawn: tuple[str, ...] = ()
+    """Files of an earlier gate that went with the report which they belonged to."""
 
 
 def read_run(
@@ -75,7 +77,7 @@ def publish(run: Finished, summary: Summary, ruling: Ruling | None = None) -> Ou
 
     The record is written as well where it did not have the policy that these figures have. What a
     gate found goes into `gate.json`, `junit.xml` and `gate.md`, the comparison that it rests on
-    into `comparison.json`; without a gate, those of an earlier one are removed.
+    into `comparison.json`; without a gate, those of an earlier one are withdrawn.
     """
     from harness.report.example import read_examples  # charts are slow to import
     from harness.report.page import render
@@ -88,27 +90,32 @@ def publish(run: Finished, summary: Summary, ruling: Ruling | None = None) -> Ou
     examples = read_examples(run.folder)
     page = render(summary, run.record, run.published, examples, gate, comparison)
     write_whole(path, page)
-    _write_ruling(run.folder, ruling)
-    return Outcome(run.folder, run.record, summary, run.published, path, ruling)
+    withdrawn = _write_ruling(run.folder, ruling)
+    return Outcome(run.folder, run.record, summary, run.published, path, ruling, withdrawn)
 
 
-def _write_ruling(folder: Path, ruling: Ruling | None) -> None:
-    """The forms of a gate, none of which outlives the report that it belongs to."""
-    from harness.compare import comparison_json
-    from harness.verdict import as_json, as_junit, as_markdown
+def _write_ruling(folder: Path, ruling: Ruling | None) -> tuple[str, ...]:
+    """Write the forms of a gate; none outlives the report that it belongs to.
 
+    Returns the names of those of an earlier gate that were removed.
+    """
     forms = dict.fromkeys(("gate.json", "junit.xml", "gate.md", "comparison.json"), "")
     if ruling is not None:
+        from harness.compare import comparison_json
+        from harness.verdict import as_json, as_junit, as_markdown
+
         forms["gate.json"] = as_json(ruling.gate)
         forms["junit.xml"] = as_junit(ruling.gate)
         forms["gate.md"] = as_markdown(ruling.gate)
         if ruling.comparison is not None:
             forms["comparison.json"] = comparison_json(ruling.comparison)
+    withdrawn = tuple(name for name in forms if not forms[name] and (folder / name).exists())
+    for name in withdrawn:
+        (folder / name).unlink()
     for name, text in forms.items():
         if text:
             write_whole(folder / name, text)
-        else:
-            (folder / name).unlink(missing_ok=True)
+    return withdrawn
 
 
 def claims(record: RunRecord, published: str | None) -> Published:

@@ -32,7 +32,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, betaincinv, ndtr, stdtr
-from scipy.stats import rankdata
 
 from harness.metrics.classification import Array, refuse_nan
 from harness.metrics.intervals import FEWEST_GROUPS, LEVEL, exact, student
@@ -118,6 +117,8 @@ def placement(real: Array, fake: Array) -> tuple[Array, Array]:
     real, fake
         Shapes as the scores; the mean of either is the AUC. NaN where the other class is empty.
     """
+    from scipy.stats import rankdata  # slow to import
+
     refuse_nan(real, fake)
     n, m = len(real), len(fake)
     together = rankdata(np.concatenate([real, fake]))

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import platformdirs
 import soundfile
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.data.clip import Clip, Label, Origin
+from harness.place import cache_directory
 from harness.reference.channel import draw_channel, record
 from harness.reference.resynthesis import HELD_OUT, RESYNTHESES
 from harness.reference.voice import RATE_HZ, draw_speaker, speak
@@ -144,12 +144,6 @@ def build(spec: CorpusSpec, workers: int | None = None) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
-
-
-def cache_directory() -> Path:
-    """Where generated corpora are kept: `HARNESS_CACHE`, or the user's cache directory."""
-    named = os.environ.get("HARNESS_CACHE")
-    return Path(named) if named else platformdirs.user_cache_path("fake-audio-harness")
 
 
 class EmbeddedSource:

@@ -14,17 +14,19 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
+from importlib import metadata
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.figure import Summary
+from harness.place import cache_directory
 from harness.published import Published
-from harness.record import RunRecord
+from harness.record import RunRecord, write_whole
 from harness.report import glossary, measurement, number, sentence
 from harness.report.against import against
 from harness.report.example import Example
@@ -189,10 +191,18 @@ def _asset(name: str) -> str:
 
 @cache
 def _bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script."""
+    """Vega, Vega-Lite and Vega-Embed as one script; kept, as making it takes a second."""
+    kept = cache_directory() / f"vega-{metadata.version('vl-convert-python')}.js"
+    with suppress(OSError, UnicodeError):
+        return kept.read_text(encoding="utf-8")
+    import vl_convert
+
     script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     if "</script" in script.lower():
         raise RuntimeError("the plotting library's script would end its own element")
+    with suppress(OSError):  # a cache that cannot be written costs the second again
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, script)
     return script
 
 

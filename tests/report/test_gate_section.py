@@ -19,8 +19,10 @@ from test_browser import browser as browser
 from test_page import Document, page
 
 from harness.compare import Comparison
+from harness.flip import FlipCount
+from harness.metrics import METRICS
 from harness.pairing import COMPARED
-from harness.report.against import MOST_FLIPS, against
+from harness.report.against import MOST_FLIPS, Turned, against
 from harness.report.example import Example
 from harness.report.index import Index
 from harness.report.page import MOST_BYTES, render
@@ -166,9 +168,12 @@ def test_a_line_keeps_its_columns_where_a_figure_was_not_compared() -> None:
 
 def test_summaries_are_told_in_sentences() -> None:
     told = " ".join(against(Index(summary(), record()), MODEL, small_gate.comparison()).sentences)
-    assert "Of 26 figures that were compared with the baseline clip by clip" in told
-    assert "8 are worse and 1 better, by more than chance" in told
-    assert "20 more could not be compared" in told
+    count = 3 * len(COMPARED) - 1  # of three conditions, and one was not comparable
+    assert f"Of {count} figures that were compared with the baseline clip by clip" in told
+    lower = sum(METRICS[metric].better == "lower" for metric in COMPARED)
+    assert f"{len(COMPARED) - lower} are worse and {lower} better, by more than chance" in told
+    # Two conditions that one side lacks, the one of clean, and one that is new.
+    assert f"{2 * len(COMPARED) + 2} more could not be compared" in told
     assert "mean corruption error 1.23 (1.10 to 1.37) and relative mCE 1.50" in told
     assert "Left out of one or both: crop." in told
     assert "most was lost under “white noise at 0 dB” (−0.150)" in told
@@ -223,6 +228,41 @@ def test_a_turned_clip_among_the_worst_mistakes_is_linked_there() -> None:
     mistakes = text[text.index('id="mistakes-0"') :]
     assert '<li id="example-0">' in mistakes
     assert text.count('<a href="#example-0">listen</a>') == 1
+
+
+def test_clips_without_audio_are_listed_and_the_page_says_why() -> None:
+    silent = judged(comparison=small_gate.comparison())
+    read = section(silent, "against-0")
+    assert "None can be heard here" in read
+    assert "To listen to" not in read
+    assert "fake/0.wav" in read
+    assert ">listen</a>" not in silent
+    heard = judged(comparison=small_gate.comparison(), examples=(example("fake/0.wav"),))
+    read = section(heard, "against-0")
+    assert "None can be heard here" not in read
+    assert "1 of them, those that turned wrong first" in read
+
+
+def test_flips_are_counted_by_generator_over_all_conditions() -> None:
+    made = small_gate.comparison()
+    counts = [
+        *made.flip_counts,
+        FlipCount(MODEL, NOISE, "", 0, 1, 100),
+        FlipCount(MODEL, "codec:g711", "WORLD", 3, 2, 99),
+        FlipCount(MODEL, "codec:g711", "LPC", 0, 5, 10),
+        FlipCount(MODEL, "codec:g711", "", 4, 40, 100),
+        FlipCount(OTHER, "clean", "WORLD", 7, 7, 99),
+    ]
+    told = against(Index(summary(), record()), MODEL, replace(made, flip_counts=counts))
+    assert told.generators == [
+        Turned("LPC", 0, 5, 10),
+        Turned("WORLD", 3, 4, 198),
+        Turned("", 4, 41, 200),
+    ]
+    read = section(judged(comparison=replace(made, flip_counts=counts)), "against-0")
+    assert "LPC 0 5" not in read
+    assert "LPC 5 0 10 WORLD 4 3 198" in read
+    assert "By generator" not in section(judged(comparison=made), "against-0"), "of one alone"
 
 
 def test_the_page_keeps_within_its_size() -> None:
