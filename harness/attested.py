@@ -115,6 +115,22 @@ def _contradictions(
     return found
 
 
+def clip_contradiction(expects: Expectation, delay_s: float, bandwidth_hz: float) -> str:
+    """What of one clip's place in time and band is not as expected, in words; empty where nothing.
+
+    The rest is `Expectation.contradiction`. A run goes by most of its clips: one that was damaged
+    beyond recognition may seem late.
+    """
+    faults: list[str] = []
+    if expects.in_place and abs(delay_s) > DELAY_TOLERANCE_S:
+        faults.append(f"content {1000 * abs(delay_s):.1f} ms {'late' if delay_s > 0 else 'early'}")
+    if expects.band_hz is not None and bandwidth_hz > BAND_TOLERANCE * expects.band_hz:
+        faults.append(
+            f"sound up to {bandwidth_hz / 1000:.4g} kHz instead of {expects.band_hz / 1000:.4g} kHz"
+        )
+    return ", ".join(faults)
+
+
 def _did_nothing(expects: Expectation, rows: Any) -> bool:
     heard = int((~rows["silent"]).sum())
     if expects.changes == "some":

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 
-from harness.audio import load
+from harness.attested import clip_contradiction
+from harness.audio import Wave, load, resample
 from harness.data.clip import Clip
 from harness.data.sample import CompanionPool
 from harness.data.source import open_source
-from harness.engine.prepare import Recipe
+from harness.engine.prepare import Recipe, contradiction
 from harness.engine.prepare import perturb as perturbed
 from harness.errors import ClipRejected, UsageError
-from harness.perturb.attestation import attest
-from harness.suite import load_suite
+from harness.perturb.attestation import Attestation, attest
+from harness.suite import Condition, load_suite
+
+_KINDS = {".wav": ("WAV", "FLOAT"), ".flac": ("FLAC", "PCM_24")}
 
 
-def write_perturbed(source: Path, target: Path, suite: str, condition: str, data: str) -> str:
-    """Write `source` under a condition to `target` (WAV or FLAC); returns one line on what it did.
+@dataclass(frozen=True)
+class Heard:
+    """A file that was written: one line on what was done, and one on what is not as it should be.
+
+    `contradiction` is empty where the audio is what its condition says.
+    """
+
+    line: str
+    contradiction: str
+
+
+def write_perturbed(source: Path, target: Path, suite: str, condition: str, data: str) -> Heard:
+    """Write `source` under a condition to `target` (WAV or FLAC) and measure what that did.
 
     The random state is that of the suite's seed, the file's name and the condition, so the same
-    call writes the same samples.
+    call writes the same samples. What contradicts the condition is written as well: to hear why.
 
     Raises
     ------
@@ -30,8 +45,7 @@ def write_perturbed(source: Path, target: Path, suite: str, condition: str, data
         For an unknown condition, a target that is neither WAV nor FLAC, and a file that cannot be
         read or cannot take the condition.
     """
-    kinds = {".wav": ("WAV", "FLOAT"), ".flac": ("FLAC", "PCM_24")}
-    if target.suffix.lower() not in kinds:
+    if target.suffix.lower() not in _KINDS:
         raise UsageError("writes .wav or .flac", str(target), "give OUT one of these endings")
     loaded = load_suite(suite)
     chosen = loaded.condition(condition)
@@ -40,11 +54,19 @@ def write_perturbed(source: Path, target: Path, suite: str, condition: str, data
     try:
         before = load(source)
         after, snr_db = perturbed(clip, before, chosen, Recipe(loaded.seed, (16000,), {}, pool))
+        at_rate = resample(after, before.rate_hz)
     except ClipRejected as fault:
         raise UsageError(str(fault), str(source), "listen to another file") from fault
-    container, subtype = kinds[target.suffix.lower()]
+    container, subtype = _KINDS[target.suffix.lower()]
     soundfile.write(target, after.samples, after.rate_hz, format=container, subtype=subtype)
-    did = attest(before, after, chosen.chain, snr_db)
+    did = attest(before, at_rate, chosen.chain, snr_db)
+    return Heard(
+        f"{target}: {chosen.words} ({', '.join(_facts(before, after, did))})",
+        _contradiction(target, chosen, before, did),
+    )
+
+
+def _facts(before: Wave, after: Wave, did: Attestation) -> list[str]:
     facts = [
         f"{before.seconds:.3f} s → {after.seconds:.3f} s at {after.rate_hz} Hz",
         f"band up to {did.bandwidth_hz:.0f} Hz",
@@ -52,6 +74,22 @@ def write_perturbed(source: Path, target: Path, suite: str, condition: str, data
     ]
     if not math.isnan(did.delay_samples):
         facts.append(f"delay {did.delay_samples:g} samples")
-    if not math.isnan(snr_db):
-        facts.append(f"SNR {snr_db:.2f} dB")
-    return f"{target}: {chosen.words} ({', '.join(facts)})"
+    if not math.isnan(did.snr_db):
+        facts.append(f"SNR {did.snr_db:.2f} dB")
+    return facts
+
+
+def _contradiction(target: Path, condition: Condition, before: Wave, did: Attestation) -> str:
+    expects = condition.expectation(before.rate_hz)
+    delay_s = did.delay_samples / before.rate_hz
+    faults = [
+        contradiction(condition, before.rate_hz, before, did),
+        clip_contradiction(expects, delay_s, did.bandwidth_hz),
+    ]
+    found = ", ".join(fault for fault in faults if fault)
+    if not found:
+        return ""
+    return (
+        f"{target}: not what {condition.name} says: {found}; expected "
+        f"{', '.join(expects.words)}; do not take it for this condition"
+    )

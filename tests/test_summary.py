@@ -18,7 +18,7 @@ from harness.evidence import bin_edges, thin
 from harness.metrics import METRICS
 from harness.metrics.classification import Policy
 from harness.metrics.detection import roc
-from harness.published import Figures, Published
+from harness.published import Counts, Figures, Published
 from harness.record import (
     ConditionRecord,
     CountRecord,
@@ -29,7 +29,7 @@ from harness.record import (
     SuiteRecord,
 )
 from harness.scores import ScoresWriter, read_scores
-from harness.summary import Summary, headline, metrics_json, summarise
+from harness.summary import ClaimCheck, Summary, headline, metrics_json, summarise
 
 MODEL = "owner/model"
 MILD, HARSH, GONE = "codec:x@2", "codec:x@1", "noise@0dB"
@@ -190,6 +190,9 @@ def test_clean_by_hand(table: pd.DataFrame) -> None:
         "f1_real": (3 / 4, 7),
         "fpr": (1 / 4, 4),
         "fnr": (1 / 3, 3),
+        "hter": ((1 / 4 + 1 / 3) / 2, 7),
+        "act_dcf": (1.9 / 4 + 1 / 3, 7),
+        "min_dcf": (1 / 3, 7),  # above 1 and up to 2: no false alarm, f3 is missed
         "eer": (1 / 3, 7),
         "auc": (8 / 12, 7),
         "coverage": (7 / 8, 8),
@@ -198,7 +201,7 @@ def test_clean_by_hand(table: pd.DataFrame) -> None:
     for name, (value, n) in expected.items():
         row = measured[name]
         assert (row.value, row.n) == (pytest.approx(value, abs=1e-12), n), name
-        assert 0 <= row.low <= row.value <= row.high <= 1, name
+        assert 0 <= row.low <= row.value <= row.high <= METRICS[name].most, name
         assert row.low < row.high, name
 
 
@@ -463,6 +466,42 @@ def test_claims() -> None:
     assert (f1.low, f1.high, f1.n) == (measured["f1"].low, measured["f1"].high, 400)
 
 
+def test_claims_are_tested_for_equivalence_with_their_own_sampling_error() -> None:
+    table = drawn(400, 2)
+    value = look_up(summarise(table, record()), "clean")["accuracy"].value
+    figures = Figures(accuracy=round(value, 4))
+
+    def check(**card: Any) -> ClaimCheck:
+        published = Published(model=MODEL, positive="fake", figures=figures, **card)
+        return summarise(table, record(), published).claims[0]
+
+    exact = check()
+    assert (exact.reported_n, exact.margin) == (0, 0.02)
+    assert exact.equivalence == "undecided", "400 clips do not tell 2 points"
+    # 90 % instead of 95 %, about the difference, with no error of the report itself.
+    ratio = 1.6448536 / 1.9599640
+    assert exact.apart_low - exact.difference == pytest.approx(
+        (exact.low - exact.measured) * ratio, rel=1e-6
+    )
+    small = check(test_set=Counts(fake=20, real=20))
+    assert small.reported_n == 40
+    assert small.apart_low < exact.apart_low - 0.01
+    assert small.apart_high > exact.apart_high + 0.01
+
+
+def test_claims_of_real_are_held_against_figures_of_real() -> None:
+    figures = Figures(accuracy=0.9, recall=0.2)
+    published = Published(model=MODEL, positive="real", figures=figures)
+    made = summarise(drawn(400, 2), record(), published)
+    own = look_up(made, "clean")
+    assert [(each.metric, each.measured) for each in made.claims] == [
+        ("accuracy", own["accuracy"].value),
+        ("recall_real", own["recall_real"].value),
+    ]
+    assert made.claims[1].equivalence == "better"
+    assert made.claims[1].apart_low > 0.02
+
+
 def test_claims_without_a_measurement() -> None:
     published = Published(model=MODEL, positive="fake", figures=Figures(f1=0.9, accuracy=0.9))
     only_real = drawn(40, 3).query("label == 'real'")
@@ -480,10 +519,11 @@ def test_claims_without_a_measurement() -> None:
 def test_metrics_json_is_strict_and_whole(table: pd.DataFrame) -> None:
     summary = summarise(table, record(), resamples=20)
     content = json.loads(metrics_json(summary), parse_constant=pytest.fail)
-    assert list(content) == ["unscored", "rows", "damage", "families", "claims", "contradictions"]
+    lists = ["rows", "damage", "families", "claims", "contradictions", "hindsight"]
+    assert list(content) == ["unscored", *lists]
     assert content["unscored"] == "excluded"
     assert content["claims"] == []
-    for name in ("rows", "damage", "families"):
+    for name in ("rows", "damage", "families", "hindsight"):
         items = getattr(summary, name)
         assert len(content[name]) == len(items) > 0
         for written, item in zip(content[name], items, strict=True):

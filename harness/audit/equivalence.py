@@ -34,17 +34,13 @@ from scipy.special import ndtri
 
 from harness.audit.claim import Claim
 from harness.audit.interval import claim_errors
-from harness.figure import MetricRow
+from harness.figure import EquivalenceVerdict, MetricRow
 from harness.metrics import METRICS
 from harness.metrics.classification import Array
 
 MARGIN = 0.02
 TOST_LEVEL = 0.90
 TEST_LEVEL = 0.95
-
-EquivalenceVerdict = Literal[
-    "equivalent", "better", "worse", "different", "undecided", "not measured"
-]
 
 
 class Estimate(NamedTuple):

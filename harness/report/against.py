@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.report.glossary import Term, term
-from harness.report.index import Index
+from harness.report.index import EVERY, Index
 from harness.report.number import (
     MISSING,
     figure,
@@ -87,6 +87,16 @@ class Barred:
 
 
 @dataclass(frozen=True)
+class Turned:
+    """Flips of a generator's clips over all conditions, out of so many rows of both runs."""
+
+    name: str
+    right: int
+    wrong: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class Against:
     """One model against the baseline.
 
@@ -109,6 +119,7 @@ class Against:
     others: Matrix
     counts: list[FlipCount]
     unflipped: int
+    generators: list[Turned]
     flips: list[Flip]
     flipped: int
 
@@ -133,9 +144,26 @@ def against(index: Index, model: str, comparison: Comparison, told: Sequence[str
         others=_matrix(index, cells, others),
         counts=sorted(turned, key=lambda each: (-each.wrong, -each.right)),
         unflipped=len(counts) - len(turned),
+        generators=_generators([each for each in comparison.flip_counts if each.model == model]),
         flips=sorted(flips, key=_by_harm)[:MOST_FLIPS],
         flipped=len(flips),
     )
+
+
+def _generators(counts: Sequence[FlipCount]) -> list[Turned]:
+    """By generator, most that turned wrong first; clips without one last."""
+    made = [
+        Turned(
+            name,
+            sum(each.right for each in own),
+            sum(each.wrong for each in own),
+            sum(each.clips for each in own),
+        )
+        for name in dict.fromkeys(each.generator for each in counts)
+        if name != EVERY
+        for own in [[each for each in counts if each.generator == name]]
+    ]
+    return sorted(made, key=lambda each: (not each.name, -each.wrong, -each.right, each.name))
 
 
 def _by_harm(flip: Flip) -> tuple[bool, float]:

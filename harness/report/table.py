@@ -11,6 +11,7 @@ from harness.record import ConditionRecord
 from harness.report.glossary import GROUPS, Term, term
 from harness.report.index import CLEAN, Index, Loss, names
 from harness.report.number import MISSING, figure, interval, signed
+from harness.report.sentence import claim_verdict
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,15 @@ def _sort_key(value: float) -> str:
 
 @dataclass(frozen=True)
 class Claim:
-    """A published figure beside the measured one and the one with real as positive."""
+    """A published figure beside the measured one and the one with the other class as positive.
+
+    Parameters
+    ----------
+    apart
+        Interval of the difference.
+    mark
+        Class of the verdict: whether it is for the worse, or for the better.
+    """
 
     check: ClaimCheck
     title: str
@@ -153,17 +162,14 @@ class Claim:
     between: str
     reported: str
     difference: str
+    apart: str
     verdict: str
-    real: str
+    mark: str
+    other: str
     strip: Strip
 
 
-VERDICTS = {
-    "covered": "within",
-    "below": "lower",
-    "above": "higher",
-    "not measured": MISSING,
-}
+_MARKS = {"worse": "v-below", "lower": "v-below", "better": "v-above", "higher": "v-above"}
 
 
 def claims(index: Index, model: str) -> tuple[Scale, list[Claim]]:
@@ -175,16 +181,21 @@ def claims(index: Index, model: str) -> tuple[Scale, list[Claim]]:
 
 
 def _claim(index: Index, model: str, check: ClaimCheck, axis: Scale) -> Claim:
-    real = index.row(model, CLEAN, f"{check.metric}_real")
+    of_real = check.metric.endswith("_real")
+    name = check.metric.removesuffix("_real")
+    other = index.row(model, CLEAN, name if of_real else f"{name}_real")
+    verdict = claim_verdict(check)
     return Claim(
         check,
-        term(check.metric).title,
+        term(name).title,
         figure(check.measured, 4),
         interval(check.low, check.high),
         figure(check.reported, 4),
         signed(check.difference, 4),
-        VERDICTS[check.verdict],
-        "same" if check.metric == "accuracy" else figure(real.value, 4),
+        interval(check.apart_low, check.apart_high),
+        MISSING if verdict == "not measured" else verdict,
+        _MARKS.get(verdict, ""),
+        "same" if name == "accuracy" else figure(other.value, 4),
         axis.strip(check.measured, check.low, check.high, check.reported),
     )
 

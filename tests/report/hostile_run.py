@@ -38,7 +38,7 @@ HOSTILE = " ".join(PAYLOADS)
 
 # The harness's own words: what they may be is checked before they come near a page.
 OWN = {"", "clean", "all", "*", "fake", "real", "lower", "higher", "unstated", "covered"}
-OWN |= {"excluded", "audio/flac", "finished", *METRICS, "coverage", "f1"}
+OWN |= {"undecided", "excluded", "audio/flac", "finished", *METRICS, "coverage", "f1"}
 
 
 def spoiled(value: Value) -> Value:
@@ -82,7 +82,7 @@ def parts(
     data = run.data.model_copy(update={"revision": "r"})
     run = run.model_copy(update={"suite": described, "models": models_, "data": data})
     card = published(wording=("Some words.",), contradictions=("It contradicts itself.",))
-    return summary(models), run, card, [example(), example("b.wav", models[-1])]
+    return summary(models), run, card, [example(), example(model=models[-1])]
 
 
 def tame_page() -> str:

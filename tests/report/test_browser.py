@@ -84,7 +84,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     run = record((MODEL, OTHER))
     run = run.model_copy(update={"suite": run.suite.model_copy(update={"conditions": known})})
     path: Path = tmp_path_factory.mktemp("page") / "report.html"
-    examples = [example(HOSTILE), example("second.wav", OTHER)]
+    examples = [example(HOSTILE), example(HOSTILE, OTHER)]
     path.write_text(render(made, run, published(), examples), encoding="utf-8")
     return path.as_uri()
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from small_run import MODEL, example, published, record, summary
+from small_run import MODEL, claim, example, published, record, summary
 
 from harness.figure import Reason, Shortfall, Summary, Tally
 from harness.report.glossary import term
@@ -203,7 +203,10 @@ def test_the_page_stays_below_its_size() -> None:
     noise = bytes(range(256)) * 1200
     many = [replace(example(f"{place}.wav"), audio=noise) for place in range(10)]
     small = example("small.wav")
-    text = render(summary(), record(), published(), [*many, small])
+    made = summary()
+    (mistake,) = made.mistakes
+    known = [replace(mistake, clip_id=each.clip_id) for each in (*many, small)]
+    text = render(replace(made, mistakes=known), record(), published(), [*many, small])
     assert len(text.encode("utf-8")) < MOST_BYTES
     kept = text.count("<audio ")
     assert 1 < kept < 10
@@ -211,10 +214,41 @@ def test_the_page_stays_below_its_size() -> None:
     assert "small.wav" in text  # one that does not fit leaves room for one that does
 
 
+def test_only_what_the_page_tells_of_is_heard() -> None:
+    """A run keeps what turned against one baseline; without that it would pass for a mistake."""
+    text = render(summary(), record(), published(), [example("turned.wav"), example()])
+    assert text.count("<audio ") == 1
+    assert "turned.wav" not in text
+    assert "did not fit" not in text
+
+
+def test_a_claim_is_told_with_its_margin_and_both_sampling_errors() -> None:
+    text = " ".join(Document(page()).visible.split())
+    equivalent = "Within ±0.02 the two are equivalent (two one-sided tests at 5 %)"
+    for told in (equivalent, "fake positive.", "n 5,000", "−0.046 to 0.014", "undecided"):
+        assert told in text, told
+    assert "measured on different clips" in text
+
+
+def test_claims_on_the_same_clips_are_not_set_apart() -> None:
+    data = record().data.model_copy(
+        update={"spec": "hub:someone/testset:test", "real": 6247, "fake": 7229}
+    )
+    assert "measured on different clips" not in page(data=data)
+
+
+def test_claims_of_the_other_class_are_held_against_that_class() -> None:
+    made = replace(summary(), claims=[claim(MODEL, "recall_real", 0.97, 0.9, "different")])
+    text = " ".join(Document(page(made)).visible.split())
+    assert "Clean clips, real positive." in text
+    assert "Fake positive" in text
+    assert "lower" in text
+
+
 def test_every_model_has_its_panel() -> None:
     models = (MODEL, "another/model")
     text = render(
-        summary(models), record(models), published(), [example(), example("b", models[1])]
+        summary(models), record(models), published(), [example(), example(model=models[1])]
     )
     document = Document(text)
     assert len([a for t, a, _ in document.elements if a.get("class") == "panel"]) == 2

@@ -36,33 +36,52 @@ def test_nothing_measured_is_said() -> None:
     assert "nothing can be said" in text
 
 
-def test_a_covered_claim_is_not_called_confirmed() -> None:
-    text = claimed(claim(MODEL, "accuracy", 0.9662, 0.95, "covered"))
+def test_an_undecided_claim_is_not_called_confirmed() -> None:
+    text = claimed(claim(MODEL, "accuracy", 0.9662, 0.95, "undecided"))
     assert text == (
-        "The reported accuracy lies within the measured interval: these clips do not contradict "
-        "it, which is less than a confirmation."
+        "These clips are too few to tell whether accuracy is within 0.02 of the report: no "
+        "contradiction, and no confirmation."
     )
+    both = [claim(MODEL, name, 0.9662, 0.95, "undecided") for name in ("accuracy", "f1")]
+    assert "whether accuracy and F1 are within 0.02" in claimed(*both)
 
 
 def test_claims_apart_are_told_with_both_figures() -> None:
     text = claimed(
-        claim(MODEL, "recall", 0.9728, 0.85, "below"),
-        claim(MODEL, "precision", 0.9692, 0.999, "above", half=0.001),
+        claim(MODEL, "recall", 0.9728, 0.85, "worse"),
+        claim(MODEL, "precision", 0.9692, 0.999, "better", half=0.001),
         claim(MODEL, "f1", 0.9710, NAN, "not measured"),
     )
-    assert "lower than reported: recall 0.850 (0.820 to 0.880) against 0.9728." in text
-    assert "higher than reported: precision 0.999 (0.998 to 1.000) against 0.9692." in text
-    assert "Not measured here: F1." in text
-    assert "contradict" not in text
+    assert text == (
+        "Worse than reported by more than 0.02: recall 0.850 (0.820 to 0.880) against 0.9728. "
+        "Better than reported by more than 0.02: precision 0.999 (0.998 to 1.000) against 0.9692. "
+        "Not measured here: F1."
+    )
+
+
+def test_a_difference_of_unknown_size_is_told_with_its_side() -> None:
+    text = claimed(
+        claim(MODEL, "recall", 0.9728, 0.94, "different"),
+        claim(MODEL, "precision", 0.9692, 0.99, "different", half=0.01),
+        claim(MODEL, "accuracy", 0.9662, 0.965, "equivalent", half=0.01),
+    )
+    assert text == (
+        "Lower than reported, whether by more than 0.02 is open: recall 0.940 (0.910 to 0.970) "
+        "against 0.9728. Higher than reported, whether by more than 0.02 is open: precision 0.990 "
+        "(0.980 to 1.000) against 0.9692. Equivalent to the report within 0.02: accuracy 0.965 "
+        "(0.955 to 0.975) against 0.9662."
+    )
 
 
 def test_another_model_has_nothing_to_answer_for() -> None:
     other = "someone/else"
-    made = replace(summary(), claims=[claim(other, "accuracy", 0.9662, 0.95, "covered")])
+    made = replace(summary(), claims=[claim(other, "accuracy", 0.9662, 0.95, "undecided")])
     run = record((other,))
     first, second = sentence.claim_sentences(index(made, run), other, published())
     assert first.startswith("This run cannot tell: nothing was claimed of someone/else.")
-    assert second == "The reported accuracy lies within the measured interval."
+    assert second == (
+        "These clips are too few to tell whether accuracy is within 0.02 of the report."
+    )
 
 
 def test_without_claims_there_is_nothing_to_compare() -> None:
