@@ -12,7 +12,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN  := $(VENV)/bin
 
-.PHONY: bench install test lint types wheel-test check reference docs lock clean
+.PHONY: bench bench-speed install test lint types wheel-test check reference docs lock clean
 
 bench: $(VENV)/.run
 	@$(BIN)/harness run $(SUITE) --model "$(MODEL)" --data "$(DATA)" --baseline "$(BASELINE)" $(ARGS)
@@ -27,6 +27,9 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	@$(BIN)/pyright
+
+bench-speed: $(VENV)/.dev  ## measure what is fast here, side by side, and write docs/speed.md
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 wheel-test: $(VENV)/.dev  ## build the wheel, install it into an empty environment, run it there
 	@$(BIN)/python -m pytest -m wheel $(ARGS)

@@ -1,0 +1,301 @@
+"""A full-size AST on a device: what the hardware allows, what the harness makes of it.
+
+`python -m tests.bench.gpu [--device cuda|cpu] [--sample N] [--page]` prints a table, writes
+`gpu.json` and takes under eight minutes on a GPU; what there is no time for is left out by name. It
+needs torch, transformers, numpy and the harness. On a processor it shows that it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+import wave as wav
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tests.bench import full, ours, rival
+from tests.bench.contest import Sheet, times
+
+RATE_HZ = 16_000
+_DTYPES = {
+    "float32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to do it."""
+
+    what: str
+    precision: str
+    batch: int
+    clips_per_second: float
+    flops_per_second: float
+    share: float
+
+
+@dataclass
+class Bench:
+    """What is measured on one device.
+
+    Parameters
+    ----------
+    sample
+        Clips of the end-to-end run; the card's loop and the extractor get a few of them.
+    deadline
+        On the clock of `time.monotonic`, after which only what has begun is finished.
+    """
+
+    device: torch.device
+    sample: int
+    deadline: float
+    folder: Path
+    flops: int = 0
+    rates: dict[str, float] = field(default_factory=dict[str, float])
+    rows: list[Row] = field(default_factory=list[Row])
+    left_out: list[str] = field(default_factory=list[str])
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device.type == "cuda"
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        return ("bf16", "fp16", "tf32", "float32") if self.on_gpu else ("float32",)
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        sizes = (32, 64, 128, 256) if self.on_gpu else (1, 4)
+        return tuple(size for size in sizes if size <= self.sample) or (self.sample,)
+
+    def in_time(self, what: str) -> bool:
+        if time.monotonic() < self.deadline:
+            return True
+        self.left_out.append(what)
+        return False
+
+    def add(self, what: str, precision: str, batch: int, clips_per_second: float) -> Row:
+        done = clips_per_second * self.flops
+        row = Row(what, precision, batch, clips_per_second, done, done / self.rates[precision])
+        self.rows.append(row)
+        print(_line(row), flush=True)
+        return row
+
+    def timed(self, call: Callable[[], Any]) -> float:
+        with torch.inference_mode():
+            return full.median_seconds(call, self.device, least=2.0 if self.on_gpu else 0.1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="a full-size AST on a device")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--sample", type=int, help="clips end to end")
+    parser.add_argument("--minutes", type=float, default=6.5, help="begin nothing after that")
+    parser.add_argument("--json", type=Path, default=Path("gpu.json"))
+    parser.add_argument("--page", action="store_true", help="write the table to docs/speed.md")
+    asked = parser.parse_args()
+    device = torch.device(asked.device)
+    sample = asked.sample or (8192 if device.type == "cuda" else 4)
+    with tempfile.TemporaryDirectory() as folder:
+        deadline = time.monotonic() + 60 * asked.minutes
+        bench = Bench(device, sample, deadline, Path(folder))
+        measure(bench)
+    sheet = sheet_of(bench)
+    name = torch.cuda.get_device_name(device) if bench.on_gpu else "cpu"
+    content = {"device": name, "torch": torch.__version__, "flops_per_clip": bench.flops}
+    content |= {"matrix_rate": bench.rates, "rows": [asdict(row) for row in bench.rows]}
+    asked.json.write_text(json.dumps(content | asdict(sheet), indent=1) + "\n", encoding="utf-8")
+    from tests.bench.page import machine, table, write
+
+    print(f"\n{machine(name)}\n\n{table(sheet.head, sheet.rows)}\n\n{' '.join(sheet.notes)}")
+    if asked.page:
+        write([asdict(sheet)], device=name)
+
+
+def measure(bench: Bench) -> None:
+    """The most telling first, as time may run out."""
+    checkpoint = full.save_full_ast(bench.folder / "ast")
+    model = _model(checkpoint, bench.device, torch.float32)
+    bench.flops = full.counted_flops(model)
+    del model
+    for precision in bench.precisions:
+        with _products(precision):
+            bench.rates[precision] = full.matrix_rate(bench.device, _DTYPES[precision])
+        rate = bench.rates[precision] / 1e12
+        print(f"matrix product, {precision}: {rate:.2f} TFLOP/s", flush=True)
+    first = bench.precisions[0]
+    best = _forward(bench, checkpoint, first)
+    _card(bench, checkpoint)
+    _end_to_end(bench, checkpoint, first, best.batch)
+    _features(bench, first)
+    _attention(bench, checkpoint, first, best.batch)
+    for precision in bench.precisions[1:]:
+        if bench.in_time(f"forward in {precision}"):
+            _forward(bench, checkpoint, precision, (best.batch,))
+    for mode in ("default", "reduce-overhead") if bench.on_gpu else ():
+        if bench.in_time(f"torch.compile, {mode}"):
+            _compiled(bench, checkpoint, first, best.batch, mode)
+
+
+def _forward(bench: Bench, checkpoint: Path, precision: str, batches: tuple[int, ...] = ()) -> Row:
+    """The model alone, on features that are on the device; the best batch size."""
+    model = _model(checkpoint, bench.device, _DTYPES[precision])
+    rows: list[Row] = []
+    with _products(precision):
+        for batch in batches or bench.batches:
+            inputs = _spectra(bench, precision, batch)
+            took = bench.timed(lambda inputs=inputs: model(inputs))
+            rows.append(bench.add("forward alone", precision, batch, batch / took))
+    return max(rows, key=lambda row: row.clips_per_second)
+
+
+def _attention(bench: Bench, checkpoint: Path, precision: str, batch: int) -> None:
+    if not bench.in_time("attention without the fused kernel"):
+        return
+    model = _model(checkpoint, bench.device, _DTYPES[precision], attn_implementation="eager")
+    inputs = _spectra(bench, precision, batch)
+    took = bench.timed(lambda: model(inputs))
+    bench.add("forward alone, attention not fused", precision, batch, batch / took)
+
+
+def _compiled(bench: Bench, checkpoint: Path, precision: str, batch: int, mode: str) -> None:
+    model = _model(checkpoint, bench.device, _DTYPES[precision])
+    compiled = torch.compile(model, mode=mode)
+    inputs = _spectra(bench, precision, batch)
+    began = time.perf_counter()
+    with torch.inference_mode():
+        compiled(inputs)
+        full.wait(bench.device)
+    first = time.perf_counter() - began
+    took = bench.timed(lambda: compiled(inputs))
+    graphs = ", CUDA graphs" if mode == "reduce-overhead" else ""
+    words = f"forward alone, compiled{graphs} (first call {first:.0f} s)"
+    bench.add(words, precision, batch, batch / took)
+
+
+def _features(bench: Bench, precision: str) -> None:
+    from transformers import ASTFeatureExtractor
+
+    from harness.detector.frontend import LogMel
+
+    batch = bench.batches[-1]
+    log_mel, clips = LogMel(ASTFeatureExtractor(), bench.device), full.noise(batch)
+    took = bench.timed(lambda: log_mel(clips))
+    bench.add("features alone, from samples in memory", precision, batch, batch / took)
+
+
+def _card(bench: Bench, checkpoint: Path) -> None:
+    card = rival.CardLoop(checkpoint, str(bench.device))
+    clips = full.noise(min(bench.sample, 100 if bench.on_gpu else 2))
+    for clip in clips[:2]:
+        card.score(clip, RATE_HZ)
+    began = time.perf_counter()
+    for clip in clips:
+        card.score(clip, RATE_HZ)
+    took = time.perf_counter() - began
+    bench.add("the card's loop, samples in memory", "float32", 1, len(clips) / took)
+
+
+def _end_to_end(bench: Bench, checkpoint: Path, precision: str, batch: int) -> None:
+    """A run from files to the table of scores; the report after it is not counted."""
+    data = _recordings(bench.folder / "clips", bench.sample)
+    options: dict[str, Any] = {
+        "suite": "heldout",
+        "data": str(data),
+        "models": (str(checkpoint),),
+        "device": str(bench.device),
+        "precision": precision,
+        "batch_size": batch,
+    }
+    done = ours.score(bench.folder / "run", **options)
+    bench.add("end to end, harness run", precision, batch, done.scores / done.scoring)
+
+
+def _recordings(folder: Path, count: int) -> Path:
+    """WAV files of 5 s at 16 kHz, 16 bits; no two alike."""
+    rng = np.random.default_rng(5)
+    base = (3000 * rng.standard_normal(RATE_HZ * full.SECONDS)).astype(np.int16)
+    for label in ("real", "fake"):
+        (folder / label).mkdir(parents=True)
+    for number in range(max(count, 2)):
+        path = folder / ("real", "fake")[number % 2] / f"{number:06}.wav"
+        with wav.open(str(path), "wb") as file:
+            file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+            file.writeframes(np.roll(base, 7 * number).tobytes())
+    return folder
+
+
+def _model(checkpoint: Path, device: torch.device, dtype: torch.dtype, **how: Any) -> Any:
+    from transformers import AutoModelForAudioClassification
+
+    model = AutoModelForAudioClassification.from_pretrained(checkpoint, dtype=dtype, **how)
+    return model.eval().to(device)
+
+
+def _spectra(bench: Bench, precision: str, batch: int) -> torch.Tensor:
+    return torch.randn(batch, 1024, 128, device=bench.device, dtype=_DTYPES[precision])
+
+
+def _products(precision: str) -> Any:
+    from harness.detector.device import matrix_precision
+
+    return matrix_precision(tf32=precision == "tf32")
+
+
+def sheet_of(bench: Bench) -> Sheet:
+    sheet = Sheet("gpu", ["", "precision", "batch", "clips/s", "TFLOP/s", "of the matrix rate"])
+    for precision, rate in bench.rates.items():
+        sheet.rows.append(["matrix product", precision, "", "", f"{rate / 1e12:.2f}", "100 %"])
+    sheet.rows += [list(_cells(row)) for row in bench.rows]
+    sheet.notes.append(
+        f"{bench.flops / 1e9:.0f} GFLOP a clip, counted; clips of 5 s; {bench.sample} of them end "
+        "to end, from WAV files to the table of scores, start of the workers included."
+    )
+    if bench.left_out:
+        sheet.notes.append(f"No time for: {', '.join(bench.left_out)}.")
+    if bench.on_gpu:
+        _targets(bench, sheet)
+    return sheet
+
+
+def _targets(bench: Bench, sheet: Sheet) -> None:
+    first = bench.precisions[0]
+
+    def best(start: str) -> float:
+        of = (row for row in bench.rows if row.what.startswith(start))
+        return max(
+            (row.clips_per_second for row in of if row.precision in (first, "float32")), default=0.0
+        )
+
+    forward = max(row.share for row in bench.rows if row.what == "forward alone")
+    whole, alone = best("end to end"), best("forward alone")
+    sheet.target("forward", f"{100 * forward:.0f} %", forward >= 0.5)
+    sheet.target("end_to_end", f"{100 * whole / alone:.0f} %", whole >= 0.9 * alone)
+    loop = best("the card's loop")
+    sheet.target("gpu_loop", times(whole / loop), whole >= 15 * loop)
+
+
+def _cells(row: Row) -> Iterator[str]:
+    yield from (row.what, row.precision, str(row.batch), f"{row.clips_per_second:.3g}")
+    if row.what.startswith("features"):
+        yield from ("", "")
+    else:
+        yield from (f"{row.flops_per_second / 1e12:.3g}", f"{100 * row.share:.0f} %")
+
+
+def _line(row: Row) -> str:
+    return "  ".join(_cells(row))
+
+
+if __name__ == "__main__":
+    main()

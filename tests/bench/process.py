@@ -1,0 +1,79 @@
+"""Processes with all that they start, and the memory that they take together."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that has ended: seconds, and the most memory of it and all that it started.
+
+    Memory that several processes share counts once (proportional set size).
+    """
+
+    seconds: float
+    peak_bytes: int
+    stdout: str
+
+
+def child(arguments: list[str], watch: bool = False, **environment: str) -> Finished:
+    """Run this Python with some arguments, from the repository's root.
+
+    Raises
+    ------
+    RuntimeError
+        Where it fails, with the last lines that it wrote.
+    """
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    peak, ended = [0], threading.Event()
+    watcher = threading.Thread(target=_watch, args=(process.pid, peak, ended))
+    if watch:
+        watcher.start()
+    stdout, stderr = process.communicate()
+    took = time.perf_counter() - began
+    ended.set()
+    if watch:
+        watcher.join()
+    if process.returncode != 0:
+        raise RuntimeError("\n".join(stderr.splitlines()[-5:]))
+    return Finished(took, peak[0], stdout)
+
+
+def _watch(pid: int, peak: list[int], ended: threading.Event) -> None:
+    while not ended.wait(0.1):
+        peak[0] = max(peak[0], memory_bytes(pid))
+
+
+def memory_bytes(pid: int) -> int:
+    """Of a process and its descendants, now."""
+    total = 0
+    try:
+        root = psutil.Process(pid)
+        for each in [root, *root.children(recursive=True)]:
+            try:
+                full = each.memory_full_info()
+                total += getattr(full, "pss", full.uss)
+            except psutil.Error:  # it has just ended
+                continue
+    except psutil.Error:
+        return total
+    return total

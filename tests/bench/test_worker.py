@@ -1,0 +1,45 @@
+"""Workers: two against one where preparing is all the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.suite import load_suite
+from tests.bench import ours
+from tests.bench.contest import Sheet, take_turns, times
+
+ROUNDS = 3
+CLIPS = 24
+CHEAP = "python:tests.bench.loudness:loudness"
+
+
+@pytest.fixture
+def codecs(tmp_path: Path) -> str:
+    """The codec conditions of the release suite."""
+    names = [one.name for one in load_suite("release").conditions if one.family == "codec"]
+    return str(ours.suite_of(names, tmp_path / "codecs.toml"))
+
+
+def test_workers(benchmark: Any, sheet: Sheet, codecs: str, tmp_path: Path, cores: int) -> None:
+    if cores < 2:
+        pytest.skip("one processor")
+
+    def with_workers(count: int) -> float:
+        return ours.score(
+            tmp_path / "run", suite=codecs, limit=CLIPS, models=(CHEAP,), workers=count
+        ).scoring
+
+    contest = take_turns(
+        benchmark, {"one": lambda: with_workers(1), "two": lambda: with_workers(2)}, ROUNDS
+    )
+    ratio = contest.ratio("one", "two")
+    sheet.head = ["workers", f"{CLIPS} clips under every codec", ""]
+    sheet.rows = [
+        ["1", contest.spread("one"), times(ratio)],
+        ["2", contest.spread("two"), "1 ×"],
+    ]
+    sheet.notes.append(f"{cores} processors, of which the scoring process takes its share too.")
+    sheet.target("workers", times(ratio), ratio >= 1.8)
