@@ -6,9 +6,11 @@ no escape sequence and no character that reorders a line reaches the terminal.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -45,17 +47,18 @@ class Progress:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
+            "{task.fields[pace]}",
             console=self._console,
             disable=not self._console.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task("scoring", total=None)
+        self._task = self._bar.add_task("scoring", total=None, pace="")
 
     def note(self, line: str) -> None:
         self._console.print(printable(line), soft_wrap=True)
 
-    def advance(self, done: int, total: int) -> None:
-        self._bar.update(self._task, completed=done, total=total)
+    def advance(self, done: int, total: int, pace: str) -> None:
+        self._bar.update(self._task, completed=done, total=total, pace=pace)
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -136,6 +139,22 @@ def stdout() -> Console:
     if not console.is_terminal:
         console.width = 120
     return console
+
+
+def print_json(content: Any) -> None:
+    """Print content as JSON in plain ASCII, NaN, which JSON has no word for, as null.
+
+    Names may hold what no encoding has, or what a terminal takes for a command.
+    """
+    typer.echo(json.dumps(_plain(content), indent=1))
+
+
+def _plain(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _figure(value: float, *, signed: bool = False) -> str:
