@@ -2,7 +2,8 @@
 
 Slices are of the clips' properties. A `generator` slice is of its fakes (recall, miss rate,
 coverage) and, where a figure needs both classes (EER, AUC), of its fakes against every real clip of
-the condition. `source` and `length` slices hold both classes. Lengths are of the audio that was
+the condition. `source` and `length` slices hold both classes. Figures of likelihood and calibration
+are of whole conditions, and of `source` slices of `clean`. Lengths are of the audio that was
 scored, so a crop to 0.5 s is in `0.5-1 s`; they know no coverage, as what was not scored has no
 length. `clean` has every figure for every slice; other conditions have a few, for slices of at
 least `FEWEST_CLIPS`, and every kind has at most the `MOST_SLICES` largest slices of a condition.
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from harness.coverage import MISSING
 from harness.errors import UsageError
-from harness.metrics import METRICS, Ranking
+from harness.metrics import METRICS, Calibration, Ranking
 from harness.metrics.bootstrap import Cell
 from harness.metrics.classification import Policy
 from harness.record import RunRecord
@@ -40,9 +41,8 @@ MOST_SLICES = 200
 
 _LENGTH_EDGES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _LENGTHS = ("0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "4-8 s", "8+ s")
-_SCORED = tuple(name for name in METRICS if name != "coverage")
-_RANKED = tuple(name for name in DAMAGE if isinstance(METRICS[name], Ranking))
-_DECIDED = tuple(name for name in DAMAGE if name not in _RANKED)
+_PLAIN = tuple(name for name, each in METRICS.items() if not isinstance(each, Calibration))
+_SCORED = tuple(name for name in _PLAIN if name != "coverage")
 _BRIEF = ("accuracy", "recall", "recall_real")
 
 
@@ -100,7 +100,9 @@ class Grid:
     score: NDArray[np.float64]
     bar: NDArray[np.float64]
     slices: dict[str, tuple[Rows, list[str]]]  # by kind: the number of each row's name, the names
-    _whole: dict[tuple[str, str], Cell] = field(default_factory=dict[tuple[str, str], Cell])
+    _whole: dict[tuple[str, str, tuple[str, ...]], Cell] = field(
+        default_factory=dict[tuple[str, str, tuple[str, ...]], Cell]
+    )
 
     @classmethod
     def of(
@@ -176,11 +178,11 @@ class Grid:
             policy=self.policy,
         )
 
-    def whole(self, model: str, condition: str) -> Cell:
+    def whole(self, model: str, condition: str, metrics: tuple[str, ...] = tuple(METRICS)) -> Cell:
         """The cell of a condition, one object however often it is asked for."""
-        key = (model, condition)
+        key = (model, condition, metrics)
         if key not in self._whole:
-            self._whole[key] = self.cell(self.rows_of(*key))
+            self._whole[key] = self.cell(self.rows_of(model, condition), metrics)
         return self._whole[key]
 
     def families(self) -> dict[str, list[str]]:
@@ -199,24 +201,34 @@ class Grid:
                 yield from self._sliced(model, condition)
             for family, members in self.families().items():
                 rows = np.concatenate([self.rows_of(model, condition) for condition in members])
-                yield Place(model, POOLED, f"family={family}", self.cell(rows))
+                yield Place(model, POOLED, f"family={family}", self.cell(rows, _PLAIN))
 
-    def pairs(self) -> Iterator[Pair]:
+    def pairs(self, metrics: tuple[str, ...] = DAMAGE) -> Iterator[Pair]:
         """Every condition beside `clean`, on the clips that count under both.
 
         Where the policy leaves clips without a score out, these are the clips scored under both.
         Where it decides them, figures of decisions are paired on the clips tried under both and
         those of ranking, which need a score, still on those scored under both.
         """
+        ranked = tuple(name for name in metrics if isinstance(METRICS[name], Ranking))
+        decided = tuple(name for name in metrics if name not in ranked)
+        # A report has all figures of whole conditions anyway.
+        of_whole = tuple(METRICS) if metrics == DAMAGE else metrics
         for model in self.models:
             if self.policy == "excluded":
-                yield from self._paired(model, self.ok, DAMAGE)
-            else:
-                yield from self._paired(model, self.tried, _DECIDED)
-                yield from self._paired(model, self.ok, _RANKED)
+                yield from self._paired(model, self.ok, metrics, of_whole)
+                continue
+            if decided:
+                yield from self._paired(model, self.tried, decided, of_whole)
+            if ranked:
+                yield from self._paired(model, self.ok, ranked, of_whole)
 
     def _paired(
-        self, model: str, counts: NDArray[np.bool_], metrics: tuple[str, ...]
+        self,
+        model: str,
+        counts: NDArray[np.bool_],
+        metrics: tuple[str, ...],
+        of_whole: tuple[str, ...],
     ) -> Iterator[Pair]:
         def counted(condition: str) -> Rows:
             rows = self.rows_of(model, condition)
@@ -234,12 +246,14 @@ class Grid:
             both = partner >= 0
             before = np.sort(partner[both])
             if len(before) == len(clean):
-                one = self.whole(model, CLEAN)
+                one = self.whole(model, CLEAN, of_whole)
             else:
                 key = before.tobytes()
                 one = parts.setdefault(key, self.cell(before, metrics))
             other = (
-                self.whole(model, condition) if both.all() else self.cell(perturbed[both], metrics)
+                self.whole(model, condition, of_whole)
+                if both.all()
+                else self.cell(perturbed[both], metrics)
             )
             yield Pair(model, condition, metrics, one, other)
 

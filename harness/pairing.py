@@ -105,7 +105,9 @@ class Pairing:
             run_record=run.record,
             baseline_record=baseline.record,
             models=_models(grids[0].models, grids[1].models),
-            conditions=_conditions(grids, run.record, baseline.record),
+            conditions=match_conditions(
+                run.record, baseline.record, grids[0].conditions, grids[1].conditions
+            ),
         )
 
     def rows(self, model: Match, condition: Match) -> tuple[Rows, Rows]:
@@ -138,42 +140,9 @@ class Pairing:
 
     def bar(self, model: Match, condition: Match, metric: str) -> str:
         """Why a figure under a condition may not be compared; empty where it may."""
-        if self.data_bar:
-            return self.data_bar
-        one, other = (
-            _recorded(record, name)
-            for record, name in (
-                (self.run_record, condition.run),
-                (self.baseline_record, condition.baseline),
-            )
+        return self.data_bar or barred(
+            self.run_record, self.baseline_record, model, condition, metric
         )
-        if one is not None and other is not None:
-            if one.digest != other.digest:
-                return "the condition is another one under the same name"
-            if one.chain and self.run_record.suite.seed != self.baseline_record.suite.seed:
-                return (
-                    f"the suite's seed is {self.run_record.suite.seed}, was "
-                    f"{self.baseline_record.suite.seed}: its perturbations fall out otherwise"
-                )
-        if metric in DECIDED:
-            if told := self._threshold_bar(model):
-                return told
-            if self.run.policy != self.baseline.policy:
-                return (
-                    f"clips without a score count as {self.run.policy}, "
-                    f"counted as {self.baseline.policy}"
-                )
-        return ""
-
-    def _threshold_bar(self, model: Match) -> str:
-        """Thresholds may differ where one rule chose both on the same development clips."""
-        sides = ((self.run_record, model.run), (self.baseline_record, model.baseline))
-        now, before = (record.threshold_of(name) for record, name in sides)
-        rule, was = (_rule(record, name) for record, name in sides)
-        if rule == was and (rule is not None or now == before):
-            return ""
-        how = "" if rule == was else ", chosen in another way or on other clips"
-        return f"the threshold is {now:.4g}, was {before:.4g}{how}"
 
     @cached_property
     def data_bar(self) -> str:
@@ -203,6 +172,41 @@ class Pairing:
         return False
 
 
+def barred(run: RunRecord, baseline: RunRecord, model: Match, condition: Match, metric: str) -> str:
+    """Why a figure may not be compared, as far as the records tell and of the same data.
+
+    Empty where it may.
+    """
+    one, other = _recorded(run, condition.run), _recorded(baseline, condition.baseline)
+    if one is not None and other is not None:
+        if one.digest != other.digest:
+            return "the condition is another one under the same name"
+        if one.chain and run.suite.seed != baseline.suite.seed:
+            return (
+                f"the suite's seed is {run.suite.seed}, was "
+                f"{baseline.suite.seed}: its perturbations fall out otherwise"
+            )
+    if metric in DECIDED:
+        if told := _threshold_bar(run, baseline, model):
+            return told
+        if run.suite.unscored != baseline.suite.unscored:
+            return (
+                f"clips without a score count as {run.suite.unscored}, "
+                f"counted as {baseline.suite.unscored}"
+            )
+    return ""
+
+
+def _threshold_bar(run: RunRecord, baseline: RunRecord, model: Match) -> str:
+    """Thresholds may differ where one rule chose both on the same development clips."""
+    now, before = run.threshold_of(model.run), baseline.threshold_of(model.baseline)
+    rule, was = _rule(run, model.run), _rule(baseline, model.baseline)
+    if rule == was and (rule is not None or now == before):
+        return ""
+    how = "" if rule == was else ", chosen in another way or on other clips"
+    return f"the threshold is {now:.4g}, was {before:.4g}{how}"
+
+
 def _thresholds(run: RunRecord, baseline: RunRecord) -> Callable[[str], float]:
     """Of the models of both, as the joined table calls them."""
 
@@ -228,9 +232,14 @@ def _models(run: Sequence[str], baseline: Sequence[str]) -> list[Match]:
     return _matched(run, baseline)
 
 
-def _conditions(grids: Sequence[Grid], run: RunRecord, baseline: RunRecord) -> list[Match]:
-    """By name, and what is left by a digest that either side has once."""
-    matches = _matched(grids[0].conditions, grids[1].conditions)
+def match_conditions(
+    run: RunRecord, baseline: RunRecord, names: Sequence[str], others: Sequence[str]
+) -> list[Match]:
+    """Conditions of the run and of the baseline, by name, and what is left by its digest.
+
+    A digest that either side has more than once matches nothing.
+    """
+    matches = _matched(names, others)
     new = _by_digest(run, (match.run for match in matches if not match.baseline))
     gone = _by_digest(baseline, (match.baseline for match in matches if not match.run))
     renamed = {name: gone[digest] for digest, name in new.items() if digest in gone}

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
-from string import punctuation
 from typing import Any, Literal
 from xml.etree import ElementTree
+
+from harness.markdown import clean, code, line, prose
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
@@ -24,12 +25,6 @@ _MEANINGS = {
 
 _LONGEST = 60_000
 """Characters; a comment on GitHub takes 65,536."""
-_LONGEST_TEXT = 200
-_GAP = "\N{ZERO WIDTH SPACE}"
-_ESCAPES = str.maketrans(
-    {letter: f"\\{letter}" for letter in "\\`*_[]~"}
-    | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;", "@": f"@{_GAP}", "#": f"#{_GAP}"}
-)
 
 
 @dataclass(frozen=True)
@@ -158,18 +153,18 @@ def as_junit(gate: Gate) -> str:
         "time": "0",
     }
     root = ElementTree.Element("testsuites", counts)
-    title = f"gate {_clean(gate.policy)}"
+    title = f"gate {clean(gate.policy)}"
     suite = ElementTree.SubElement(root, "testsuite", {"name": title, **counts})
     seen: Counter[tuple[str, str]] = Counter()
     for verdict in gate.verdicts:
-        place, name = _clean(verdict.model) or title, _clean(verdict.name)
+        place, name = clean(verdict.model) or title, clean(verdict.name)
         seen[place, name] += 1
         again = f" ({seen[place, name]})" if seen[place, name] > 1 else ""
         told = {"classname": place, "name": name + again, "time": "0"}
         case = ElementTree.SubElement(suite, "testcase", told)
         if verdict.word != "PASS":
             tag = "failure" if verdict.word == "FAIL" else "error"
-            why = _clean(_told(verdict))
+            why = clean(_told(verdict))
             found = ElementTree.SubElement(
                 case, tag, {"message": why, "type": verdict.word.lower()}
             )
@@ -196,7 +191,7 @@ def as_markdown(gate: Gate, most: int = 20) -> str:
     columns = ["verdict", *(["model"] if several else []), "condition", "required"]
     columns += ["candidate", "baseline", "difference, or why", "clips (groups)"]
     rows = _fitting([_row(verdict, several) for verdict in shown[:most]], _LONGEST // 2)
-    table = [_line(columns), _line(["---"] * len(columns)), *rows]
+    table = [line(columns), line(["---"] * len(columns)), *rows]
     left = len(shown) - len(rows)
     if left:
         table += ["", f"… and {left} more in `junit.xml` and the report."]
@@ -206,38 +201,34 @@ def as_markdown(gate: Gate, most: int = 20) -> str:
 def _basis(gate: Gate, several: bool, most: int) -> list[str]:
     """What was held against what, and how; a list."""
     models = [verdict.model for verdict in gate.verdicts if verdict.model][:1]
-    notes = _fitting([f"- {_prose(note)}" for note in gate.notes[:most]], _LONGEST // 4)
+    notes = _fitting([f"- {prose(note)}" for note in gate.notes[:most]], _LONGEST // 4)
     left = len(gate.notes) - len(notes)
     return [
-        *(f"- Model: {_code(model)}" for model in models if not several),
-        f"- Run: {_code(gate.run)}; all figures are in its `report.html`",
-        f"- Baseline: {_code(gate.baseline)}; policy: {_code(gate.policy)}",
-        f"- {_prose(gate.correction)}",
+        *(f"- Model: {code(model)}" for model in models if not several),
+        f"- Run: {code(gate.run)}; all figures are in its `report.html`",
+        f"- Baseline: {code(gate.baseline)}; policy: {code(gate.policy)}",
+        f"- {prose(gate.correction)}",
         *notes,
         *([f"- … and {left} more notes in the report"] if left else []),
     ]
 
 
 def _row(verdict: Verdict, several: bool) -> str:
-    model = [_code(verdict.model) if verdict.model else "–"] if several else []
+    model = [code(verdict.model) if verdict.model else "–"] if several else []
     clips = f"{verdict.n} ({verdict.groups})" if verdict.groups else str(verdict.n)
-    found = [part for part in (_span(verdict), _prose(_why(verdict))) if part != "–"]
-    return _line(
+    found = [part for part in (_span(verdict), prose(_why(verdict))) if part != "–"]
+    return line(
         [
             f"{_MARKS[verdict.word]} {verdict.word}",
             *model,
-            "all" if verdict.condition == "*" else _code(verdict.condition),
-            f"{verdict.metric} {_prose(verdict.required)}",
+            "all" if verdict.condition == "*" else code(verdict.condition),
+            f"{verdict.metric} {prose(verdict.required)}",
             _around(verdict),
             _figure(verdict.baseline),
             ", ".join(part for part in found if part) or "–",
             clips if verdict.n else "–",
         ]
     )
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _fitting(lines: Sequence[str], most: int) -> list[str]:
@@ -296,28 +287,3 @@ def _span(verdict: Verdict) -> str:
     if math.isnan(verdict.low):
         return f"{verdict.difference:+.4f}"
     return f"{verdict.difference:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"
-
-
-def _code(text: str) -> str:
-    """A name as code, in which nothing is a link, a mention or markup."""
-    plain = _short(text)
-    if not set(plain) & set("`|\\"):
-        return f"`{plain}`"
-    # What ends a cell or a code span; as entities, none of it is markup to any reader.
-    return f"<code>{''.join(f'&#{ord(c)};' if c in punctuation else c for c in plain)}</code>"
-
-
-def _prose(text: str) -> str:
-    """Words that neither end a table cell nor become markup, a link or a mention."""
-    plain = _short(text).replace("://", f":{_GAP}//").replace("www.", f"www{_GAP}.")
-    return plain.translate(_ESCAPES)
-
-
-def _short(text: str) -> str:
-    plain = _clean(text)
-    return plain if len(plain) <= _LONGEST_TEXT else f"{plain[: _LONGEST_TEXT - 1]}…"
-
-
-def _clean(text: str) -> str:
-    """Text on one line that XML can hold."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
