@@ -38,7 +38,8 @@ from harness.figure import (
 from harness.grid import CLEAN, DAMAGE, Grid, Pair, Place
 from harness.metrics import METRICS
 from harness.metrics.bootstrap import Cell, Estimate, estimate
-from harness.metrics.intervals import difference_interval, proportion_interval
+from harness.metrics.intervals import difference_interval
+from harness.metrics.spread import intervals_of
 from harness.published import Published
 from harness.record import RunRecord
 
@@ -53,6 +54,7 @@ __all__ = [
     "Mistake",
     "Summary",
     "Unscored",
+    "family_damage",
     "headline",
     "metrics_json",
     "summarise",
@@ -124,17 +126,9 @@ def summarise(
 
 
 def _rows(place: Place, estimates: dict[str, Estimate]) -> Iterator[MetricRow]:
-    each = list(estimates.values())
-    most = np.array([METRICS[name].most for name in estimates])
-    values = np.array([one.value for one in each])
-    clips = np.array([one.clips for one in each])
-    low, high = proportion_interval(
-        values / most,
-        np.stack([one.draws for one in each]) / most[:, None],
-        np.array([one.groups for one in each]),
-        np.array([one.evidence for one in each]),
-    )
-    low, high = low * most, high * most
+    values = np.array([one.value for one in estimates.values()])
+    clips = np.array([one.clips for one in estimates.values()])
+    low, high = intervals_of(estimates)
     n = np.where(np.isnan(values), 0, clips)
     columns = (values.tolist(), low.tolist(), high.tolist(), n.tolist())
     for name, *numbers in zip(estimates, *columns, strict=True):
@@ -189,10 +183,22 @@ def _hindsight(grid: Grid, estimates: _Estimates) -> Iterator[Hindsight]:
                 )
 
 
-def _families(grid: Grid, damage: _Differences) -> Iterator[FamilyDamage]:
+def family_damage(
+    grid: Grid, metrics: tuple[str, ...], *, resamples: int = 1000, seed: int = 0
+) -> list[FamilyDamage]:
+    """What every family costs, of some figures alone: the same numbers as in a whole summary."""
+    pairs = list(grid.pairs(metrics))
+    cells = dict.fromkeys(cell for pair in pairs for cell in (pair.clean, pair.perturbed))
+    estimates = estimate(list(cells), grid.groups, resamples, seed)
+    return list(_families(grid, _differences(pairs, estimates), metrics))
+
+
+def _families(
+    grid: Grid, damage: _Differences, metrics: tuple[str, ...] = DAMAGE
+) -> Iterator[FamilyDamage]:
     for model in grid.models:
         for family, members in grid.families().items():
-            for name in DAMAGE:
+            for name in metrics:
                 known = {
                     condition: damage[model, condition][name]
                     for condition in members
@@ -261,7 +267,9 @@ def _is_clean(row: MetricRow) -> bool:
 
 
 def metrics_json(summary: Summary) -> str:
-    """The text of `metrics.json`: one line a figure, NaN as null, figures at full precision.
+    """The text of `metrics.json`: one line a figure, at full precision, NaN as null with n = 0.
+
+    A cost that is infinite, which JSON has no word for, is null with its n.
 
     `unscored` is the policy that the figures have for clips without a score.
     """
@@ -282,7 +290,7 @@ def metrics_json(summary: Summary) -> str:
 
 def _plain(item: Any) -> dict[str, Any]:
     return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in asdict(item).items()
     }
 

@@ -16,8 +16,11 @@ MAY_NOT_REACH = {
     "summary": {"engine", "detector", "perturb", "audio", "data", "run", "report", "cli"},
     "expectation": {"engine", "detector", "perturb", "audio", "data", "scores", "suite", "run"},
     "attested": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "report", "cli"},
+    "forensic": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "cli"},
     "publish": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "cli"},
     "audit": {"engine", "detector", "perturb", "audio", "data", "run", "cli"},
+    "history": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "cli"},
+    "leaderboard": {"engine", "detector", "audit", "perturb", "audio", "data", "run", "cli"},
     "card": {"engine", "detector", "perturb", "audio", "data", "run", "cli"},
     "scores": {"engine", "detector", "perturb", "audio", "data", "suite", "run", "cli"},
     "audio": {"engine", "detector", "perturb", "data", "scores", "suite", "run", "cli"},
@@ -26,6 +29,20 @@ MAY_NOT_REACH = {
     "detector": {"engine", "perturb", "scores", "suite", "run", "cli"},
     "engine": {"metrics", "report", "publish", "run", "cli"},
 }
+
+OPEN_AUDIO = {
+    "audit": {
+        "property",
+        "shortcuts",
+        "intervention",
+        "fingerprint",
+        "leakage",
+        "listening",
+        "answer_data",
+        "command",
+    }
+}
+"""Modules that may: their question cannot be asked of a table."""
 
 
 def imported(path: Path) -> set[str]:
@@ -46,7 +63,7 @@ def parts(name: str) -> list[Path]:
 
 @pytest.mark.parametrize("name", MAY_NOT_REACH)
 def test_imports_run_one_way(name: str) -> None:
-    files = parts(name)
+    files = [path for path in parts(name) if path.stem not in OPEN_AUDIO.get(name, set())]
     assert files
     for path in files:
         for target in imported(path):
@@ -63,7 +80,22 @@ def test_nobody_imports_the_command_line() -> None:
             assert not {name for name in imported(path) if name.split(".")[0] == "cli"}, path
 
 
-@pytest.mark.parametrize("module", ["harness.cli", "harness.publish", "harness.suite"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "harness.cli",
+        "harness.publish",
+        "harness.suite",
+        "harness.audit.labels",
+        "harness.audit.flips",
+        "harness.audit.answer_run",
+        "harness.forensic.publication",
+        "harness.report.history",
+        "harness.report.leaderboard",
+        "harness.history",
+        "harness.leaderboard",
+    ],
+)
 def test_light_modules_leave_torch_alone(module: str) -> None:
     code = (
         f"import {module}, sys; "

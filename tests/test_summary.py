@@ -177,6 +177,15 @@ def look_up(summary: Summary, condition: str, slice_name: str = "all") -> dict[s
     return {row.metric: row for row in found}
 
 
+def share(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-log_odds))
+
+
+def bits(*log_odds: float) -> float:
+    """What it costs to have said this of what was not there."""
+    return sum(math.log2(1 + math.exp(each)) for each in log_odds)
+
+
 def test_clean_by_hand(table: pd.DataFrame) -> None:
     measured = look_up(summarise(table, record(), resamples=50), "clean")
     expected = {
@@ -195,6 +204,18 @@ def test_clean_by_hand(table: pd.DataFrame) -> None:
         "min_dcf": (1 / 3, 7),  # above 1 and up to 2: no false alarm, f3 is missed
         "eer": (1 / 3, 7),
         "auc": (8 / 12, 7),
+        "cllr": ((bits(-2, -1, -1, 1) / 4 + bits(-2, -3, 3) / 3) / 2, 7),
+        # Pooled: all real clips with f3, then the other two fakes.
+        "cllr_min": ((math.log2(4 / 3) + 2 / 3) / 2, 7),
+        "cllr_cal": (
+            (bits(-2, -1, -1, 1) / 4 + bits(-2, -3, 3) / 3 - math.log2(4 / 3) - 2 / 3) / 2,
+            7,
+        ),
+        # Seven clips in six of ten bins, the two at -1 in one.
+        "ece": ((share(3) + 2 * share(-2) + 2 * share(-1) + share(1) + share(-3)) / 7, 7),
+        "brier": (sum(share(s) ** 2 for s in (-2, -1, -1, 1, -2, -3, 3)) / 7, 7),
+        # Of the two surest one is wrong, of four one, of seven two.
+        "aurc": ((2 / 2 + 2 / 4 + 3 * 2 / 7) / 7, 7),
         "coverage": (7 / 8, 8),
     }
     assert set(measured) == set(METRICS) == set(expected)
@@ -532,6 +553,21 @@ def test_metrics_json_is_strict_and_whole(table: pd.DataFrame) -> None:
                 original = getattr(item, key)
                 missing = isinstance(original, float) and math.isnan(original)
                 assert value is None if missing else value == original
+
+
+def test_an_infinite_cost_is_null_with_its_clips() -> None:
+    scores = {"r1": -1.0, "r2": math.inf, "f1": 1.0, "f2": 2.0}
+    table = pd.DataFrame(rows("clean", "clean", scores))
+    summary = summarise(table, record((("clean", "clean"),)), resamples=20)
+    assert look_up(summary, "clean")["cllr"].value == math.inf
+    content = json.loads(metrics_json(summary), parse_constant=pytest.fail)
+    written = next(row for row in content["rows"] if row["metric"] == "cllr")
+    assert (written["value"], written["low"], written["high"], written["n"]) == (
+        None,
+        None,
+        None,
+        4,
+    )
 
 
 def test_unscored_is_counted(table: pd.DataFrame) -> None:

@@ -6,11 +6,13 @@ a figure has no data. The modules import nothing else of the project.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.metrics import classification, detection
+from harness.metrics import account, classification, detection, likelihood, selective
+from harness.metrics.account import Account
 from harness.metrics.classification import Array, Confusion
 from harness.metrics.cost import ASVSPOOF_5
 from harness.metrics.detection import Sweep
@@ -23,7 +25,7 @@ decisions, those that a policy decides."""
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure between 0 and `most`.
+    """A figure between 0 and `most`, which may be infinite.
 
     Parameters
     ----------
@@ -65,9 +67,35 @@ class Ranking(Metric):
     weights: tuple[float, float] = field(default=(0.5, 0.5), kw_only=True)
 
 
-_c, _d = classification, detection
+@dataclass(frozen=True)
+class Calibration(Metric):
+    """A figure of the scores as the log-odds that they claim to be, and so of scored clips alone.
 
-METRICS: dict[str, Decision | Ranking] = {
+    Likelihood figures take them for log-likelihood ratios, which is the same at an even prior.
+
+    Parameters
+    ----------
+    value
+        Of real scores, fake scores and the threshold, from every clip.
+    formula
+        The same of weighted clips, for every column.
+    fitted
+        Whether it is fitted to the clips that it judges, and so off by more the fewer there are.
+    """
+
+    value: Callable[[Array, Array, float], float]
+    formula: Callable[[Account], Array]
+    fitted: bool = field(default=False, kw_only=True)
+
+
+def _at_any(value: Callable[[Array, Array], float]) -> Callable[[Array, Array, float], float]:
+    """A figure that knows no threshold."""
+    return lambda real, fake, _threshold: value(real, fake)
+
+
+_c, _d, _l, _a = classification, detection, likelihood, account
+
+METRICS: dict[str, Decision | Ranking | Calibration] = {
     metric.name: metric
     for metric in (
         Decision("accuracy", "higher", "clips decided right", "clips", _c.accuracy),
@@ -116,6 +144,59 @@ METRICS: dict[str, Decision | Ranking] = {
             "both",
             _d.min_dcf_of,
             weights=(ASVSPOOF_5.real_weight, ASVSPOOF_5.fake_weight),
+        ),
+        Calibration(
+            "cllr",
+            "lower",
+            "bits that the scores cost as log-likelihood ratios",
+            "both",
+            _at_any(_l.cllr),
+            _a.cllr_of,
+            most=math.inf,
+        ),
+        Calibration(
+            "cllr_min",
+            "lower",
+            "bits that they cost after the best monotone calibration",
+            "both",
+            _at_any(_l.cllr_min),
+            _a.cllr_min_of,
+            fitted=True,
+        ),
+        Calibration(
+            "cllr_cal",
+            "lower",
+            "bits that are lost because they are not calibrated",
+            "both",
+            _at_any(_l.cllr_cal),
+            _a.cllr_cal_of,
+            most=math.inf,
+            fitted=True,
+        ),
+        Calibration(
+            "ece",
+            "lower",
+            "mean distance of stated from observed share of fakes, 10 bins",
+            "clips",
+            _at_any(_l.ece),
+            _a.ece_of,
+            fitted=True,
+        ),
+        Calibration(
+            "brier",
+            "lower",
+            "mean squared distance of the stated probability from the truth",
+            "clips",
+            _at_any(_l.brier),
+            _a.brier_of,
+        ),
+        Calibration(
+            "aurc",
+            "lower",
+            "error rate over all shares of clips that may be decided, the surest first",
+            "clips",
+            selective.aurc,
+            _a.aurc_of,
         ),
         Decision("coverage", "higher", "clips that could be scored", "asked", _c.coverage),
     )

@@ -7,8 +7,9 @@ in size as it would in another test set. Nothing is stratified by class, as one 
 and fake clips; a draw therefore varies in its share of fakes too, and may lack a class.
 
 A resample is a column of weights (how often each group was drawn), never a copy of clips. A cell is
-a sparse matrix from groups to sums: what was called what, and the steps of a rising threshold. One
-product gives these sums for all resamples, and every figure is read off them.
+a sparse matrix from groups to sums: what was called what, the steps of a rising threshold, what the
+scores cost as log-odds. One product gives these sums for all resamples, and every figure is read
+off them.
 
 Field & Welsh, Journal of the Royal Statistical Society B 69, 2007 (the cluster bootstrap).
 """
@@ -23,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from harness.metrics import METRICS, Decision, Ranking
+from harness.metrics import METRICS, Calibration, Decision, Metric, Ranking
+from harness.metrics.account import Ledger
 from harness.metrics.classification import Array, Confusion, Policy, outcome_of, refuse_nan
 from harness.metrics.detection import Index, Sweep, accumulate, collapse
 
@@ -128,6 +130,8 @@ def estimate(
     operators = [_Operator.of(cell, groups) for cell in cells]
     ones = np.ones((groups, 1), dtype=np.float32)
     values = [operator.figures(ones)[:, 0] for operator in operators]
+    for cell, value in zip(cells, values, strict=True):
+        _put_exact(cell, value)
     draws = [np.empty((len(cell.metrics), resamples)) for cell in cells]
     at = 0
     for weights in draw(groups, resamples, seed):
@@ -169,6 +173,8 @@ class _Operator:
     metrics: tuple[str, ...]
     counts: Any  # (6, groups): a row for each field of `Confusion`
     steps: Any  # (2 * steps, groups): real weight at each step, then fake weight; or None
+    ledger: Ledger | None = None
+    account: Any = None  # (rows of the ledger, groups), or None
 
     @classmethod
     def of(cls, cell: Cell, groups: int) -> _Operator:
@@ -183,7 +189,17 @@ class _Operator:
                 np.concatenate([cell.real_group, cell.fake_group]),
                 (2 * number, groups),
             )
-        return cls(cell.metrics, counts, steps)
+        if not any(isinstance(METRICS[name], Calibration) for name in cell.metrics):
+            return cls(cell.metrics, counts, steps)
+        # In one order, whatever the order of the table: sums of fractions depend on it.
+        real, fake = (
+            np.lexsort(each)
+            for each in ((cell.real_group, cell.real), (cell.fake_group, cell.fake))
+        )
+        ledger = Ledger.of(cell.real[real], cell.fake[fake], cell.threshold)
+        group = np.concatenate([cell.real_group[real], cell.fake_group[fake]])
+        members = _sums(np.arange(len(group)), group, (len(group), groups))
+        return cls(cell.metrics, counts, steps, ledger, csr_array(ledger.matrix @ members))
 
     def figures(self, weights: Weights) -> Array:
         """Shape (metrics, columns of the weights)."""
@@ -196,6 +212,8 @@ class _Operator:
                 figures[row] = metric.formula(confusion)
         if self.steps is not None:
             self._rank(weights, figures)
+        if self.ledger is not None:
+            self._weigh(self.ledger, weights, figures)
         return figures
 
     def _rank(self, weights: Weights, figures: Array) -> None:
@@ -210,16 +228,38 @@ class _Operator:
                 if isinstance(metric, Ranking):
                     figures[row, columns] = metric.formula(sweep)
 
+    def _weigh(self, ledger: Ledger, weights: Weights, figures: Array) -> None:
+        width = max(8, _RANKED_BLOCK // sum(ledger.rows))
+        for start in range(0, weights.shape[1], width):
+            columns = slice(start, start + width)
+            sums = self.account @ weights[:, columns].astype(np.float64)
+            account = ledger.weighted(sums)
+            for row, name in enumerate(self.metrics):
+                metric = METRICS[name]
+                if isinstance(metric, Calibration):
+                    figures[row, columns] = metric.formula(account)
+
+
+def _put_exact(cell: Cell, value: Array) -> None:
+    """Take figures that are resampled in steps from every clip."""
+    for row, name in enumerate(cell.metrics):
+        metric = METRICS[name]
+        if isinstance(metric, Calibration):
+            value[row] = metric.value(np.sort(cell.real), np.sort(cell.fake), cell.threshold)
+
 
 def _sums(row: Index, column: Index, shape: tuple[int, int]) -> Any:
     ones = np.ones(len(row), dtype=np.float32)
     return csr_array((ones, (row, column)), shape=shape)  # equal places are added up
 
 
-def _support(cell: Cell, metric: Decision | Ranking) -> tuple[int, int, int]:
+def _support(cell: Cell, metric: Metric) -> tuple[int, int, int]:
     """Clips, evidence and groups of a figure, as `Estimate` has them."""
-    if isinstance(metric, Ranking):
-        return _of_both(cell.real_group, cell.fake_group)
+    if not isinstance(metric, Decision):
+        if metric.of == "both":
+            return _of_both(cell.real_group, cell.fake_group)
+        scored = np.concatenate([cell.real_group, cell.fake_group])
+        return len(scored), len(scored), len(np.unique(scored))
     tp, fn, fp, tn, left_out, _ = cell.counted().values()
     match metric.of:
         case "both":

@@ -37,6 +37,8 @@ LEVEL = 0.95
 FEWEST_SHARE = 0.9
 FEWEST_GROUPS = 2
 
+_LOG_UP_TO = 0.5
+"""Error over value up to which a figure without an end has its interval on logarithms."""
 _SAME = 1e-12
 """Draws this close differ by rounding alone."""
 
@@ -146,6 +148,48 @@ def proportion_interval(
     low = np.where(touches, np.minimum(low, exact_low), low)
     high = np.where(touches, np.maximum(high, exact_high), high)
     return _bounded(value, low, high, groups)
+
+
+def positive_interval(value: Array, draws: Array, groups: Array) -> tuple[Array, Array]:
+    """Interval of figures from 0 on without an end, such as a cost in bits; it holds the value.
+
+    On the scale of logarithms, where the error is no more than half the value; beyond, where
+    that would reach to absurd heights, on that of the figure, from 0. What does not vary has none:
+    nothing bounds the cost of errors that were not seen.
+    """
+    error = bootstrap_error(draws, groups)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        part = error / value
+        low, high = (np.exp(each) for each in student_interval(np.log(value), part, groups))
+        flat_low, flat_high = student_interval(value, error, groups)
+    flat = ~(part <= _LOG_UP_TO)
+    low = np.where(flat, np.maximum(flat_low, 0.0), low)
+    high = np.where(flat, flat_high, high)
+    unknown = (error <= _SAME) | ~np.isfinite(value)
+    return _bounded(np.where(unknown, np.nan, value), low, high, groups)
+
+
+def corrected_interval(
+    value: Array, draws: Array, groups: Array, most: Array
+) -> tuple[Array, Array]:
+    """Interval of figures that are fitted to the clips they judge; it holds the value.
+
+    The mean of its draws is off from it about as much as it is off itself. The interval is centred
+    on the value less that, within 0 and `most`, reaches as far again to that side, because near
+    its end (a detector that is calibrated, say) a figure is off by more than its draws show, and is
+    joined with the value.
+
+    Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 10 (bias).
+    """
+    there = np.maximum(np.sum(~np.isnan(draws), axis=-1), 1)
+    error = bootstrap_error(draws, groups)
+    with np.errstate(invalid="ignore"):
+        off = np.sum(draws, axis=-1, where=~np.isnan(draws)) / there - value
+    low, high = student_interval(np.clip(value - off, 0.0, most), error, groups)
+    low, high = low - np.maximum(off, 0.0), high - np.minimum(off, 0.0)
+    unknown = (error <= _SAME) | ~np.isfinite(value)
+    known = np.where(unknown, np.nan, value)
+    return _bounded(known, np.maximum(low, 0.0), np.minimum(high, most), groups)
 
 
 def difference_interval(value: Array, draws: Array, groups: Array) -> tuple[Array, Array]:

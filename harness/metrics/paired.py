@@ -123,9 +123,11 @@ def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, f
         if isinstance(metric, Decision):
             each = [np.abs(metric.formula(new) - metric.formula(old)) for old, new in sides]
             effect = np.maximum(*each)
-        else:
+        elif isinstance(metric, Ranking):
             shares = _moved(one, other, groups) if shares is None else shares
             effect = np.asarray(metric.weights) @ shares
+        else:
+            raise ValueError(f"{name} is compared by no pair")
         # One group's clips can make or break the figure.
         effect = np.nan_to_num(effect, nan=metric.most)
         shown = effect > _SAME

@@ -127,8 +127,8 @@ TERMS = (
         "Cllr",
         "likelihood",
         "lower",
-        "Cost of the log-likelihood ratio in bits (Brümmer & du Preez 2006): 0 is perfect, 1 says "
-        "nothing, above 1 misleads.",
+        "Cost of the log-likelihood ratio in bits, the scores as they are taken for one (Brümmer & "
+        "du Preez 2006): 0 is perfect, 1 says nothing, above 1 misleads.",
     ),
     Term(
         "cllr_min",
@@ -149,7 +149,8 @@ TERMS = (
         "ECE",
         "likelihood",
         "lower",
-        "Expected calibration error: mean distance between stated and observed share of fakes.",
+        "Expected calibration error: mean distance between stated and observed share of fakes, in "
+        "ten bins of equally many clips. By chance alone it is above 0, the more the fewer clips.",
     ),
     Term(
         "brier",

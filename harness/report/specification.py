@@ -34,7 +34,7 @@ def specifications() -> dict[str, dict[str, Any]]:
         "det": _det(),
         "scores": _scores(),
     }
-    return {name: _plain(chart) for name, chart in charts.items()}
+    return {name: finished(chart) for name, chart in charts.items()}
 
 
 _ACCURACY = alt.Scale(domain=[0, 1], nice=False)
@@ -170,7 +170,7 @@ def _scores() -> Layered:
     return alt.layer(bars, line, height=220).add_params(low, high, threshold, most)
 
 
-def _plain(chart: Layered) -> dict[str, Any]:
+def finished(chart: Layered) -> dict[str, Any]:
     """The chart as the page takes it: at its container's width, its text in the page's colours."""
     spec = chart.properties(width="container", background="transparent").to_dict(validate=True)
     del spec["$schema"]  # an address, and nothing on the page may look like it loads one

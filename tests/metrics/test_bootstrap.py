@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 
-from harness.metrics import METRICS, Decision
+from harness.metrics import METRICS, Calibration, Decision
 from harness.metrics.bootstrap import Cell, draw, estimate
 from harness.metrics.classification import Policy, count
 from harness.metrics.detection import auc, eer, min_dcf
 from harness.metrics.intervals import percentile
+from harness.metrics.likelihood import equal_bins
 
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
@@ -37,9 +39,23 @@ def naive(cell: Cell, weights: np.ndarray) -> np.ndarray:
         metric = METRICS[name]
         if isinstance(metric, Decision):
             figures.append(float(metric.formula(counts)))
+        elif name == "ece":
+            figures.append(ece_in_own_bins(cell, copies))
+        elif isinstance(metric, Calibration):
+            figures.append(metric.value(real, fake, cell.threshold))
         else:
             figures.append({"eer": eer, "auc": auc, "min_dcf": min_dcf}[name](real, fake))
     return np.array(figures)
+
+
+def ece_in_own_bins(cell: Cell, copies: np.ndarray) -> float:
+    """Copies of clips stay in the bins that the clips were put into."""
+    weight = copies[np.concatenate([cell.real_group, cell.fake_group])]
+    gap = np.concatenate([expit(cell.real), expit(cell.fake) - 1]) * weight
+    if not weight.sum():
+        return np.nan
+    bins = equal_bins(cell.real, cell.fake)
+    return sum(abs(gap[bins == each].sum()) for each in range(10)) / weight.sum()
 
 
 def random_cell(
@@ -57,7 +73,7 @@ def random_cell(
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(
     st.integers(0, 2**32),
     st.integers(0, 30),
@@ -76,7 +92,7 @@ def test_equals_copying_clips(seed: int, real: int, fake: int, groups: int, poli
     np.testing.assert_allclose(values, naive(cell, np.ones(groups)), rtol=0, atol=1e-12)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 30), st.integers(0, 30), st.integers(1, 12))
 def test_accuracy_with_the_unscored_as_wrong_is_accuracy_times_coverage(
     seed: int, real: int, fake: int, groups: int
@@ -188,12 +204,15 @@ def test_what_a_figure_is_of() -> None:
         "min_dcf": (7, 3, 2),
         "eer": (7, 3, 2),
         "auc": (7, 3, 2),
+        **dict.fromkeys(("cllr", "cllr_min", "cllr_cal"), (7, 3, 2)),
+        **dict.fromkeys(("ece", "brier", "aurc"), (7, 7, 4)),
         "coverage": (11, 11, 7),
     }
 
 
 def test_what_a_figure_is_of_where_a_policy_decides() -> None:
-    same = {name: support("excluded")[name] for name in ("eer", "auc", "min_dcf", "coverage")}
+    scored = [name for name, each in METRICS.items() if not isinstance(each, Decision)]
+    same = {name: support("excluded")[name] for name in (*scored, "coverage")}
     both = {
         "accuracy": (10, 10, 6),
         "balanced_accuracy": (10, 4, 3),
@@ -219,3 +238,30 @@ def test_cells_refuse_what_does_not_fit() -> None:
         Cell(np.array([np.nan]), np.array([1.0]), zero, zero)
     with pytest.raises(ValueError, match="one group"):
         Cell(np.array([1.0, 2.0]), np.array([1.0]), zero, zero)
+
+
+def test_many_clips_are_resampled_in_steps_and_measured_in_full() -> None:
+    """Steps of 400 change the spread of what needs an order by little, and the value by nothing."""
+    rng = np.random.default_rng(8)
+    group = rng.integers(60, size=3000)
+    names = ("cllr_min", "aurc")
+    cell = Cell(rng.normal(-1, 1, 3000), rng.normal(1, 1, 3000), group, group, metrics=names)
+    found = estimate([cell], 60, 200, 0)[cell]
+    for name in names:
+        metric = METRICS[name]
+        assert isinstance(metric, Calibration)
+        exact = metric.value(cell.real, cell.fake, 0.0)
+        assert found[name].value == pytest.approx(exact, rel=1e-12)
+        weights = np.concatenate(list(draw(60, 200, 0)), axis=1)
+        expected = np.array(
+            [
+                metric.value(
+                    np.repeat(cell.real, column.astype(int)[group]),
+                    np.repeat(cell.fake, column.astype(int)[group]),
+                    0.0,
+                )
+                for column in weights.T
+            ]
+        )
+        assert np.std(found[name].draws) == pytest.approx(np.std(expected), rel=0.02), name
+        np.testing.assert_allclose(found[name].draws, expected, atol=0.005)

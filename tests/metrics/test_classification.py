@@ -142,4 +142,5 @@ def test_infinite_scores_are_decided() -> None:
 def test_registry_names_itself() -> None:
     assert all(name == metric.name for name, metric in METRICS.items())
     lower = {name for name, metric in METRICS.items() if metric.better == "lower"}
-    assert lower == {"fpr", "fnr", "hter", "act_dcf", "eer", "min_dcf"}
+    likelihood = {"cllr", "cllr_min", "cllr_cal", "ece", "brier", "aurc"}
+    assert lower == {"fpr", "fnr", "hter", "act_dcf", "eer", "min_dcf"} | likelihood

@@ -8,10 +8,14 @@ from scipy.stats import t
 
 from harness.metrics.bootstrap import draw
 from harness.metrics.intervals import (
+    bootstrap_error,
+    corrected_interval,
     difference_interval,
     exact,
     percentile,
+    positive_interval,
     proportion_interval,
+    student,
 )
 
 
@@ -121,3 +125,29 @@ def test_covers_the_truth_where_percentiles_do_not() -> None:
         covered[name] = np.mean((low <= truth) & (truth <= high))
     assert covered["joined"] > 0.95
     assert covered["percentile"] < 0.85
+
+
+def test_a_cost_without_an_end_has_its_interval_on_logarithms() -> None:
+    """A small error to either side by the same factor, a large one from 0 on."""
+    rng = np.random.default_rng(0)
+    draws = np.stack([0.5 + 0.05 * rng.normal(size=500), 0.5 + 0.6 * rng.normal(size=500)])
+    low, high = positive_interval(np.array([0.5, 0.5]), draws, np.array([30, 30]))
+    assert 0.5 / low[0] == pytest.approx(high[0] / 0.5)
+    assert low[1] == 0
+    assert high[1] > 1
+    same = positive_interval(np.array([0.5]), np.full((1, 50), 0.5), np.array([30]))
+    infinite = positive_interval(np.array([np.inf]), np.full((1, 50), np.inf), np.array([30]))
+    assert np.isnan([*same, *infinite]).all()
+
+
+def test_a_fitted_figure_is_moved_back_by_its_bias() -> None:
+    """Draws lie 0.1 above the value: the interval is around 0.1 below it, and reaches 0.1 on."""
+    spread = 0.01 * np.random.default_rng(1).normal(size=1000)
+    draws = 0.4 + spread - spread.mean()
+    one, groups = np.array([0.3]), np.array([40])
+    low, high = corrected_interval(one, draws[None, :], groups, np.array([1.0]))
+    half = student(39, 0.975) * bootstrap_error(draws, 40)
+    assert low[0] == pytest.approx(0.2 - 0.1 - half)
+    assert high[0] == 0.3  # joined with the value
+    low, high = corrected_interval(one, 0.6 - draws[None, :], groups, np.array([1.0]))
+    assert (low[0], high[0]) == (0.3, pytest.approx(0.4 + 0.1 + half))

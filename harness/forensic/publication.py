@@ -1,0 +1,29 @@
+"""Write `forensic.json` and `forensic.html` into a run directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.forensic.section import Forensic, forensic, forensic_json
+from harness.record import write_whole
+
+if TYPE_CHECKING:
+    from harness.publish import Finished
+
+
+def publish_forensic(run: Finished, development: Finished | None = None) -> tuple[Forensic, Path]:
+    """Compute and write both; returns the figures and where the page is.
+
+    Raises
+    ------
+    UsageError
+        As `forensic`.
+    """
+    from harness.report.forensic import render_forensic  # charts are slow to import
+
+    content = forensic(run, development)
+    write_whole(run.folder / "forensic.json", forensic_json(content))
+    path = run.folder / "forensic.html"
+    write_whole(path, render_forensic(content, run.record))
+    return content, path

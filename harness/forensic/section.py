@@ -1,0 +1,126 @@
+"""Everything that a run says about scores as evidence, and `forensic.json`."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.forensic.abstention import Ruled, Selection, rules, selections
+from harness.forensic.admissible import Admissible, admissible
+from harness.forensic.calibrated import RAW, Worth, all_ratios, worth
+from harness.forensic.curve import Curves, curves
+from harness.forensic.envelope import Envelope, envelope_of
+from harness.forensic.judged import Judged, refuse_kinship
+from harness.forensic.measured import RESAMPLES
+from harness.forensic.prevalence import Needed, Prevalence, needed, prevalences
+
+if TYPE_CHECKING:
+    from harness.publish import Finished
+
+METHOD = "logistic"
+"""The method whose curves are drawn beside those of the scores themselves."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How often to resample, and the seed of it and of the folds."""
+
+    resamples: int = RESAMPLES
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Forensic:
+    """All of it, computed.
+
+    Parameters
+    ----------
+    development
+        Name of the data that the calibration was fitted on; empty where it was cross-validated.
+    synthetic
+        Whether the clips, or a detector, are made by a recipe: nothing here is then about
+        recordings.
+    groups
+        That the run has clips of.
+    """
+
+    suite: str
+    data: str
+    development: str
+    synthetic: bool
+    models: list[str]
+    groups: int
+    resamples: int
+    worth: list[Worth]
+    curves: list[Curves]
+    prevalence: list[Prevalence]
+    needed: list[Needed]
+    selections: list[Selection]
+    rules: list[Ruled]
+    admissible: Admissible
+    envelopes: list[Envelope]
+
+
+_DEFAULT = Options()
+
+
+def forensic(
+    run: Finished, development: Finished | None = None, options: Options = _DEFAULT
+) -> Forensic:
+    """Every analysis of a run.
+
+    Parameters
+    ----------
+    development
+        A run of the same detectors on other clips, to fit calibrations, thresholds and rules on.
+
+    Raises
+    ------
+    UsageError
+        Where the development run has clips or groups of the judged one, or other detectors.
+    """
+    judged = Judged.of(run)
+    tuned_on = None if development is None else Judged.of(development)
+    if development is not None and tuned_on is not None:
+        refuse_kinship(judged, tuned_on, str(development.folder))
+    ratios = all_ratios(judged, tuned_on, options.seed)
+    draws = options.resamples, options.seed
+    return Forensic(
+        suite=run.record.suite.name,
+        data=run.record.data.name,
+        development="" if development is None else development.record.data.name,
+        synthetic=run.record.data.synthetic or any(each.synthetic for each in run.record.models),
+        models=judged.models,
+        groups=judged.grid.groups,
+        resamples=options.resamples,
+        worth=worth(judged, ratios, *draws),
+        curves=curves(ratios, (RAW, METHOD)),
+        prevalence=prevalences(judged, *draws),
+        needed=needed(judged, tuned_on, *draws),
+        selections=selections(judged, *draws),
+        rules=rules(judged, tuned_on, *draws),
+        admissible=admissible(judged, *draws),
+        envelopes=[envelope_of(judged, model, options.resamples) for model in judged.models],
+    )
+
+
+def forensic_json(content: Forensic) -> str:
+    """The text of `forensic.json`: a line an item; what is not known or not finite is null."""
+    parts: list[str] = []
+    for name, value in asdict(content).items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            lines = ",\n".join(json.dumps(_plain(item), allow_nan=False) for item in value)
+            parts.append(f'"{name}": [\n{lines}\n]')
+        else:
+            parts.append(f'"{name}": {json.dumps(_plain(value), allow_nan=False)}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

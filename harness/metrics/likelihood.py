@@ -1,0 +1,270 @@
+"""What scores are worth as likelihood ratios and as probabilities, whatever is decided by them.
+
+Conventions: `real` and `fake` are log-likelihood ratios of shape (n,), natural logarithms of
+p(score | fake) / p(score | real). A detector's log-odds of fake are such a ratio where it takes the
+two classes for equally likely beforehand; its raw scores are judged as that claim. Costs are in
+bits: 0 is perfect, 1 says no more than a coin. A figure is NaN where a class that it needs is empty
+and infinite where a clip was called impossible that was there.
+
+Brümmer & du Preez, Application-independent evaluation of speaker detection, Computer Speech and
+Language 20, 2006 (Cllr and its least value); Ramos & Gonzalez-Rodriguez, Cross-entropy analysis of
+the information in forensic speaker recognition, Odyssey 2008 (empirical cross-entropy); Vergeer,
+Leegwater & Slooten, Forensic Science International 321, 2021 (devPAV).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from harness.metrics.classification import Array, refuse_nan
+
+Index = NDArray[np.intp]
+
+BINS = 10
+LN2 = float(np.log(2))
+
+
+def surprise(llr: Array) -> Array:
+    """Bits that a clip costs which is what the ratio speaks for, at an even prior."""
+    return np.logaddexp(0.0, -np.asarray(llr, dtype=np.float64)) / LN2
+
+
+def cllr(real: Array, fake: Array) -> float:
+    """Cost of the log-likelihood ratio, both classes weighing the same; 1 for ratios of 1."""
+    refuse_nan(real, fake)
+    if not len(real) or not len(fake):
+        return float("nan")
+    return float(np.mean(surprise(-real)) + np.mean(surprise(fake))) / 2
+
+
+def cllr_min(real: Array, fake: Array) -> float:
+    """Cllr after the best monotone calibration on these very clips: what the order alone loses.
+
+    It is at most 1 and flatters small sets, because the calibration is fitted to what it is judged
+    on.
+    """
+    refuse_nan(real, fake)
+    if not len(real) or not len(fake):
+        return float("nan")
+    step, sums = _tied(real, fake)
+    pooled = pool(*sums)
+    return cllr(pooled.llr[step[: len(real)]], pooled.llr[step[len(real) :]])
+
+
+def cllr_cal(real: Array, fake: Array) -> float:
+    """Cllr less its least value: what is lost because the ratios are not calibrated.
+
+    On small sets it is too large by as much as `cllr_min` is too small.
+    """
+    return cllr(real, fake) - cllr_min(real, fake)
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """Ratios that never fall with the score.
+
+    Parameters
+    ----------
+    llr
+        Of every step; infinite where a block holds one class only.
+    block
+        Number of every step's block of equal ratios, from 0.
+    """
+
+    llr: Array
+    block: Index
+
+
+def pool(real: Array, fake: Array) -> Pooled:
+    """Pool adjacent violators: the ratios in the order of the scores that lose least.
+
+    Parameters
+    ----------
+    real, fake
+        Weight of each class at every step of a rising score, ties being one step; shape (steps,). A
+        step has some weight, and so has each class.
+    """
+    from scipy.optimize import isotonic_regression  # slow to import
+
+    real_share, fake_share = real / np.sum(real), fake / np.sum(fake)
+    weight = real_share + fake_share
+    starts = isotonic_regression(fake_share / weight, weights=weight).blocks[:-1]
+    with np.errstate(divide="ignore"):
+        llr = np.log(np.add.reduceat(fake_share, starts)) - np.log(
+            np.add.reduceat(real_share, starts)
+        )
+    block = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(real))))
+    return Pooled(llr[block], block.astype(np.intp))
+
+
+def pav(real: Array, fake: Array) -> tuple[Array, Array]:
+    """The scores' ratios after pooling adjacent violators, clip by clip.
+
+    Returns
+    -------
+    real, fake
+        Shapes as the scores; minus infinity below the lowest fake, infinity above the highest real.
+    """
+    step, sums = _tied(real, fake)
+    llr = pool(*sums).llr[step]
+    return llr[: len(real)], llr[len(real) :]
+
+
+def _tied(real: Array, fake: Array) -> tuple[Index, tuple[Array, Array]]:
+    """Step of every clip, real ones first, and the clips of each class at every step."""
+    refuse_nan(real, fake)
+    scores, step = np.unique(np.concatenate([real, fake]), return_inverse=True)
+    counts = [
+        np.bincount(part, minlength=len(scores)).astype(np.float64)
+        for part in (step[: len(real)], step[len(real) :])
+    ]
+    return step.astype(np.intp), (counts[0], counts[1])
+
+
+def dev_pav(real: Array, fake: Array) -> float:
+    """Mean distance of the pooled ratios from the given ones: 0 is calibrated.
+
+    The area between the line of the pooled ratios over the given ones and the identity, over the
+    range of the given ones where the pooled are finite; in units of the ratios. NaN where no pooled
+    ratio is finite, infinite where a given one is infinite and the pooled one is not.
+    """
+    if not len(real) or not len(fake):
+        return float("nan")
+    given = np.concatenate([real, fake])
+    x, first = np.unique(given, return_index=True)
+    y = np.concatenate(pav(real, fake))[first]
+    inside = np.isfinite(y)
+    if np.any(np.isinf(x) & inside):
+        return float("inf")
+    x, y = x[inside], y[inside]
+    if len(x) < 2:
+        return float(np.abs(x - y)[0]) if len(x) else float("nan")
+    gap, width = y - x, np.diff(x)
+    before, after = gap[:-1], gap[1:]
+    crosses = before * after < 0
+    total = np.where(crosses, np.abs(before) + np.abs(after), 1.0)
+    # Two triangles where the line crosses the identity, a trapezium where it does not.
+    area = np.where(crosses, (before**2 + after**2) / total, np.abs(before + after)) / 2
+    return float(np.sum(area * width) / (x[-1] - x[0]))
+
+
+def brier(real: Array, fake: Array) -> float:
+    """Mean squared distance of the stated probability of fake from the truth, over all clips."""
+    refuse_nan(real, fake)
+    gap = np.concatenate([expit(real), expit(-fake)])
+    return float(np.mean(gap**2)) if len(gap) else float("nan")
+
+
+def equal_bins(real: Array, fake: Array, bins: int = BINS) -> Index:
+    """Bin of every clip, real ones first: as equal in size as ties allow, which stay together."""
+    scores = np.concatenate([real, fake])
+    rank = np.searchsorted(np.sort(scores), scores, side="left")
+    return (rank * bins // max(len(scores), 1)).astype(np.intp)
+
+
+def ece(real: Array, fake: Array, bins: int = BINS) -> float:
+    """Expected calibration error: mean distance of stated from observed share of fakes in 10 bins.
+
+    The bins hold equally many clips. It depends on their number and is too large on small sets: by
+    chance alone a calibrated detector has about sqrt(bins * p (1 - p) / clips).
+
+    Naeini, Cooper & Hauskrecht, AAAI 2015; equal mass and its bias: Nixon et al., CVPR workshops
+    2019; Roelofs et al., AISTATS 2022.
+    """
+    refuse_nan(real, fake)
+    bin_of = equal_bins(real, fake, bins)
+    if not len(bin_of):
+        return float("nan")
+    gap = np.concatenate([expit(real), -expit(-fake)])
+    return float(np.sum(np.abs(np.bincount(bin_of, gap))) / len(gap))
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Stated and observed share of fakes in each bin that holds clips, by rising score."""
+
+    stated: Array
+    observed: Array
+    clips: Index
+
+
+def reliability(real: Array, fake: Array, bins: int = BINS) -> Reliability:
+    """What was said against what there was, in the bins of `ece`."""
+    bin_of = equal_bins(real, fake, bins)
+    stated = np.concatenate([expit(real), expit(fake)])
+    is_fake = np.repeat([0.0, 1.0], [len(real), len(fake)])
+    clips = np.bincount(bin_of, minlength=bins)
+    there = clips > 0
+    sums = [np.bincount(bin_of, each, minlength=bins)[there] for each in (stated, is_fake)]
+    return Reliability(sums[0] / clips[there], sums[1] / clips[there], clips[there].astype(np.intp))
+
+
+@dataclass(frozen=True, eq=False)
+class CrossEntropy:
+    """Empirical cross-entropy in bits over the prior log-odds of fake.
+
+    Parameters
+    ----------
+    given, pooled
+        Of the ratios as they are, and after the best monotone calibration.
+    reference
+        Of a method that always says 1: the entropy of the prior.
+    """
+
+    prior: Array
+    given: Array
+    pooled: Array
+    reference: Array
+
+
+def cross_entropy(real: Array, fake: Array, prior: Array) -> CrossEntropy:
+    """What is still unknown on average once the ratio is known; at a prior of 0 it is Cllr."""
+    if not len(real) or not len(fake):
+        nothing = np.full(len(prior), np.nan)
+        return CrossEntropy(prior, nothing, nothing, _entropy(np.zeros(1), np.zeros(1), prior))
+    return CrossEntropy(
+        prior,
+        _entropy(real, fake, prior),
+        _entropy(*pav(real, fake), prior),
+        _entropy(np.zeros(1), np.zeros(1), prior),
+    )
+
+
+def _entropy(real: Array, fake: Array, prior: Array) -> Array:
+    share = expit(prior)
+    costs = [
+        np.array([np.mean(surprise(sign * (part + at))) for at in prior])
+        for sign, part in ((-1.0, real), (1.0, fake))
+    ]
+    return (1 - share) * costs[0] + share * costs[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Tippett:
+    """Share of each class whose ratio is larger than `llr`."""
+
+    llr: Array
+    real: Array
+    fake: Array
+
+
+def tippett(real: Array, fake: Array, points: int = 200) -> Tippett:
+    """Both distributions of ratios, at evenly spaced places over all that are finite.
+
+    Real clips above 0 and fakes below it are misleading evidence.
+    """
+    finite = np.concatenate([real, fake])
+    finite = finite[np.isfinite(finite)]
+    low, high = (float(np.min(finite)), float(np.max(finite))) if len(finite) else (0.0, 0.0)
+    places = np.linspace(low, high, points)
+    above = [
+        1 - np.searchsorted(np.sort(part), places, side="right") / max(len(part), 1)
+        if len(part)
+        else np.full(points, np.nan)
+        for part in (real, fake)
+    ]
+    return Tippett(places, above[0], above[1])

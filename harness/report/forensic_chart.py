@@ -1,0 +1,181 @@
+"""The charts of the forensic page: their rows, and their Vega-Lite without data.
+
+Every chart has the ratios as calibrated in solid lines and the scores themselves, taken for ratios,
+in dashed ones. Ratios are in powers of ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from harness.report.chart import Chart, Columns, probit
+from harness.report.number import count
+from harness.report.specification import ROWS, Layered, finished
+
+if TYPE_CHECKING:
+    from harness.forensic.curve import Curves
+
+KINDS = {
+    "tippett": "Tippett",
+    "pav": "PAV",
+    "entropy": "Empirical cross-entropy",
+    "reliability": "Reliability",
+    "trade": "DET",
+}
+RAW = "scores themselves"
+CALIBRATED = "calibrated"
+
+_COLORS = {
+    "fake": "var(--fake)",
+    "real": "var(--real)",
+    "line": "var(--accent)",
+    "pooled": "var(--line-3)",
+    "reference": "var(--faint)",
+}
+_DET_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+_DET_ENDS = (0.006, 0.9)
+
+
+def chart_of(kind: str, curves: Sequence[Curves], words: str) -> Chart:
+    """One chart of one condition; `curves` are those of the raw scores and of the ratios."""
+    columns: Columns = {name: [] for name in ("x", "y", "line", "color", "style", "order", "what")}
+    for each in curves:
+        style = RAW if each.method == "none" else CALIBRATED
+        for color, name, x, y in _LINES[kind](each):
+            what = f"{name}, {style}" if name else style
+            _extend(columns, x, y, color, style, what)
+    return Chart(kind, columns, {}, f"{KINDS[kind]} of {words}: {_spoken(kind, curves)}")
+
+
+_Line = tuple[str, str, Sequence[float], Sequence[float]]
+
+
+def _tippett(each: Curves) -> list[_Line]:
+    return [
+        ("real", "real", each.tippett_at, each.tippett_real),
+        ("fake", "fake", each.tippett_at, each.tippett_fake),
+    ]
+
+
+def _pav(each: Curves) -> list[_Line]:
+    return [("line", "", each.pav_at, each.pav)]
+
+
+def _entropy(each: Curves) -> list[_Line]:
+    own: list[_Line] = [("line", "", each.prior, each.given)]
+    if each.method != "none":
+        return own
+    return [
+        *own,
+        ("pooled", "best monotone", each.prior, each.pooled),
+        ("reference", "always 1", each.prior, each.reference),
+    ]
+
+
+def _reliability(each: Curves) -> list[_Line]:
+    return [("line", "", each.stated, each.observed)]
+
+
+def _trade(each: Curves) -> list[_Line]:
+    x, y = ([probit(rate) for rate in rates] for rates in (each.fpr, each.fnr))
+    return [("line", "", x, y)]
+
+
+_LINES = {
+    "tippett": _tippett,
+    "pav": _pav,
+    "entropy": _entropy,
+    "reliability": _reliability,
+    "trade": _trade,
+}
+
+
+def _extend(
+    columns: Columns, x: Sequence[float], y: Sequence[float], color: str, style: str, what: str
+) -> None:
+    columns["x"] += [round(each, 3) for each in x]
+    columns["y"] += [round(each, 4) for each in y]
+    for name, value in (("line", what), ("color", color), ("style", style), ("what", what)):
+        columns[name] += [value] * len(x)
+    columns["order"] += list(range(len(x)))
+
+
+def _spoken(kind: str, curves: Sequence[Curves]) -> str:
+    points = sum(len(x) for each in curves for _, _, x, _ in _LINES[kind](each))
+    return f"{RAW} and {CALIBRATED}, {count(points)} points"
+
+
+@cache
+def forensic_specifications() -> dict[str, dict[str, Any]]:
+    """Vega-Lite of the five charts, by name, without data."""
+    unit = alt.Scale(domain=[0, 1], nice=False)
+    ratio, free = "log10 likelihood ratio of fake", alt.Scale(zero=False)
+    ends = alt.Scale(domain=[probit(each) for each in _DET_ENDS], nice=False, zero=False)
+    axis = alt.Axis(
+        values=[probit(rate) for rate in _DET_RATES],
+        labelExpr="format(cumulativeNormal(datum.value), '.2~f')",
+    )
+    bits = alt.Scale(domain=[0, 1.5], nice=False)
+    charts = {
+        "tippett": _lines(
+            alt.X("x:Q", scale=free, title=ratio), alt.Y("y:Q", scale=unit, title="Share above")
+        ),
+        "pav": _lines(
+            alt.X("x:Q", scale=free, title=f"{ratio}, as given"),
+            alt.Y("y:Q", scale=free, title="as the clips have it"),
+            (-1.5, 1.5),
+        ),
+        "entropy": _lines(
+            alt.X("x:Q", title="log10 prior odds of fake"),
+            alt.Y("y:Q", scale=bits, title="Bits still unknown"),
+        ),
+        "reliability": _lines(
+            alt.X("x:Q", scale=unit, title="Stated share of fakes, even prior"),
+            alt.Y("y:Q", scale=unit, title="Observed share"),
+            (0.0, 1.0),
+            dots=True,
+        ),
+        "trade": _lines(
+            alt.X("x:Q", scale=ends, axis=axis, title="False-alarm rate (probit)"),
+            alt.Y("y:Q", scale=ends, axis=axis, title="Miss rate (probit)"),
+        ),
+    }
+    return {name: finished(chart) for name, chart in charts.items()}
+
+
+def _lines(
+    x: alt.X, y: alt.Y, identity: tuple[float, float] | None = None, dots: bool = False
+) -> Layered:
+    """Lines coloured by what they are of and dashed by method, over a faint identity."""
+    color = alt.Color(
+        "color:N", scale=alt.Scale(domain=list(_COLORS), range=list(_COLORS.values())), legend=None
+    )
+    dash = alt.StrokeDash(
+        "style:N", scale=alt.Scale(domain=[CALIBRATED, RAW], range=[[1, 0], [4, 3]]), legend=None
+    )
+    line = (
+        alt.Chart(ROWS)
+        .mark_line(strokeWidth=1.75, clip=True, point={"size": 22} if dots else False)
+        .encode(
+            x=x,
+            y=y,
+            color=color,
+            strokeDash=dash,
+            detail="line:N",
+            order=alt.Order("order:Q"),
+            tooltip=alt.Tooltip("what:N", title="Line"),
+        )
+    )
+    if identity is None:
+        return alt.layer(line, height=280)
+    ends = alt.Data(values=[{"x": each, "y": each} for each in identity])
+    calibrated = (
+        alt.Chart(ends)
+        .mark_line(color="var(--faint)", strokeDash=[2, 3], strokeWidth=1)
+        .encode(x="x:Q", y="y:Q")
+    )
+    return alt.layer(calibrated, line, height=280)
