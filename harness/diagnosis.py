@@ -13,6 +13,7 @@ def diagnose() -> dict[str, object]:
     """Versions, processors, devices and codecs, as plain values."""
     import torch
 
+    from harness.engine.cache import cache_bytes, cache_folder
     from harness.perturb.codec import versions
     from harness.suite import suite_names
 
@@ -25,6 +26,7 @@ def diagnose() -> dict[str, object]:
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "torch": torch.__version__,
         "gpus": ", ".join(gpus) or "none that torch can use",
+        "prepared audio": f"{cache_bytes() / 1e9:.2f} GB in {cache_folder()}",
         "suites": ", ".join(suite_names()),
         **versions(),
     }

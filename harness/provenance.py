@@ -29,9 +29,23 @@ _MOVE_NO_SCORE = frozenset({"datasets", "scikit-learn", "pandas", "pyarrow"})
 
 
 def machine(
-    *, device: str, precision: str, batch_size: int, workers: int, row_seconds: float
+    *,
+    device: str,
+    precision: str,
+    batch_size: int,
+    workers: int,
+    row_seconds: float,
+    cache_gb: float,
+    large: bool = False,
 ) -> MachineRecord:
-    """Describe this machine, and what the run was told to use of it."""
+    """Describe this machine, and what the run was told to use of it.
+
+    Parameters
+    ----------
+    large
+        Scoring takes longer than preparing: its threads get every processor, and the workers wait.
+        Else they get those that the workers leave: threads that wait for a processor spin in vain.
+    """
     return MachineRecord(
         platform=platform.platform(),
         python=platform.python_version(),
@@ -40,8 +54,9 @@ def machine(
         precision=precision,
         batch_size=batch_size,
         workers=workers,
-        threads=max(1, processors() - workers),
+        threads=processors() if large else max(1, processors() - workers),
         row_seconds=row_seconds,
+        cache_gb=cache_gb,
     )
 
 
@@ -63,6 +78,15 @@ def packages() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "missing"
     return found | codec.versions()
+
+
+def audio_packages() -> dict[str, str]:
+    """Versions of those that take part in making audio."""
+    return {
+        name: each
+        for name, each in packages().items()
+        if name not in _MOVE_NO_SCORE and name != "transformers"
+    }
 
 
 def moved(before: MachineRecord, now: MachineRecord) -> str:

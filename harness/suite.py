@@ -16,6 +16,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -56,10 +57,20 @@ class Condition:
     words: str
     chain: tuple[Perturbation, ...]
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Of the chain's values alone: a condition that is renamed stays the same condition."""
-        return digest([step.model_dump(mode="json") for step in self.chain])
+        """Of the chain alone, its values and what is made of them: names are not in it."""
+        return digest([_content(step) for step in self.chain])
+
+    @property
+    def hears_others(self) -> bool:
+        """Whether other recordings of the source are in it."""
+        return any(step.hears_others for step in self.chain)
+
+    @property
+    def recordings(self) -> tuple[Path, ...]:
+        """The files of the user's that it draws from."""
+        return tuple(path for step in self.chain for path in step.recordings)
 
     def expectation(self, rate_hz: int | None = None) -> Expectation:
         """What must be measured of any clip under it, or of any clip at `rate_hz`."""
@@ -83,6 +94,12 @@ class Condition:
             digest=self.digest,
             expects=self.expectation(),
         )
+
+
+def _content(step: Perturbation) -> dict[str, Any]:
+    """The step's values, and its version where that is not the first."""
+    values = step.model_dump(mode="json")
+    return values if step.version == 1 else values | {"version of the step": step.version}
 
 
 CLEAN = Condition("clean", "clean", "clean", 0.0, None, "as it is", ())

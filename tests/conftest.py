@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hub_server import HubServer
+
+# What a test hears is made for it, and the user's own prepared audio is left alone.
+os.environ["HARNESS_CACHE_GB"] = "0"
 
 
 @pytest.fixture(scope="module")

@@ -82,6 +82,14 @@ class Noise(Perturbation, frozen=True):
         return self
 
     @property
+    def hears_others(self) -> bool:
+        return self.color == "babble"
+
+    @property
+    def recordings(self) -> tuple[Path, ...]:
+        return sound_files(self.folder) if self.folder is not None else ()
+
+    @property
     def series(self) -> str:
         detail = ""
         if self.folder is not None:

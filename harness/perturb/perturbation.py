@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -69,8 +70,20 @@ class Perturbation(BaseModel, frozen=True, extra="forbid", strict=True, allow_in
     keeps_length: ClassVar[bool] = True
     keeps_alignment: ClassVar[bool] = True
     keeps_band: ClassVar[bool] = False
+    version: ClassVar[int] = 1
+    """Of what `apply` does: raise it with every change that moves a sample."""
 
     perturb: str
+
+    @property
+    def hears_others(self) -> bool:
+        """Whether it asks for companions; one that asks and does not say so gets none."""
+        return False
+
+    @property
+    def recordings(self) -> tuple[Path, ...]:
+        """The files of the user's that it draws from."""
+        return ()
 
     @property
     def series(self) -> str:

@@ -58,6 +58,10 @@ class Reverb(Perturbation, frozen=True):
         return self
 
     @property
+    def recordings(self) -> tuple[Path, ...]:
+        return sound_files(self.folder) if self.folder is not None else ()
+
+    @property
     def series(self) -> str:
         if self.folder is not None:
             return f"reverb:file:{'-'.join(Path(self.folder).resolve().name.split())}"
