@@ -15,7 +15,8 @@ if [ -z "$uv" ]; then
 fi
 echo "Installing $lock into $venv (only the first time; torch is large) …" >&2
 if [ -n "$uv" ]; then
-    "$uv" pip install -q -p $venv/bin/python --require-hashes -r "$lock"
+    # Compiled once here: where bytecode cannot be written later, every start would do it again.
+    "$uv" pip install -q -p $venv/bin/python --compile-bytecode --require-hashes -r "$lock"
     "$uv" pip install -q -p $venv/bin/python --no-deps --no-build-isolation -e .
 else
     $venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"

@@ -168,7 +168,18 @@ def load(source: Path | bytes, limits: Limits = LIMITS) -> Wave:
     ClipRejected
         Where it cannot be read, is empty, or holds what is no number or beyond the limit.
     """
-    wave = mono(read(source, limits))
+    return sound(read(source, limits), limits)
+
+
+def sound(recording: Recording, limits: Limits = LIMITS) -> Wave:
+    """Downmix what was decoded, where there is sound to work on.
+
+    Raises
+    ------
+    ClipRejected
+        Where it is empty, or holds what is no number or beyond the limit.
+    """
+    wave = mono(recording)
     if not len(wave.samples):
         raise ClipRejected("no samples")
     peak = max(float(wave.samples.max()), -float(wave.samples.min()))

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
-from harness.record import CountRecord, PartRecord, RunRecord, SelfCheckRecord, write_record
+from harness.record import (
+    CountRecord,
+    MachineRecord,
+    PartRecord,
+    RunRecord,
+    SelfCheckRecord,
+    write_record,
+)
 from harness.scores import read_scores, shards
+from harness.stopwatch import TimeSplit
+
+
+class Counted(Protocol):
+    """Counts what it found and what it did not: `harness.engine.cache.AudioCache`."""
+
+    @property
+    def hits(self) -> int: ...
+    @property
+    def misses(self) -> int: ...
 
 
 class Logbook:
@@ -27,6 +45,10 @@ class Logbook:
     ----------
     rows
         Rows that this part has added, for the caller to count.
+    cache
+        Whose hits and misses are those of this part.
+    split
+        Where the time of this part goes, for the caller to count.
     """
 
     def __init__(self, folder: Path, record: RunRecord, note: Callable[[str], None]) -> None:
@@ -35,11 +57,23 @@ class Logbook:
         self._notes: list[str] = []
         self._began = time.monotonic()
         self.rows = 0
+        self.cache: Counted | None = None
+        self.split = TimeSplit(record.machine.workers)
 
     def tell(self, line: str) -> None:
         """Tell the user, and keep it in the record."""
         self._notes.append(line)
         self._note(line)
+
+    @property
+    def record(self) -> RunRecord:
+        """As it is without this part."""
+        return self._record
+
+    def settle(self, machine: MachineRecord, tried: Mapping[str, float]) -> None:
+        """Keep how the machine is used from now on, and what was tried for that."""
+        self._record = self._record.model_copy(update={"machine": machine})
+        self._part = self._part.model_copy(update={"tried": dict(tried)})
 
     def check(self, checks: Sequence[SelfCheckRecord]) -> None:
         """Keep what the self-check found."""
@@ -67,6 +101,10 @@ class Logbook:
                 "rows": self.rows,
                 "ended": ended,
                 "notes": self._notes,
+                "preparing_seconds": self.split.preparing.rounded(),
+                "scoring_seconds": self.split.scoring.rounded(),
+                "cache_hits": self.cache.hits if self.cache else 0,
+                "cache_misses": self.cache.misses if self.cache else 0,
             }
         )
         record = self._with(part)

@@ -152,6 +152,7 @@ class MachineRecord(_Frozen):
     workers: int
     threads: int
     row_seconds: float = 120.0
+    cache_gb: float = 0.0
 
 
 class CountRecord(_Frozen):
@@ -172,6 +173,14 @@ class PartRecord(_Frozen):
         (its `seconds` and `rows` are then 0) or still runs.
     notes
         What went wrong on the way and was overcome: processes lost, batches halved, damage found.
+    cache_hits, cache_misses
+        Rows whose prepared audio was found in the cache, and rows that were looked up in vain.
+    preparing_seconds
+        Processor time by stage, in all processes together.
+    scoring_seconds
+        Time by stage, as `harness.stopwatch.TimeSplit` has it.
+    tried
+        Rows a second by batch size, where that was measured at the start.
     """
 
     started: str
@@ -179,6 +188,11 @@ class PartRecord(_Frozen):
     rows: int = 0
     ended: Literal["finished", "stopped", "failed", ""] = ""
     notes: list[str] = []
+    cache_hits: int = 0
+    cache_misses: int = 0
+    preparing_seconds: dict[str, float] = {}
+    scoring_seconds: dict[str, float] = {}
+    tried: dict[str, float] = {}
 
 
 class SelfCheckRecord(_Frozen):

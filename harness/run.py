@@ -17,6 +17,7 @@ from harness.data.source import open_source
 from harness.data.twin import refuse_twins
 from harness.detector.detector import Detector, ScoreLookup
 from harness.detector.source import open_detector
+from harness.engine.cache import limit_gb
 from harness.engine.crew import ROW_SECONDS, warm_up
 from harness.engine.example import write_examples
 from harness.errors import UsageError
@@ -30,6 +31,8 @@ from harness.suite import Suite, load_suite
 
 _MOST_WORKERS = 16
 _LOOKUP_BLOCK = 64
+_LARGE = 10_000_000
+"""Parameters of a model that takes much longer for a clip than preparing does."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class RunOptions:
         against a decoder that crashes or hangs.
     row_seconds
         Longest time to prepare one row; a row that takes more is an error row.
+    cache_gb
+        Of prepared audio that is kept for later runs; 0 neither keeps nor uses any.
     development
         Data source to choose thresholds on, instead of the one that the suite names.
     unscored
@@ -62,6 +67,7 @@ class RunOptions:
     batch_size: int | None = None
     workers: int | None = None
     row_seconds: float = ROW_SECONDS
+    cache_gb: float | None = None
     fake_label: str | None = None
     published: str | None = None
     baseline: str | None = None
@@ -128,7 +134,9 @@ def _job(
     for line in twins:
         note(line)
     record = _record(options, suite, source, clips, detectors, twins)
-    return Job(folder, record, clips, suite, recipe_of(suite, whole, detectors), detectors)
+    recipe = recipe_of(suite, whole, detectors)
+    told = options.batch_size is not None
+    return Job(folder, record, clips, suite, recipe, detectors, told_batch_size=told)
 
 
 @dataclass(frozen=True)
@@ -242,6 +250,11 @@ def _record(
             batch_size=options.batch_size or best,
             workers=_workers(options) if listening else 0,
             row_seconds=options.row_seconds,
+            cache_gb=limit_gb(options.cache_gb),
+            large=any(
+                one.device == "cpu" and (one.identity.parameters or 0) >= _LARGE
+                for one in listening
+            ),
         ),
         counts=CountRecord(),
     )

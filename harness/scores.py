@@ -124,9 +124,11 @@ def finished(run: Path) -> set[tuple[str, str, str]]:
         Where a shard is damaged or of another version.
     """
     keys: set[tuple[str, str, str]] = set()
+    known: dict[str, str] = {}  # every name once, however many rows have it
     for path in shards(run):
         columns = _read(path).select(list(KEY)).to_pydict()
-        keys.update(zip(*(columns[name] for name in KEY), strict=True))
+        names = ([known.setdefault(one, one) for one in columns[name]] for name in KEY)
+        keys.update(zip(*names, strict=True))
     return keys
 
 

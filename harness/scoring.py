@@ -14,6 +14,8 @@ from harness import provenance
 from harness.data.clip import Clip, Source
 from harness.data.sample import CompanionPool
 from harness.detector.detector import Detector, ScoreLookup
+from harness.engine.cache import open_cache
+from harness.engine.calibration import LEAST_ROWS, Bench, calibrate, first_tasks
 from harness.engine.crew import Crew
 from harness.engine.local import run_tasks
 from harness.engine.plan import Key, tasks
@@ -26,8 +28,8 @@ from harness.record import MachineRecord, RunRecord, read_record
 from harness.scores import ScoresWriter, finished, set_aside_damaged
 from harness.suite import Suite
 
-Progress = Callable[[int, int], None]
-"""Called with the rows that are finished and the rows in all."""
+Progress = Callable[[int, int, str], None]
+"""Called with the rows that are finished, the rows in all, and rate and bottleneck in words."""
 
 DEVELOPMENT = "development"
 """Directory, in that of a run, of the run on the clips that its thresholds were chosen on."""
@@ -76,7 +78,13 @@ def room_in(folder: Path) -> Generator[None]:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Everything that a run's scores are a function of, and where they go."""
+    """Everything that a run's scores are a function of, and where they go.
+
+    Parameters
+    ----------
+    told_batch_size
+        The batch size is the user's: a long run does not look for a faster one.
+    """
 
     folder: Path
     record: RunRecord
@@ -84,6 +92,7 @@ class Job:
     suite: Suite
     recipe: Recipe
     detectors: Sequence[Detector | ScoreLookup]
+    told_batch_size: bool = False
 
 
 def score(job: Job, note: Callable[[str], None], progress: Progress) -> None:
@@ -94,19 +103,20 @@ def score(job: Job, note: Callable[[str], None], progress: Progress) -> None:
     UsageError
         Where the directory holds a run of other things, or a detector or condition is unsound.
     """
-    folder, clips, suite, machine = job.folder, job.clips, job.suite, job.record.machine
-    record, done = _taken_up(folder, job.record, note)
+    folder, clips, suite = job.folder, job.clips, job.suite
+    record, done = _taken_up(job, note)
+    machine = record.machine
     total = len(clips) * len(suite.conditions) * len(job.detectors)
     logbook = Logbook(folder, record, note)
+    split = logbook.split
     scorers = [Scorer(detector, logbook.tell) for detector in job.detectors]
 
     def advance(rows: int) -> None:
         logbook.rows += rows
-        progress(len(done) + logbook.rows, total)
+        progress(len(done) + logbook.rows, total, split.pace(logbook.rows))
 
-    _share_processors(machine)
-    names = [scorer.model for scorer in scorers]
-    owed = tasks(clips, suite.conditions, names, done, machine.batch_size)
+    cache = logbook.cache = open_cache(machine.cache_gb, job.recipe, logbook.tell)
+    _use_threads(machine.threads)
     try:
         note(
             f"{suite.name}: {len(clips)} clips x {len(suite.conditions)} conditions x "
@@ -116,22 +126,52 @@ def score(job: Job, note: Callable[[str], None], progress: Progress) -> None:
         with (
             logbook,
             ScoresWriter(folder) as writer,
-            Crew(machine.workers, job.recipe, machine.row_seconds, logbook.tell) as crew,
+            Crew(machine.workers, job.recipe, machine.row_seconds, logbook.tell, cache) as crew,
         ):
             if len(done) < total:
-                logbook.check(self_checks(crew, scorers, clips, suite.conditions, record))
-                run_tasks(owed, crew, scorers, writer, done, advance)
+                if not done and not job.told_batch_size:
+                    _calibrate(job, crew, scorers, logbook)
+                _check(job, crew, scorers, logbook)
+                names = [scorer.model for scorer in scorers]
+                block_rows = logbook.record.machine.batch_size
+                owed = tasks(clips, suite.conditions, names, done, block_rows)
+                run_tasks(owed, crew, scorers, writer, done, advance, split)
+        if logbook.rows and job.recipe.rates_hz:
+            note(split.words())
     except KeyboardInterrupt:
         kept = len(done) + logbook.rows
         note(f"Stopped with {kept} of {total} scores kept; --out {folder} goes on.")
         raise
 
 
-def _share_processors(machine: MachineRecord) -> None:
-    """Leave the workers their processors: threads of torch that wait for one spin in vain."""
+def _calibrate(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook) -> None:
+    """Choose batch size and threads by measuring, where the run is long enough to pay for it."""
+    conditions, machine = job.suite.conditions, logbook.record.machine
+    rows = len(job.clips) * len(conditions)
+    if rows < LEAST_ROWS or not job.recipe.rates_hz:
+        return
+    with logbook.split.scoring.timing("check"):
+        first = first_tasks(job.clips, conditions)
+        prepared = [row for _, rows in crew.prepare(first) for row in rows]
+        bench = Bench(provenance.processors(), _use_threads)
+        chosen = calibrate(scorers, prepared, machine, rows, bench)
+    _use_threads(chosen.threads)
+    used = {"batch_size": chosen.batch_size, "threads": chosen.threads}
+    logbook.settle(machine.model_copy(update=used), chosen.tried)
+
+
+def _check(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook) -> None:
+    with logbook.split.scoring.timing("check"):
+        checks = self_checks(crew, scorers, job.clips, job.suite.conditions, logbook.record)
+    logbook.check(checks)
+    for scorer in scorers:  # its time is that of the check
+        scorer.spent.take()
+
+
+def _use_threads(count: int) -> None:
     import torch
 
-    torch.set_num_threads(machine.threads)
+    torch.set_num_threads(count)
 
 
 def recipe_of(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreLookup]) -> Recipe:
@@ -146,9 +186,7 @@ def recipe_of(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreL
     return Recipe(suite.seed, rates, longest, CompanionPool(whole, seed=suite.seed))
 
 
-def _taken_up(
-    folder: Path, record: RunRecord, note: Callable[[str], None]
-) -> tuple[RunRecord, set[Key]]:
+def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, set[Key]]:
     """The record with the parts that an earlier run of the same things left, and its rows.
 
     Raises
@@ -157,6 +195,7 @@ def _taken_up(
         Where the directory holds a run of other things, or one made with other versions: a table
         of two sorts of scores would be no table.
     """
+    folder, record = job.folder, job.record
     if not (folder / "run.json").exists():
         return record, set()
     earlier = read_record(folder)
@@ -175,8 +214,21 @@ def _taken_up(
         )
     for path in set_aside_damaged(folder):
         note(f"{path.name}: damaged and set aside; its rows are scored again")
-    kept = {"started": earlier.started, "parts": earlier.parts, "self_checks": earlier.self_checks}
-    return record.model_copy(update=kept), finished(folder)
+    kept: dict[str, object] = {
+        "started": earlier.started,
+        "parts": earlier.parts,
+        "self_checks": earlier.self_checks,
+    }
+    done = finished(folder)
+    if done and not job.told_batch_size:
+        kept["machine"] = _used_alike(earlier.machine, record.machine)
+    return record.model_copy(update=kept), done
+
+
+def _used_alike(earlier: MachineRecord, now: MachineRecord) -> MachineRecord:
+    """The machine, used as before: then the same rows share a batch, and scores are the same."""
+    threads = min(earlier.threads, provenance.processors())
+    return now.model_copy(update={"batch_size": earlier.batch_size, "threads": threads})
 
 
 def _data_key(record: RunRecord) -> tuple[object, ...]:

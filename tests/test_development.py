@@ -23,7 +23,7 @@ threshold = {{choose = "{choose}"{more}}}
 perturb = "gain"
 gain_db = -6
 """
-LOUD = "python:loudness:detector"
+LOUD = "python:loud:detector"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 peak = level + shift * level + 0.25 * rng.random()
                 tone = peak * np.sin(np.arange(8000) * (0.1 + 0.01 * number))
                 soundfile.write(folder / name / label / f"{number}.wav", tone, 16000)
-    (folder / "loudness.py").write_text(
+    (folder / "loud.py").write_text(
         "import numpy as np\n"
         "def detector():\n"
         "    def score(waves, rate_hz):\n"
@@ -163,7 +163,7 @@ def test_runs_are_compared_each_at_its_own_threshold(
     suite = SUITE.format(choose="eer", more="")
     quietly(options(place, tmp_path / "one", suite, development=str(place / "dev")))
     # The same detector with all scores shifted: its own threshold shifts along.
-    shifted = (place / "loudness.py").read_text().replace("+ 1", "- 7")
+    shifted = (place / "loud.py").read_text().replace("+ 1", "- 7")
     (tmp_path / "shifted.py").write_text(shifted)
     monkeypatch.syspath_prepend(str(tmp_path))
     asked = options(place, tmp_path / "two", suite, development=str(place / "dev"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ import pytest
 import soundfile
 from small_model import save_small_ast
 
+from harness.record import read_record
 from harness.run import RunOptions, run
 from harness.scores import KEY, read_scores
 
@@ -86,7 +88,7 @@ def quiet(*values: object) -> None:
     del values
 
 
-def scores(place: Path, out: str, **changes: object) -> pd.DataFrame:
+def scores(place: Path, out: str, progress: Any = quiet, **changes: object) -> pd.DataFrame:
     given: dict[str, object] = {
         "suite": str(place / "small.toml"),
         "data": str(place / "clips.csv"),
@@ -95,7 +97,7 @@ def scores(place: Path, out: str, **changes: object) -> pd.DataFrame:
         "workers": 0,
         "batch_size": 8,
     }
-    run(RunOptions(**(given | changes)), quiet, quiet)  # pyright: ignore[reportArgumentType]
+    run(RunOptions(**(given | changes)), quiet, progress)  # pyright: ignore[reportArgumentType]
     return read_scores(place / out).set_index(list(KEY))
 
 
@@ -144,6 +146,26 @@ def test_a_limit_changes_nothing_of_what_it_takes(place: Path, plain: pd.DataFra
 def test_a_run_again_is_the_same_bit_for_bit(place: Path, plain: pd.DataFrame) -> None:
     other = scores(place, "again")
     pd.testing.assert_frame_equal(plain, other, check_exact=True)
+
+
+def test_a_run_that_goes_on_scores_the_same_rows_together(place: Path) -> None:
+    whole = scores(place, "whole", batch_size=5)
+
+    def stop(done: int, total: int, pace: str) -> None:
+        if done >= total // 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scores(place, "parts", batch_size=5, progress=stop)
+    assert 0 < len(read_scores(place / "parts")) < len(whole)
+    parts = scores(place, "parts", batch_size=None)
+    pd.testing.assert_frame_equal(whole, parts, check_exact=True)
+    record = read_record(place / "parts")
+    assert record.machine.batch_size == 5
+    for part in record.parts:
+        assert {"decode", "perturb codec", "resample", "attest"} <= set(part.preparing_seconds)
+        assert {"check", "waiting", "features", "forward"} <= set(part.scoring_seconds)
+        assert sum(part.scoring_seconds.values()) <= part.seconds + 1
 
 
 def test_another_seed_is_other_audio(place: Path, plain: pd.DataFrame) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness.audio import Wave
 from harness.record import ModelRecord
+from harness.stopwatch import Stopwatch
 
 Logits = NDArray[np.float64]
 
@@ -30,7 +31,10 @@ class Detector(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it computes, in words: `cpu`, `cuda:0 (NVIDIA H100 80GB HBM3)`."""
+        """Where it computes, in words: `cpu`, `cuda:0 (NVIDIA H100 80GB HBM3)`.
+
+        One on `cuda` is called by two threads, so that the device never waits for the next batch.
+        """
         ...
 
     @property
@@ -59,6 +63,13 @@ class Detector(Protocol):
             Where the batch failed as a whole; its waves may still be scored one by one.
         """
         ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A detector that can tell its stages apart: `features` and `forward`."""
+
+    spent: Stopwatch
 
 
 @runtime_checkable

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from harness.errors import UsageError
 
@@ -16,6 +19,8 @@ _DTYPES = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
+
+_SETTINGS = Lock()
 
 
 def resolve_device(name: str) -> torch.device:
@@ -71,20 +76,70 @@ def resolve_dtype(precision: str, device: torch.device) -> torch.dtype:
 def matrix_precision(tf32: bool) -> Generator[None]:
     """Whether float32 products and convolutions on a GPU may round their inputs to TF32.
 
-    PyTorch's own default is that convolutions may and matrix products may not.
+    PyTorch's own default is that convolutions may and matrix products may not. These are settings
+    of the process, so one thread at a time is within; on a GPU that takes as long as to tell it
+    what to do.
     """
     settings: tuple[Any, ...] = (
         torch.backends.cuda.matmul,
         torch.backends.cudnn.conv,  # pyright: ignore[reportAttributeAccessIssue]
     )
-    before = [setting.fp32_precision for setting in settings]
-    try:
-        for setting in settings:
-            setting.fp32_precision = "tf32" if tf32 else "ieee"
+    with _SETTINGS:
+        before = [setting.fp32_precision for setting in settings]
+        try:
+            for setting in settings:
+                setting.fp32_precision = "tf32" if tf32 else "ieee"
+            yield
+        finally:
+            for setting, value in zip(settings, before, strict=True):
+                setting.fp32_precision = value
+
+
+class Laps:
+    """Seconds of the stages of one batch, by the device's own clock where it is a GPU.
+
+    There the processor only hands out the work; `wait` is for its end.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._marks: list[tuple[str, Any, Any]] = []
+
+    @contextmanager
+    def timing(self, stage: str) -> Generator[None]:
+        began = self._mark()
         yield
-    finally:
-        for setting, value in zip(settings, before, strict=True):
-            setting.fp32_precision = value
+        self._marks.append((stage, began, self._mark()))
+
+    def wait(self) -> dict[str, float]:
+        """Seconds by stage, once all of it is done."""
+        if self._device.type != "cuda":
+            return {stage: ended - began for stage, began, ended in self._marks}
+        for _, _, ended in self._marks:
+            ended.synchronize()
+        return {stage: began.elapsed_time(ended) / 1000 for stage, began, ended in self._marks}
+
+    def _mark(self) -> Any:
+        if self._device.type != "cuda":
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record(torch.cuda.current_stream(self._device))
+        return event
+
+
+def sent(values: Tensor, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """A tensor in this process's memory on its way to the device; the processor does not wait."""
+    if device.type == "cuda":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True).to(dtype or values.dtype)
+
+
+def fetched(values: Tensor) -> Tensor:
+    """float64 in this process's memory, there once the device is done with it (`Laps.wait`)."""
+    if values.device.type != "cuda":
+        return values.double()
+    host = torch.empty(values.shape, dtype=torch.float64, pin_memory=True)
+    return host.copy_(values.double(), non_blocking=True)
 
 
 def device_words(device: torch.device) -> str:

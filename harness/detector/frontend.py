@@ -50,6 +50,9 @@ class LogMel:
         self._fft = 1 << (self.window_samples - 1).bit_length()
         self._normalize = bool(extractor.do_normalize)
         self._mean, self._std = float(extractor.mean), float(extractor.std)
+        nothing = torch.zeros(1)  # what a frame of padding comes to, to the last bit
+        padding = (nothing - self._mean) / (self._std * 2) if self._normalize else nothing
+        self._padding = float(padding)
         self._device = device
         self._block = _FRAMES_AT_ONCE[device.type]
         self._window = torch.hann_window(self.window_samples, periodic=False, device=device)
@@ -87,11 +90,12 @@ class LogMel:
         # Frames that would straddle two clips are computed as well: two a clip, and never read.
         frames = signal.unfold(0, self.window_samples, self._hop)
         log_mel = torch.cat([self._log_mel(block) for block in frames.split(self._block)])
-        features = log_mel.new_zeros(len(clips), self.max_frames, log_mel.shape[1])
+        if self._normalize:
+            log_mel.sub_(self._mean).div_(self._std * 2)
+        features = log_mel.new_empty(len(clips), self.max_frames, log_mel.shape[1])
         for row, start, count in zip(features, starts, counts, strict=True):
             row[:count] = log_mel[start : start + count]
-        if self._normalize:
-            features.sub_(self._mean).div_(self._std * 2)
+            row[count:] = self._padding
         return features
 
     def _pack(self, clips: Sequence[Samples], counts: Sequence[int]) -> tuple[Tensor, list[int]]:
@@ -99,18 +103,22 @@ class LogMel:
         used = [(count - 1) * self._hop + self.window_samples for count in counts]
         strides = [-(-samples // self._hop) for samples in used]
         starts = [int(start) for start in np.cumsum([0, *strides])]
-        signal = np.zeros(starts[-1] * self._hop, dtype=np.float32)
+        # From pinned memory a GPU copies by itself, while the processor goes on.
+        pinned = self._device.type == "cuda"
+        packed = torch.zeros(starts[-1] * self._hop, dtype=torch.float32, pin_memory=pinned)
+        signal = packed.numpy()
         for samples, start, length in zip(clips, starts, used, strict=False):
             signal[start * self._hop : start * self._hop + length] = samples[:length]
-        return torch.from_numpy(signal).to(self._device), starts[:-1]
+        return packed.to(self._device, non_blocking=True), starts[:-1]
 
     def _log_mel(self, frames: Tensor) -> Tensor:
         centred = frames - frames.mean(dim=1, keepdim=True)
-        windowed = torch.empty_like(centred)
+        padded = centred.new_zeros(len(centred), self._fft)
+        windowed = padded[:, : self.window_samples]
         torch.mul(centred[:, :-1], -_PREEMPHASIS, out=windowed[:, 1:])
         windowed[:, 1:] += centred[:, 1:]
         windowed[:, 0] = centred[:, 0] - _PREEMPHASIS * centred[:, 0]
         windowed *= self._window
-        spectrum = torch.view_as_real(torch.fft.rfft(windowed, n=self._fft))
+        spectrum = torch.view_as_real(torch.fft.rfft(padded))
         power = spectrum[..., 0].square().addcmul_(spectrum[..., 1], spectrum[..., 1])
         return (power @ self._bank).clamp_(min=_FLOOR).log_()

@@ -10,20 +10,27 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from harness.data.clip import Clip
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, prepare
 from harness.errors import UsageError
+from harness.stopwatch import Stopwatch
 from harness.suite import Condition
+
+if TYPE_CHECKING:  # its libraries would be loaded by every process that prepares
+    from harness.engine.cache import AudioCache
 
 ROW_SECONDS = 120.0
 _STARTS = 3
@@ -52,6 +59,9 @@ class Crew:
         Longest time for one row, decoding included.
     note
         Told of every process that was lost.
+    cache
+        What is found in it is not prepared again. It is read here: a row that came through a pipe
+        would be copied twice more.
     """
 
     def __init__(
@@ -60,13 +70,15 @@ class Crew:
         recipe: Recipe,
         row_seconds: float = ROW_SECONDS,
         note: Callable[[str], None] = _quiet,
+        cache: AudioCache | None = None,
     ) -> None:
-        self._recipe, self._size, self._note = recipe, size, note
+        self._recipe, self._size, self._note, self._cache = recipe, size, note, cache
         self._members = [_Member(recipe, row_seconds) for _ in range(size)]
         self._idle: SimpleQueue[_Member] = SimpleQueue()
         for member in self._members:
             self._idle.put(member)
-        self._threads = ThreadPoolExecutor(max(size, 1), "preparing")
+        # One more than processes: it looks up and stores while the others wait for theirs.
+        self._threads = ThreadPoolExecutor(size + 1, "preparing")
 
     def __enter__(self) -> Crew:
         return self
@@ -87,11 +99,11 @@ class Crew:
         """
         if not self._size:
             for task in tasks:
-                yield task, list(prepare(task.clip, task.conditions, self._recipe))
+                yield task, self._prepared(task)
             return
         waiting: deque[tuple[Task, Future[list[Prepared]]]] = deque()
         for task in tasks:
-            waiting.append((task, self._threads.submit(self._guarded, task)))
+            waiting.append((task, self._threads.submit(self._prepared, task)))
             if len(waiting) >= _WINDOW * self._size:
                 oldest, future = waiting.popleft()
                 yield oldest, future.result()
@@ -99,28 +111,46 @@ class Crew:
             oldest, future = waiting.popleft()
             yield oldest, future.result()
 
-    def _guarded(self, task: Task) -> list[Prepared]:
+    def _prepared(self, task: Task) -> list[Prepared]:
+        if self._cache is None:
+            return self._made(task.clip, task.conditions)
+        watch = Stopwatch(time.thread_time)
+        with watch.timing("load from cache"):
+            found = self._cache.find(task.clip, task.conditions)
+        made: list[Prepared] = []
+        if found.missing:  # else the clip is not even decoded
+            made = self._made(task.clip, found.missing)
+            with watch.timing("store in cache"):
+                self._cache.keep(found, made)
+        first, *rest = found.completed(made)
+        return [replace(first, spent={**first.spent, **watch.take()}), *rest]
+
+    def _made(self, clip: Clip, conditions: Sequence[Condition]) -> list[Prepared]:
+        if not self._size:
+            return list(prepare(clip, conditions, self._recipe))
         member = self._idle.get()
         try:
-            return member.work(task.clip, task.conditions)
+            return member.work(clip, conditions)
         except _Lost as loss:
-            self._note(f"{task.clip.clip_id}: {loss}; its rows are prepared one by one")
-            return self._one_by_one(member, task)
+            self._note(f"{clip.clip_id}: {loss}; its rows are prepared one by one")
+            return self._one_by_one(member, clip, conditions)
         finally:
             self._idle.put(member)
 
-    def _one_by_one(self, member: _Member, task: Task) -> list[Prepared]:
+    def _one_by_one(
+        self, member: _Member, clip: Clip, conditions: Sequence[Condition]
+    ) -> list[Prepared]:
         def lost(condition: Condition, loss: _Lost) -> Prepared:
             return Prepared(condition.name, "error", str(loss), {}, None)
 
         try:
-            member.work(task.clip, ())
+            member.work(clip, ())
         except _Lost as loss:
-            return [lost(condition, loss) for condition in task.conditions]
+            return [lost(condition, loss) for condition in conditions]
         rows: list[Prepared] = []
-        for condition in task.conditions:
+        for condition in conditions:
             try:
-                rows += member.work(task.clip, (condition,))
+                rows += member.work(clip, (condition,))
             except _Lost as loss:
                 rows.append(lost(condition, loss))
         return rows
@@ -172,12 +202,12 @@ class _Member:
             raise _Lost("the run was stopped")
         ours, theirs = multiprocessing.Pipe()
         arguments = (theirs, self._recipe, self._row_seconds)
-        self._pipe = ours
-        self._process = _context().Process(target=_serve, args=arguments, daemon=True)
-        self._process.start()
+        process = _context().Process(target=_serve, args=arguments, daemon=True)
+        process.start()  # one that cannot be started is no process to dismiss
+        self._pipe, self._process = ours, process
         theirs.close()
         if self._dismissed:  # while it was being started
-            self._process.kill()
+            process.kill()
         try:
             ours.recv()
         except (EOFError, OSError) as fault:

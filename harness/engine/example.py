@@ -169,10 +169,11 @@ def _sounds(
         except ClipRejected:  # the file went away since it was scored
             continue
         wave = Wave(wave.samples[: int(_LONGEST_SECONDS * wave.rate_hz)], wave.rate_hz)
-        yield Sound(scored, _flac(wave), _picture(wave))
+        yield Sound(scored, flac(wave), picture(wave))
 
 
-def _flac(wave: Wave) -> bytes:
+def flac(wave: Wave) -> bytes:
+    """The wave as FLAC of 16 bit, made quieter where it goes over full scale."""
     file = io.BytesIO()
     peak = float(np.abs(wave.samples).max(initial=0.0))
     # A player cannot go over full scale.
@@ -181,7 +182,7 @@ def _flac(wave: Wave) -> bytes:
     return file.getvalue()
 
 
-def _picture(wave: Wave) -> bytes:
+def picture(wave: Wave) -> bytes:
     """Spectrogram as a grey PNG, 128 rows of frequency, at most 512 columns of time, 80 dB deep."""
     from scipy.signal import spectrogram  # slow to import
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal, Protocol
 
@@ -16,6 +17,7 @@ from harness.expectation import PREFIX
 from harness.perturb.attestation import Attestation, apply_chain, attest
 from harness.perturb.perturbation import Draw
 from harness.seed import generator
+from harness.stopwatch import Stopwatch
 from harness.suite import Condition
 
 Status = Literal["ok", "rejected", "error"]
@@ -23,6 +25,9 @@ Status = Literal["ok", "rejected", "error"]
 
 class Companions(Protocol):
     """Chooses other clips of the source: `harness.data.sample.CompanionPool`."""
+
+    @property
+    def clips(self) -> tuple[Clip, ...]: ...
 
     def choose(self, clip: Clip, rng: np.random.Generator, count: int) -> list[Clip]: ...
 
@@ -54,6 +59,11 @@ class Prepared:
     """One clip under one condition: the waves to score by rate, or why there are none.
 
     What contradicts its condition has no waves either, but keeps its measurements as evidence.
+
+    Parameters
+    ----------
+    spent
+        Processor seconds by stage that it took to make it; the first row of a clip has decoding.
     """
 
     condition: str
@@ -61,6 +71,7 @@ class Prepared:
     reason: str
     waves: dict[int, Wave]
     attestation: Attestation | None
+    spent: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iterator[Prepared]:
@@ -71,44 +82,58 @@ def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iter
     if not recipe.rates_hz:
         yield from (Prepared(condition.name, "ok", "", {}, None) for condition in conditions)
         return
+    watch = Stopwatch(time.process_time)
     try:
-        wave = load(clip.audio)
-        clean = {rate_hz: resample(wave, rate_hz) for rate_hz in recipe.rates_hz}
+        with watch.timing("decode"):
+            wave = load(clip.audio)
+        with watch.timing("resample"):
+            clean = {rate_hz: resample(wave, rate_hz) for rate_hz in recipe.rates_hz}
     except ClipRejected as fault:
         yield from (_failed(condition, "rejected", str(fault)) for condition in conditions)
     except Exception as fault:
         yield from (_failed(condition, "error", _told(fault)) for condition in conditions)
     else:
         for condition in conditions:
-            yield _prepare_one(clip, wave, clean, condition, recipe)
+            row = _prepare_one(clip, wave, clean, condition, recipe, watch)
+            yield replace(row, spent=watch.take())
 
 
 def perturb(clip: Clip, wave: Wave, condition: Condition, recipe: Recipe) -> tuple[Wave, float]:
     """The wave under a condition at its own rate, and the SNR measured of added noise."""
     draw = Draw(
         rng=generator(recipe.seed, clip.clip_id, condition.digest),
-        companions=_companion_waves(clip, condition, recipe),
+        companions=(
+            _companion_waves(clip, condition, recipe) if condition.hears_others else _undeclared
+        ),
     )
     return apply_chain(wave, condition.chain, draw)
 
 
 def _prepare_one(
-    clip: Clip, wave: Wave, clean: dict[int, Wave], condition: Condition, recipe: Recipe
+    clip: Clip,
+    wave: Wave,
+    clean: dict[int, Wave],
+    condition: Condition,
+    recipe: Recipe,
+    watch: Stopwatch,
 ) -> Prepared:
     try:
-        perturbed, measured_snr_db = perturb(clip, wave, condition, recipe)
-        scored = (
-            {rate_hz: resample(perturbed, rate_hz) for rate_hz in recipe.rates_hz}
-            if condition.chain
-            else clean
-        )
+        with watch.timing(f"perturb {condition.family}"):
+            perturbed, measured_snr_db = perturb(clip, wave, condition, recipe)
+        with watch.timing("resample"):
+            scored = (
+                {rate_hz: resample(perturbed, rate_hz) for rate_hz in recipe.rates_hz}
+                if condition.chain
+                else clean
+            )
         first = recipe.rates_hz[0]
         if not all(np.isfinite(one.samples).all() for one in scored.values()):
             raise ArithmeticError("the perturbed audio has NaN or infinite samples")
-        attestation = attest(clean[first], scored[first], condition.chain, measured_snr_db)
-        contradiction = _contradiction(condition, wave.rate_hz, clean[first], attestation)
-        if contradiction:
-            return Prepared(condition.name, "error", PREFIX + contradiction, {}, attestation)
+        with watch.timing("attest"):
+            attestation = attest(clean[first], scored[first], condition.chain, measured_snr_db)
+        against = contradiction(condition, wave.rate_hz, clean[first], attestation)
+        if against:
+            return Prepared(condition.name, "error", PREFIX + against, {}, attestation)
         waves = {rate_hz: _cut(one, recipe.longest) for rate_hz, one in scored.items()}
         return Prepared(condition.name, "ok", "", waves, attestation)
     except ClipRejected as fault:
@@ -117,9 +142,8 @@ def _prepare_one(
         return _failed(condition, "error", _told(fault))
 
 
-def _contradiction(
-    condition: Condition, rate_hz: int, clean: Wave, attestation: Attestation
-) -> str:
+def contradiction(condition: Condition, rate_hz: int, clean: Wave, attestation: Attestation) -> str:
+    """Why this row is not to be scored, in words; `rate_hz` is that of the clip."""
     return condition.expectation(rate_hz).contradiction(
         rate_hz=rate_hz,
         clean_s=clean.seconds,
@@ -144,6 +168,17 @@ def _companion_waves(
         return waves
 
     return companions
+
+
+def _undeclared(count: int) -> list[Wave]:
+    """What a step gets that asks for companions and does not say that it does.
+
+    Raises
+    ------
+    TypeError
+        Always: prepared audio would be kept and found again whatever the companions are.
+    """
+    raise TypeError(f"asks for {count} companions, and its `hears_others` says that it does not")
 
 
 @lru_cache(maxsize=64)

@@ -14,11 +14,12 @@ import numpy as np
 
 from harness.audio import Wave
 from harness.data.clip import Clip
-from harness.detector.detector import Detector, Logits, ScoreLookup
+from harness.detector.detector import Detector, Logits, ScoreLookup, Timed
 from harness.engine.plan import Key
 from harness.engine.prepare import Prepared
 from harness.errors import UsageError
 from harness.scores import Row
+from harness.stopwatch import Stopwatch
 from harness.suite import Condition
 
 Outcome = tuple[str, str, float, float]
@@ -54,10 +55,16 @@ class Scorer:
         self.detector = detector
         self.note = note
         self._most: int | None = None
+        self._whole = Stopwatch()
 
     @property
     def model(self) -> str:
         return self.detector.identity.name
+
+    @property
+    def spent(self) -> Stopwatch:
+        """Seconds of the detector: by its own stages, or all of it as `forward`."""
+        return self.detector.spent if isinstance(self.detector, Timed) else self._whole
 
     def rows(self, scored: Sequence[Scored], done: set[Key]) -> list[Row]:
         """The rows that this model still owes of a block."""
@@ -77,7 +84,8 @@ class Scorer:
             start = len(outcomes)
             batch = waves[start : start + (self._most or len(waves))]
             try:
-                outcomes += _batch(self.detector, batch)
+                with self._whole.timing("forward"):
+                    outcomes += _batch(self.detector, batch)
             except _OutOfMemory as fault:
                 if len(batch) == 1:
                     outcomes.append(_failed(fault))

@@ -158,6 +158,25 @@ def test_nothing_is_left_behind(clips: list[Clip]) -> None:
     assert not preparing()
 
 
+class Unsendable:
+    """Companions that cannot be given to another process."""
+
+    clips = ()
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def choose(self, clip: Clip, rng: np.random.Generator, count: int) -> list[Clip]:
+        return []
+
+
+def test_a_process_that_cannot_be_started_says_why(clips: list[Clip]) -> None:
+    recipe = Recipe(1, (RATE_HZ,), {}, Unsendable())
+    owed = tasks(clips, (CLEAN,), ["m"], set(), 8)
+    with pytest.raises(TypeError, match="cannot pickle"), Crew(1, recipe) as crew:
+        list(crew.prepare(owed))
+
+
 def test_without_processes_it_prepares_here(clips: list[Clip]) -> None:
     there, _ = prepare(clips, (CLEAN, QUIETER))
     here, _ = prepare(clips, (CLEAN, QUIETER), size=0)

@@ -1,5 +1,6 @@
 """The loop: the same rows whatever the workers, blocks and interruptions; nothing is lost."""
 
+import threading
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,7 +106,7 @@ def folder(tmp_path: Path) -> Path:
 
 def score(
     run: Path, source: Source, suite: Suite, detector: Checksum, workers: int = 0,
-    block: int = 4, clips: list[Clip] | None = None,
+    block: int = 4, clips: list[Clip] | None = None, lanes: int | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     recipe = Recipe(suite.seed, (RATE_HZ,), {}, CompanionPool(source, seed=suite.seed))
     done = finished(run)
@@ -114,7 +115,7 @@ def score(
     notes: list[str] = []
     with ScoresWriter(run) as writer, Crew(workers, recipe) as crew:
         scorer = Scorer(detector, notes.append)
-        run_tasks(owed, crew, [scorer], writer, done, advance=lambda rows: None)
+        run_tasks(owed, crew, [scorer], writer, done, lambda rows: None, lanes=lanes)
     assert not notes
     return read_scores(run)
 
@@ -184,6 +185,36 @@ def test_one_bad_row_costs_one_row(tmp_path: Path, folder: Path, suite: Suite) -
     assert "logits are nan" in clean.reason["real/quiet.wav"]
     others = clean.drop(["real/loud.wav", "real/quiet.wav"])
     assert (others.status == "ok").all()
+
+
+@pytest.mark.parametrize("block", [1, 5, 100])
+def test_blocks_that_are_scored_at_once_come_out_the_same(
+    tmp_path: Path, folder: Path, suite: Suite, block: int
+) -> None:
+    source = open_source(str(folder))
+    plain = score(tmp_path / "plain", source, suite, Moody(), block=block)
+    lanes = score(tmp_path / "lanes", source, suite, Moody(), block=block, workers=1, lanes=2)
+    pd.testing.assert_frame_equal(plain, lanes, check_exact=True)
+    with pytest.raises(UsageError, match="no kernel image"):
+        score(tmp_path / "broken", source, suite, Broken(), block=block, lanes=2)
+
+
+class Met(Checksum):
+    """Answers only once two threads are in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = threading.Barrier(2)
+
+    def score(self, waves: Sequence[Wave]) -> Logits:
+        self.both.wait(20)
+        return super().score(waves)
+
+
+def test_two_blocks_are_under_way_at_once(tmp_path: Path, folder: Path, suite: Suite) -> None:
+    table = score(tmp_path / "run", open_source(str(folder)), suite, Met(), block=6, lanes=2)
+    assert (table.status == "ok").all()
+    assert len(table) == 6 * 6
 
 
 def test_a_detector_that_never_works_stops_the_run(

@@ -1,0 +1,125 @@
+"""Where the time of a run goes: seconds by stage, and which side of it waits for the other.
+
+Preparing is counted in seconds of processor time, summed over processes: they share processors with
+all else, so the clock on the wall would count their waiting. Scoring is counted on the wall, or on
+the device where that is a GPU.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+
+WAITING = "waiting"
+"""Stage of scoring in which there is no prepared audio."""
+
+_CHECK = "check"
+_NAMED = 3
+_IDLE = 0.25
+"""Share of the time that scoring may wait without preparing being what limits the run: the first
+audio has to be waited for, and both share the processors."""
+
+
+class Stopwatch:
+    """Adds up seconds by stage; several threads may.
+
+    Parameters
+    ----------
+    clock
+        Seconds since whenever.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._seconds: dict[str, float] = {}
+        self._lock = Lock()
+
+    @contextmanager
+    def timing(self, stage: str) -> Generator[None]:
+        """Count what happens within to the stage, however it ends."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self.add({stage: self._clock() - began})
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        with self._lock:
+            for stage, more in seconds.items():
+                self._seconds[stage] = self._seconds.get(stage, 0.0) + more
+
+    def take(self) -> dict[str, float]:
+        """What was counted since the last time, and begin anew."""
+        with self._lock:
+            seconds, self._seconds = self._seconds, {}
+        return seconds
+
+    def __getitem__(self, stage: str) -> float:
+        return self._seconds.get(stage, 0.0)
+
+    def rounded(self) -> dict[str, float]:
+        """Seconds by stage, the longest first, to the millisecond."""
+        longest = sorted(self._seconds.items(), key=lambda item: -item[1])
+        return {stage: round(seconds, 3) for stage, seconds in longest}
+
+
+class TimeSplit:
+    """The two stopwatches of a part of a run, and what they say together.
+
+    Parameters
+    ----------
+    workers
+        Processes that prepare; 0 where scoring and preparing take turns.
+
+    Attributes
+    ----------
+    preparing
+        Processor seconds: `decode`, `perturb codec`, `attest`, ...
+    scoring
+        Seconds on the wall: `check`, `waiting`, `features`, `forward`, `write`. What is missing to
+        the seconds of the part is bookkeeping. On a GPU features and forward are seconds of the
+        device, which go on beside the others.
+    """
+
+    def __init__(self, workers: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.preparing = Stopwatch()
+        self.scoring = Stopwatch()
+        self._workers = workers
+        self._clock, self._began = clock, clock()
+
+    def pace(self, rows: int) -> str:
+        """Rate and limit for a progress line: `58 scores/s, limited by preparing`."""
+        elapsed = self._elapsed()
+        return f"{rows / elapsed:.3g} scores/s, limited by {self._limit(elapsed)}"
+
+    def words(self) -> str:
+        """Where the time went, in one line."""
+        elapsed, scoring = self._elapsed(), self.scoring
+        detector = scoring["features"] + scoring["forward"]
+        return (
+            f"Time: {elapsed:.1f} s, limited by {self._limit(elapsed)}. Preparing took "
+            f"{_told(self.preparing.rounded())}, the detector {detector:.1f} s "
+            f"({_share(detector, elapsed)}), waiting for audio {scoring[WAITING]:.1f} s, "
+            f"the check before it {scoring[_CHECK]:.1f} s."
+        )
+
+    def _elapsed(self) -> float:
+        return max(self._clock() - self._began, 1e-3)
+
+    def _limit(self, elapsed: float) -> str:
+        waited = self.scoring[WAITING]
+        idle = _IDLE if self._workers else 0.5
+        scored = elapsed - self.scoring[_CHECK]
+        return "preparing" if waited > idle * scored else "the detector"
+
+
+def _told(seconds: Mapping[str, float]) -> str:
+    total = sum(seconds.values())
+    named = [f"{stage} {_share(some, total)}" for stage, some in list(seconds.items())[:_NAMED]]
+    return f"{total:.1f} s of processors" + (f" ({', '.join(named)})" if named else "")
+
+
+def _share(some: float, total: float) -> str:
+    return f"{100 * some / total:.0f} %" if total > 0 else "0 %"
