@@ -187,7 +187,7 @@ def picture(wave: Wave) -> bytes:
     from scipy.signal import spectrogram  # slow to import
 
     size = min(512, len(wave.samples))
-    hop = max(size // 2, -(-(len(wave.samples) - size) // 511)) if size else 1
+    hop = max(1, size // 2, -(-(len(wave.samples) - size) // 511))
     _, _, power = spectrogram(
         wave.samples, wave.rate_hz, nperseg=size, noverlap=max(size - hop, 0), mode="psd"
     )
