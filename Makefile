@@ -12,7 +12,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN  := $(VENV)/bin
 
-.PHONY: bench bench-speed install test lint types wheel-test check reference docs lock clean
+.PHONY: bench bench-speed install test lint types wheel-test cluster-test check reference docs lock clean
 
 bench: $(VENV)/.run
 	@$(BIN)/harness run $(SUITE) --model "$(MODEL)" --data "$(DATA)" --baseline "$(BASELINE)" $(ARGS)
@@ -34,6 +34,9 @@ bench-speed: $(VENV)/.dev  ## measure what is fast here, side by side, and write
 wheel-test: $(VENV)/.dev  ## build the wheel, install it into an empty environment, run it there
 	@$(BIN)/python -m pytest -m wheel $(ARGS)
 
+cluster-test: $(VENV)/.dev  ## the same run on two nodes of a Ray cluster on this machine
+	@$(BIN)/python -m pytest -m cluster $(ARGS)
+
 check: lint types test
 
 reference: $(VENV)/.run  ## train the embedded detector again
@@ -50,9 +53,9 @@ docs: $(VENV)/.dev  ## write the reference pages of docs/ from the code
 
 lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	    --no-emit-index-url --no-emit-find-links --group build pyproject.toml -o requirements.lock
+	    --no-emit-index-url --no-emit-find-links --group bound --group build pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	    --no-emit-index-url --no-emit-find-links --group build --group dev -c requirements.lock pyproject.toml \
+	    --no-emit-index-url --no-emit-find-links --extra cluster --group bound --group build --group dev -c requirements.lock pyproject.toml \
 	    -o requirements-dev.lock
 
 clean:

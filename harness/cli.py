@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import signal
 import sys
@@ -16,8 +14,9 @@ import typer
 from rich.table import Table
 
 from harness import __version__
+from harness.audit.command import audit_app
 from harness.errors import ClipError, ClipRejected, UsageError, printable
-from harness.terminal import Progress, print_answer, stdout
+from harness.terminal import Progress, print_answer, print_json, stdout
 
 if TYPE_CHECKING:
     from harness.publish import Outcome
@@ -33,7 +32,6 @@ suites_app = typer.Typer(no_args_is_help=True, help="What a detector is put thro
 app.add_typer(suites_app, name="suites")
 baseline_app = typer.Typer(no_args_is_help=True, help="What later runs are held against.")
 app.add_typer(baseline_app, name="baseline")
-audit_app = typer.Typer(no_args_is_help=True, help="Questions to a card, a test set or a model.")
 app.add_typer(audit_app, name="audit")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -57,7 +55,7 @@ PolicyFile = Annotated[
     str | None, typer.Option("--policy", help="What to hold it to: a name or a TOML file.")
 ]
 
-EXIT_MISFIT = 1
+EXIT_FAULTY = 1
 EXIT_CONTRADICTED = 2
 EXIT_UNSCORED = 3
 
@@ -125,11 +123,25 @@ def run(
     row_seconds: Annotated[
         float, typer.Option(min=1, help="Longest time to prepare a row; then it is an error row.")
     ] = 120.0,
+    cache_gb: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Prepared audio to keep for later runs; 0 for none. Else HARNESS_CACHE_GB, else "
+            "10.",
+        ),
+    ] = None,
     fake_label: Annotated[
         str | None, typer.Option(help="The model's label that means fake, where it is not plain.")
     ] = None,
     published: Annotated[
         str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Where it is computed: here, or on a cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster; else one of this machine is started.")
     ] = None,
     development: Annotated[
         str | None,
@@ -159,12 +171,15 @@ def run(
         batch_size=batch_size,
         workers=workers,
         row_seconds=row_seconds,
+        cache_gb=cache_gb,
         fake_label=fake_label,
         published=published,
         unscored=unscored,
         baseline=baseline,
         policy=policy,
         development=development,
+        engine=engine,
+        address=address,
     )
     with progress:
         outcome = do(options, progress.note, progress.advance)
@@ -239,6 +254,33 @@ def gate(
     _conclude(publish(run, summary, ruling), as_json, whole=False)
 
 
+@app.command()
+def forensic(
+    folder: RunFolder,
+    development: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory of a run of the same model on other clips, to calibrate on; without it "
+            "every clip is calibrated by clips of other groups."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a run's scores are worth as evidence, and where they are worth nothing."""
+    from harness.forensic.answer import print_worth
+    from harness.forensic.publication import publish_forensic
+    from harness.forensic.section import forensic_json
+    from harness.publish import read_run
+
+    run = read_run(folder)
+    content, path = publish_forensic(run, None if development is None else read_run(development))
+    if as_json:
+        typer.echo(forensic_json(content), nl=False)
+        return
+    print_worth(content)
+    stdout().print(f"Page: {printable(str(path))}", soft_wrap=True, markup=False, highlight=False)
+
+
 @baseline_app.command("accept")
 def baseline_accept(
     folder: RunFolder,
@@ -275,7 +317,7 @@ def suites_list(as_json: Json = False) -> None:
 
     suites = [load_suite(name) for name in suite_names()]
     if as_json:
-        _json([suite.record().model_dump(mode="json") for suite in suites])
+        print_json([suite.record().model_dump(mode="json") for suite in suites])
         return
     table = Table("suite", "conditions", "description")
     for suite in suites:
@@ -293,7 +335,7 @@ def suites_show(
 
     suite = load_suite(name)
     if as_json:
-        _json(suite.record().model_dump(mode="json"))
+        print_json(suite.record().model_dump(mode="json"))
         return
     table = Table("condition", "family", "severity", "in words")
     for condition in suite.conditions:
@@ -327,7 +369,7 @@ def data(
         "notes": list(source.origin.notes),
     }
     if as_json:
-        _json(content)
+        print_json(content)
         return
     table = Table("what", "", show_header=False)
     for key, value in content.items():
@@ -337,58 +379,6 @@ def data(
             shown = "\n".join(value) if isinstance(value, list) else str(value)
         table.add_row(key, shown)
     stdout().print(table)
-
-
-@audit_app.command("claims")
-def audit_claims(
-    file: Annotated[
-        str | None,
-        typer.Argument(metavar="FILE", help="Published figures: a TOML file, or a name."),
-    ] = None,
-    model_card: Annotated[
-        Path | None, typer.Option(help="A model card (README.md) with a model-index, instead.")
-    ] = None,
-    run: Annotated[
-        Path | None, typer.Option(help="Directory of a run to hold the figures against.")
-    ] = None,
-    margin: Annotated[
-        float, typer.Option(min=0.0001, max=1, help="Differences below this are equivalence.")
-    ] = 0.02,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 1 where something does not fit.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Say whether a card's own figures and counts fit together, and how far they can be trusted.
-
-    An audit reports: without --strict it ends with 0 whatever it finds.
-    """
-    from harness.audit.answer import plain, print_audit
-    from harness.audit.claim import claim_of_file
-    from harness.audit.claims import audit_claim
-    from harness.audit.equivalence import against_run
-
-    if (file is None) == (model_card is None):
-        raise UsageError("name one of both", "FILE and --model-card", "or see harness audit --help")
-    if model_card is not None:
-        from harness.audit.modelindex import read_model_card
-
-        claims = read_model_card(model_card)
-    else:
-        claims = [claim_of_file(file or "")]
-    rows = []
-    if run is not None:
-        from harness.publish import figures, read_run
-
-        rows = figures(read_run(run)).rows
-    audits = [(audit_claim(each), list(against_run(each, rows, margin))) for each in claims]
-    if as_json:
-        _json([plain(audit, compared) for audit, compared in audits])
-    else:
-        for audit, compared in audits:
-            print_audit(stdout(), audit, compared)
-    if strict and not all(audit.fits for audit, _ in audits):
-        raise typer.Exit(EXIT_MISFIT)
 
 
 @app.command()
@@ -472,7 +462,7 @@ def train(
             ),
         )
     if as_json:
-        _json(result.model_dump(mode="json"))
+        print_json(result.model_dump(mode="json"))
         return
     typer.echo(
         f"{printable(str(result.out))}: {result.steps} steps on {result.training_clips} clips "
@@ -482,18 +472,188 @@ def train(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def inspect(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Recordings, or folders of them.")
+    ],
+    run: Annotated[Path, typer.Option(help="Directory of the run that they are held against.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Which of the run's detectors, or where it is now; as for harness run."),
+    ] = None,
+    development: Annotated[
+        Path | None,
+        typer.Option(help="Run of the same detector on other clips, to calibrate ratios on."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write to; else one under reports/cases.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    audio: Annotated[
+        bool, typer.Option("--audio/--no-audio", help="Put the recording on its page, up to 1 MB.")
+    ] = True,
+    attribution: Annotated[
+        bool,
+        typer.Option(
+            "--attribution/--no-attribution",
+            help="Picture where the evidence lies; takes minutes for a large model on a CPU.",
+        ),
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Examine questioned recordings: what they are, their scores, and what those are worth."""
+    from harness.questioned.batch import examine_all, files_of, folder_for, plain_cases
+    from harness.questioned.examiner import Options, open_examiner
+
+    paths = files_of(files)
+    with Progress() as progress:
+        examiner = open_examiner(run, model, development, device, progress.note)
+        where = out or folder_for(run)
+        done = examine_all(paths, examiner, Options(attribution, audio), where, progress.note)
+    if as_json:
+        print_json(plain_cases(done))
+        return
+    from harness.questioned.answer import print_examined
+
+    print_examined(done, examiner.run.record, where)
+
+
+@app.command()
+def bundle(
+    folder: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="A .zip or .tar to write; else beside the run.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Pack a run into one archive with the SHA-256 of every file and recording."""
+    from harness.bundle import write_bundle
+
+    made = write_bundle(folder, out)
+    if as_json:
+        print_json({**asdict(made), "path": str(made.path)})
+        return
+    left_out = f" ({made.clips_left_out})" if made.clips_left_out else ""
+    line = f"{made.path}: {made.files} files, digests of {made.clips} recordings{left_out}"
+    typer.echo(printable(line))
+    typer.echo(f"SHA-256 {made.sha256}; keep it where the bundle is not")
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(metavar="FILE|RUN", help="A bundle, or a run directory.")],
+    as_json: Json = False,
+) -> None:
+    """Check every digest of a bundle and compute its figures again; exit 1 names what is wrong."""
+    from harness.bundle import verify as check
+
+    verdict = check(path)
+    if as_json:
+        print_json(asdict(verdict))
+    for line in [] if as_json else verdict.faults:
+        typer.echo(printable(line))
+    if verdict.faults:
+        raise typer.Exit(EXIT_FAULTY)
+    if not as_json:
+        typer.echo(printable(f"{path}: sound; checked {', '.join(verdict.checked)}"))
+        if verdict.sha256:
+            typer.echo(f"SHA-256 {verdict.sha256}")
+
+
+@app.command()
+def doctor(
+    clear_cache: Annotated[
+        bool, typer.Option("--clear-cache", help="Remove all prepared audio first.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Say what this installation has: versions, devices, codecs, caches."""
     from harness.diagnosis import diagnose
 
+    if clear_cache:
+        from harness.engine import cache
+
+        print(f"{cache.clear_cache() / 1e9:.2f} GB removed", file=sys.stderr)  # noqa: T201
     content = diagnose()
     if as_json:
-        _json(content)
+        print_json(content)
         return
     table = Table("what", "", show_header=False)
     for key, value in content.items():
         table.add_row(key, str(value))
     stdout().print(table)
+
+
+@app.command()
+def history(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DIR]...",
+            help="Where runs lie; reports/runs and reports/baselines if none is named.",
+        ),
+    ] = None,
+    one_detector: Annotated[
+        bool,
+        typer.Option(
+            "--one-detector",
+            help="Runs of one model are releases of one detector, whatever they are called.",
+        ),
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Write a page (HTML).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show every release of every model over time, and which steps are more than chance."""
+    from harness.history import read_history
+    from harness.timeline import print_history
+
+    found = read_history(folders or [], one_detector=one_detector)
+    if out is not None:
+        from harness.report.history import write_history
+
+        write_history(found, out)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        print_history(found)
+
+
+@app.command()
+def leaderboard(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories of runs.")],
+    metric: Annotated[
+        str, typer.Option(help="Rank by it: eer, auc, min_dcf, accuracy, f1, act_dcf, ...")
+    ] = "eer",
+    reference: Annotated[
+        str | None, typer.Option(help="Model that the mean corruption error is relative to.")
+    ] = None,
+    unscored: Unscored = None,
+    out: Annotated[Path | None, typer.Option(help="Write a page (HTML).")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Rank models on the same clips, and say which ranks are really apart."""
+    from harness import board
+    from harness.leaderboard import read_leaderboard
+
+    if as_csv + as_markdown + as_json > 1:
+        raise UsageError("more than one form", "--csv, --markdown, --json", "take one")
+    found = read_leaderboard(folders, metric=metric, reference=reference, unscored=unscored)
+    if out is not None:
+        from harness.report.leaderboard import write_leaderboard
+
+        write_leaderboard(found, out)
+    if as_json:
+        print_json(asdict(found))
+    elif as_csv:
+        typer.echo(board.as_csv(found), nl=False)
+        for each in found.refused:
+            print(f"harness: {printable(each.line)}", file=sys.stderr)  # noqa: T201
+    elif as_markdown:
+        typer.echo(board.as_markdown(found), nl=False)
+    else:
+        board.print_board(found)
 
 
 def _conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
@@ -514,7 +674,7 @@ def _conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
             file=sys.stderr,
         )
     if as_json:
-        _json(
+        print_json(
             {
                 "run": str(outcome.folder),
                 "report": str(outcome.report),
@@ -545,17 +705,3 @@ def _conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
         raise typer.Exit(ruling.gate.exit_code)
     if outcome.summary.shortfalls:
         raise typer.Exit(EXIT_UNSCORED)
-
-
-def _json(content: Any) -> None:
-    # Plain ASCII: names may hold what no encoding has, or what a terminal takes for a command.
-    typer.echo(json.dumps(_plain(content), indent=1))
-
-
-def _plain(content: Any) -> Any:
-    """The content with NaN, which JSON has no word for, as null."""
-    if isinstance(content, dict):
-        return {key: _plain(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(value) for value in content]
-    return None if isinstance(content, float) and math.isnan(content) else content

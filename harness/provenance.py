@@ -36,6 +36,7 @@ def machine(
     workers: int,
     row_seconds: float,
     cache_gb: float,
+    engine: str = "local",
     large: bool = False,
 ) -> MachineRecord:
     """Describe this machine, and what the run was told to use of it.
@@ -57,6 +58,7 @@ def machine(
         threads=processors() if large else max(1, processors() - workers),
         row_seconds=row_seconds,
         cache_gb=cache_gb,
+        engine=engine,
     )
 
 

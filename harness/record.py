@@ -153,6 +153,7 @@ class MachineRecord(_Frozen):
     threads: int
     row_seconds: float = 120.0
     cache_gb: float = 0.0
+    engine: str = "local"
 
 
 class CountRecord(_Frozen):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from harness import __version__, development, provenance
 from harness.data.clip import Clip, Source
@@ -20,17 +21,19 @@ from harness.detector.source import open_detector
 from harness.engine.cache import limit_gb
 from harness.engine.crew import ROW_SECONDS, warm_up
 from harness.engine.example import write_examples
+from harness.engine.ray import Cluster, connect
 from harness.errors import UsageError
 from harness.flip import hearable
 from harness.gate import ruled
 from harness.metrics.classification import Policy
 from harness.publish import Outcome, figures, publish, read_run
-from harness.record import CountRecord, DataRecord, RunRecord, ThresholdRule
+from harness.record import CountRecord, DataRecord, MachineRecord, RunRecord, ThresholdRule
 from harness.scoring import DEVELOPMENT, Job, Progress, alone_in, recipe_of, room_in, score
 from harness.suite import Suite, load_suite
 
 _MOST_WORKERS = 16
 _LOOKUP_BLOCK = 64
+_GPU_BATCH = 64
 _LARGE = 10_000_000
 """Parameters of a model that takes much longer for a clip than preparing does."""
 
@@ -50,6 +53,8 @@ class RunOptions:
         Longest time to prepare one row; a row that takes more is an error row.
     cache_gb
         Of prepared audio that is kept for later runs; 0 neither keeps nor uses any.
+    engine, address
+        Where it is computed: `local`, or `ray` on the cluster at the address.
     development
         Data source to choose thresholds on, instead of the one that the suite names.
     unscored
@@ -74,6 +79,8 @@ class RunOptions:
     policy: str | None = None
     unscored: Policy | None = None
     development: str | None = None
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
 
 
@@ -90,7 +97,9 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     if options.unscored is not None:
         suite = replace(suite, unscored=options.unscored)
     tuning = _tuning(suite, options)
-    warm_up(_workers(options))
+    cluster = _cluster(options)
+    if cluster is None:
+        warm_up(_workers(options))
     whole = open_source(options.data)
     source = whole if options.limit is None else limited(whole, options.limit, suite.seed)
     for line in source.origin.notes:
@@ -98,15 +107,16 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     detectors = [
         open_detector(
             spec,
-            device=options.device,
-            precision=options.precision,
+            # Where others compute, what a detector is can be read without a GPU.
+            device=options.device if cluster is None else "cpu",
+            precision=options.precision if cluster is None else "float32",
             fake_label=options.fake_label,
         )
         for spec in options.models
     ]
     _tell_apart(detectors)
     folder = options.out or _new_folder(suite, detectors)
-    job = _job(options, suite, source, whole, detectors, folder, note)
+    job = _job(options, cluster, suite, source, whole, detectors, folder, note)
     with alone_in(folder), room_in(folder):
         if tuning is not None:
             job = _tuned(job, tuning, options, note, progress)
@@ -120,8 +130,17 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
         return publish(finished_run, summary, ruling)
 
 
+def _cluster(options: RunOptions) -> Cluster | None:
+    if options.engine == "ray":
+        return connect(options.address, options.device, options.fake_label)
+    if options.address is not None:
+        raise UsageError("is of a cluster", f"--address {options.address}", "add --engine ray")
+    return None
+
+
 def _job(
     options: RunOptions,
+    cluster: Cluster | None,
     suite: Suite,
     source: Source,
     whole: Source,
@@ -133,10 +152,10 @@ def _job(
     twins = refuse_twins(clips, source.origin.spec)
     for line in twins:
         note(line)
-    record = _record(options, suite, source, clips, detectors, twins)
+    record = _record(options, cluster, suite, source, clips, detectors, twins)
     recipe = recipe_of(suite, whole, detectors)
     told = options.batch_size is not None
-    return Job(folder, record, clips, suite, recipe, detectors, told_batch_size=told)
+    return Job(folder, record, clips, suite, recipe, detectors, told, cluster)
 
 
 @dataclass(frozen=True)
@@ -177,7 +196,7 @@ def _tuned(
     """The job with every model's threshold, chosen on the development clips."""
     suite, folder = development.clean_suite(job.suite), job.folder / DEVELOPMENT
     clips, all_of_it = tuning.source, replace(options, limit=None)
-    first = _job(all_of_it, suite, clips, clips, job.detectors, folder, note)
+    first = _job(all_of_it, job.cluster, suite, clips, clips, job.detectors, folder, note)
     development.refuse_shared(first.clips, job.clips, clips.origin.spec)
     thresholds = development.choose(first, tuning.rule, note, progress)
     return replace(job, record=job.record.model_copy(update={"thresholds": thresholds}))
@@ -208,6 +227,7 @@ def _new_folder(suite: Suite, detectors: Sequence[Detector | ScoreLookup]) -> Pa
 
 def _record(
     options: RunOptions,
+    cluster: Cluster | None,
     suite: Suite,
     source: Source,
     clips: list[Clip],
@@ -218,7 +238,6 @@ def _record(
     labels = Counter(clip.label for clip in clips)
     revision, dirty = provenance.revision()
     listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
-    best = min((one.batch_size for one in listening), default=_LOOKUP_BLOCK)
     return RunRecord(
         harness_version=__version__,
         git_revision=revision,
@@ -244,17 +263,29 @@ def _record(
             limit_seed=None if options.limit is None else suite.seed,
         ),
         models=[detector.identity for detector in detectors],
-        machine=provenance.machine(
-            device=listening[0].device if listening else "none: scores from a file",
-            precision=options.precision,
-            batch_size=options.batch_size or best,
-            workers=_workers(options) if listening else 0,
-            row_seconds=options.row_seconds,
-            cache_gb=limit_gb(options.cache_gb),
-            large=any(
-                one.device == "cpu" and (one.identity.parameters or 0) >= _LARGE
-                for one in listening
-            ),
-        ),
+        machine=_machine(options, cluster, listening),
         counts=CountRecord(),
+    )
+
+
+def _machine(
+    options: RunOptions, cluster: Cluster | None, listening: Sequence[Detector]
+) -> MachineRecord:
+    device = listening[0].device if listening else "none: scores from a file"
+    best = min((one.batch_size for one in listening), default=_LOOKUP_BLOCK)
+    if cluster is not None and listening:
+        device = cluster.words
+        best = _GPU_BATCH if cluster.device == "cuda" else best
+    return provenance.machine(
+        device=device,
+        precision=options.precision,
+        batch_size=options.batch_size or best,
+        workers=(cluster.processors if cluster else _workers(options)) if listening else 0,
+        row_seconds=options.row_seconds,
+        cache_gb=limit_gb(options.cache_gb) if cluster is None else 0.0,
+        engine="local" if cluster is None else f"ray: {cluster.nodes} node(s)",
+        large=cluster is None
+        and any(
+            one.device == "cpu" and (one.identity.parameters or 0) >= _LARGE for one in listening
+        ),
     )

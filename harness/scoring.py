@@ -17,9 +17,10 @@ from harness.detector.detector import Detector, ScoreLookup
 from harness.engine.cache import open_cache
 from harness.engine.calibration import LEAST_ROWS, Bench, calibrate, first_tasks
 from harness.engine.crew import Crew
-from harness.engine.local import run_tasks
-from harness.engine.plan import Key, tasks
+from harness.engine.local import Advance, run_tasks
+from harness.engine.plan import Key, chunks, tasks
 from harness.engine.prepare import Recipe
+from harness.engine.ray import Cluster, Work, probe, run_chunks
 from harness.engine.scorer import Scorer
 from harness.engine.selfcheck import self_checks
 from harness.errors import UsageError
@@ -34,6 +35,8 @@ Progress = Callable[[int, int, str], None]
 DEVELOPMENT = "development"
 """Directory, in that of a run, of the run on the clips that its thresholds were chosen on."""
 
+_CHUNK_ROWS = 64
+"""Rows of a model that a cluster gets at once, in whole clips: some 16 MB of audio."""
 _LOCK = ".lock"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -84,6 +87,8 @@ class Job:
     ----------
     told_batch_size
         The batch size is the user's: a long run does not look for a faster one.
+    cluster
+        Where it is computed, if not here.
     """
 
     folder: Path
@@ -93,6 +98,7 @@ class Job:
     recipe: Recipe
     detectors: Sequence[Detector | ScoreLookup]
     told_batch_size: bool = False
+    cluster: Cluster | None = None
 
 
 def score(job: Job, note: Callable[[str], None], progress: Progress) -> None:
@@ -115,33 +121,65 @@ def score(job: Job, note: Callable[[str], None], progress: Progress) -> None:
         logbook.rows += rows
         progress(len(done) + logbook.rows, total, split.pace(logbook.rows))
 
-    cache = logbook.cache = open_cache(machine.cache_gb, job.recipe, logbook.tell)
-    _use_threads(machine.threads)
     try:
         note(
             f"{suite.name}: {len(clips)} clips x {len(suite.conditions)} conditions x "
             f"{len(scorers)} model(s) = {total} scores, {len(done)} of them done already, "
             f"on {machine.device}"
         )
-        with (
-            logbook,
-            ScoresWriter(folder) as writer,
-            Crew(machine.workers, job.recipe, machine.row_seconds, logbook.tell, cache) as crew,
-        ):
-            if len(done) < total:
-                if not done and not job.told_batch_size:
-                    _calibrate(job, crew, scorers, logbook)
-                _check(job, crew, scorers, logbook)
-                names = [scorer.model for scorer in scorers]
-                block_rows = logbook.record.machine.batch_size
-                owed = tasks(clips, suite.conditions, names, done, block_rows)
-                run_tasks(owed, crew, scorers, writer, done, advance, split)
-        if logbook.rows and job.recipe.rates_hz:
-            note(split.words())
+        with logbook, ScoresWriter(folder) as writer:
+            if len(done) == total:
+                return
+            if job.cluster is not None:
+                _score_there(job, job.cluster, done, logbook, writer, advance)
+            else:
+                _score_here(job, scorers, done, logbook, writer, advance)
+                if job.recipe.rates_hz:
+                    note(split.words())
     except KeyboardInterrupt:
         kept = len(done) + logbook.rows
         note(f"Stopped with {kept} of {total} scores kept; --out {folder} goes on.")
         raise
+
+
+def _score_here(
+    job: Job,
+    scorers: Sequence[Scorer],
+    done: set[Key],
+    logbook: Logbook,
+    writer: ScoresWriter,
+    advance: Advance,
+) -> None:
+    machine = logbook.record.machine
+    cache = logbook.cache = open_cache(machine.cache_gb, job.recipe, logbook.tell)
+    _use_threads(machine.threads)
+    with Crew(machine.workers, job.recipe, machine.row_seconds, logbook.tell, cache) as crew:
+        if not done and not job.told_batch_size:
+            _calibrate(job, crew, scorers, logbook)
+        _check(job, crew, scorers, logbook)
+        names = [scorer.model for scorer in scorers]
+        block_rows = logbook.record.machine.batch_size
+        owed = tasks(job.clips, job.suite.conditions, names, done, block_rows)
+        run_tasks(owed, crew, scorers, writer, done, advance, logbook.split)
+
+
+def _score_there(
+    job: Job,
+    cluster: Cluster,
+    done: set[Key],
+    logbook: Logbook,
+    writer: ScoresWriter,
+    advance: Advance,
+) -> None:
+    conditions, record = job.suite.conditions, logbook.record
+    names = [model.name for model in record.models]
+    models = tuple((model.spec, model.name) for model in record.models)
+    work = Work(job.recipe, models, cluster.device, cluster.fake_label, record.machine)
+    if job.recipe.rates_hz:
+        logbook.check(probe(work, job.clips, conditions, record))
+    owed = tasks(job.clips, conditions, names, done, record.machine.batch_size)
+    blocks = max(1, _CHUNK_ROWS // record.machine.batch_size)
+    run_chunks(list(chunks(owed, names, done, blocks)), work, cluster, writer, advance)
 
 
 def _calibrate(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook) -> None:

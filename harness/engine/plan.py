@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from harness.data.clip import Clip
 from harness.suite import Condition
@@ -48,3 +49,43 @@ def tasks(
         if owed:
             wanted, blocks = zip(*owed, strict=True)
             yield Task(clip, wanted, blocks)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive tasks that are done together on one machine.
+
+    Parameters
+    ----------
+    done
+        Keys of their rows that are in the table already, for some model.
+    """
+
+    tasks: tuple[Task, ...]
+    done: frozenset[Key]
+
+
+def chunks(
+    owed: Iterable[Task], models: Sequence[str], done: set[Key], blocks: int
+) -> Iterator[Chunk]:
+    """The tasks in chunks of whole clips, a clip going with its first block.
+
+    Which clips share a chunk depends on the plan alone, whatever is still owed.
+
+    Parameters
+    ----------
+    blocks
+        Of a chunk, at least 1; a clip with more is a chunk of its own.
+    """
+    for _, together in groupby(owed, key=lambda task: task.blocks[0] // blocks):
+        yield _chunk(list(together), models, done)
+
+
+def _chunk(together: Sequence[Task], models: Sequence[str], done: set[Key]) -> Chunk:
+    keys = (
+        (task.clip.clip_id, condition.name, model)
+        for task in together
+        for condition in task.conditions
+        for model in models
+    )
+    return Chunk(tuple(together), frozenset(key for key in keys if key in done))
