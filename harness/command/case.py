@@ -1,0 +1,99 @@
+"""Commands about one recording, and about keeping a run as evidence."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.command.option import EXIT_FAULTY, Json, RunFolder
+from harness.errors import printable
+from harness.terminal import Progress, print_json
+
+
+def inspect(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Recordings, or folders of them.")
+    ],
+    run: Annotated[Path, typer.Option(help="Directory of the run that they are held against.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Which of the run's detectors, or where it is now; as for harness run."),
+    ] = None,
+    development: Annotated[
+        Path | None,
+        typer.Option(help="Run of the same detector on other clips, to calibrate ratios on."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write to; else one under reports/cases.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    audio: Annotated[
+        bool, typer.Option("--audio/--no-audio", help="Put the recording on its page, up to 1 MB.")
+    ] = True,
+    attribution: Annotated[
+        bool,
+        typer.Option(
+            "--attribution/--no-attribution",
+            help="Picture where the evidence lies; takes minutes for a large model on a CPU.",
+        ),
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Examine questioned recordings: what they are, their scores, and what those are worth."""
+    from harness.questioned.batch import examine_all, files_of, folder_for, plain_cases
+    from harness.questioned.examiner import Options, open_examiner
+
+    paths = files_of(files)
+    with Progress() as progress:
+        examiner = open_examiner(run, model, development, device, progress.note)
+        where = out or folder_for(run)
+        done = examine_all(paths, examiner, Options(attribution, audio), where, progress.note)
+    if as_json:
+        print_json(plain_cases(done))
+        return
+    from harness.questioned.answer import print_examined
+
+    print_examined(done, examiner.run.record, where)
+
+
+def bundle(
+    folder: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="A .zip or .tar to write; else beside the run.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Pack a run into one archive with the SHA-256 of every file and recording."""
+    from harness.bundle import write_bundle
+
+    made = write_bundle(folder, out)
+    if as_json:
+        print_json({**asdict(made), "path": str(made.path)})
+        return
+    left_out = f" ({made.clips_left_out})" if made.clips_left_out else ""
+    line = f"{made.path}: {made.files} files, digests of {made.clips} recordings{left_out}"
+    typer.echo(printable(line))
+    typer.echo(f"SHA-256 {made.sha256}; keep it where the bundle is not")
+
+
+def verify(
+    path: Annotated[Path, typer.Argument(metavar="FILE|RUN", help="A bundle, or a run directory.")],
+    as_json: Json = False,
+) -> None:
+    """Check every digest of a bundle and compute its figures again; exit 1 names what is wrong."""
+    from harness.bundle import verify as check
+
+    verdict = check(path)
+    if as_json:
+        print_json(asdict(verdict))
+    for line in [] if as_json else verdict.faults:
+        typer.echo(printable(line))
+    if verdict.faults:
+        raise typer.Exit(EXIT_FAULTY)
+    if not as_json:
+        typer.echo(printable(f"{path}: sound; checked {', '.join(verdict.checked)}"))
+        if verdict.sha256:
+            typer.echo(f"SHA-256 {verdict.sha256}")

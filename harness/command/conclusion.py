@@ -1,0 +1,69 @@
+"""How a command ends that has figures to show: the answer, and the gravest of the exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.command.option import EXIT_CONTRADICTED, EXIT_UNSCORED
+from harness.errors import printable
+from harness.terminal import print_answer, print_json
+
+if TYPE_CHECKING:
+    from harness.publish import Outcome
+
+
+def conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
+    """Print the answer and end with the gravest of the exit codes.
+
+    2 where audio is not what it is called, 1 where a gate fails, 3 where it or too few scores leave
+    the answer open.
+    """
+    from harness.summary import headline
+    from harness.verdict import as_markdown, as_plain
+
+    lines, tally = headline(outcome.summary, outcome.record), outcome.summary.tally
+    ruling = outcome.ruling
+    if ruling is None and outcome.withdrawn:
+        gone = f"{', '.join(outcome.withdrawn)}: removed, as this report shows no gate"
+        print(  # noqa: T201
+            f"harness: {printable(f'{gone}; harness gate {outcome.folder} writes them again')}",
+            file=sys.stderr,
+        )
+    if as_json:
+        print_json(
+            {
+                "run": str(outcome.folder),
+                "report": str(outcome.report),
+                "counts": outcome.record.counts.model_dump(),
+                "rows": {"owed": tally.owed, "missing": tally.missing},
+                "unscored": outcome.summary.policy,
+                "contradictions": [asdict(each) for each in outcome.summary.contradictions],
+                "shortfalls": [asdict(shortfall) for shortfall in outcome.summary.shortfalls],
+                "headline": [asdict(line) for line in lines],
+                "gate": None if ruling is None else as_plain(ruling.gate),
+            }
+        )
+    elif whole:
+        print_answer(outcome, lines)
+    if ruling is not None:
+        if not as_json:
+            from harness.answer import print_gate
+
+            print_gate(ruling.gate)
+        if summary_file := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary_file).open("a", encoding="utf-8") as file:
+                file.write(as_markdown(ruling.gate) + "\n")
+    for contradiction in outcome.summary.contradictions:
+        print(f"harness: {printable(contradiction.line)}", file=sys.stderr)  # noqa: T201
+    if outcome.summary.contradictions:
+        raise typer.Exit(EXIT_CONTRADICTED)
+    if ruling is not None and ruling.gate.exit_code:
+        raise typer.Exit(ruling.gate.exit_code)
+    if outcome.summary.shortfalls:
+        raise typer.Exit(EXIT_UNSCORED)

@@ -1,0 +1,33 @@
+"""Options and arguments that several commands share, and what they end with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Unscored = Annotated[
+    Literal["excluded", "wrong", "real"] | None,  # the metrics' `Policy`, without their imports
+    typer.Option(
+        help="What decisions make of clips without a score, instead of what the suite says: "
+        "excluded, wrong (decided wrongly) or real (called real)."
+    ),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
+
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        help="Hold the run against a baseline: a run directory, the name of an accepted one, "
+        "`accepted` (that of its suite and data), or `published` (the figures of a card)."
+    ),
+]
+PolicyFile = Annotated[
+    str | None, typer.Option("--policy", help="What to hold it to: a name or a TOML file.")
+]
+
+EXIT_FAULTY = 1
+EXIT_CONTRADICTED = 2
+EXIT_UNSCORED = 3
