@@ -118,16 +118,30 @@ def forensic(
             "every clip is calibrated by clips of other groups."
         ),
     ] = None,
+    cost: Annotated[
+        tuple[float, float, float],
+        typer.Option(
+            metavar="SHARE MISS ACCEPT",
+            help="Of actDCF and minDCF: the share of fakes, what a real clip called fake costs, "
+            "and a fake called real; by default those of ASVspoof 5.",
+        ),
+    ] = (0.05, 1.0, 10.0),
     as_json: Json = False,
 ) -> None:
     """Say what a run's scores are worth as evidence, and where they are worth nothing."""
     from harness.forensic.answer import print_worth
     from harness.forensic.publication import publish_forensic
-    from harness.forensic.section import forensic_json
+    from harness.forensic.section import Options, forensic_json
+    from harness.metrics.cost import DetectionCost
     from harness.publish import read_run
 
+    try:
+        options = Options(cost=DetectionCost(*cost))
+    except ValueError as fault:
+        raise UsageError(str(fault), f"--cost {' '.join(map(str, cost))}") from fault
     run = read_run(folder)
-    content, path = publish_forensic(run, None if development is None else read_run(development))
+    tuned_on = None if development is None else read_run(development)
+    content, path = publish_forensic(run, tuned_on, options)
     if as_json:
         typer.echo(forensic_json(content), nl=False)
         return

@@ -4,12 +4,14 @@ From conditions that do nothing but cut. Of each only clips that were really cut
 (a clip of 2 s that may have 4 s is none of them), so longer lengths are of fewer clips. What fills
 the rest of the detector's window is told apart from what was cut off: the same cut with and without
 padding, on the same clips.
+
+By condition there are no cuts but the clips' own lengths: of the clips of at least so many seconds.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,9 @@ from harness.metrics.bootstrap import Cell, estimate
 from harness.record import ConditionRecord
 
 WANTED = (0.2, 0.1, 0.05, 0.01)
+AT_LEAST = (8.0, 4.0, 2.0, 1.0, 0.5)
+"""Seconds; clips under the last are judged with the others of theirs in the envelope."""
+
 _ERRORS = ("hter", "fpr", "fnr")
 _NEAR = 0.98
 
@@ -65,6 +70,20 @@ class Shortest:
 
 
 @dataclass(frozen=True)
+class Floor:
+    """The least length of a condition's own clips at which the error is surely the wanted one.
+
+    Fields as those of `Shortest`; clips of at least `seconds` are meant.
+    """
+
+    model: str
+    condition: str
+    wanted: float
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True)
 class Padding:
     """What filling the window does to clips cut to the same length, apart from the cut.
 
@@ -92,6 +111,7 @@ class Admissible:
 
     lengths: list[Length]
     shortest: list[Shortest]
+    floors: list[Floor]
     padding: list[Padding]
 
 
@@ -128,7 +148,8 @@ def admissible(judged: Judged, resamples: int, seed: int = 0) -> Admissible:
                 difference(before, after),
             )
         )
-    return Admissible(lengths, list(_shortest(lengths)), padding)
+    floors = list(_floors(judged, set(cuts), resamples, seed))
+    return Admissible(lengths, list(_shortest(lengths)), floors, padding)
 
 
 def _cut(chain: list[dict[str, Any]]) -> tuple[float, str] | None:
@@ -140,31 +161,61 @@ def _cut(chain: list[dict[str, Any]]) -> tuple[float, str] | None:
 
 def _shortest(lengths: list[Length]) -> Iterator[Shortest]:
     for model, placement in dict.fromkeys((each.model, each.placement) for each in lengths):
-        own = [each for each in lengths if (each.model, each.placement) == (model, placement)]
-        own.sort(key=lambda each: -each.seconds)
+        falling = sorted(
+            (
+                (each.seconds, each.hter)
+                for each in lengths
+                if (each.model, each.placement) == (model, placement)
+            ),
+            key=lambda each: -each[0],
+        )
         for wanted in WANTED:
-            yield _down(model, placement, wanted, own)
+            yield Shortest(model, placement, wanted, *_down(wanted, falling))
 
 
-def _down(model: str, placement: str, wanted: float, falling: list[Length]) -> Shortest:
-    """From the longest down, as far as it holds; lengths that too few clips have are passed by."""
+def _floors(judged: Judged, cuts: set[str], resamples: int, seed: int) -> Iterator[Floor]:
+    seconds = judged.column("seconds")
+    cells: dict[tuple[str, str], dict[float, Cell]] = {}
+    for model in judged.models:
+        for condition in judged.conditions:
+            rows = judged.rows(model, condition.name)
+            if condition.name not in cuts and len(rows):
+                cells[model, condition.name] = {
+                    least: judged.part(rows[seconds[rows] >= least], ("hter",))
+                    for least in AT_LEAST
+                }
+    each = [cell for by_length in cells.values() for cell in by_length.values()]
+    estimates = estimate(each, judged.grid.groups, resamples, seed)
+    for (model, condition), by_length in cells.items():
+        falling = [(least, measured(estimates[cell])["hter"]) for least, cell in by_length.items()]
+        for wanted in WANTED:
+            yield Floor(model, condition, wanted, *_down(wanted, falling))
+
+
+def _down(wanted: float, falling: Sequence[tuple[float, Measured]]) -> tuple[float, str]:
+    """From the longest down, as far as it holds; lengths that too few clips have are passed by.
+
+    Returns
+    -------
+    float, str
+        The shortest that holds, or NaN and why there is none.
+    """
     reached = math.nan
-    for each in falling:
-        if each.hter.known and each.hter.high <= wanted:
-            reached = each.seconds
-        elif each.hter.known and each.hter.value > wanted:
+    for seconds, hter in falling:
+        if hter.known and hter.high <= wanted:
+            reached = seconds
+        elif hter.known and hter.value > wanted:
             break
     if not math.isnan(reached):
-        return Shortest(model, placement, wanted, reached, "")
-    known = [each for each in falling if each.hter.known]
+        return reached, ""
+    known = [each for each in falling if each[1].known]
     if not known:
-        return Shortest(model, placement, wanted, math.nan, "too few clips of any length")
-    best = min(known, key=lambda each: each.hter.high)
-    why = (
-        f"the least upper bound is {best.hter.high:.3f}, at {best.seconds:g} s "
-        f"({best.hter.clips} clips a class, {best.hter.groups} groups)"
+        return math.nan, "too few clips of any length"
+    seconds, best = min(known, key=lambda each: each[1].high)
+    return math.nan, (
+        f"the least upper bound is {best.high:.3f}, at {seconds:g} s "
+        f"({best.clips} clips a class, {best.groups} groups)"
     )
-    return Shortest(model, placement, wanted, math.nan, why)
 
 
 def _pairs(

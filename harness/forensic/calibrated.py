@@ -13,7 +13,7 @@ development clips would.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from harness.grid import CLEAN
 from harness.metrics.bootstrap import Cell, estimate
 from harness.metrics.bound import Bounds, empirical_bounds
 from harness.metrics.calibration import KINDS, Kind, cross_calibrated, fit
-from harness.metrics.cost import ASVSPOOF_5
+from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.metrics.likelihood import dev_pav
 
 Array = NDArray[np.float64]
@@ -50,7 +50,7 @@ class Worth:
     cllr, cllr_min, cllr_cal, ece, brier
         As `harness.metrics.likelihood`.
     act_dcf, min_dcf
-        Cost of deciding at the Bayes threshold of ASVspoof 5's costs (ln 1.9), and the least.
+        Cost of deciding at the Bayes threshold of the costs, and the least.
     dev_pav
         Mean distance from calibrated ratios, in powers of ten.
     lower, upper
@@ -89,13 +89,15 @@ class Ratios:
     reason: str = ""
 
 
-def all_ratios(judged: Judged, development: Judged | None, seed: int = 0) -> list[Ratios]:
+def all_ratios(
+    judged: Judged, development: Judged | None, seed: int = 0, cost: DetectionCost = ASVSPOOF_5
+) -> list[Ratios]:
     """Ratios of every model, condition and method, those without a calibration first."""
     return [
         each
         for model in judged.models
         for condition in judged.conditions
-        for each in _ratios(judged, development, model, condition.name, seed)
+        for each in _ratios(judged, development, model, condition.name, seed, cost)
     ]
 
 
@@ -109,9 +111,14 @@ def worth(judged: Judged, ratios: Sequence[Ratios], resamples: int, seed: int = 
 
 
 def _ratios(
-    judged: Judged, development: Judged | None, model: str, condition: str, seed: int
+    judged: Judged,
+    development: Judged | None,
+    model: str,
+    condition: str,
+    seed: int,
+    cost: DetectionCost,
 ) -> Iterator[Ratios]:
-    cell = judged.cell(model, condition)
+    cell = replace(judged.cell(model, condition), cost=cost)
     lacking = "" if len(cell.real) and len(cell.fake) else "no scored clips of one class"
     yield Ratios(model, condition, RAW, "", _cell(cell, cell.real, cell.fake), None, lacking)
     for kind in KINDS:
@@ -149,7 +156,9 @@ def _developed(
 def _cell(cell: Cell, real: Array, fake: Array) -> Cell:
     """The same clips with ratios for scores, decided at the Bayes threshold of the costs."""
     groups = (cell.real_group, cell.fake_group)
-    return Cell(real, fake, *groups, metrics=_FIGURES, threshold=ASVSPOOF_5.threshold)
+    return Cell(
+        real, fake, *groups, metrics=_FIGURES, threshold=cell.cost.threshold, cost=cell.cost
+    )
 
 
 def _worth(ratios: Ratios, figures: dict[str, Measured]) -> Worth:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.forensic.section import Forensic, forensic, forensic_json
+from harness.forensic.section import Forensic, Options, forensic, forensic_json
 from harness.record import write_whole
 
 if TYPE_CHECKING:
     from harness.publish import Finished
 
 
-def publish_forensic(run: Finished, development: Finished | None = None) -> tuple[Forensic, Path]:
+def publish_forensic(
+    run: Finished, development: Finished | None = None, options: Options | None = None
+) -> tuple[Forensic, Path]:
     """Compute and write both; returns the figures and where the page is.
 
     Raises
@@ -22,7 +24,7 @@ def publish_forensic(run: Finished, development: Finished | None = None) -> tupl
     """
     from harness.report.forensic import render_forensic  # charts are slow to import
 
-    content = forensic(run, development)
+    content = forensic(run, development, options or Options())
     write_whole(run.folder / "forensic.json", forensic_json(content))
     path = run.folder / "forensic.html"
     write_whole(path, render_forensic(content, run.record))

@@ -15,6 +15,7 @@ from harness.forensic.envelope import Envelope, envelope_of
 from harness.forensic.judged import Judged, refuse_kinship
 from harness.forensic.measured import RESAMPLES
 from harness.forensic.prevalence import Needed, Prevalence, needed, prevalences
+from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 
 if TYPE_CHECKING:
     from harness.publish import Finished
@@ -25,10 +26,11 @@ METHOD = "logistic"
 
 @dataclass(frozen=True)
 class Options:
-    """How often to resample, and the seed of it and of the folds."""
+    """How often to resample, the seed of it and of the folds, and what errors cost."""
 
     resamples: int = RESAMPLES
     seed: int = 0
+    cost: DetectionCost = ASVSPOOF_5
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Forensic:
         recordings.
     groups
         That the run has clips of.
+    cost
+        Of the figures of detection cost.
     """
 
     suite: str
@@ -53,6 +57,7 @@ class Forensic:
     models: list[str]
     groups: int
     resamples: int
+    cost: DetectionCost
     worth: list[Worth]
     curves: list[Curves]
     prevalence: list[Prevalence]
@@ -85,7 +90,7 @@ def forensic(
     tuned_on = None if development is None else Judged.of(development)
     if development is not None and tuned_on is not None:
         refuse_kinship(judged, tuned_on, str(development.folder))
-    ratios = all_ratios(judged, tuned_on, options.seed)
+    ratios = all_ratios(judged, tuned_on, options.seed, options.cost)
     draws = options.resamples, options.seed
     return Forensic(
         suite=run.record.suite.name,
@@ -95,6 +100,7 @@ def forensic(
         models=judged.models,
         groups=judged.grid.groups,
         resamples=options.resamples,
+        cost=options.cost,
         worth=worth(judged, ratios, *draws),
         curves=curves(ratios, (RAW, METHOD)),
         prevalence=prevalences(judged, *draws),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 from harness.metrics import account, classification, detection, likelihood, selective
 from harness.metrics.account import Account
 from harness.metrics.classification import Array, Confusion
-from harness.metrics.cost import ASVSPOOF_5
+from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.metrics.detection import Sweep
 
 Support = Literal["clips", "both", "real", "fake", "called_real", "called_fake", "asked"]
@@ -201,6 +202,21 @@ METRICS: dict[str, Decision | Ranking | Calibration] = {
         Decision("coverage", "higher", "clips that could be scored", "asked", _c.coverage),
     )
 }
+
+_COSTED = {"act_dcf": _c.act_dcf, "min_dcf": _d.min_dcf_of}
+
+
+def metric_at(name: str, cost: DetectionCost = ASVSPOOF_5) -> Metric:
+    """The metric of that name; one of detection cost by these costs."""
+    metric = METRICS[name]
+    if name not in _COSTED or cost == ASVSPOOF_5:
+        return metric
+    weights = (cost.real_weight, cost.fake_weight)
+    formula = partial(_COSTED[name], cost=cost)
+    if isinstance(metric, Ranking):
+        return replace(metric, formula=formula, weights=weights)
+    return replace(metric, formula=formula, most=sum(weights))
+
 
 COMPARED = (
     "accuracy",

@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from harness.metrics import METRICS, Calibration, Decision, Metric, Ranking
+from harness.metrics import METRICS, Calibration, Decision, Metric, Ranking, metric_at
 from harness.metrics.account import Ledger
 from harness.metrics.classification import Array, Confusion, Policy, outcome_of, refuse_nan
+from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.metrics.detection import Index, Sweep, accumulate, collapse
 
 Weights = NDArray[np.float32]
@@ -59,6 +60,8 @@ class Cell:
         Names of the figures that are wanted.
     threshold
         Called fake at this score or above.
+    cost
+        Of the figures of detection cost.
     """
 
     real: Array
@@ -71,6 +74,7 @@ class Cell:
     metrics: tuple[str, ...] = tuple(METRICS)
     threshold: float = 0.0
     policy: Policy = "excluded"
+    cost: DetectionCost = ASVSPOOF_5
 
     def __post_init__(self) -> None:
         refuse_nan(self.real, self.fake)
@@ -108,6 +112,8 @@ class Estimate:
         Of these, the clips of the smaller class where the figure needs both classes; else all.
     groups
         That the evidence is of; the smaller number where the figure needs both classes.
+    most
+        Largest value of the figure, which may be infinite.
     """
 
     value: float
@@ -115,6 +121,7 @@ class Estimate:
     clips: int
     evidence: int
     groups: int
+    most: float = 1.0
 
 
 def estimate(
@@ -140,10 +147,12 @@ def estimate(
             drawn[:, at:until] = operator.figures(weights)
         at = until
     estimates: dict[Cell, dict[str, Estimate]] = {}
-    for cell, value, drawn in zip(cells, values, draws, strict=True):
+    for cell, operator, value, drawn in zip(cells, operators, values, draws, strict=True):
         estimates[cell] = {
-            name: Estimate(float(value[row]), drawn[row], *_support(cell, METRICS[name]))
-            for row, name in enumerate(cell.metrics)
+            metric.name: Estimate(
+                float(value[row]), drawn[row], *_support(cell, metric), metric.most
+            )
+            for row, metric in enumerate(operator.metrics)
         }
     return estimates
 
@@ -170,7 +179,7 @@ class _Operator:
     Sums of weights are whole numbers and exact in float32 up to 2**24 clips in a cell.
     """
 
-    metrics: tuple[str, ...]
+    metrics: tuple[Metric, ...]
     counts: Any  # (6, groups): a row for each field of `Confusion`
     steps: Any  # (2 * steps, groups): real weight at each step, then fake weight; or None
     ledger: Ledger | None = None
@@ -178,19 +187,20 @@ class _Operator:
 
     @classmethod
     def of(cls, cell: Cell, groups: int) -> _Operator:
+        metrics = tuple(metric_at(name, cell.cost) for name in cell.metrics)
         counted = list(cell.counted().values())
         row = np.repeat(np.arange(len(counted)), [len(each) for each in counted])
         counts = _sums(row, np.concatenate(counted), (len(counted), groups))
         steps = None
-        if any(isinstance(METRICS[name], Ranking) for name in cell.metrics):
+        if any(isinstance(metric, Ranking) for metric in metrics):
             real_step, fake_step, number = collapse(cell.real, cell.fake)
             steps = _sums(
                 np.concatenate([real_step, number + fake_step]),
                 np.concatenate([cell.real_group, cell.fake_group]),
                 (2 * number, groups),
             )
-        if not any(isinstance(METRICS[name], Calibration) for name in cell.metrics):
-            return cls(cell.metrics, counts, steps)
+        if not any(isinstance(metric, Calibration) for metric in metrics):
+            return cls(metrics, counts, steps)
         # In one order, whatever the order of the table: sums of fractions depend on it.
         real, fake = (
             np.lexsort(each)
@@ -199,15 +209,14 @@ class _Operator:
         ledger = Ledger.of(cell.real[real], cell.fake[fake], cell.threshold)
         group = np.concatenate([cell.real_group[real], cell.fake_group[fake]])
         members = _sums(np.arange(len(group)), group, (len(group), groups))
-        return cls(cell.metrics, counts, steps, ledger, csr_array(ledger.matrix @ members))
+        return cls(metrics, counts, steps, ledger, csr_array(ledger.matrix @ members))
 
     def figures(self, weights: Weights) -> Array:
         """Shape (metrics, columns of the weights)."""
         figures = np.empty((len(self.metrics), weights.shape[1]))
         counts = np.asarray(self.counts @ weights, dtype=np.float64)
         confusion = Confusion(*counts)
-        for row, name in enumerate(self.metrics):
-            metric = METRICS[name]
+        for row, metric in enumerate(self.metrics):
             if isinstance(metric, Decision):
                 figures[row] = metric.formula(confusion)
         if self.steps is not None:
@@ -223,8 +232,7 @@ class _Operator:
             columns = slice(start, start + width)
             sums = self.steps @ weights[:, columns]
             sweep = Sweep(accumulate(sums[: rows // 2]), accumulate(sums[rows // 2 :]))
-            for row, name in enumerate(self.metrics):
-                metric = METRICS[name]
+            for row, metric in enumerate(self.metrics):
                 if isinstance(metric, Ranking):
                     figures[row, columns] = metric.formula(sweep)
 
@@ -234,8 +242,7 @@ class _Operator:
             columns = slice(start, start + width)
             sums = self.account @ weights[:, columns].astype(np.float64)
             account = ledger.weighted(sums)
-            for row, name in enumerate(self.metrics):
-                metric = METRICS[name]
+            for row, metric in enumerate(self.metrics):
                 if isinstance(metric, Calibration):
                     figures[row, columns] = metric.formula(account)
 

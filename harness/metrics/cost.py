@@ -26,11 +26,22 @@ class DetectionCost:
         Cost of a real clip called fake.
     false_acceptance
         Cost of a fake called real.
+
+    Raises
+    ------
+    ValueError
+        For a share or a cost that decides everything beforehand.
     """
 
     fake_share: float = 0.05
     miss: float = 1.0
     false_acceptance: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fake_share < 1:
+            raise ValueError("the share of fakes lies between 0 and 1")
+        if not (0 < self.miss < math.inf and 0 < self.false_acceptance < math.inf):
+            raise ValueError("an error costs more than nothing, and less than everything")
 
     @property
     def real_weight(self) -> float:

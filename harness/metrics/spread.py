@@ -19,7 +19,7 @@ from harness.metrics.intervals import corrected_interval, positive_interval, pro
 def intervals_of(estimates: Mapping[str, Estimate]) -> tuple[Array, Array]:
     """95 % bounds of the figures that are the keys, in their order; NaN where there are none."""
     each = list(estimates.values())
-    most = np.array([METRICS[name].most for name in estimates])
+    most = np.array([one.most for one in each])
     fitted = np.array([_fitted(name) for name in estimates], dtype=bool)
     values = np.array([one.value for one in each])
     draws = np.stack([one.draws for one in each])

@@ -12,7 +12,7 @@ from harness.forensic.verbal import SCALE, ratio, verbal
 from harness.record import RunRecord
 from harness.report.chart import Chart
 from harness.report.forensic_chart import KINDS, chart_of, forensic_specifications
-from harness.report.number import MISSING, count, figure, interval, listed, measured
+from harness.report.number import MISSING, count, figure, interval, listed, measured, quantity
 from harness.report.shell import dress, environment
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class Sheet:
     needed: list[Needed]
     selections: list[Selection]
     rules: list[Ruled]
+    floors: list[Row]
     bands: list[str]
     envelope: list[Row]
     charts: dict[str, Chart]
@@ -141,10 +142,27 @@ def _sheet(content: Forensic, record: RunRecord, number: int) -> Sheet:
         needed=[e for e in content.needed if (e.model, e.condition) == (model, _CLEAN)],
         selections=[each for each in content.selections if each.model == model],
         rules=[each for each in content.rules if each.model == model],
+        floors=_floors(content, words, model),
         bands=bands,
         envelope=_envelope(words, conditions, bands, envelope.parts),
         charts=charts,
     )
+
+
+def _floors(content: Forensic, words: dict[str, str], model: str) -> list[Row]:
+    own = [each for each in content.admissible.floors if each.model == model]
+    return [
+        Row(
+            words.get(name, name),
+            name,
+            [
+                ("none" if each.why else quantity(each.seconds, "s"), each.why)
+                for each in own
+                if each.condition == name
+            ],
+        )
+        for name in dict.fromkeys(each.condition for each in own)
+    ]
 
 
 def _by_length(part: Part) -> float:

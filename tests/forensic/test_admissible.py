@@ -46,3 +46,20 @@ def test_a_suite_without_cuts_has_no_lengths() -> None:
     table = run.table[run.table["condition"].isin(["clean", "reverb"])]
     found = admissible(Judged.of(replace(run, table=table)), 50)
     assert (found.lengths, found.shortest, found.padding) == ([], [], [])
+
+
+def test_floors_are_of_clips_of_their_own_length() -> None:
+    run = finished(groups=80)
+    judged = Judged.of(run)
+    found = {(each.condition, each.wanted): each for each in admissible(judged, 400).floors}
+    cut = {each.condition for each in admissible(judged, 20).lengths}
+    assert not cut & {condition for condition, _ in found}
+    clean = run.table[(run.table["condition"] == "clean") & (run.table["status"] == "ok")]
+    for wanted in (0.2, 0.1):
+        floor = found["clean", wanted]
+        assert floor.why == ""
+        kept = clean[clean["seconds"] >= floor.seconds]
+        right = (kept["score"] >= 0) == (kept["label"] == "fake")
+        wrong = 1 - right.groupby(kept["label"]).mean()
+        assert wrong.mean() < wanted
+    assert found["clean", 0.01].why.startswith(("the least upper bound is", "too few"))
