@@ -158,9 +158,10 @@ def _score_here(
             _calibrate(job, crew, scorers, logbook)
         _check(job, crew, scorers, logbook)
         names = [scorer.model for scorer in scorers]
-        block_rows = logbook.record.machine.batch_size
-        owed = tasks(job.clips, job.suite.conditions, names, done, block_rows)
-        run_tasks(owed, crew, scorers, writer, done, advance, logbook.split)
+        machine = logbook.record.machine  # as it was settled
+        owed = tasks(job.clips, job.suite.conditions, names, done, machine.batch_size)
+        split, threads = logbook.split, machine.threads
+        run_tasks(owed, crew, scorers, writer, done, advance, split, threads=threads)
 
 
 def _score_there(

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
 
+from harness import provenance
 from harness.detector.detector import ScoreLookup
 from harness.engine.crew import Crew
 from harness.engine.plan import Key, Task
@@ -20,6 +21,9 @@ from harness.stopwatch import WAITING, TimeSplit
 
 _FLUSH_SECONDS = 30.0
 _GPU_LANES = 2
+_MOST_LANES = 8
+_OURS = ("embedded", "directory", "hub")
+"""Kinds of detectors whose code is known to stand it; a user's own need not."""
 
 Advance = Callable[[int], None]
 _Block = list[Scored]
@@ -35,6 +39,7 @@ def run_tasks(
     advance: Advance,
     split: TimeSplit | None = None,
     lanes: int | None = None,
+    threads: int = 0,
 ) -> None:
     """Prepare and score every task; each finished block is handed to the writer whole.
 
@@ -48,6 +53,8 @@ def run_tasks(
         Where to count the time.
     lanes
         Blocks that are scored at once, each in a thread; as the detectors' devices are, if None.
+    threads
+        Of each of these, within a detector.
 
     Raises
     ------
@@ -63,7 +70,7 @@ def run_tasks(
 
     prepared = _prepared(tasks, crew, split)
     blocks = (list(block) for _, block in groupby(prepared, key=lambda row: row.block))
-    lanes = lanes or _lanes(scorers)
+    lanes = lanes or _lanes(scorers, threads)
     with _lines(score, lanes) as submit:
         for block, rows in _in_order(blocks, submit, lanes):
             if first:
@@ -82,11 +89,20 @@ def run_tasks(
                 flushed = time.monotonic()
 
 
-def _lanes(scorers: Sequence[Scorer]) -> int:
-    """Two where all of it is done by GPUs: one block is handed over while another is computed."""
-    detectors = [scorer.detector for scorer in scorers]
-    devices = [each.device for each in detectors if not isinstance(each, ScoreLookup)]
-    return _GPU_LANES if devices and all(one.startswith("cuda") for one in devices) else 1
+def _lanes(scorers: Sequence[Scorer], threads: int) -> int:
+    """How many blocks are scored at once, where every detector may be called by several threads.
+
+    Two on GPUs: one block is handed over while another is computed. On processors as many as there
+    are, where a detector uses one: a small model has little to share out within a batch.
+    """
+    detectors = [one.detector for one in scorers if not isinstance(one.detector, ScoreLookup)]
+    if not detectors or not all(one.identity.kind in _OURS for one in detectors):
+        return 1
+    if all(one.device.startswith("cuda") for one in detectors):
+        return _GPU_LANES
+    if threads == 1 and all(one.device == "cpu" for one in detectors):
+        return min(provenance.processors(), _MOST_LANES)
+    return 1
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from tests.bench import ours, rival
 from tests.bench.contest import Sheet, Times, seconds, take_turns, times
 from tests.bench.rival import Transform
 
-ROUNDS = 3
-CLIPS = 12
+ROUNDS = 2
+CLIPS = 30
 CACHE_GB = 1.0
 
 
