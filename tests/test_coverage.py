@@ -12,6 +12,7 @@ import pytest
 from test_summary import CLEAN_SCORES, GONE, HARSH, MILD, MODEL, record, rows
 
 from harness import cli
+from harness.command import option
 from harness.coverage import complete, shortfalls, tally
 from harness.errors import UsageError
 from harness.figure import Reason, Tally
@@ -235,5 +236,5 @@ def test_the_policy_of_a_suite(tmp_path: Path) -> None:
 
 
 def test_the_command_knows_every_policy() -> None:
-    (choices, _) = get_args(get_args(cli.Unscored)[0])
+    (choices, _) = get_args(get_args(option.Unscored)[0])
     assert get_args(choices) == get_args(Policy)
