@@ -9,7 +9,6 @@ import json
 import random
 import shutil
 import stat
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -18,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import command
 from two_runs import finished
 
-from harness import cli
 from harness.archive import Limits, read_archive, write_archive
 from harness.bundle import MANIFEST, Manifest, verify, write_bundle
 from harness.errors import UsageError
@@ -263,18 +262,6 @@ def test_a_member_twice_is_refused(tmp_path: Path) -> None:
             archive.addfile(tarfile.TarInfo("a"))
     with pytest.raises(UsageError, match="twice"):
         verify(target)
-
-
-def command(*arguments: str) -> int:
-    before = sys.argv
-    sys.argv = ["harness", *arguments]
-    try:
-        cli.main()
-        return 0
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = before
 
 
 @pytest.fixture

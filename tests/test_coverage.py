@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 import pytest
+from in_process import harness
 from test_summary import CLEAN_SCORES, GONE, HARSH, MILD, MODEL, record, rows
 
-from harness import cli
 from harness.command import option
 from harness.coverage import complete, shortfalls, tally
 from harness.errors import UsageError
@@ -124,19 +123,6 @@ def test_the_minimum_itself_is_enough() -> None:
     assert len(shortfalls(table, demanding(0.76))) == 1
 
 
-def harness(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    before = sys.argv
-    sys.argv = ["harness", *arguments]
-    try:
-        cli.main()
-        code = 0
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    finally:
-        sys.argv = before
-    return code, capsys.readouterr().out
-
-
 def kept(
     folder: Path, table: pd.DataFrame, run: RunRecord | None = None, **changes: object
 ) -> Path:
@@ -153,7 +139,7 @@ def test_a_report_on_an_unfinished_run_says_so_first(
     table = whole()
     table = table[~((table["condition"] == HARSH) & (table["label"] == "fake"))]
     folder = kept(tmp_path, table)
-    code, out = harness(capsys, "report", str(folder))
+    code, out, _ = harness(capsys, "report", str(folder))
     assert code == 3
     assert "An unfinished run: 20 of 24 rows." in out
     assert "20 scored, 0 rejected, 0 failed, 4 missing" in out
@@ -167,7 +153,7 @@ def test_a_report_on_an_unfinished_run_says_so_first(
     assert page.index("An unfinished run: 20 of 24 rows.") < answer
     assert page.index(told.replace(HARSH, f"{HARSH} in words")) < answer
 
-    code, out = harness(capsys, "report", str(folder), "--json")
+    code, out, _ = harness(capsys, "report", str(folder), "--json")
     content = json.loads(out)
     assert code == 3
     assert content["rows"] == {"owed": 24, "missing": 4}
@@ -179,14 +165,14 @@ def test_a_report_on_an_unfinished_run_says_so_first(
 
 def test_a_table_that_lost_rows_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = kept(tmp_path, without(whole(), MILD, "r1"), finished="2025-01-01T12:00:00+00:00")
-    code, out = harness(capsys, "report", str(folder))
+    code, out, _ = harness(capsys, "report", str(folder))
     assert code == 3
     assert "A table with rows missing: 23 of 24 rows." in out
 
 
 def test_enough_scored_is_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = kept(tmp_path, whole(), finished="2025-01-01T12:00:00+00:00")
-    code, out = harness(capsys, "report", str(folder))
+    code, out, _ = harness(capsys, "report", str(folder))
     assert code == 0
     assert "Too little" not in out
     assert "unfinished" not in out
@@ -202,7 +188,7 @@ def test_a_report_with_another_policy_changes_figures_and_no_score(
     before = read_scores(folder)
     accuracy: dict[str, float] = {}
     for policy in ("excluded", "wrong", "real"):
-        code, out = harness(capsys, "report", str(folder), "--unscored", policy, "--json")
+        code, out, _ = harness(capsys, "report", str(folder), "--unscored", policy, "--json")
         assert code == 3, "a policy makes up for no score"
         assert json.loads(out)["unscored"] == policy
         assert read_record(folder).suite.unscored == policy

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
+from in_process import command
 from safetensors.torch import load_file, save_file
 
-from harness import cli
 from harness.audio import load, resample
 from harness.baseline import accept
 from harness.data.source import open_source
@@ -93,19 +92,8 @@ def damaged_copy(folder: Path) -> Path:
     return folder
 
 
-def harness(*arguments: str) -> int:
-    before, sys.argv = sys.argv, ["harness", *arguments]
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = before
-    return 0
-
-
 def held(release: Release, out: str, *arguments: str) -> int:
-    return harness(
+    return command(
         *("run", str(release.place / "small.toml"), "--out", str(release.place / out)),
         *("--baseline", str(release.baseline), *arguments),
     )
@@ -213,7 +201,7 @@ def test_what_cannot_be_compared_fails_as_what_it_is(
     release: Release, edit: Callable[[Path], None], reason: str
 ) -> None:
     baseline = edited(release, edit.__name__, edit)
-    assert harness("gate", str(release.place / "first"), "--baseline", str(baseline)) == 1
+    assert command("gate", str(release.place / "first"), "--baseline", str(baseline)) == 1
     failed = [
         one for one in verdicts(release.place / "first")["requirements"] if one["word"] == "FAIL"  # pyright: ignore
     ]  # fmt: skip

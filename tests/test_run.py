@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from in_process import harness
 
-from harness import cli
 from harness.record import read_record
 from harness.scores import read_scores
 
@@ -53,21 +53,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     return tmp_path
-
-
-def harness(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Run a command in this process; returns its exit code, stdout and stderr."""
-    before = sys.argv
-    sys.argv = ["harness", *arguments]
-    try:
-        cli.main()
-        code = 0
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    finally:
-        sys.argv = before
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 RUN = ("run", "small.toml", "--data", "clips", "--model", "python:loudness:factory")

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from in_process import harness
 from small_run import record as small_record
 
-from harness import attested, cli
+from harness import attested
 from harness.audio import Wave
 from harness.data.clip import Clip
 from harness.data.sample import CompanionPool, limited
@@ -184,20 +185,6 @@ def test_silence_that_a_codec_leaves_alone_is_no_contradiction(place: Path) -> N
     assert made["noise:white@10dB"].status == "rejected"
     constant = prepared(Wave(np.full(8000, 0.25, np.float32), RATE_HZ), place)
     assert constant["codec:g711-alaw"].status == "ok"
-
-
-def harness(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    before = sys.argv
-    sys.argv = ["harness", *arguments]
-    try:
-        cli.main()
-        code = 0
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    finally:
-        sys.argv = before
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 RUN = ("run", "planted.toml", "--data", "clips", "--model", "python:loudness:factory")

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from in_process import command
 from level_detector import level
 
-from harness import cli
 from harness.audio import Wave, load
 from harness.perturb import background
 from harness.seed import generator
@@ -49,18 +49,6 @@ def place(
         )
         assert code == 0
         yield folder
-
-
-def command(*arguments: str) -> int:
-    before = sys.argv
-    sys.argv = ["harness", *arguments]
-    try:
-        cli.main()
-        return 0
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = before
 
 
 def cases(folder: Path) -> dict[str, Any]:
