@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.audit.command import audit_app
 from harness.command import case, read, run, show
+from harness.command.audit import audit_app
 from harness.errors import ClipError, ClipRejected, UsageError, printable
 
 app = typer.Typer(

@@ -43,7 +43,6 @@ OPEN_AUDIO = {
         "leakage",
         "listening",
         "answer_data",
-        "command",
     }
 }
 """Modules that may: their question cannot be asked of a table."""

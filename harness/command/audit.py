@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.command.option import EXIT_FOUND, Json, RunFolder
 from harness.errors import UsageError
 from harness.terminal import Progress, print_json, stdout
 
@@ -16,17 +17,14 @@ if TYPE_CHECKING:
 
 audit_app = typer.Typer(no_args_is_help=True, help="Questions to a card, a test set or a model.")
 
-EXIT_FOUND = 1
 SEED = 20241
 """Of the clips that --limit takes: that of the suites."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 where something was found.")]
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Clips, as for harness run --data.")]
 Limit = Annotated[
     int | None, typer.Option(min=2, help="At most this many clips, stratified and seeded.")
 ]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
 
 
 @audit_app.command("claims")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.command.option import EXIT_FAULTY, Json, RunFolder
+from harness.command.option import EXIT_FOUND, Json, RunFolder
 from harness.errors import printable
 from harness.terminal import Progress, print_json
 
@@ -92,7 +92,7 @@ def verify(
     for line in [] if as_json else verdict.faults:
         typer.echo(printable(line))
     if verdict.faults:
-        raise typer.Exit(EXIT_FAULTY)
+        raise typer.Exit(EXIT_FOUND)
     if not as_json:
         typer.echo(printable(f"{path}: sound; checked {', '.join(verdict.checked)}"))
         if verdict.sha256:

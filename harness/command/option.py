@@ -28,6 +28,6 @@ PolicyFile = Annotated[
     str | None, typer.Option("--policy", help="What to hold it to: a name or a TOML file.")
 ]
 
-EXIT_FAULTY = 1
+EXIT_FOUND = 1
 EXIT_CONTRADICTED = 2
 EXIT_UNSCORED = 3
