@@ -181,11 +181,13 @@ def _voted(first: Index, second: Index, lag: Index, votes: int) -> Iterator[Hit]
     beside = (one[1:] == one[:-1]) & (two[1:] == two[:-1]) & (at[1:] == at[:-1] + 1)
     both = count.copy()
     both[:-1] += np.where(beside, count[1:], 0)
+    nearer = at.copy()  # of the two, the lag that has more of the votes
+    nearer[:-1] += beside & (count[1:] > count[:-1])
     best = np.lexsort((-both, two, one))
     keep = np.concatenate([[True], (np.diff(one[best]) != 0) | (np.diff(two[best]) != 0)])
     chosen = best[keep]
     chosen = chosen[both[chosen] >= votes]
-    rows = zip(one[chosen], two[chosen], at[chosen], both[chosen], strict=True)
+    rows = zip(one[chosen], two[chosen], nearer[chosen], both[chosen], strict=True)
     for a, b, c, d in rows:
         yield Hit(int(a), int(b), int(c), int(d))
 
