@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.condition import CLEAN
 from harness.data.clip import Clip
 from harness.data.twin import twins
 from harness.errors import UsageError
@@ -19,7 +20,7 @@ from harness.metrics.threshold import choose_threshold
 from harness.record import ThresholdRecord, ThresholdRule
 from harness.scores import read_scores
 from harness.scoring import Job, Progress, score
-from harness.suite import CLEAN, Suite
+from harness.suite import Suite
 
 
 def clean_suite(suite: Suite) -> Suite:

@@ -10,6 +10,7 @@ import soundfile
 
 from harness.attested import clip_contradiction
 from harness.audio import Wave, load, resample
+from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.data.sample import CompanionPool
 from harness.data.source import open_source
@@ -17,7 +18,7 @@ from harness.engine.prepare import Recipe, contradiction
 from harness.engine.prepare import perturb as perturbed
 from harness.errors import ClipRejected, UsageError
 from harness.perturb.attestation import Attestation, attest
-from harness.suite import Condition, load_suite
+from harness.suite import load_suite
 
 _KINDS = {".wav": ("WAV", "FLOAT"), ".flac": ("FLAC", "PCM_24")}
 

@@ -9,11 +9,11 @@ import pytest
 from small_run import record as small_record
 
 from harness import attested
+from harness.condition import CLEAN, Condition
 from harness.expectation import PREFIX
 from harness.figure import Attested, Contradiction
 from harness.perturb import PERTURBATIONS
 from harness.record import RunRecord
-from harness.suite import CLEAN, Condition
 
 RATE_HZ = 16000
 

@@ -417,7 +417,7 @@ from harness.data.clip import Clip
 from harness.engine.crew import Crew
 from harness.engine.plan import Task
 from harness.engine.prepare import Recipe
-from harness.suite import CLEAN
+from harness.condition import CLEAN
 if __name__ == "__main__":
     with Crew(1, Recipe(1, (16000,), {}, None)) as crew:
         task = Task(Clip("x", "real", Path(sys.argv[1])), (CLEAN,), (0,))

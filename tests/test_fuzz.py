@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from sound_bytes import babble, encoded, silent_flac, written
 
+from harness.condition import CLEAN, Condition
 from harness.data.clip import Clip
 from harness.data.sample import CompanionPool
 from harness.data.source import open_source
@@ -34,7 +35,6 @@ from harness.perturb import PERTURBATIONS, Perturbation
 from harness.perturb.coder import CODERS, Steps
 from harness.record import ModelRecord
 from harness.scores import SCHEMA, Row
-from harness.suite import CLEAN, Condition
 
 CASES = {"waves": 500, "files": 2000}
 RATE_HZ = 16000

@@ -17,9 +17,9 @@ from harness.cli import app
 from harness.compare import compare
 from harness.entry import Entry, barrier, entries, find_runs
 from harness.errors import UsageError
-from harness.history import History, read_history
+from harness.history.history import History, read_history
+from harness.history.release import HEADLINE, Release, measure, turn_of
 from harness.publish import Finished, read_run
-from harness.release import HEADLINE, Release, measure, turn_of
 from harness.summary import summarise
 
 NOISE, HUM = "noise:a@1", "noise:b@1"

@@ -20,10 +20,10 @@ from run_folder import write_run
 from two_runs import changed, finished
 from typer.testing import CliRunner
 
-from harness.board import as_csv, as_markdown, rank_text
 from harness.cli import app
 from harness.errors import UsageError
-from harness.leaderboard import Leaderboard, Row, read_leaderboard
+from harness.leaderboard.board import as_csv, as_markdown, rank_text
+from harness.leaderboard.leaderboard import Leaderboard, Row, read_leaderboard
 from harness.metrics.detection import eer
 from harness.publish import Finished
 from harness.record import ThresholdRule
@@ -224,7 +224,7 @@ def test_only_shared_clips_count_and_coverage_is_shown(tmp_path: Path) -> None:
 
 
 def notes(board: Leaderboard) -> list[str]:
-    from harness.board import notes_of
+    from harness.leaderboard.board import notes_of
 
     return notes_of(board)
 

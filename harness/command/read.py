@@ -168,8 +168,8 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Show every release of every model over time, and which steps are more than chance."""
-    from harness.history import read_history
-    from harness.timeline import print_history
+    from harness.history.history import read_history
+    from harness.history.timeline import print_history
 
     found = read_history(folders or [], one_detector=one_detector)
     if out is not None:
@@ -197,8 +197,8 @@ def leaderboard(
     as_json: Json = False,
 ) -> None:
     """Rank models on the same clips, and say which ranks are really apart."""
-    from harness import board
-    from harness.leaderboard import read_leaderboard
+    from harness.leaderboard import board
+    from harness.leaderboard.leaderboard import read_leaderboard
 
     if as_csv + as_markdown + as_json > 1:
         raise UsageError("more than one form", "--csv, --markdown, --json", "take one")

@@ -32,13 +32,13 @@ from diskcache.core import MODE_BINARY, MODE_RAW
 from numpy.typing import NDArray
 
 from harness.audio import Wave
+from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.engine.fingerprint import Fingerprint, Fingerprinter, content_of
 from harness.engine.prepare import Prepared, Recipe
 from harness.errors import UsageError
 from harness.perturb.attestation import Attestation
 from harness.place import cache_directory
-from harness.suite import Condition
 
 DEFAULT_GB = 10.0
 GB_VARIABLE = "HARNESS_CACHE_GB"

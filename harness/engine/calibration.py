@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from harness.audio import Wave
+from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.detector.detector import Detector, ScoreLookup
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared
 from harness.engine.scorer import Scorer
 from harness.record import MachineRecord
-from harness.suite import Condition
 
 LEAST_ROWS = 5000
 """Of a run that is worth it: the embedded detector takes half a minute for them."""

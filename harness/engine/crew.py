@@ -22,12 +22,12 @@ from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, prepare
 from harness.errors import UsageError
 from harness.stopwatch import Stopwatch
-from harness.suite import Condition
 
 if TYPE_CHECKING:  # its libraries would be loaded by every process that prepares
     from harness.engine.cache import AudioCache

@@ -20,10 +20,10 @@ from pathlib import Path
 from threading import RLock
 
 from harness import __version__, provenance
+from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.engine.prepare import Recipe
 from harness.seed import canonical
-from harness.suite import Condition
 
 _LARGEST_BYTES = 2**30
 """Of a file that is read to know its content; a larger one is worth more than its key."""

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from harness.audio import Wave, load, resample
+from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.errors import ClipRejected
 from harness.expectation import PREFIX
@@ -18,7 +19,6 @@ from harness.perturb.attestation import Attestation, apply_chain, attest
 from harness.perturb.perturbation import Draw
 from harness.seed import generator
 from harness.stopwatch import Stopwatch
-from harness.suite import Condition
 
 Status = Literal["ok", "rejected", "error"]
 

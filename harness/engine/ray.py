@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from harness import __version__, provenance
+from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.detector.source import open_detector
 from harness.engine.crew import Crew
@@ -35,7 +36,6 @@ from harness.engine.vigil import Vigil
 from harness.errors import UsageError
 from harness.record import MachineRecord, RunRecord, SelfCheckRecord
 from harness.scores import Row, ScoresWriter
-from harness.suite import Condition
 
 _FLUSH_SECONDS = 30.0
 _REACH_SECONDS = 10

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.audio import Wave
+from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.detector.detector import Detector, Logits, ScoreLookup, Timed
 from harness.engine.plan import Key
@@ -20,7 +21,6 @@ from harness.engine.prepare import Prepared
 from harness.errors import UsageError
 from harness.scores import Row
 from harness.stopwatch import Stopwatch
-from harness.suite import Condition
 
 Outcome = tuple[str, str, float, float]
 """status, reason, logit_fake, logit_real"""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from harness.audio import Wave
+from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.detector.detector import Detector, ScoreLookup
 from harness.detector.source import open_detector
@@ -20,7 +21,6 @@ from harness.engine.plan import Task
 from harness.engine.scorer import Outcome, Scorer
 from harness.errors import UsageError
 from harness.record import MachineRecord, RunRecord, SelfCheckRecord
-from harness.suite import Condition
 
 MOST_CLIPS = 32
 TOLERANCE = {"float32": 1e-4, "tf32": 0.05, "fp16": 0.1, "bf16": 0.5}

@@ -14,8 +14,8 @@ from harness.report.number import count, figure, interval, signed
 from harness.report.specification import ROWS, finished
 
 if TYPE_CHECKING:
-    from harness.history import Track
-    from harness.release import Release, Step
+    from harness.history.history import Track
+    from harness.history.release import Release, Step
 
 _LINES = 6
 TURNS = {"worse": ("▼", "v-below"), "better": ("▲", "w-PASS")}

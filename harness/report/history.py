@@ -16,8 +16,8 @@ from harness.report.number import count, figure, interval, listed, probability, 
 from harness.report.shell import dress, environment
 
 if TYPE_CHECKING:
-    from harness.history import History, Track
-    from harness.release import Release
+    from harness.history.history import History, Track
+    from harness.history.release import Release
 
 
 @dataclass(frozen=True)

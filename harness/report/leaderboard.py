@@ -18,9 +18,9 @@ from harness.report.shell import dress, environment
 from harness.report.specification import ROWS, finished
 
 if TYPE_CHECKING:
-    from harness.leaderboard import Leaderboard
-    from harness.leaderboard import Row as Ranked
-    from harness.standing import Bounded, Standing
+    from harness.leaderboard.leaderboard import Leaderboard
+    from harness.leaderboard.leaderboard import Row as Ranked
+    from harness.leaderboard.standing import Bounded, Standing
 
 _NAMED = 4
 

@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 from harness import provenance
 from harness.audio import Wave
 from harness.cli import app
+from harness.condition import CLEAN, Condition
 from harness.data.clip import Clip, Origin
 from harness.data.listing import Listing
 from harness.data.sample import CompanionPool
@@ -45,7 +46,6 @@ from harness.perturb.perturbation import Draw, Perturbation
 from harness.record import RunRecord
 from harness.run import RunOptions, run
 from harness.scores import KEY, read_scores
-from harness.suite import CLEAN, Condition
 
 RATE_HZ = 16000
 PLENTY = 10**9

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.audio import Wave
+from harness.condition import CLEAN
 from harness.data.clip import Clip
 from harness.detector.detector import Logits
 from harness.engine.calibration import Bench, Calibration, calibrate, first_tasks
@@ -15,7 +16,6 @@ from harness.engine.prepare import Prepared
 from harness.engine.scorer import Scorer
 from harness.provenance import machine
 from harness.record import MachineRecord, ModelRecord
-from harness.suite import CLEAN
 
 RATE_HZ = 16000
 

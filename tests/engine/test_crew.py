@@ -15,6 +15,7 @@ import soundfile
 from poison import Crashing, Fatal, Once, Stalling
 
 from harness.audio import Wave
+from harness.condition import CLEAN, Condition
 from harness.data.clip import Clip, Origin
 from harness.data.listing import Listing
 from harness.data.sample import CompanionPool
@@ -22,7 +23,6 @@ from harness.engine.crew import Crew
 from harness.engine.plan import Task, tasks
 from harness.engine.prepare import Prepared, Recipe
 from harness.perturb import PERTURBATIONS
-from harness.suite import CLEAN, Condition
 
 RATE_HZ = 16000
 GAIN = PERTURBATIONS["gain"].model_validate({"perturb": "gain", "gain_db": -6})

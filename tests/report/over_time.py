@@ -6,10 +6,10 @@ import math
 
 from harness.entry import Refused
 from harness.figure import FamilyDamage, MetricRow
-from harness.history import History, Track
-from harness.leaderboard import Cost, DataSet, Leaderboard, Row
-from harness.release import HEADLINE, Release, Step, Turn
-from harness.standing import Bounded, Standing, unknown, unranked
+from harness.history.history import History, Track
+from harness.history.release import HEADLINE, Release, Step, Turn
+from harness.leaderboard.leaderboard import Cost, DataSet, Leaderboard, Row
+from harness.leaderboard.standing import Bounded, Standing, unknown, unranked
 
 HOSTILE = '</script><script>document.title="taken"</script><img src=x onerror=alert(1)>'
 LONG = "a-detector-with-a-very-long-name-and-no-blank-in-it-" * 3

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from harness.errors import printable
-from harness.leaderboard import Leaderboard, Row
+from harness.leaderboard.leaderboard import Leaderboard, Row
+from harness.leaderboard.standing import Bounded, Standing
 from harness.markdown import code, line, prose
-from harness.standing import Bounded, Standing
 from harness.terminal import stdout
 
 Named = Iterator[tuple[str, object]]

@@ -21,13 +21,10 @@ import numpy as np
 
 from harness.entry import Entry, Refused, entries, open_run
 from harness.errors import UsageError
-from harness.field import FIGURES, Field, difference_of, mean_of, part_of, short
-from harness.metrics import COMPARED, METRICS
-from harness.metrics.classification import Policy
-from harness.pool import pool
-from harness.publish import RESAMPLES
-from harness.selection import choose, label
-from harness.standing import (
+from harness.leaderboard.field import FIGURES, Field, difference_of, mean_of, part_of, short
+from harness.leaderboard.pool import pool
+from harness.leaderboard.selection import choose, label
+from harness.leaderboard.standing import (
     Bounded,
     Standing,
     bounds,
@@ -36,6 +33,9 @@ from harness.standing import (
     unknown,
     unranked,
 )
+from harness.metrics import COMPARED, METRICS
+from harness.metrics.classification import Policy
+from harness.publish import RESAMPLES
 
 RANKING = tuple(name for name in COMPARED if name != "coverage")
 _INDEPENDENT = 1_000_003

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.entry import Entry, Refused, barrier
 from harness.errors import UsageError
-from harness.field import of_entry, short
+from harness.leaderboard.field import of_entry, short
 
 
 def _identity(entry: Entry) -> tuple[str, str]:

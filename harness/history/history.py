@@ -20,9 +20,9 @@ from pathlib import Path
 from harness.baseline import FOLDER as BASELINES
 from harness.entry import Entry, Refused, barrier, entries, find_runs, open_run
 from harness.errors import UsageError
+from harness.history.release import Release, measure
 from harness.publish import RESAMPLES, Finished
 from harness.record import RunRecord
-from harness.release import Release, measure
 
 RUNS = Path("reports/runs")
 

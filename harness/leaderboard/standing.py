@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.field import Quantity, part_of
+from harness.leaderboard.field import Quantity, part_of
 from harness.metrics import METRICS
 from harness.metrics.bootstrap import Estimate
 from harness.metrics.classification import Array

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.field import Field
 from harness.grid import CLEAN
+from harness.leaderboard.field import Field
+from harness.leaderboard.standing import Bounded, one_bounded, unknown
 from harness.metrics import METRICS, Ranking
 from harness.metrics.bootstrap import Cell, estimate
-from harness.standing import Bounded, one_bounded, unknown
 
 
 def pool(fields: Sequence[Field], metric: str, resamples: int, seed: int) -> list[Bounded]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from harness.history import History, Track
-from harness.release import HEADLINE, Release, Step
+from harness.history.history import History, Track
+from harness.history.release import HEADLINE, Release, Step
 from harness.terminal import stdout
 
 MARKS = {"worse": " ▼", "better": " ▲", "open": "", "not compared": " ?"}

@@ -1,0 +1,1 @@
+"""Models side by side on the same clips: ranks, and which of them are more than chance."""
