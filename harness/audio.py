@@ -32,6 +32,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from harness.errors import ClipRejected
+from harness.recording import Encoded
 
 Samples = NDArray[np.float32]
 
@@ -68,6 +69,9 @@ class Limits:
         are made for sound fail there, some by ending the process.
     decoded_bytes
         Of all channels as float32. Decoding and the downmix take up to three times as much.
+    encoded_bytes
+        Of a recording that is read whole before it is decoded, as it lies on no disk; none within
+        the other limits has more, except beside a film.
     peak
         Absolute sample. Floats on the scale of 32-bit integers pass; their squares and sums are far
         from overflow.
@@ -78,6 +82,7 @@ class Limits:
     lowest_rate_hz: int = 1000
     rate_hz: int = 384_000
     decoded_bytes: int = 512 * 1024**2
+    encoded_bytes: int = 1024**3
     peak: float = 2.0**31
 
 
@@ -126,15 +131,17 @@ class Recording:
         return self.samples.shape[1]
 
 
-def read(source: Path | bytes, limits: Limits = LIMITS) -> Recording:
-    """Decode a whole file, or the bytes of one.
+def read(source: Encoded, limits: Limits = LIMITS) -> Recording:
+    """Decode a whole file, the bytes of one, or what lies elsewhere.
 
     Raises
     ------
     ClipRejected
         Where neither decoder can make sound of it, or it is over a limit.
+    ClipError
+        Where the place that it lies at fails to give it.
     """
-    with io.BytesIO(source) if isinstance(source, bytes) else _opened(source) as file:
+    with _opened(source, limits) as file:
         if file.read(len(_POINTER)) == _POINTER:
             raise ClipRejected("a Git LFS pointer, not audio: run git lfs pull")
         try:
@@ -160,7 +167,7 @@ def mono(recording: Recording) -> Wave:
     return Wave(mixed, recording.rate_hz)
 
 
-def load(source: Path | bytes, limits: Limits = LIMITS) -> Wave:
+def load(source: Encoded, limits: Limits = LIMITS) -> Wave:
     """Decode and downmix, where there is sound to work on.
 
     Raises
@@ -251,7 +258,14 @@ class _Seekable:
             return -1
 
 
-def _opened(path: Path) -> io.FileIO:
+def _opened(source: Encoded, limits: Limits) -> io.FileIO | io.BytesIO:
+    if isinstance(source, Path):
+        return _opened_file(source)
+    content = source if isinstance(source, bytes) else source.fetch(limits.encoded_bytes)
+    return io.BytesIO(content)
+
+
+def _opened_file(path: Path) -> io.FileIO:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, a device never end
             raise ClipRejected("cannot be opened: not a regular file")

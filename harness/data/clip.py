@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, Protocol
+
+from harness.recording import Encoded
 
 Label = Literal["real", "fake"]
 
@@ -21,7 +22,7 @@ class Clip:
     label
         `real` or `fake`; adapters translate whatever their source calls it.
     audio
-        A file, or the bytes of one.
+        A file, the bytes of one, or what gets them from a store or a shard.
     generator
         What made a fake; empty for real clips and where unknown.
     source
@@ -35,7 +36,7 @@ class Clip:
 
     clip_id: str
     label: Label
-    audio: Path | bytes = field(repr=False)
+    audio: Encoded = field(repr=False)
     generator: str = ""
     source: str = ""
     speaker: str = ""

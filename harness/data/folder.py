@@ -1,7 +1,7 @@
 """A folder with `real/` and `fake/` in it; `fake/<generator>/x.wav` names the generator.
 
 Other words for the two classes (`bonafide/`, `spoof/`) will do as long as each class has one
-folder. A clip's id is its path below the root, with forward slashes.
+folder. A clip's id is its path below the root, with forward slashes. The root may lie in a store.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.data.clip import Clip, Label, Origin
 from harness.data.listing import Listing, checked, name_below
+from harness.data.store import StorePath, answering, as_path, at_rest, in_store, listed
 from harness.errors import UsageError
 from harness.suffix import is_audio
 from harness.vocabulary import canonical_label
@@ -19,20 +20,31 @@ from harness.vocabulary import canonical_label
 
 def open_folder(rest: str, spec: str) -> Listing:
     """The clips below the two class folders of `rest`, sorted by path."""
-    root = directory(rest, spec)
+    return read_folder(directory(rest, spec), spec)
+
+
+def read_folder(root: Path, spec: str) -> Listing:
+    """The clips below the two class folders of a directory that is there."""
     folders = class_folders(root, spec)
     if set(folders) != {"real", "fake"}:
         seen = ", ".join(sorted(entry.name for entry in root.iterdir())[:8]) or "nothing"
         raise UsageError(f"no real/ and fake/ in it but {seen}", spec, "make the two folders")
     clips, notes = list_classes(root, folders)
     origin = Origin(spec, "folder", root.resolve().name, "", notes=tuple(notes))
-    return Listing(checked(origin, clips), tuple(clips))
+    return Listing(checked(origin, clips), tuple(at_rest(clips)))
 
 
 def directory(path: str, spec: str) -> Path:
-    """The path, once it is known to be a directory."""
+    """The path, once it is known to be a directory; one in a store is listed for that."""
     if not path:
         raise UsageError("no path given", spec, "name a directory")
+    if in_store(path):
+        with answering(spec):
+            found = listed(path)
+        if not found.is_dir():
+            what = "is not a directory" if found.is_file() else "does not exist"
+            raise UsageError(f"{path} {what}", spec, "check the path")
+        return as_path(found)
     root = Path(path).expanduser()
     if not os.path.isdir(root):  # unlike Path.is_dir, no error for a name that cannot be one
         found = "is not a directory" if os.path.exists(root) else "does not exist"
@@ -98,15 +110,18 @@ def walk(folder: Path) -> Iterator[Path]:
     UsageError
         Where a folder cannot be listed: what is in it would be missing without a word.
     """
-    for place, names, files in os.walk(folder, followlinks=True, onerror=_refuse_unlisted):
-        here = Path(place)
+    if isinstance(folder, StorePath):
+        yield from map(as_path, folder.walk())
+        return
+    for above, names, files in os.walk(folder, followlinks=True, onerror=_refuse_unlisted):
+        here = Path(above)
         if not names and not files and here != folder and is_audio(here):
             yield here
-        above = {ancestor.resolve() for ancestor in (here, *here.parents)}
+        ancestors = {ancestor.resolve() for ancestor in (here, *here.parents)}
         names[:] = sorted(
             name
             for name in names
-            if not ((here / name).is_symlink() and (here / name).resolve() in above)
+            if not ((here / name).is_symlink() and (here / name).resolve() in ancestors)
         )
         yield from (here / name for name in sorted(files))
 

@@ -26,7 +26,7 @@ from harness.data.column import (
     role_columns,
 )
 from harness.data.listing import checked
-from harness.data.split import Split, Unreachable, explained
+from harness.data.split import Split, Unreachable, choose_split, explained
 from harness.errors import UsageError
 from harness.seed import digest
 from harness.suffix import AUDIO_SUFFIXES
@@ -180,28 +180,13 @@ def _resolve(address: Address, spec: str) -> tuple[Split, list[Column], list[str
         hub.auth_check(address.repo, repo_type="dataset")
     builder = datasets.load_dataset_builder(address.repo, address.config, revision=sha)
     streams: Any = builder.as_streaming_dataset()
-    name, note = _choose_split(list(streams), address.split, spec)
+    name, note = choose_split(list(streams), address.split, spec)
     features = streams[name].features or {}
     columns = [_column(title, feature) for title, feature in features.items()]
     files: Any = builder.config.data_files
     parquet = tuple(str(file) for file in files[name]) if isinstance(builder, Parquet) else ()
     split = Split(spec, address.repo, sha, builder.config.name, name, parquet)
     return split, columns, [f"revision {sha}", f"configuration {split.config}", note]
-
-
-def _choose_split(names: list[str], wanted: str | None, spec: str) -> tuple[str, str]:
-    if wanted is not None:
-        if wanted not in names:
-            raise UsageError(f"no split {wanted!r}", spec, f"take {', '.join(names)}")
-        return wanted, f"split {wanted}, as asked"
-    for name in ("test", "validation"):
-        if name in names:
-            return name, f"split {name} of {', '.join(names)}"
-    if len(names) == 1:
-        return names[0], f"split {names[0]}, the only one"
-    raise UsageError(
-        f"no test or validation split but {', '.join(names)}", spec, f"write {spec}:{names[0]}"
-    )
 
 
 def _column(name: str, feature: Any) -> Column:

@@ -35,11 +35,11 @@ class Indexed(Source, Protocol):
 
 @dataclass(frozen=True)
 class Listing:
-    """A source whose audio is at hand: files on this machine, or bytes in memory."""
+    """A source whose clips say themselves how their audio is read."""
 
     origin: Origin
     clips: tuple[Clip, ...] = field(repr=False)
-    remote: bool = field(default=False, init=False)
+    remote: bool = False
 
     def __iter__(self) -> Iterator[Clip]:
         return iter(self.clips)
@@ -48,7 +48,8 @@ class Listing:
         return len(self.clips)
 
     def pick(self, positions: Sequence[int], origin: Origin) -> Listing:
-        return Listing(origin, tuple(self.clips[position] for position in positions))
+        chosen = tuple(self.clips[position] for position in positions)
+        return Listing(origin, chosen, self.remote)
 
 
 def indexed(source: Source) -> Indexed:

@@ -1,8 +1,8 @@
 """A table of recordings: CSV, TSV, JSON lines or Parquet with the columns `path` and `label`.
 
 Optional columns are `clip_id, speaker, generator, source, group`; others are ignored and noted.
-Paths are relative to the manifest's folder and stay inside it. A recording that is missing is no
-fault of the manifest: it becomes a rejected row when it is read.
+Paths are relative to the manifest's folder and stay inside it, also in a store. A recording that
+is missing is no fault of the manifest: it becomes a rejected row when it is read.
 """
 
 from __future__ import annotations
@@ -10,19 +10,26 @@ from __future__ import annotations
 import csv
 import json
 import os
+import posixpath
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.data.clip import Clip, Label, Origin
 from harness.data.listing import Listing, checked
+from harness.data.store import StorePath, Tree, answering, as_path, in_store, joined, listed, told
 from harness.errors import UsageError
+from harness.recording import Encoded
 from harness.vocabulary import ACCEPTED, canonical_label, refusal
 
 REQUIRED = ("path", "label")
 OPTIONAL = ("clip_id", "speaker", "generator", "source", "group")
 _SHOWN = 120
 """Characters of a cell or a header that a message repeats."""
+
+
+_Locate = Callable[[str], tuple[str, Encoded] | None]
+"""What a cell `path` names: its path below the manifest's folder, and how to read it."""
 
 
 class Row(NamedTuple):
@@ -34,18 +41,28 @@ class Row(NamedTuple):
 
 def open_manifest(rest: str, spec: str) -> Listing:
     """The clips that the manifest file `rest` lists, in its order."""
+    if in_store(rest):
+        with answering(spec):
+            found = listed(rest)
+            if not found.is_file():
+                raise UsageError(f"{rest} does not exist", spec, "check the path")
+            return read_manifest(as_path(found), spec)
     path = Path(rest).expanduser()
     if not os.path.isfile(path):  # unlike Path.is_file, no error for a name that cannot be one
         found = "is not a file" if os.path.exists(path) else "does not exist"
         raise UsageError(f"{rest or 'its path'} {found}", spec, "check the path")
+    return read_manifest(path, spec)
+
+
+def read_manifest(path: Path, spec: str) -> Listing:
+    """The clips that a manifest lists which is there."""
     rows = read_rows(path)
-    root = Path(os.path.abspath(path.parent))
-    inside = Path(os.path.realpath(root))
     _check_labels(path, rows)
+    folder, locate, notes = _in_store(path, rows) if isinstance(path, StorePath) else _on_disk(path)
     clips: list[Clip] = []
     first: dict[str, str] = {}
     for place, cells in rows:
-        clip = _clip(cells, root, inside, where=f"{path}, {place}")
+        clip = _clip(cells, locate, where=f"{path}, {place}")
         if clip.clip_id in first:
             raise UsageError(
                 f"clip_id {clip.clip_id!r} was used in {first[clip.clip_id]} already",
@@ -54,8 +71,8 @@ def open_manifest(rest: str, spec: str) -> Listing:
             )
         first[clip.clip_id] = place
         clips.append(clip)
-    name = root.name if path.stem == "manifest" else path.stem
-    origin = Origin(spec, "manifest", name, "", notes=_notes(rows))
+    name = folder if path.stem == "manifest" else path.stem
+    origin = Origin(spec, "manifest", name, "", notes=(*notes, *_notes(rows)))
     return Listing(checked(origin, clips), tuple(clips))
 
 
@@ -148,8 +165,13 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path)
-    names = file.schema_arrow.names
+    with path.open("rb") as opened:
+        file = pq.ParquetFile(opened)
+        yield from _read_table(path, file)
+
+
+def _read_table(path: Path, file: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    names: list[str] = file.schema_arrow.names
     known = [name for name in names if _column(name) in (*REQUIRED, *OPTIONAL)]
     for column in REQUIRED:
         if column not in map(_column, known):
@@ -202,21 +224,58 @@ def _check_labels(path: Path, rows: list[Row]) -> None:
     )
 
 
-def _clip(cells: dict[str, str], root: Path, inside: Path, where: str) -> Clip:
+def _on_disk(path: Path) -> tuple[str, _Locate, list[str]]:
+    root = Path(os.path.abspath(path.parent))
+    inside = Path(os.path.realpath(root))
+
+    def locate(text: str) -> tuple[str, Encoded] | None:
+        audio = Path(os.path.normpath(root / text))
+        outside = not audio.is_relative_to(root)
+        if outside or not Path(os.path.realpath(audio)).is_relative_to(inside):
+            return None
+        return audio.relative_to(root).as_posix(), audio
+
+    return root.name, locate, []
+
+
+def _in_store(path: StorePath, rows: list[Row]) -> tuple[str, _Locate, list[str]]:
+    """The same in a store, where what the manifest names is listed once for its sizes.
+
+    Who may read the recordings need not be allowed to list them.
+    """
+    root = str(path).rpartition("/")[0]
+    named = [joined(root, cells["path"]) for _, cells in rows]
+    tree, notes = path.tree, list[str]()
+    if len(tree.files) == 1:  # itself
+        folders = {posixpath.dirname(below) for below in named if below}
+        try:
+            tree = listed(root, posixpath.commonpath(folders) if folders else "").tree
+        except Exception as fault:  # every client has errors of its own
+            tree, notes = Tree(root, {}), [f"{root} cannot be listed: {told(fault)}"]
+
+    def locate(text: str) -> tuple[str, Encoded] | None:
+        below = joined(root, text)
+        return (below, StorePath(below, tree).stored) if below else None
+
+    return root.rpartition("/")[2], locate, notes
+
+
+def _clip(cells: dict[str, str], locate: _Locate, where: str) -> Clip:
     if not cells["path"]:
         raise UsageError("the path is empty", where, "name a recording")
-    audio = Path(os.path.normpath(root / cells["path"]))
-    if not audio.is_relative_to(root) or not Path(os.path.realpath(audio)).is_relative_to(inside):
+    found = locate(cells["path"])
+    if found is None:
         raise UsageError(
             f"{cells['path']} leads out of the manifest's folder",
             where,
             "move the manifest above its recordings",
         )
+    below, audio = found
     label: Label | None = canonical_label(cells["label"])
     if label is None:  # refused by _check_labels
         raise AssertionError(cells["label"])
     return Clip(
-        clip_id=cells.get("clip_id") or audio.relative_to(root).as_posix(),
+        clip_id=cells.get("clip_id") or below,
         label=label,
         audio=audio,
         generator=cells.get("generator", "") if label == "fake" else "",

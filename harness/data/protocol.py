@@ -17,6 +17,7 @@ from pathlib import Path
 from harness.data.clip import Clip, Label, Origin
 from harness.data.folder import class_folders, directory, list_classes, walk
 from harness.data.listing import Listing, checked, name_below
+from harness.data.store import at_rest, in_store
 from harness.errors import UsageError
 from harness.suffix import is_audio
 from harness.vocabulary import canonical_label, refusal
@@ -82,12 +83,18 @@ def open_protocol(kind: str, rest: str, spec: str) -> Listing:
     path, _, subset = rest.rpartition(":")
     if subset not in protocol.subsets or not path:
         path, subset = rest, protocol.subsets[0]
-    if not os.path.exists(Path(path).expanduser()) and ":" in path:
+    if ":" in path and not in_store(path) and not os.path.exists(Path(path).expanduser()):
         raise UsageError(
             f"no subset {path.rpartition(':')[2]!r}", spec, f"take {', '.join(protocol.subsets)}"
         )
+    return read_protocol(kind, directory(path, spec), subset, spec)
+
+
+def read_protocol(kind: str, root: Path, subset: str, spec: str) -> Listing:
+    """The clips of a test set in a directory that is there."""
+    protocol = PROTOCOLS[kind]
     try:
-        clips, notes = protocol.read(Place(directory(path, spec), subset, spec))
+        clips, notes = protocol.read(Place(root, subset, spec))
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise UsageError(
             f"a file of {kind} cannot be read: {fault}", spec, "unpack the data set again"
@@ -95,7 +102,7 @@ def open_protocol(kind: str, rest: str, spec: str) -> Listing:
     clips.sort(key=lambda clip: clip.clip_id)
     subset_name = f"-{subset}" if len(protocol.subsets) > 1 else ""
     origin = Origin(spec, kind, kind + subset_name, "", notes=(f"subset {subset}", *notes))
-    return Listing(checked(origin, clips), tuple(clips))
+    return Listing(checked(origin, clips), tuple(at_rest(clips)))
 
 
 def recognise(root: Path) -> list[str]:

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from harness.data.clip import Source
-from harness.data.folder import class_folders, open_folder
-from harness.data.manifest import READERS, open_manifest
-from harness.data.protocol import PROTOCOLS, open_protocol, recognise
+from harness.data.folder import class_folders, open_folder, read_folder, walk
+from harness.data.manifest import READERS, open_manifest, read_manifest
+from harness.data.protocol import PROTOCOLS, open_protocol, read_protocol, recognise
+from harness.data.store import answering, as_path, in_store, listed
 from harness.errors import UsageError
 
 
@@ -30,10 +31,17 @@ def _open_hub(rest: str, spec: str) -> Source:
     return open_hub(rest, spec)
 
 
+def _open_shards(rest: str, spec: str) -> Source:
+    from harness.data.shard import open_shards
+
+    return open_shards(rest, spec)
+
+
 KINDS: dict[str, Callable[[str, str], Source]] = {
     "embedded": _open_embedded,
     "folder": open_folder,
     "manifest": open_manifest,
+    "shards": _open_shards,
     "hub": _open_hub,
     **{kind: partial(open_protocol, kind) for kind in PROTOCOLS},
 }
@@ -41,6 +49,7 @@ KINDS: dict[str, Callable[[str, str], Source]] = {
 
 ACCEPTED = (
     "embedded[:PART], a folder with real/ and fake/, a manifest (.csv, .tsv, .jsonl, .parquet), "
+    "Parquet files with the audio in them (shards:DIR[:split][?label=COLUMN,…]), "
     "hub:owner/name[@revision][:split], or DIR after " + ", ".join(f"{kind}:" for kind in PROTOCOLS)
 )
 
@@ -58,9 +67,11 @@ def open_source(spec: str) -> Source:
         return KINDS[kind](rest, spec)
     if not spec:
         raise UsageError("no data source given", "--data", f"accepted are {ACCEPTED}")
+    if in_store(spec):
+        return _open_stored(spec)
     path = Path(spec).expanduser()
     if os.path.isfile(path):  # unlike Path.is_file, no error for a name that cannot be one
-        return open_manifest(spec, spec)
+        return _open_file(path, spec)
     if os.path.isdir(path):
         return _open_directory(path, spec)
     if colon and "/" not in kind:
@@ -68,6 +79,26 @@ def open_source(spec: str) -> Source:
         meant = f"did you mean {near[0]}:? Accepted are" if near else "accepted are"
         raise UsageError(f"no data source is called {kind!r}", spec, f"{meant} {ACCEPTED}")
     raise UsageError("no such file or directory", spec, f"accepted are {ACCEPTED}")
+
+
+def _open_stored(spec: str) -> Source:
+    with answering(spec):
+        root = listed(spec)
+        if root.is_dir():
+            return _open_directory(as_path(root), spec)
+        if root.is_file():
+            return _open_file(as_path(root), spec)
+    raise UsageError("no such object and none below it", spec, "check the address")
+
+
+def _open_file(path: Path, spec: str) -> Source:
+    """A manifest, or a Parquet file that has the recordings themselves in it."""
+    if path.suffix.lower() == ".parquet":
+        from harness.data.shard import holds_audio, read_shards
+
+        if holds_audio(path):
+            return read_shards([path], path.parent, spec)
+    return read_manifest(path, spec)
 
 
 def _open_directory(path: Path, spec: str) -> Source:
@@ -79,15 +110,19 @@ def _open_directory(path: Path, spec: str) -> Source:
         seen = ", ".join(entry.name for entry in manifests)
         raise UsageError(f"has more than one manifest: {seen}", spec, "name one of them")
     if manifests:
-        return open_manifest(str(manifests[0]), spec)
+        return read_manifest(manifests[0], spec)
     kinds = recognise(path)
     if len(kinds) > 1:
         seen = " and ".join(kinds)
         raise UsageError(f"looks like {seen}", spec, f"say which: {kinds[0]}:{spec}")
     if kinds:
-        return open_protocol(kinds[0], spec, spec)
+        return read_protocol(kinds[0], path, PROTOCOLS[kinds[0]].subsets[0], spec)
     if class_folders(path, spec):
-        return open_folder(spec, spec)
+        return read_folder(path, spec)
+    if any(entry.suffix.lower() == ".parquet" for entry in walk(path)):
+        from harness.data.shard import read_directory
+
+        return read_directory(path, spec)
     entries = sorted(entry.name for entry in path.iterdir())
     seen = ", ".join(entries[:8]) + (", …" if len(entries) > 8 else "") or "nothing"
     raise UsageError(f"holds no data that is known, but {seen}", spec, f"accepted are {ACCEPTED}")

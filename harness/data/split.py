@@ -121,6 +121,28 @@ class Split:
         return iter(load(features).select_columns(columns))
 
 
+def choose_split(names: list[str], wanted: str | None, spec: str) -> tuple[str, str]:
+    """The split that is meant, and a note that says why it was taken.
+
+    Raises
+    ------
+    UsageError
+        Where there is none that was asked for, or more than one and none to judge by.
+    """
+    if wanted is not None:
+        if wanted not in names:
+            raise UsageError(f"no split {wanted!r}", spec, f"take {', '.join(names)}")
+        return wanted, f"split {wanted}, as asked"
+    for name in ("test", "validation"):
+        if name in names:
+            return name, f"split {name} of {', '.join(names)}"
+    if len(names) == 1:
+        return names[0], f"split {names[0]}, the only one"
+    raise UsageError(
+        f"no test or validation split but {', '.join(names)}", spec, f"write {spec}:{names[0]}"
+    )
+
+
 @contextmanager
 def explained(spec: str) -> Generator[None]:
     """Tell what the hub refuses in one line: what, and what to do about it."""

@@ -23,6 +23,7 @@ from harness import __version__, provenance
 from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.engine.prepare import Recipe
+from harness.recording import Encoded
 from harness.seed import canonical
 
 _LARGEST_BYTES = 2**30
@@ -121,6 +122,8 @@ def _pool(recipe: Recipe) -> _Pool:
         clips = recipe.companions.clips
     except Exception:  # whatever a source fails with is told by the rows that need it
         return _Pool()
+    if not all(isinstance(clip.audio, bytes | Path) for clip in clips):
+        return _Pool()
     read = [content_of(clip.audio) for clip in clips]
     listed = [
         [clip.clip_id, clip.label, clip.group, each and each.digest]  # an unreadable one is no less
@@ -129,10 +132,15 @@ def _pool(recipe: Recipe) -> _Pool:
     return _Pool(_hash(canonical(listed)).hex(), tuple(each for each in read if each))
 
 
-def content_of(audio: Path | bytes) -> Content | None:
-    """Content of a recording; None where it is no regular file, too large or cannot be read."""
+def content_of(audio: Encoded) -> Content | None:
+    """Content of a recording; None where it is no regular file, too large or cannot be read.
+
+    What lies elsewhere has none before it is at hand: nothing would tell that it was replaced.
+    """
     if isinstance(audio, bytes):
         return Content(_hash(audio).hex(), None, None)
+    if not isinstance(audio, Path):
+        return None
     try:
         about = audio.stat()
         if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_BYTES:

@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 
-from harness.audio import Wave, load, resample
+from harness.audio import LIMITS, Wave, load, resample
 from harness.condition import Condition
 from harness.data.clip import Clip
-from harness.errors import ClipRejected
+from harness.errors import ClipError, ClipRejected
 from harness.expectation import PREFIX
 from harness.perturb.attestation import Attestation, apply_chain, attest
 from harness.perturb.perturbation import Draw
@@ -96,6 +97,33 @@ def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iter
         for condition in conditions:
             row = _prepare_one(clip, wave, clean, condition, recipe, watch)
             yield replace(row, spent=watch.take())
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A recording that could not be had, with what there was to say of it."""
+
+    fault: ClipRejected | ClipError
+
+    def fetch(self, most_bytes: int) -> bytes:  # noqa: ARG002
+        """Raise it again, where its bytes are asked for."""
+        raise self.fault
+
+
+def at_hand(clip: Clip, recipe: Recipe) -> Clip:
+    """The clip with its bytes, where it lies elsewhere and a detector listens.
+
+    So a recording is fetched once, to be looked up in the cache and to be prepared, and one process
+    keeps the last row groups of shards for all those that prepare.
+    """
+    if isinstance(clip.audio, bytes | Path) or not recipe.rates_hz:
+        return clip
+    try:
+        return replace(clip, audio=clip.audio.fetch(LIMITS.encoded_bytes))
+    except (ClipRejected, ClipError) as fault:
+        return replace(clip, audio=Unavailable(fault))
+    except Exception as fault:  # of one clip, and no end of the run
+        return replace(clip, audio=Unavailable(ClipError(_told(fault))))
 
 
 def perturb(clip: Clip, wave: Wave, condition: Condition, recipe: Recipe) -> tuple[Wave, float]:

@@ -1,0 +1,320 @@
+"""Recordings and folders in an object store, seen through one listing.
+
+A store has no folders, and a question a path would be a request a path. So everything below an
+address is listed once, and what adapters ask of a path is answered from that; only tables are read
+while a source is opened. Recordings are read by whoever decodes them.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import posixpath
+import re
+from collections import OrderedDict
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import IO, Any, cast
+
+from harness.data.clip import Clip
+from harness.errors import ClipError, ClipRejected, UsageError
+from harness.storage import is_remote, place, refused
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A recording in a store; pickles small, and is read anew in every process.
+
+    Parameters
+    ----------
+    size_bytes
+        When it was listed; None where it was not.
+    md5
+        In hexadecimal digits, as the store says it of objects that were written in one piece; empty
+        where it does not. Of objects that the store encrypts with a key of the user's it is some
+        other number, which no two of them share.
+    """
+
+    url: str
+    size_bytes: int | None = None
+    md5: str = ""
+
+    def __str__(self) -> str:
+        return self.url
+
+    def fetch(self, most_bytes: int) -> bytes:
+        """All of its bytes, in one request where its size is known."""
+        content = _RECENT.get(self)
+        if content is None:
+            content = self._fetched(most_bytes)
+            _RECENT.keep(self, content)
+        return content
+
+    def _fetched(self, most_bytes: int) -> bytes:
+        try:
+            system, path = opened(self.url)
+            size = self.size_bytes if self.size_bytes is not None else system.info(path)["size"]
+            if size > most_bytes:
+                raise ClipRejected(f"{size} bytes are over the limit of {most_bytes}")
+            content = _content(system, path, size and most_bytes)
+        except ClipRejected:
+            raise
+        except FileNotFoundError as fault:
+            raise ClipRejected("cannot be opened: no such object in the store") from fault
+        except Exception as fault:  # every client has errors of its own
+            raise ClipError(f"cannot be read from its store: {told(fault)}") from fault
+        if len(content) != size:
+            raise ClipError(f"has {len(content)} bytes in its store, and {size} when it was listed")
+        return content
+
+
+class _Recent:
+    """The last recordings that were fetched: a check, the run and its examples take the same."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes, self._bytes = most_bytes, 0
+        self._kept: OrderedDict[Stored, bytes] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, stored: Stored) -> bytes | None:
+        with self._lock:
+            return self._kept.get(stored)
+
+    def keep(self, stored: Stored, content: bytes) -> None:
+        """Only what is known by its digest: another object may lie at the address later."""
+        with self._lock:
+            if stored.md5 and stored not in self._kept and len(content) <= self._most_bytes:
+                self._kept[stored] = content
+                self._bytes += len(content)
+            while self._bytes > self._most_bytes:
+                self._bytes -= len(self._kept.popitem(last=False)[1])
+
+
+_RECENT = _Recent(most_bytes=2**25)
+
+
+class UnreachedError(Exception):
+    """A store failed to give bytes of a file; the text says how, the cause is the client's."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What a store had below an address when it was listed.
+
+    Parameters
+    ----------
+    url
+        Without a slash at its end.
+    files
+        By their path below it.
+    """
+
+    url: str
+    files: Mapping[str, Stored] = field(repr=False)
+
+    @cached_property
+    def children(self) -> dict[str, list[str]]:
+        """Names in each folder, sorted."""
+        found: dict[str, set[str]] = {}
+        for below in self.files:
+            while True:
+                above, _, name = below.rpartition("/")
+                names = found.setdefault(above, set())
+                if name in names:
+                    break
+                names.add(name)
+                if not above:
+                    break
+                below = above
+        return {above: sorted(names) for above, names in found.items()}
+
+
+@dataclass(frozen=True, order=True)
+class StorePath:
+    """As much of a path as the adapters need, answered from the listing.
+
+    Parameters
+    ----------
+    below
+        The path below the address that was listed; one that begins with a slash leads out of it.
+    """
+
+    below: str
+    tree: Tree = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.tree.url}/{self.below}" if self.below else self.tree.url
+
+    def __truediv__(self, name: str | Path) -> StorePath:
+        text = str(name)
+        outside = text.startswith("/") or not self.below
+        return StorePath(text if outside else f"{self.below}/{text}", self.tree)
+
+    @property
+    def name(self) -> str:
+        return str(self).rpartition("/")[2]
+
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.name).suffix
+
+    @property
+    def stem(self) -> str:
+        return PurePosixPath(self.name).stem
+
+    @property
+    def parent(self) -> StorePath:
+        return StorePath(self.below.rpartition("/")[0], self.tree)
+
+    @property
+    def stored(self) -> Stored:
+        """The recording here, also where the store did not list it."""
+        return self.tree.files.get(self.below) or Stored(str(self))
+
+    def resolve(self) -> StorePath:
+        return self
+
+    def relative_to(self, root: StorePath) -> PurePosixPath:
+        return PurePosixPath(self.below).relative_to(PurePosixPath(root.below))
+
+    def is_relative_to(self, root: StorePath) -> bool:
+        return PurePosixPath(self.below).is_relative_to(PurePosixPath(root.below))
+
+    def is_file(self) -> bool:
+        return self.below in self.tree.files
+
+    def is_dir(self) -> bool:
+        return self.below in self.tree.children
+
+    def exists(self) -> bool:
+        return self.is_file() or self.is_dir()
+
+    def iterdir(self) -> Iterator[StorePath]:
+        return (self / name for name in self.tree.children.get(self.below, ()))
+
+    def glob(self, pattern: str) -> Iterator[StorePath]:
+        """What matches, folder by folder; `**` means no more than `*` here."""
+        first, _, rest = pattern.partition("/")
+        for entry in self.iterdir():
+            if fnmatchcase(entry.name, first):
+                yield from entry.glob(rest) if rest else (entry,)
+
+    def walk(self) -> Iterator[StorePath]:
+        """Every file below, sorted."""
+        inside = f"{self.below}/" if self.below else ""
+        for below in sorted(self.tree.files):
+            if below.startswith(inside):
+                yield StorePath(below, self.tree)
+
+    def open(
+        self, mode: str = "r", *, encoding: str = "utf-8", newline: str | None = None
+    ) -> IO[Any]:
+        """The whole of it, from memory."""
+        system, path = opened(str(self))
+        content = io.BytesIO(_content(system, path, self.stored.size_bytes))
+        return content if "b" in mode else io.TextIOWrapper(content, encoding, newline=newline)
+
+
+def as_path(path: StorePath) -> Path:
+    """The same, for adapters: of a path, they use no more than this class has."""
+    return cast(Path, path)
+
+
+def at_rest(clips: Sequence[Clip]) -> list[Clip]:
+    """The clips with what lies in a store named so that every process can read it."""
+    return [
+        replace(clip, audio=audio.stored) if isinstance(audio, StorePath) else clip
+        for clip in clips
+        for audio in [cast(object, clip.audio)]
+    ]
+
+
+def listed(spec: str, within: str = "") -> StorePath:
+    """The path at an address, and in one listing everything below it, which may be nothing.
+
+    Parameters
+    ----------
+    within
+        The path below the address to which the listing is confined.
+    """
+    url = str(place(spec)).rstrip("/")
+    system, path = opened(url)
+    found: dict[str, Any] = system.find(f"{path}/{within}" if within else path, detail=True)
+    below = ""
+    if list(found) == [path]:  # it is an object
+        (url, _, below), (path, _, _) = url.rpartition("/"), path.rpartition("/")
+    start = len(path) + 1
+    files = {
+        name[start:]: Stored(f"{url}/{name[start:]}", about.get("size"), _md5(about))
+        for name, about in found.items()
+        if name[start:] and not name.endswith("/") and about.get("type") == "file"
+    }
+    return StorePath(below, Tree(url, files))
+
+
+def in_store(spec: str) -> bool:
+    """Whether an address is that of a store; raises UsageError where nothing here can read it."""
+    return is_remote(place(spec))
+
+
+def opened(url: str) -> tuple[Any, str]:
+    """The client of a store, which a process makes once, and the path as it takes it.
+
+    It remembers no listing, which would be in memory for as long and stale in the next run.
+    """
+    from fsspec.core import url_to_fs
+
+    return url_to_fs(url, use_listings_cache=False)
+
+
+@contextmanager
+def answering(spec: str) -> Generator[None]:
+    """Tell in one line what a store refuses while a source is opened."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as raised:  # every client has errors of its own
+        fault = raised.__cause__ if isinstance(raised, UnreachedError) else raised
+        raise refused(fault or raised, spec) from raised
+
+
+def joined(root: str, path: str) -> str | None:
+    """What a manifest in a store calls a recording, as a path below its folder.
+
+    None where it leads out of it.
+    """
+    if path.startswith(f"{root}/"):
+        path = path[len(root) + 1 :]
+    below = posixpath.normpath(path)
+    outside = below.startswith(("/", "../")) or below in (".", "..") or "://" in path
+    return None if outside else below
+
+
+def _content(system: Any, path: str, most_bytes: int | None) -> bytes:
+    """An object whole, or its first bytes."""
+    if not most_bytes:
+        return b"" if most_bytes == 0 else bytes(system.cat_file(path))
+    # By range, as clients ask for the size again before they read an object whole.
+    return bytes(system.cat_file(path, start=0, end=most_bytes))
+
+
+def told(fault: BaseException) -> str:
+    """The first line of an error, with its kind where it says little."""
+    line = str(fault).strip().partition("\n")[0]
+    return f"{type(fault).__name__}: {line}" if line else type(fault).__name__
+
+
+def _md5(about: Mapping[str, Any]) -> str:
+    tag = str(about.get("ETag") or "").strip('"')
+    if _MD5.fullmatch(tag):
+        return tag
+    encoded = about.get("md5Hash")
+    return base64.b64decode(encoded).hex() if isinstance(encoded, str) else ""
