@@ -18,6 +18,7 @@ from harness.errors import UsageError
 from harness.publish import Finished, read_run
 from harness.record import RunRecord, read_record, write_record
 from harness.scores import SCHEMA
+from harness.storage import is_folder, place
 
 FOLDER = Path("reports/baselines")
 ACCEPTED = "accepted"
@@ -83,8 +84,8 @@ def open_baseline(spec: str, record: RunRecord, folder: Path = FOLDER) -> Finish
     if spec == ACCEPTED:
         path = folder / name_of(record)
         return _read(path) if path.is_dir() else None
-    path = Path(spec)
-    if path.is_dir():
+    path = place(spec)
+    if is_folder(path):
         return _read(path)
     if (folder / spec).is_dir():
         return _read(folder / spec)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,10 +22,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness import __version__
 from harness.archive import as_written, read_archive, write_archive
 from harness.data.source import open_source
-from harness.errors import UsageError
+from harness.errors import ClipError, ClipRejected, UsageError
 from harness.publish import Finished, figures, read_run
+from harness.record import read_record
+from harness.recording import Encoded
 from harness.scores import shards
 from harness.seed import canonical
+from harness.storage import is_remote, local_copy, names
 from harness.summary import metrics_json
 
 VERSION = 1
@@ -103,14 +107,24 @@ class Verdict:
 def write_bundle(folder: Path, out: Path | None = None) -> Bundle:
     """Pack a run into one archive, beside it where no other place is named.
 
+    The archive is on a disk; a run in a store is fetched for it.
+
     Raises
     ------
     UsageError
         Where it is not a run, has no metrics yet, or the archive cannot be written.
     """
-    run = read_run(folder)
-    if not (folder / METRICS).is_file():
+    if METRICS not in names(folder):
+        read_record(folder)
         raise UsageError("has no metrics.json", str(folder), f"harness report {folder}")
+    if is_remote(folder) and out is None:
+        raise UsageError("is in a store", str(folder), "name a file on a disk with --out")
+    with local_copy(folder) as copy:
+        return _packed(copy, out)
+
+
+def _packed(folder: Path, out: Path | None) -> Bundle:
+    run = read_run(folder)
     target = out if out is not None else folder.resolve().with_name(f"{folder.resolve().name}.zip")
     if target.resolve().is_relative_to(folder.resolve()):
         raise UsageError("lies within the run", str(target), "choose another --out")
@@ -137,6 +151,9 @@ def verify(path: Path) -> Verdict:
     UsageError
         Where it is neither, or an archive holds what a bundle never does.
     """
+    if is_remote(path):
+        with local_copy(path) as copy:
+            return verify(copy)
     if path.is_dir():
         return _verify_run(path)
     if not path.exists():
@@ -188,8 +205,9 @@ def _clips(run: Finished) -> tuple[dict[str, str], str]:
         if clip.clip_id in wanted:
             try:
                 digests[clip.clip_id] = _entry(clip.audio).sha256
-            except OSError as fault:
-                return {}, f"{clip.clip_id!r} cannot be read: {fault.strerror}"
+            except (OSError, ClipRejected, ClipError) as fault:
+                why = fault.strerror if isinstance(fault, OSError) else fault
+                return {}, f"{clip.clip_id!r} cannot be read: {why}"
     if len(digests) < len(wanted):
         return {}, f"{len(wanted) - len(digests)} of the recordings are not there any more"
     return digests, ""
@@ -289,7 +307,9 @@ def _differs(said: Mapping[str, Any], right: Mapping[str, Any], key: str) -> boo
     return first != second
 
 
-def _entry(source: Path | bytes) -> _FileEntry:
+def _entry(source: Encoded) -> _FileEntry:
+    if not isinstance(source, bytes | Path):
+        source = source.fetch(sys.maxsize)
     if isinstance(source, bytes):
         return _FileEntry(sha256=hashlib.sha256(source).hexdigest(), bytes=len(source))
     return _FileEntry(sha256=_sha256(source), bytes=source.stat().st_size)

@@ -20,6 +20,7 @@ from harness.metrics.threshold import choose_threshold
 from harness.record import ThresholdRecord, ThresholdRule
 from harness.scores import read_scores
 from harness.scoring import Job, Progress, score
+from harness.storage import make_folder
 from harness.suite import Suite
 
 
@@ -56,7 +57,7 @@ def choose(
     UsageError
         As `score`, and where a model has no score of a real or of a fake development clip.
     """
-    job.folder.mkdir(exist_ok=True)
+    make_folder(job.folder)
     score(job, note, progress)
     table: Any = read_scores(job.folder)
     data, found = job.record.data, list[ThresholdRecord]()

@@ -17,6 +17,7 @@ from harness.metrics.classification import Policy
 from harness.pairing import Match, barred, match_conditions
 from harness.publish import Finished, read_run
 from harness.record import ModelRecord, RunRecord
+from harness.storage import below, is_folder, is_remote
 
 _NAMED = 3
 
@@ -103,11 +104,25 @@ def find_runs(folders: Sequence[Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for folder in folders:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise UsageError("no such directory", str(folder), "name one that holds runs")
-        for run in _walk(folder):
+        for run in _stored(folder) if is_remote(folder) else _walk(folder):
             found.setdefault(run.resolve(), run)
-    return sorted(found.values())
+    return sorted(found.values(), key=lambda run: run.parts)
+
+
+def _stored(folder: Path) -> Iterator[Path]:
+    """What `_walk` finds, from one listing of a store."""
+    found: set[tuple[str, ...]] = set()
+    for name in below(folder):
+        *inside, last = name.split("/")
+        at = inside.index("scores") if "scores" in inside else len(inside)
+        hidden = any(part.startswith(".") for part in inside[:at])
+        if (at < len(inside) or last == "run.json") and not hidden:
+            found.add(tuple(inside[:at]))
+    for run in sorted(found):
+        if not any(run[:depth] in found for depth in range(len(run))):
+            yield folder.joinpath(*run)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

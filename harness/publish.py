@@ -10,8 +10,9 @@ import pandas as pd
 
 from harness.metrics.classification import Policy
 from harness.published import Published, find_published, load_published
-from harness.record import RunRecord, read_record, write_record, write_whole
+from harness.record import RunRecord, read_record, write_record
 from harness.scores import read_scores
+from harness.storage import names, remove, write_whole
 from harness.summary import Summary, metrics_json, summarise
 
 if TYPE_CHECKING:
@@ -109,9 +110,10 @@ def _write_ruling(folder: Path, ruling: Ruling | None) -> tuple[str, ...]:
         forms["gate.md"] = as_markdown(ruling.gate)
         if ruling.comparison is not None:
             forms["comparison.json"] = comparison_json(ruling.comparison)
-    withdrawn = tuple(name for name in forms if not forms[name] and (folder / name).exists())
+    there = names(folder)
+    withdrawn = tuple(name for name in forms if not forms[name] and name in there)
     for name in withdrawn:
-        (folder / name).unlink()
+        remove(folder / name)
     for name, text in forms.items():
         if text:
             write_whole(folder / name, text)

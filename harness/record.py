@@ -7,16 +7,16 @@ version is upgraded step by step as it is read.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.errors import UsageError
 from harness.expectation import Expectation
 from harness.metrics.classification import Policy
 from harness.metrics.threshold import Choice
+from harness.storage import read, write_whole
 
 VERSION = 3
 """1: the first. 2: parts, self-checks, what is expected of a condition, what unscored clips are.
@@ -141,7 +141,10 @@ class ModelRecord(_Frozen):
 
 
 class MachineRecord(_Frozen):
-    """Where it ran and with which versions."""
+    """Where it ran and with which versions.
+
+    `compiled` says whether the models' forward passes were compiled (`torch.compile`).
+    """
 
     platform: str
     python: str
@@ -154,6 +157,7 @@ class MachineRecord(_Frozen):
     row_seconds: float = 120.0
     cache_gb: float = 0.0
     engine: str = "local"
+    compiled: bool = False
 
 
 class CountRecord(_Frozen):
@@ -205,6 +209,7 @@ class SelfCheckRecord(_Frozen):
         How many clips, and how many of them at once in the way that the run scores them.
     batch_difference, batch_flips
         Largest difference from the same clips scored one at a time, and how many verdicts change.
+        Where the run is compiled a clip alone is not, so that this holds one against the other.
     precision_difference, precision_flips
         The same against float32; None where the run is in float32 or the detector has no choice.
     tolerance
@@ -302,7 +307,7 @@ def read_record(run: Path) -> RunRecord:
     """
     path = run / "run.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read(path))
         version = content["version"]
         if version > VERSION:
             raise UsageError(
@@ -311,9 +316,9 @@ def read_record(run: Path) -> RunRecord:
                 "use a newer harness",
             )
         return RunRecord.model_validate(_upgraded(content))
-    except FileNotFoundError as fault:
+    except (FileNotFoundError, NotADirectoryError) as fault:
         raise UsageError("not a run directory", str(run), "it has no run.json") from fault
-    except (json.JSONDecodeError, KeyError, TypeError, ValidationError) as fault:
+    except (ValueError, KeyError, TypeError) as fault:
         raise UsageError("a damaged record", str(path), "run again") from fault
 
 
@@ -328,17 +333,3 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
         }
         content = content | {"parts": [part]}
     return content | {"version": VERSION}
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, never a part."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

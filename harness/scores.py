@@ -1,23 +1,34 @@
 """The waist: the scores table, its schema, how it is written and how it is read.
 
 One row for every clip x condition x model, also for what could not be scored. Rows live in Parquet
-shards under `scores/` of a run directory. A shard is written under a temporary name, flushed to the
-disk and renamed, so a reader sees a whole shard or none, and a finished row is never lost. Every
-page has a checksum, so a shard that a disk has damaged is found and its rows are computed again.
+shards under `scores/` of a run directory. A shard is written whole or not at all, so a reader never
+sees a part of one, and a finished row is never lost. Every page has a checksum, so a shard that a
+disk has damaged is found and its rows are computed again.
+
+No row is in the table twice. On a disk one run at a time holds the directory, by a lock that the
+system keeps. A store has no locks; there two runs may be at work on one table, and the numbers of
+the shards keep them apart. A shard's number is one more than the largest that was listed *before*
+the finished rows were read (`next_number`, then `finished`), and the store itself refuses a number
+that is there. So whatever another run wrote after that listing has a number that this one is yet to
+ask for, and asking for it stops this one; and whatever was written before is among the rows that
+are known to be finished. Of two runs one goes on, and the other loses what it had not written.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import UsageError
+from harness.storage import is_remote, make_folder, names, read, rename, write_new
 
 VERSION = 1
 KEY = ("clip_id", "condition", "model")
@@ -53,6 +64,21 @@ SCHEMA = pa.schema(
 
 Row = Mapping[str, Any]
 
+_ROWS, _STORE_ROWS = 1000, 20_000
+"""Of a shard: writing one to a store takes a request, however large it is."""
+_AT_ONCE = 16
+"""Requests to a store, when shards are read."""
+_Answer = TypeVar("_Answer")
+
+
+class NotAlone(UsageError):
+    """Another run is at work in the same directory; this one must not write there again."""
+
+    def __init__(self, run: Path) -> None:
+        super().__init__(
+            "another run is at work in it", str(run), "wait for it, or choose another --out"
+        )
+
 
 class ScoresWriter:
     """Appends rows to the shards of one run directory.
@@ -61,19 +87,25 @@ class ScoresWriter:
     ----------
     run
         The run directory; `scores/` is made in it.
+    number
+        Of its first shard: `next_number`, as it was before the finished rows were read. None where
+        no row is taken for finished.
     rows_per_shard
-        A shard is written when this many rows wait, and at `close`.
+        A shard is written when this many rows wait, and at the end.
     """
 
-    def __init__(self, run: Path, rows_per_shard: int = 1000) -> None:
-        self._folder = run / "scores"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._rows_per_shard = rows_per_shard
+    def __init__(
+        self, run: Path, number: int | None = None, rows_per_shard: int | None = None
+    ) -> None:
+        self._run, self._folder = run, run / "scores"
+        make_folder(self._folder)
+        if not is_remote(run):
+            for left in self._folder.glob("part-*.tmp"):  # of a run that was killed while it wrote
+                left.unlink()
+        self._rows_per_shard = rows_per_shard or (_STORE_ROWS if is_remote(run) else _ROWS)
         self._waiting: list[Row] = []
-        for left in self._folder.glob("part-*.tmp"):  # of a run that was killed while it wrote
-            left.unlink()
-        numbers = [int(path.name[5:11]) for path in self._folder.glob("part-*")]
-        self._next = max(numbers, default=-1) + 1
+        self._next = next_number(run) if number is None else number
+        self._name = uuid4().hex if is_remote(run) else ""
 
     def append(self, rows: Iterable[Row]) -> None:
         self._waiting.extend(rows)
@@ -81,25 +113,27 @@ class ScoresWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Put every waiting row on disk, in one new shard."""
+        """Put every waiting row into the table, in one new shard.
+
+        Raises
+        ------
+        NotAlone
+            Where another run has written a shard of this number.
+        """
         if not self._waiting:
             return
         path = self._folder / f"part-{self._next:06d}.parquet"
-        temporary = path.with_suffix(".tmp")
         table = pa.Table.from_pylist(list(self._waiting), SCHEMA)
-        table = table.replace_schema_metadata(
-            {**(SCHEMA.metadata or {}), b"rows": str(table.num_rows).encode()}
-        )
+        told = {b"rows": str(table.num_rows)} | ({b"writer": self._name} if self._name else {})
+        table = table.replace_schema_metadata({**(SCHEMA.metadata or {}), **told})
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+        content = sink.getvalue().to_pybytes()
         try:
-            with temporary.open("wb") as file:
-                pq.write_table(table, file, compression="zstd", write_page_checksum=True)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(self._folder)
+            write_new(path, content)
+        except FileExistsError as fault:
+            if not _holds(path, content):  # else it is ours, and the answer to that was lost
+                raise NotAlone(self._run) from fault
         self._next += 1
         self._waiting.clear()
 
@@ -110,9 +144,26 @@ class ScoresWriter:
         self.flush()
 
 
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return read(path) == content
+    except FileNotFoundError:  # the other is still writing it
+        return False
+
+
 def shards(run: Path) -> list[Path]:
     """The finished shards of a run, in the order they were written."""
-    return sorted((run / "scores").glob("part-*.parquet"))
+    return [run / "scores" / name for name in _parts(run) if name.endswith(".parquet")]
+
+
+def next_number(run: Path) -> int:
+    """The number that the next shard of a run has, if nobody else writes one."""
+    return max((int(name[5:11]) for name in _parts(run)), default=-1) + 1
+
+
+def _parts(run: Path) -> list[str]:
+    """Names of shards, also of those that were set aside."""
+    return [name for name in names(run / "scores") if name.startswith("part-")]
 
 
 def finished(run: Path) -> set[tuple[str, str, str]]:
@@ -125,11 +176,23 @@ def finished(run: Path) -> set[tuple[str, str, str]]:
     """
     keys: set[tuple[str, str, str]] = set()
     known: dict[str, str] = {}  # every name once, however many rows have it
-    for path in shards(run):
-        columns = _read(path).select(list(KEY)).to_pydict()
-        names = ([known.setdefault(one, one) for one in columns[name]] for name in KEY)
-        keys.update(zip(*names, strict=True))
+    for table in _each(shards(run), lambda path: _read(path).select(list(KEY))):
+        columns = table.to_pydict()
+        texts = ([known.setdefault(one, one) for one in columns[name]] for name in KEY)
+        keys.update(zip(*texts, strict=True))
     return keys
+
+
+def statuses(run: Path) -> Counter[str]:
+    """How many rows of the table are ok, rejected and error.
+
+    Raises
+    ------
+    UsageError
+        Where a shard is damaged or of another version.
+    """
+    each = _each(shards(run), lambda path: Counter(_read(path)["status"].to_pylist()))
+    return sum(each, Counter[str]())
 
 
 def set_aside_damaged(run: Path) -> list[Path]:
@@ -145,13 +208,13 @@ def set_aside_damaged(run: Path) -> list[Path]:
     UsageError
         Where a shard is whole but of another version.
     """
-    aside: list[Path] = []
-    for path in shards(run):
-        try:
-            _read(path)
-        except DamagedShard:
-            aside.append(path.rename(path.with_name(path.name + ".damaged")))
-    return aside
+    paths = shards(run)
+    whole = _each(paths, _is_whole)
+    return [
+        rename(path, path.name + ".damaged")
+        for path, good in zip(paths, whole, strict=True)
+        if not good
+    ]
 
 
 def read_scores(run: Path) -> pd.DataFrame:
@@ -165,7 +228,7 @@ def read_scores(run: Path) -> pd.DataFrame:
     paths = shards(run)
     if not paths:
         raise UsageError("no scores", str(run), "name the directory of a run")
-    frame = pa.concat_tables([_read(path) for path in paths]).to_pandas()
+    frame = pa.concat_tables(_each(paths, _read)).to_pandas()
     return frame.sort_values(list(KEY), kind="stable", ignore_index=True)
 
 
@@ -173,12 +236,34 @@ class DamagedShard(UsageError):
     """A shard that is not what was written."""
 
 
+def _each(paths: Sequence[Path], ask: Callable[[Path], _Answer]) -> Iterator[_Answer]:
+    """An answer for every shard, in order; in threads where it takes a request to a store."""
+    if not any(map(is_remote, paths)):
+        yield from map(ask, paths)
+        return
+    threads = ThreadPoolExecutor(_AT_ONCE, "shards")
+    try:
+        yield from threads.map(ask, paths)
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        _read(path)
+    except DamagedShard:
+        return False
+    return True
+
+
 def _read(path: Path) -> pa.Table:
     try:
-        with path.open("rb") as file:  # its path need not be text, which Arrow wants
-            table = pq.read_table(file, page_checksum_verification=True)
+        content = pa.BufferReader(read(path))
+        table = pq.read_table(content, page_checksum_verification=True)
         metadata = table.schema.metadata or {}
-        version = int(metadata.get(b"scores_version", b"0"))
+        if b"scores_version" not in metadata:
+            raise ValueError("it does not say of which version it is")
+        version = int(metadata[b"scores_version"])
         if version == VERSION:
             if not table.schema.equals(SCHEMA):
                 raise ValueError("its columns are not those of the scores table")
@@ -187,7 +272,7 @@ def _read(path: Path) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError) as fault:
         if isinstance(fault, OSError) and fault.errno is not None:
             told = fault.strerror or str(fault)
-            raise UsageError(f"cannot be read: {told}", str(path), "check the disk") from fault
+            raise UsageError(f"cannot be read: {told}", str(path), "check where it lies") from fault
         raise DamagedShard(
             f"a damaged part of the scores: {str(fault).splitlines()[0]}",
             str(path),
@@ -200,12 +285,3 @@ def _read(path: Path) -> pa.Table:
             "use the harness that wrote it" if version > VERSION else "score again",
         )
     return table.replace_schema_metadata(SCHEMA.metadata)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the rename itself on the disk, where the system can do that."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -16,6 +16,7 @@ from harness.scores import (
     read_scores,
     set_aside_damaged,
     shards,
+    statuses,
 )
 
 
@@ -64,7 +65,7 @@ def test_finished_keys_and_a_second_writer_goes_on(tmp_path: Path) -> None:
 def test_a_half_written_shard_is_not_seen(tmp_path: Path) -> None:
     with ScoresWriter(tmp_path) as writer:
         writer.append([row("a")])
-    (tmp_path / "scores" / "part-000001.tmp").write_bytes(b"PAR1 and then the power went")
+    (tmp_path / "scores" / "part-000001.parquet.tmp").write_bytes(b"PAR1 and then the power went")
     assert finished(tmp_path) == {("a", "clean", "m")}
     assert len(read_scores(tmp_path)) == 1
 
@@ -131,7 +132,7 @@ def test_a_damaged_shard_is_set_aside_and_its_number_not_used_again(
 
 def test_no_room_for_a_shard_leaves_the_others_and_no_rest(tmp_path: Path, shard: Path) -> None:
     writer = ScoresWriter(tmp_path)
-    full = shard.with_name("part-000001.tmp")
+    full = shard.with_name("part-000001.parquet.tmp")
     full.symlink_to("/dev/full")
     writer.append([row("late")])
     with pytest.raises(OSError, match="No space left") as fault:
@@ -141,3 +142,11 @@ def test_no_room_for_a_shard_leaves_the_others_and_no_rest(tmp_path: Path, shard
     assert len(read_scores(tmp_path)) == 500
     writer.flush()  # there is room again: nothing was forgotten
     assert len(read_scores(tmp_path)) == 501
+
+
+def test_rows_are_counted_by_status(tmp_path: Path) -> None:
+    assert not statuses(tmp_path)
+    for clip, status in (("a", "ok"), ("b", "error"), ("c", "ok")):
+        with ScoresWriter(tmp_path) as writer:
+            writer.append([{**row(clip), "status": status}])
+    assert statuses(tmp_path) == {"ok": 2, "error": 1}

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(1800)]
 
 
-def call(*command: str | Path | None, cwd: Path) -> str:
+def call(*command: str | Path | None, cwd: Path, exit_code: int = 0) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [str(part) for part in command],
@@ -25,8 +25,8 @@ def call(*command: str | Path | None, cwd: Path) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    assert done.returncode == exit_code, done.stderr[-3000:]
+    return done.stderr if exit_code else done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +67,10 @@ def test_it_runs_where_there_is_no_checkout(wheel: Path, tmp_path: Path) -> None
     content = json.loads(out)
     assert content["counts"] == {"ok": 20 * 6, "rejected": 0, "error": 0}
     assert (tmp_path / "run" / "report.html").exists()
+    for asked, told in (
+        (("--engine", "ray"), "--engine ray: Ray is not installed"),
+        (("--out", "s3://bucket/run"), "nothing installed reads s3://"),
+    ):
+        line = call(harness, "run", "smoke", *asked, cwd=tmp_path, exit_code=2).splitlines()[-1]
+        assert told in line
+        assert "pip install 'fake-audio-harness[cluster]'" in line

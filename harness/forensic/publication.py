@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.forensic.section import Forensic, Options, forensic, forensic_json
-from harness.record import write_whole
+from harness.storage import write_whole
 
 if TYPE_CHECKING:
     from harness.publish import Finished

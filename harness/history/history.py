@@ -23,6 +23,7 @@ from harness.errors import UsageError
 from harness.history.release import Release, measure
 from harness.publish import RESAMPLES, Finished
 from harness.record import RunRecord
+from harness.storage import read
 
 RUNS = Path("reports/runs")
 
@@ -134,9 +135,9 @@ def _by_time(paths: Iterable[Path]) -> list[Path]:
 
     def key(path: Path) -> tuple[str, bool, str]:
         try:
-            record = json.loads((path / "run.json").read_text(encoding="utf-8"))
+            record = json.loads(read(path / "run.json"))
             return str(record["started"]), not record["command"], str(path)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, UsageError, ValueError, KeyError, TypeError):
             return "", False, str(path)
 
     return sorted(paths, key=key)

@@ -16,8 +16,8 @@ from typing import Any
 from harness.case import Case, case_json, plain
 from harness.errors import ClipError, ClipRejected, UsageError, printable
 from harness.questioned.examiner import Examiner, Options, examine
-from harness.record import write_whole
 from harness.report.case import CLEAR_STEP, render_case
+from harness.storage import write_whole
 from harness.suffix import is_audio
 
 Told = Callable[[str], None]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from harness.errors import UsageError
 from harness.record import read_record
+from harness.storage import is_remote, read
 
 AUDIO_TYPES = {
     ".flac": "audio/flac",
@@ -86,10 +87,10 @@ def read_examples(run: Path) -> list[Example]:
     """
     folder = run / "examples"
     path = folder / "examples.json"
-    if not path.exists():
-        return []
     try:
-        entries = _ENTRIES.validate_python(json.loads(path.read_text(encoding="utf-8")))
+        entries = _ENTRIES.validate_python(json.loads(read(path)))
+    except FileNotFoundError:
+        return []
     except (ValueError, ValidationError) as fault:
         raise UsageError("a damaged list of examples", str(path), "run again") from fault
     words = {c.name: c.words for c in read_record(run).suite.conditions}
@@ -122,9 +123,9 @@ def _example(folder: Path, entry: _Entry, words: str) -> Example:
 def _read(folder: Path, name: str) -> bytes:
     # The list is data from a run directory, which people hand around: it may name no other place.
     path = folder / name
-    if Path(name).name != name or path.is_symlink():
+    if Path(name).name != name or (not is_remote(path) and path.is_symlink()):
         raise UsageError("not a file of the examples", str(path), "run again")
     try:
-        return path.read_bytes()
+        return read(path)
     except OSError as fault:
         raise UsageError("cannot be read", str(path), "run again") from fault

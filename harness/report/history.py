@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.record import write_whole
 from harness.report.chart import Chart
 from harness.report.curve import TURNS, Point, curve, point_of, specification, title_of, told
 from harness.report.glossary import term
 from harness.report.number import count, figure, interval, listed, probability, signed
 from harness.report.shell import dress, environment
+from harness.storage import make_folder, write_whole
 
 if TYPE_CHECKING:
     from harness.history.history import History, Track
@@ -76,7 +76,7 @@ class Line:
 
 def write_history(history: History, path: Path) -> None:
     """Write the page of a history."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_whole(path, render_history(history))
 
 

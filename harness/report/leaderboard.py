@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from harness.record import write_whole
 from harness.report import table
 from harness.report.chart import Chart
 from harness.report.glossary import term
 from harness.report.number import MISSING, count, figure, interval, listed, signed
 from harness.report.shell import dress, environment
 from harness.report.specification import ROWS, finished
+from harness.storage import make_folder, write_whole
 
 if TYPE_CHECKING:
     from harness.leaderboard.leaderboard import Leaderboard
@@ -68,7 +68,7 @@ class RowView:
 
 def write_leaderboard(board: Leaderboard, path: Path) -> None:
     """Write the page of a leaderboard."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_whole(path, render_leaderboard(board))
 
 

@@ -23,9 +23,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.place import cache_directory
-from harness.record import write_whole
 from harness.report import number
 from harness.report.chart import Chart
+from harness.storage import write_whole
 
 
 def dress(charts: Mapping[str, Chart], specs: Mapping[str, Any]) -> dict[str, Any]:
