@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.command import case, read, run, show
+from harness.command import case, plan, read, run, show
 from harness.command.audit import audit_app
 from harness.errors import ClipError, ClipRejected, UsageError, printable
 
@@ -29,6 +29,7 @@ app.add_typer(audit_app, name="audit")
 
 for command in (
     run.run,
+    plan.plan,
     read.report,
     read.compare,
     read.gate,

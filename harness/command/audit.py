@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.command.option import EXIT_FOUND, Json, RunFolder
+from harness.command.option import DISK, EXIT_FOUND, PLACE, Json, RunFolder
 from harness.errors import UsageError
+from harness.storage import disk, place
 from harness.terminal import Progress, print_json, stdout
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def audit_claims(
         Path | None, typer.Option(help="A model card (README.md) with a model-index, instead.")
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Directory of a run to hold the figures against.")
+        Path | None,
+        typer.Option(
+            metavar=PLACE, parser=place, help="Directory of a run to hold the figures against."
+        ),
     ] = None,
     margin: Annotated[
         float, typer.Option(min=0.0001, max=1, help="Differences below this are equivalence.")
@@ -81,14 +85,22 @@ def audit_claims(
 def audit_shortcuts(
     data: Data,
     run: Annotated[
-        Path | None, typer.Option(help="Directory of a run of these clips: what it owes to them.")
+        Path | None,
+        typer.Option(
+            metavar=PLACE,
+            parser=place,
+            help="Directory of a run of these clips: what it owes to them.",
+        ),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="Score the clips again, made alike; as for harness run --model."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="With --model: run directory to keep or to go on in.")
+        Path | None,
+        typer.Option(
+            metavar=PLACE, parser=place, help="With --model: run directory to keep or to go on in."
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     fake_label: Annotated[
@@ -122,8 +134,8 @@ def audit_shortcuts(
         made = measured(clips, lambda done: progress.advance(done, len(clips), ""))
         changes = []
         if model is not None:
-            place = out or Path(folder) / "run"
-            wanted = Treatment(data, model, place, limit, device, fake_label)
+            kept = out or Path(folder) / "run"
+            wanted = Treatment(data, model, kept, limit, device, fake_label)
             alike = treated(wanted, progress.note, progress.advance)
             changes = list(interventions(alike))
             finished = finished or alike
@@ -141,7 +153,10 @@ def audit_leakage(
         str | None, typer.Option(help="Another split, such as what a detector was trained on.")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(help="Write a page to hear the pairs; must be new.")
+        Path | None,
+        typer.Option(
+            metavar=DISK, parser=disk, help="Write a page to hear the pairs; must be new."
+        ),
     ] = None,
     limit: Limit = None,
     strict: Strict = False,
@@ -156,7 +171,7 @@ def audit_leakage(
     from harness.audit.leakage import SPLITS
     from harness.audit.leakage import audit_leakage as ask
     from harness.audit.listening import pairs_page
-    from harness.record import write_whole
+    from harness.storage import write_whole
 
     if html is not None and html.exists():
         raise UsageError("exists already", str(html), "name a new file")

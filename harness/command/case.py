@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from harness.command.option import EXIT_FOUND, Json, RunFolder
+from harness.command.option import DISK, EXIT_FOUND, PLACE, Json, RunFolder
 from harness.errors import printable
+from harness.storage import disk, place
 from harness.terminal import Progress, print_json
 
 
@@ -17,17 +18,29 @@ def inspect(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE…", help="Recordings, or folders of them.")
     ],
-    run: Annotated[Path, typer.Option(help="Directory of the run that they are held against.")],
+    run: Annotated[
+        Path,
+        typer.Option(
+            metavar=PLACE, parser=place, help="Directory of the run that they are held against."
+        ),
+    ],
     model: Annotated[
         str | None,
         typer.Option(help="Which of the run's detectors, or where it is now; as for harness run."),
     ] = None,
     development: Annotated[
         Path | None,
-        typer.Option(help="Run of the same detector on other clips, to calibrate ratios on."),
+        typer.Option(
+            metavar=PLACE,
+            parser=place,
+            help="Run of the same detector on other clips, to calibrate ratios on.",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Directory to write to; else one under reports/cases.")
+        Path | None,
+        typer.Option(
+            metavar=DISK, parser=disk, help="Directory to write to; else one under reports/cases."
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     audio: Annotated[
@@ -62,7 +75,10 @@ def inspect(
 def bundle(
     folder: RunFolder,
     out: Annotated[
-        Path | None, typer.Option(help="A .zip or .tar to write; else beside the run.")
+        Path | None,
+        typer.Option(
+            metavar=DISK, parser=disk, help="A .zip or .tar to write; else beside the run."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -80,7 +96,10 @@ def bundle(
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(metavar="FILE|RUN", help="A bundle, or a run directory.")],
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE|RUN", parser=place, help="A bundle, or a run directory."),
+    ],
     as_json: Json = False,
 ) -> None:
     """Check every digest of a bundle and compute its figures again; exit 1 names what is wrong."""

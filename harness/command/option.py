@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from harness.storage import place
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Unscored = Annotated[
     Literal["excluded", "wrong", "real"] | None,  # the metrics' `Policy`, without their imports
@@ -15,7 +17,13 @@ Unscored = Annotated[
         "excluded, wrong (decided wrongly) or real (called real)."
     ),
 ]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
+DISK, PLACE = "<path>", "<path|url>"
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", parser=place, help="Directory of a run, or its URL.")
+]
+Page = Annotated[
+    Path | None, typer.Option(metavar=PLACE, parser=place, help="Write a page (HTML).")
+]
 
 Baseline = Annotated[
     str | None,

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from harness.command.conclusion import conclude
-from harness.command.option import Json, PolicyFile, RunFolder, Unscored
+from harness.command.option import PLACE, Json, Page, PolicyFile, RunFolder, Unscored
 from harness.errors import UsageError, printable
+from harness.storage import place
 from harness.terminal import print_json, stdout
 
 
@@ -114,8 +115,10 @@ def forensic(
     development: Annotated[
         Path | None,
         typer.Option(
+            metavar=PLACE,
+            parser=place,
             help="Directory of a run of the same model on other clips, to calibrate on; without it "
-            "every clip is calibrated by clips of other groups."
+            "every clip is calibrated by clips of other groups.",
         ),
     ] = None,
     cost: Annotated[
@@ -154,6 +157,7 @@ def history(
         list[Path] | None,
         typer.Argument(
             metavar="[DIR]...",
+            parser=place,
             help="Where runs lie; reports/runs and reports/baselines if none is named.",
         ),
     ] = None,
@@ -164,7 +168,7 @@ def history(
             help="Runs of one model are releases of one detector, whatever they are called.",
         ),
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Write a page (HTML).")] = None,
+    out: Page = None,
     as_json: Json = False,
 ) -> None:
     """Show every release of every model over time, and which steps are more than chance."""
@@ -183,7 +187,10 @@ def history(
 
 
 def leaderboard(
-    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories of runs.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", parser=place, help="Directories of runs, or their URLs."),
+    ],
     metric: Annotated[
         str, typer.Option(help="Rank by it: eer, auc, min_dcf, accuracy, f1, act_dcf, ...")
     ] = "eer",
@@ -191,7 +198,7 @@ def leaderboard(
         str | None, typer.Option(help="Model that the mean corruption error is relative to.")
     ] = None,
     unscored: Unscored = None,
-    out: Annotated[Path | None, typer.Option(help="Write a page (HTML).")] = None,
+    out: Page = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: Json = False,
