@@ -7,19 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from bare_record import bare_condition, bare_model, bare_record
 
 from harness.publish import Finished
 from harness.published import load_published
-from harness.record import (
-    AxisRecord,
-    ConditionRecord,
-    CountRecord,
-    DataRecord,
-    MachineRecord,
-    ModelRecord,
-    RunRecord,
-    SuiteRecord,
-)
+from harness.record import AxisRecord, RunRecord
 
 MODEL = "owner/model"
 SEPARATION = 3.0
@@ -48,11 +40,9 @@ CONDITIONS: dict[str, tuple[str, float, list[Step]]] = {
 
 def record(prefix: str = "test", digest: str = "weights") -> RunRecord:
     conditions = [
-        ConditionRecord(
-            name=name,
+        bare_condition(
+            name,
             family=family,
-            series=name.split("@")[0],
-            severity=0.0 if name == "clean" else 1.0,
             axis=AxisRecord(field="seconds", unit="s", value=chain[0]["seconds"], worse="lower")
             if family == "crop"
             else None,
@@ -62,50 +52,16 @@ def record(prefix: str = "test", digest: str = "weights") -> RunRecord:
         )
         for name, (family, _, chain) in CONDITIONS.items()
     ]
-    return RunRecord(
-        harness_version="0",
-        git_revision="",
-        git_dirty=None,
+    return bare_record(
+        conditions,
+        [bare_model(MODEL, kind="hub", digest=digest, rate_hz=16000)],
+        suite={"name": "made"},
+        data={"spec": prefix, "name": prefix, "digest": prefix},
+        machine={"workers": 0},
         command=["harness", "run"],
         started="2025-01-01T00:00:00Z",
         finished="2025-01-01T00:01:00Z",
         seconds=60.0,
-        clips_per_second=1.0,
-        suite=SuiteRecord(
-            name="made",
-            description="",
-            digest="",
-            seed=1,
-            threshold=0.0,
-            min_coverage=0.9,
-            conditions=conditions,
-        ),
-        data=DataRecord(
-            spec=prefix,
-            kind="folder",
-            name=prefix,
-            digest=prefix,
-            synthetic=False,
-            revision="",
-            notes=[],
-            clips=0,
-            real=0,
-            fake=0,
-            limit=None,
-            limit_seed=None,
-        ),
-        models=[ModelRecord(name=MODEL, spec=MODEL, kind="hub", digest=digest, rate_hz=16000)],
-        machine=MachineRecord(
-            platform="",
-            python="",
-            packages={},
-            device="cpu",
-            precision="float32",
-            batch_size=1,
-            workers=0,
-            threads=1,
-        ),
-        counts=CountRecord(),
     )
 
 

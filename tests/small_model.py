@@ -21,20 +21,20 @@ def seeded(make: Callable[[], Any], probe: Callable[[], torch.Tensor]) -> Any:
         torch.manual_seed(7)
         model = make().eval()
         head = getattr(model.classifier, "dense", model.classifier)
-        inputs = probe()
-        logits = model(inputs).logits
-        head.weight /= logits.diff(dim=1).std() / 3
-        head.bias -= model(inputs).logits.mean(dim=0)
+        logits = model(probe()).logits - head.bias
+        scale = 3 / logits.diff(dim=1).std()
+        head.weight *= scale
+        head.bias.copy_(-scale * logits.mean(dim=0))
     return model
 
 
-def spectra() -> torch.Tensor:
+def spectra(frames: int = 1024) -> torch.Tensor:
     """Two log-mel inputs, one faint and one loud."""
-    return 0.3 * torch.randn(2, 1024, 128) + torch.tensor([-1.0, 0.6])[:, None, None]
+    return 0.3 * torch.randn(2, frames, 128) + torch.tensor([-1.0, 0.6])[:, None, None]
 
 
-def save_small_ast(folder: Path) -> Path:
-    """A two-class AST of the usual front end (128 bins, 1024 frames) and few, wide patches."""
+def save_small_ast(folder: Path, frames: int = 1024) -> Path:
+    """A two-class AST of the usual front end (128 bins) and few, wide patches."""
     from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
 
     config = ASTConfig(
@@ -44,9 +44,10 @@ def save_small_ast(folder: Path) -> Path:
         intermediate_size=64,
         frequency_stride=16,
         time_stride=16,
+        max_length=frames,
         initializer_range=0.2,
         id2label={0: "fake", 1: "real"},
         label2id={"fake": 0, "real": 1},
     )
-    model = seeded(lambda: ASTForAudioClassification(config), spectra)
-    return save(folder, model, ASTFeatureExtractor())
+    model = seeded(lambda: ASTForAudioClassification(config), lambda: spectra(frames))
+    return save(folder, model, ASTFeatureExtractor(max_length=frames))

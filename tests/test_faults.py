@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from in_process import harness
 
 from harness.record import read_record
 from harness.run import RunOptions, run
@@ -73,17 +74,11 @@ def quiet(*values: object) -> None:
     del values
 
 
-def command(*arguments: str) -> list[str]:
-    return [
-        *(sys.executable, "-m", "harness", "run", "small.toml", "--data", "clips"),
-        *("--model", "python:sums:factory", "--workers", "0", "--out", "run", *arguments),
-    ]
-
-
-def start(*arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # pyright: ignore[reportCallIssue]
-        command(*arguments), capture_output=True, text=True, check=False, **kwargs,  # pyright: ignore[reportArgumentType]
-    )  # fmt: skip
+ARGUMENTS = [
+    *("run", "small.toml", "--data", "clips", "--model", "python:sums:factory"),
+    *("--workers", "0", "--out", "run"),
+]
+COMMAND = [sys.executable, "-m", "harness", *ARGUMENTS]
 
 
 def assert_full(place: Path, done: subprocess.CompletedProcess[str]) -> None:
@@ -95,19 +90,23 @@ def assert_full(place: Path, done: subprocess.CompletedProcess[str]) -> None:
     assert not list(place.rglob("*.tmp"))
 
 
-def test_a_file_that_may_not_grow_is_a_full_disk(place: Path) -> None:
+def test_a_file_that_may_not_grow_is_a_full_disk(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 
-    done = start(preexec_fn=limit)
+    done = subprocess.run(COMMAND, capture_output=True, text=True, check=False, preexec_fn=limit)
     assert_full(place, done)
     assert len(read_record(place / "run").parts) == 1
-    assert start().returncode == 0
+    assert harness(capsys, *ARGUMENTS)[0] == 0
     assert len(read_scores(place / "run")) == 80 * 25
 
 
-def test_a_full_file_system_keeps_what_was_finished(place: Path) -> None:
-    script = " ".join(command())
+def test_a_full_file_system_keeps_what_was_finished(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = " ".join(COMMAND)
     inside = (
         "mount -t tmpfs -o size=100k none run 2>/dev/null || exit 77; "
         f"{script}; code=$?; cp -r run/. kept; exit $code"
@@ -123,9 +122,9 @@ def test_a_full_file_system_keeps_what_was_finished(place: Path) -> None:
     kept = read_scores(place / "kept")
     assert len(read_record(place / "kept").parts) == 1
     assert 0 < len(kept) <= 80 * 25
-    done = start("--out", "kept")
-    assert done.returncode == 0, done.stderr
-    assert f"{len(kept)} of them done already" in done.stderr
+    code, _, told = harness(capsys, *ARGUMENTS, "--out", "kept")
+    assert code == 0, told
+    assert f"{len(kept)} of them done already" in told
     assert len(read_scores(place / "kept")) == 80 * 25
 
 
@@ -204,7 +203,7 @@ def test_a_directory_that_cannot_be_made_is_said(place: Path) -> None:
 
 def test_a_polite_request_to_end_is_an_interrupt(place: Path) -> None:
     process = subprocess.Popen(
-        [*command(), "--json"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        [*COMMAND, "--json"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert process.stderr is not None

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 import torch
 from hub_server import HubServer
+from in_process import harness
 from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
 
 from harness.record import read_record
@@ -102,37 +103,81 @@ def test_model_and_clips_from_a_hub(hub: HubServer, tmp_path: Path) -> None:
     assert read_scores(tmp_path / "offline")[columns].equals(table[columns])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (["--model", "nothing-here"], "harness: nothing-here: no such directory; name embedded"),
-        (["--model", "owner/detector"], "harness: owner/detector: is not in the cache of this"),
-        (["--model", "."], "harness: .: has no config.json; name a directory that save_pretrained"),
-        (["--data", "nothing-here"], "harness: nothing-here: no such file or directory; accepted"),
-        (
-            ["--model", "scores:."],
-            "harness: scores:.: Is a directory; name a score file",
-        ),
-        (
-            ["--model", "scores:scores.csv"],
-            ": the same recording is fake as 'fake/b.wav' and real as 'real/a.wav'; take one out",
-        ),
-        (["--data", "hub:owner/clips"], "harness: hub:owner/clips: the hub cannot be reached;"),
-    ],
-)
-def test_bad_input_is_one_line_and_exit_2(tmp_path: Path, arguments: list[str], line: str) -> None:
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
+BAD = {
+    "no such model": (
+        ["--model", "nothing-here"],
+        "harness: nothing-here: no such directory; name embedded",
+    ),
+    "no model in a directory": (
+        ["--model", "."],
+        "harness: .: has no config.json; name a directory that save_pretrained",
+    ),
+    "no such data": (
+        ["--data", "nothing-here"],
+        "harness: nothing-here: no such file or directory; accepted",
+    ),
+    "no score file": (
+        ["--model", "scores:."],
+        "harness: scores:.: Is a directory; name a score file",
+    ),
+    "a recording twice": (
+        ["--model", "scores:scores.csv"],
+        ": the same recording is fake as 'fake/b.wav' and real as 'real/a.wav'; take one out",
+    ),
+}
+NOT_AT_HAND = {
+    "model": (
+        ["--model", "owner/detector"],
+        "harness: owner/detector: is not in the cache of this",
+    ),
+    "data": (
+        ["--data", "hub:owner/clips"],
+        "harness: hub:owner/clips: the hub cannot be reached;",
+    ),
+}
+
+
+@pytest.fixture
+def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: a real clip and a fake one, the same recording, and scores."""
     (tmp_path / "real").mkdir()
     (tmp_path / "fake").mkdir()
     for name in ("real/a.wav", "fake/b.wav"):
         soundfile.write(tmp_path / name, np.zeros(800), 16000)
     (tmp_path / "scores.csv").write_text("clip_id,score\nreal/a.wav,1\n")
-    data = [] if "--data" in arguments else ["--data", str(tmp_path)]
-    done = run(tmp_path, environment, "heldout", *data, *arguments, "--out", "run")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    *progress, last = done.stderr.strip().splitlines()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def of(place: Path, arguments: list[str]) -> list[str]:
+    data = [] if "--data" in arguments else ["--data", str(place)]
+    return ["heldout", *data, *arguments, "--out", "run"]
+
+
+def assert_one_line(place: Path, code: int, out: str, err: str, line: str) -> None:
+    assert code == 2
+    assert out == ""
+    *progress, last = err.strip().splitlines()
     assert last.startswith("harness: ")
     assert line in last
     assert not any("Traceback" in one for one in progress)
-    assert not (tmp_path / "run").exists()
+    assert not (place / "run").exists()
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_is_one_line_and_exit_2(
+    clips: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    arguments, line = BAD[what]
+    assert_one_line(clips, *harness(capsys, "run", *of(clips, arguments), "--workers", "0"), line)
+
+
+@pytest.mark.parametrize("what", NOT_AT_HAND)
+def test_what_is_not_at_hand_without_a_network_is_one_line_and_exit_2(
+    clips: Path, what: str
+) -> None:
+    """In a process of its own: the client reads its settings when it is imported."""
+    arguments, line = NOT_AT_HAND[what]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(clips / "home")}
+    done = run(clips, environment, *of(clips, arguments))
+    assert_one_line(clips, done.returncode, done.stdout, done.stderr, line)

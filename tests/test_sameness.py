@@ -70,7 +70,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows: list[tuple[str, str, str]] = []
     for number in range(12):
         label, rate_hz = ("fake", "real")[number % 2], (16000, 44100, 8000)[number % 3]
-        count = int(rate_hz * (0.4 + 0.2 * number))
+        count = int(rate_hz * (0.4 + 0.1 * number))
         envelope = np.interp(np.arange(count), np.arange(0, count + 800, 800), 0.3 * rng.random(
             len(np.arange(0, count + 800, 800))))  # fmt: skip
         soundfile.write(place / f"{number}.wav", envelope * rng.uniform(-1, 1, count), rate_hz)
@@ -80,7 +80,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             csv.writer(file).writerows([("path", "label", "speaker"), *listed])
     (place / "checksum.py").write_text(CHECKSUM)
     (place / "small.toml").write_text(SUITE)
-    save_small_ast(place / "ast")
+    save_small_ast(place / "ast", frames=256)
     return place
 
 

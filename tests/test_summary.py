@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from bare_record import bare_condition, bare_model, bare_record
 
 from harness.errors import UsageError
 from harness.evidence import bin_edges, thin
@@ -19,15 +20,7 @@ from harness.metrics import METRICS
 from harness.metrics.classification import Policy
 from harness.metrics.detection import roc
 from harness.published import Counts, Figures, Published
-from harness.record import (
-    ConditionRecord,
-    CountRecord,
-    DataRecord,
-    MachineRecord,
-    ModelRecord,
-    RunRecord,
-    SuiteRecord,
-)
+from harness.record import RunRecord
 from harness.scores import ScoresWriter, read_scores
 from harness.summary import ClaimCheck, Summary, headline, metrics_json, summarise
 
@@ -59,63 +52,17 @@ def record(
     threshold: float = 0.0,
     unscored: Policy = "excluded",
 ) -> RunRecord:
-    return RunRecord(
-        harness_version="0",
-        git_revision="",
-        git_dirty=None,
-        command=[],
-        started="",
+    return bare_record(
+        [
+            bare_condition(
+                name, family=family, series=family, severity=0.0, words=f"{name} in words"
+            )
+            for name, family in conditions
+        ],
+        [bare_model(name) for name in models],
+        suite={"threshold": threshold, "unscored": unscored},
+        data={"clips": 8, "real": 4, "fake": 4},
         finished=None,
-        seconds=1.0,
-        clips_per_second=1.0,
-        suite=SuiteRecord(
-            name="test",
-            description="",
-            digest="",
-            seed=1,
-            threshold=threshold,
-            min_coverage=0.9,
-            unscored=unscored,
-            conditions=[
-                ConditionRecord(
-                    name=name,
-                    family=family,
-                    series=family,
-                    severity=0.0,
-                    axis=None,
-                    words=f"{name} in words",
-                    chain=[],
-                    digest="",
-                )
-                for name, family in conditions
-            ],
-        ),
-        data=DataRecord(
-            spec="",
-            kind="folder",
-            name="",
-            digest="",
-            synthetic=False,
-            revision="",
-            notes=[],
-            clips=8,
-            real=4,
-            fake=4,
-            limit=None,
-            limit_seed=None,
-        ),
-        models=[ModelRecord(name=name, spec=name, kind="hf") for name in models],
-        machine=MachineRecord(
-            platform="",
-            python="",
-            packages={},
-            device="cpu",
-            precision="float32",
-            batch_size=1,
-            workers=1,
-            threads=1,
-        ),
-        counts=CountRecord(),
     )
 
 

@@ -9,18 +9,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from bare_record import bare_condition, bare_model, bare_record
 
 from harness.publish import Finished
 from harness.published import Figures, Published
-from harness.record import (
-    ConditionRecord,
-    CountRecord,
-    DataRecord,
-    MachineRecord,
-    ModelRecord,
-    RunRecord,
-    SuiteRecord,
-)
+from harness.record import ConditionRecord, RunRecord
 
 Scores = Mapping[str, float | None]
 """By clip: `f...` is a fake, any other real; None was rejected."""
@@ -31,64 +24,28 @@ CLIPS_OF_A_GROUP = 2
 
 def condition(name: str, **changes: Any) -> ConditionRecord:
     family = name.split(":")[0]
-    made = ConditionRecord(
-        name=name,
-        family=family,
-        series=name.split("@")[0],
-        severity=0.0 if name == "clean" else 1.0,
-        axis=None,
-        words=name,
-        chain=[] if name == "clean" else [{"perturb": family}],
-        digest=f"digest of {name}",
-    )
-    return made.model_copy(update=changes)
+    made = {
+        "family": family,
+        "chain": [] if name == "clean" else [{"perturb": family}],
+        "digest": f"digest of {name}",
+    }
+    return bare_condition(name, **(made | changes))
 
 
 def record(names: list[str], clips: list[str], models: tuple[str, ...] = (MODEL,)) -> RunRecord:
-    return RunRecord(
+    fakes = sum(is_fake(clip) for clip in clips)
+    return bare_record(
+        [condition(name) for name in names],
+        [bare_model(name) for name in models],
+        suite={"digest": "suite", "min_coverage": 0.5},
+        data={
+            "digest": "data",
+            "clips": len(clips),
+            "real": len(clips) - fakes,
+            "fake": fakes,
+        },
+        machine={"packages": {"torch": "2"}},
         harness_version="1",
-        git_revision="",
-        git_dirty=None,
-        command=[],
-        started="",
-        finished="",
-        seconds=1.0,
-        clips_per_second=1.0,
-        suite=SuiteRecord(
-            name="test",
-            description="",
-            digest="suite",
-            seed=1,
-            threshold=0.0,
-            min_coverage=0.5,
-            conditions=[condition(name) for name in names],
-        ),
-        data=DataRecord(
-            spec="",
-            kind="folder",
-            name="",
-            digest="data",
-            synthetic=False,
-            revision="",
-            notes=[],
-            clips=len(clips),
-            real=sum(not is_fake(clip) for clip in clips),
-            fake=sum(is_fake(clip) for clip in clips),
-            limit=None,
-            limit_seed=None,
-        ),
-        models=[ModelRecord(name=name, spec=name, kind="hf") for name in models],
-        machine=MachineRecord(
-            platform="",
-            python="",
-            packages={"torch": "2"},
-            device="cpu",
-            precision="float32",
-            batch_size=1,
-            workers=1,
-            threads=1,
-        ),
-        counts=CountRecord(),
     )
 
 

@@ -7,6 +7,7 @@ import io
 import math
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -499,11 +500,21 @@ def noted(folder: Path) -> tuple[AudioCache, list[str]]:
     return cache, notes
 
 
-@pytest.mark.parametrize("seed", range(24))
-def test_a_damaged_index_costs_the_cache_and_not_the_run(tmp_path: Path, seed: int) -> None:
-    fill(fresh(tmp_path))
-    with closing(sqlite3.connect(tmp_path / "cache.db")) as index:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that has all rows, for tests that damage a copy."""
+    folder = tmp_path_factory.mktemp("whole")
+    fill(fresh(folder))
+    with closing(sqlite3.connect(folder / "cache.db")) as index:
         index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_a_damaged_index_costs_the_cache_and_not_the_run(
+    tmp_path: Path, whole: Path, seed: int
+) -> None:
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     rng = np.random.default_rng(seed)
     path = tmp_path / "cache.db"
     content = bytearray(path.read_bytes())

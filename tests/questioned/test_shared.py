@@ -64,6 +64,7 @@ def test_five_recordings_in_their_own_encodings(place: Path) -> None:
     named = [DATA / path for path in [*first, *about["path"].iloc[3:8]][:5]]
     cases = examined(place, named)
     assert len(cases) == 5
+    assert {bool(case["weight"]["refused"]) for case in cases.values()} == {True, False}
     for case in cases.values():
         assert case["speech"]["reasons"] == []
         assert case["score"] is not None

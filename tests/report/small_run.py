@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import soundfile
+from bare_record import bare_condition, bare_model, bare_record
 from PIL import Image
 
 from harness.figure import (
@@ -24,16 +25,7 @@ from harness.figure import (
     Unscored,
 )
 from harness.published import Counts, Figures, Published
-from harness.record import (
-    AxisRecord,
-    ConditionRecord,
-    CountRecord,
-    DataRecord,
-    MachineRecord,
-    ModelRecord,
-    RunRecord,
-    SuiteRecord,
-)
+from harness.record import AxisRecord, ConditionRecord, CountRecord, RunRecord
 from harness.report.example import Example
 
 NAN = math.nan
@@ -61,10 +53,8 @@ DAMAGE = {
 
 def conditions() -> list[ConditionRecord]:
     noise = [
-        ConditionRecord(
-            name=f"noise:white@{snr:g}dB",
-            family="noise",
-            series="noise:white",
+        bare_condition(
+            f"noise:white@{snr:g}dB",
             severity=place + 1.0,
             axis=AxisRecord(field="snr_db", unit="dB", value=snr, worse="lower"),
             words=f"white noise at {snr:g} dB",
@@ -73,28 +63,38 @@ def conditions() -> list[ConditionRecord]:
         )
         for place, snr in enumerate(LEVELS)
     ]
-    singles = [
-        ("clean", "clean", "clean", 0.0, "as recorded", []),
-        ("codec:g711", "codec", "codec:g711", 1.0, "G.711", [{"perturb": "codec"}]),
-        ("crop@0.1s", "crop", "crop", 1.0, "cut to 0.1 s", [{"perturb": "crop"}]),
-    ]
+    digest = "d" * 16
     return [
-        ConditionRecord(
-            name=name,
-            family=family,
-            series=series,
-            severity=severity,
-            axis=None,
-            words=words,
-            chain=chain,
-            digest="d" * 16,
-        )
-        for name, family, series, severity, words, chain in singles
-    ] + noise
+        bare_condition("clean", words="as recorded", digest=digest),
+        bare_condition("codec:g711", words="G.711", chain=[{"perturb": "codec"}], digest=digest),
+        bare_condition(
+            "crop@0.1s", words="cut to 0.1 s", chain=[{"perturb": "crop"}], digest=digest
+        ),
+        *noise,
+    ]
 
 
 def record(models: tuple[str, ...] = (MODEL,), **changes: object) -> RunRecord:
-    made = RunRecord(
+    made = bare_record(
+        conditions(),
+        [bare_model(name, labels={"0": "fake", "1": "real"}) for name in models],
+        suite={"name": "small", "digest": "s" * 16},
+        data={
+            "spec": "recordings",
+            "name": "recordings",
+            "digest": "c" * 16,
+            "notes": ["labels from folders"],
+            "clips": 200,
+            "real": 100,
+            "fake": 100,
+        },
+        machine={
+            "platform": "Linux",
+            "python": "3.11",
+            "packages": {"numpy": "2"},
+            "batch_size": 4,
+            "workers": 2,
+        },
         harness_version="0.1.0",
         git_revision="abc",
         git_dirty=False,
@@ -103,43 +103,6 @@ def record(models: tuple[str, ...] = (MODEL,), **changes: object) -> RunRecord:
         finished="2025-01-01T12:01:00Z",
         seconds=60.0,
         clips_per_second=20.0,
-        suite=SuiteRecord(
-            name="small",
-            description="",
-            digest="s" * 16,
-            seed=1,
-            threshold=0.0,
-            min_coverage=0.9,
-            conditions=conditions(),
-        ),
-        data=DataRecord(
-            spec="recordings",
-            kind="folder",
-            name="recordings",
-            digest="c" * 16,
-            synthetic=False,
-            revision="",
-            notes=["labels from folders"],
-            clips=200,
-            real=100,
-            fake=100,
-            limit=None,
-            limit_seed=None,
-        ),
-        models=[
-            ModelRecord(name=name, spec=name, kind="hf", labels={"0": "fake", "1": "real"})
-            for name in models
-        ],
-        machine=MachineRecord(
-            platform="Linux",
-            python="3.11",
-            packages={"numpy": "2"},
-            device="cpu",
-            precision="float32",
-            batch_size=4,
-            workers=2,
-            threads=1,
-        ),
         counts=CountRecord(ok=1190, rejected=8, error=2),
     )
     return made.model_copy(update=changes)
