@@ -310,6 +310,8 @@ def _notes(pairing: Pairing) -> list[str]:
 def _settings(run: RunRecord, baseline: RunRecord) -> Iterator[tuple[str, str, str]]:
     yield "precision", run.machine.precision, baseline.machine.precision
     yield "device", run.machine.device, baseline.machine.device
+    on = ("off", "on")
+    yield "compiling", on[run.machine.compiled], on[baseline.machine.compiled]
     yield "suite", run.suite.name, baseline.suite.name
     yield "harness", run.harness_version, baseline.harness_version
     packages = sorted({*run.machine.packages, *baseline.machine.packages})

@@ -25,6 +25,7 @@ _PACKAGES = (
     "pandas",
     "pyarrow",
 )
+_COMPILED = ("models as they are", "compiled models")
 _MOVE_NO_SCORE = frozenset({"datasets", "scikit-learn", "pandas", "pyarrow"})
 
 
@@ -38,6 +39,7 @@ def machine(
     cache_gb: float,
     engine: str = "local",
     large: bool = False,
+    compiled: bool = False,
 ) -> MachineRecord:
     """Describe this machine, and what the run was told to use of it.
 
@@ -59,6 +61,7 @@ def machine(
         row_seconds=row_seconds,
         cache_gb=cache_gb,
         engine=engine,
+        compiled=compiled,
     )
 
 
@@ -97,6 +100,8 @@ def moved(before: MachineRecord, now: MachineRecord) -> str:
         return f"device {old}, now {new}"
     if before.precision != now.precision:
         return f"precision {before.precision}, now {now.precision}"
+    if before.compiled != now.compiled:
+        return f"{_COMPILED[before.compiled]}, now {_COMPILED[now.compiled]}"
     for name in sorted({*before.packages, *now.packages} - _MOVE_NO_SCORE):
         old, new = before.packages.get(name, "missing"), now.packages.get(name, "missing")
         if old != new:

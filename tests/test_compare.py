@@ -380,10 +380,15 @@ def test_a_renamed_condition_is_found_by_its_digest() -> None:
 def test_what_bars_nothing_is_noted() -> None:
     run = finished({"clean": CLEAN})
     found = compare(
-        changed(run, "machine", precision="bfloat16", packages={"torch": "3"}), run, resamples=50
+        changed(run, "machine", precision="bfloat16", compiled=True, packages={"torch": "3"}),
+        run,
+        resamples=50,
     )
     assert statuses(cells(found)) == {("compared", "")}
-    assert found.notes == ["precision is bfloat16, was float32", "package torch is 3, was 2"]
+    assert found.notes == [
+        "precision is bfloat16, was float32", "compiling is on, was off",
+        "package torch is 3, was 2",
+    ]  # fmt: skip
 
 
 def test_a_policy_decides_clips_without_a_score() -> None:

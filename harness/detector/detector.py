@@ -20,6 +20,15 @@ from harness.stopwatch import Stopwatch
 Logits = NDArray[np.float64]
 
 
+def gpu_batch_size(one_shape: bool) -> int:
+    """How many waves a GPU takes best at once, in runs that are too short to measure it.
+
+    Where inputs have many shapes a batch is a window in which clips of equal length are found: 7 at
+    a time among 64 rows of the release suite, 13 among 256.
+    """
+    return 64 if one_shape else 256
+
+
 class Detector(Protocol):
     """Scores waves that are already mono and at `rate_hz`."""
 
@@ -70,6 +79,28 @@ class Timed(Protocol):
     """A detector that can tell its stages apart: `features` and `forward`."""
 
     spent: Stopwatch
+
+
+@runtime_checkable
+class Compilable(Protocol):
+    """A detector whose forward pass can be compiled for batches of one size."""
+
+    identity: ModelRecord
+
+    @property
+    def one_shape(self) -> bool:
+        """Whether every clip comes to inputs of one shape, without which there is nothing to it."""
+        ...
+
+    def compile(self, rows: int) -> None:
+        """Compile for batches of so many rows, at once; 0 goes back to the model as it is.
+
+        Raises
+        ------
+        UsageError
+            Where that cannot be done.
+        """
+        ...
 
 
 @runtime_checkable

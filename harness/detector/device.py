@@ -73,13 +73,16 @@ def resolve_dtype(precision: str, device: torch.device) -> torch.dtype:
 
 
 @contextmanager
-def matrix_precision(tf32: bool) -> Generator[None]:
+def matrix_precision(device: torch.device, tf32: bool) -> Generator[None]:
     """Whether float32 products and convolutions on a GPU may round their inputs to TF32.
 
     PyTorch's own default is that convolutions may and matrix products may not. These are settings
     of the process, so one thread at a time is within; on a GPU that takes as long as to tell it
-    what to do.
+    what to do. A processor has no such choice, and its threads do not wait for each other.
     """
+    if device.type != "cuda":
+        yield
+        return
     settings: tuple[Any, ...] = (
         torch.backends.cuda.matmul,
         torch.backends.cudnn.conv,  # pyright: ignore[reportAttributeAccessIssue]

@@ -2,14 +2,16 @@
 
 Padding, normalisation over a batch and low precision all change scores without an error. The first
 clips are scored in the run's own way and again one at a time; in a precision below float32 also
-once in float32. Rows of the plan are taken across its conditions, so that lengths differ.
+once in float32. Where models are compiled the run's own way is in full batches, and a clip alone is
+scored by the model as it is (`harness.detector.compilation`): that holds one against the other.
+Rows of the plan are taken across its conditions, so that lengths differ.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import cycle, islice
 
 from harness.audio import Wave
 from harness.condition import Condition
@@ -65,6 +67,7 @@ def self_checks(
                     waves,
                     batch_size=machine.batch_size,
                     precision=machine.precision,
+                    compiled=machine.compiled,
                     threshold=record.threshold_of(scorer.model),
                     reference=_reference(detector, machine),
                 )
@@ -97,6 +100,7 @@ def self_check(
     precision: str,
     threshold: float,
     reference: Callable[[], Detector] | None,
+    compiled: bool = False,
 ) -> SelfCheckRecord:
     """Score the waves in every way and compare.
 
@@ -104,6 +108,8 @@ def self_check(
     ----------
     reference
         Opens the same detector in float32; None where the run is in float32 already.
+    compiled
+        Whether the detector is, for batches of this size.
 
     Raises
     ------
@@ -112,7 +118,9 @@ def self_check(
     """
     usual: list[Outcome] = []
     for start in range(0, len(waves), batch_size):
-        usual += scorer.forward(waves[start : start + batch_size])
+        batch = waves[start : start + batch_size]
+        full = list(islice(cycle(batch), batch_size)) if compiled else batch
+        usual += scorer.forward(full)[: len(batch)]
     alone = [outcome for wave in waves for outcome in scorer.forward([wave])]
     difference, flips = _compare(usual, alone, threshold)
     exact_difference: float | None = None
@@ -132,7 +140,7 @@ def self_check(
         precision_flips=exact_flips,
         tolerance=max(TOLERANCE[precision], _RELATIVE * _size(usual)),
     )
-    _judge(check)
+    _judge(check, compiled)
     return check
 
 
@@ -164,11 +172,16 @@ def _size(outcomes: Sequence[Outcome]) -> float:
     return max((abs(one[2] - one[3]) for one in outcomes if one[0] == "ok"), default=0.0)
 
 
-def _judge(check: SelfCheckRecord) -> None:
+def _judge(check: SelfCheckRecord, compiled: bool) -> None:
     if check.batch_difference > check.tolerance:
-        raise UsageError(
+        found = (
             f"the same clip gets log-odds that differ by {check.batch_difference:.3g} (over "
-            f"{check.tolerance:g}), alone and in a batch of {check.batch_size}",
+            f"{check.tolerance:g}), alone and in a batch of {check.batch_size}"
+        )
+        if compiled:
+            raise UsageError(f"{found} that is compiled", check.model, "try --no-compile")
+        raise UsageError(
+            found,
             check.model,
             "--batch-size 1 where the model pads or normalises over a batch; at 1 it is random",
         )

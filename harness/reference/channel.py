@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from scipy import signal
+import scipy  # its parts are loaded when they are first used: a corpus is made once
 from scipy.fft import next_fast_len
 
 from harness.reference.spectrum import Array
@@ -148,7 +148,7 @@ def _room(rng: np.random.Generator) -> Array:
 
 
 def _reverberate(dry: Array, room: Array) -> Array:
-    return signal.oaconvolve(dry, room)[: len(dry)]
+    return scipy.signal.oaconvolve(dry, room)[: len(dry)]
 
 
 def _colour(samples: Array, response_db: Array) -> Array:
@@ -173,5 +173,5 @@ def _at_rate(samples: Array, rate_hz: int, length: int) -> Array:
     if rate_hz == RATE_HZ:
         return samples
     divisor = int(np.gcd(rate_hz, RATE_HZ))
-    raised = signal.resample_poly(samples, rate_hz // divisor, RATE_HZ // divisor)
+    raised = scipy.signal.resample_poly(samples, rate_hz // divisor, RATE_HZ // divisor)
     return np.pad(raised, (0, max(0, length - len(raised))))[:length]

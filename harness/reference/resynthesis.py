@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import linalg, signal
+import scipy  # its parts are loaded when they are first used: a corpus is made once
 
 from harness.reference.spectrum import (
     Array,
@@ -65,11 +65,11 @@ def lpc_pulse(samples: Array, rng: np.random.Generator) -> Array:
     out, state = np.empty(len(samples)), np.zeros(order)
     scale = 1 / float(np.sum(hann(size) ** 2))
     for index, row in enumerate(lags[: -(-len(samples) // hop)]):
-        predictor = linalg.solve_toeplitz(row[:-1], row[1:])
+        predictor = scipy.linalg.solve_toeplitz(row[:-1], row[1:])
         gain = np.sqrt(max(row[0] - float(np.sum(predictor * row[1:])), 0.0) * scale)
         block = slice(index * hop, (index + 1) * hop)
         polynomial = np.concatenate([[1.0], -predictor])
-        out[block], state = signal.lfilter([gain], polynomial, excitation[block], zi=state)
+        out[block], state = scipy.signal.lfilter([gain], polynomial, excitation[block], zi=state)
     return out
 
 
@@ -135,12 +135,12 @@ def upsampling_imaging(samples: Array, rng: np.random.Generator) -> Array:
     half or a quarter of the rate, filled up with zeros, and its images are only attenuated.
     """
     factor = int(rng.choice([2, 4]))
-    low = signal.resample_poly(samples, 1, factor)
+    low = scipy.signal.resample_poly(samples, 1, factor)
     stuffed = np.zeros(max(len(low) * factor, len(samples)))
     stuffed[: len(low) * factor : factor] = low
     # A bias in the layers before becomes a steady tone at a quarter of the rate.
     stuffed[::4] += 10 ** rng.uniform(-3.5, -2.7)
-    clean = signal.resample_poly(low, factor, 1)[: len(samples)]
+    clean = scipy.signal.resample_poly(low, factor, 1)[: len(samples)]
     images = factor * stuffed[: len(samples)] - clean
     return clean + 10 ** (-rng.uniform(-3, 3) / 20) * images
 
@@ -192,7 +192,7 @@ def _hold(values: Array, hop: int, samples: int) -> Array:
 def _pitch_contour(samples: Array, hop: int) -> Array:
     """Pitch without single-frame errors: a median over five frames where they agree on voicing."""
     f0_hz = pitch(samples, hop, RATE_HZ)
-    return np.where(f0_hz > 0, signal.medfilt(f0_hz, 5), 0.0)
+    return np.where(f0_hz > 0, scipy.signal.medfilt(f0_hz, 5), 0.0)
 
 
 def _pulse_places(f0_hz: Array, hop: int, samples: int) -> tuple[np.ndarray, Array]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # its parts are loaded when they are first used: a corpus is made once
 from numpy.typing import NDArray
-from scipy import signal
 
 from harness.seed import generator
 
@@ -209,7 +209,7 @@ def _smooth(table: Array, blocks: int) -> Array:
     """Moving Hann average along the first axis, the ends held."""
     window = np.hanning(blocks + 2)[1:-1]
     padded = np.pad(table, ((blocks // 2, blocks // 2), (0, 0)), mode="edge")
-    return signal.oaconvolve(padded, window[:, None] / window.sum(), mode="valid", axes=0)
+    return scipy.signal.oaconvolve(padded, window[:, None] / window.sum(), mode="valid", axes=0)
 
 
 def _hold(blocks: Array, factor: int = _BLOCK) -> Array:
@@ -241,7 +241,7 @@ def _glottis(speaker: Speaker, f0_hz: Array, rng: np.random.Generator) -> tuple[
         np.where(within < rise + fall, np.cos(0.5 * np.pi * (within - rise) / fall), 0.0),
     )
     derivative = np.diff(flow * gain, prepend=0.0) * rate_hz / speaker.f0_hz / 12
-    voice = signal.resample_poly(derivative, 1, _OVERSAMPLING)
+    voice = scipy.signal.resample_poly(derivative, 1, _OVERSAMPLING)
     pole = speaker.tilt
     return _filter([1 - pole], [1, -pole], voice), flow[::_OVERSAMPLING]
 
@@ -260,7 +260,7 @@ def _frication(track: _Track, hiss: Array) -> Array:
 
 
 def _filter(numerator: list[float], denominator: list[float], samples: Array) -> Array:
-    return np.asarray(signal.lfilter(numerator, denominator, samples))
+    return np.asarray(scipy.signal.lfilter(numerator, denominator, samples))
 
 
 def _resonate(centre_hz: Array, bandwidth_hz: Array, excitation: Array) -> Array:
@@ -276,5 +276,5 @@ def _resonate(centre_hz: Array, bandwidth_hz: Array, excitation: Array) -> Array
     out = np.empty_like(excitation)
     for index, section in enumerate(sections):
         block = slice(index * _BLOCK, (index + 1) * _BLOCK)
-        out[block], state = signal.sosfilt(section, excitation[block], zi=state)
+        out[block], state = scipy.signal.sosfilt(section, excitation[block], zi=state)
     return out

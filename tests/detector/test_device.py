@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 import torch
 
@@ -14,9 +16,22 @@ def settings() -> tuple[str, str]:
 @pytest.mark.parametrize(("tf32", "inside"), [(False, "ieee"), (True, "tf32")])
 def test_tf32_is_a_setting_of_the_block_alone(tf32: bool, inside: str) -> None:
     before = settings()
-    with matrix_precision(tf32):
+    with matrix_precision(torch.device("cuda"), tf32):
         assert settings() == (inside, inside)
     assert settings() == before
+
+
+def test_threads_on_a_processor_do_not_wait_for_each_other() -> None:
+    met = threading.Barrier(2)
+
+    def within() -> None:
+        with matrix_precision(torch.device("cpu"), tf32=False):
+            met.wait(20)
+
+    other = threading.Thread(target=within)
+    other.start()
+    within()  # raises where the other one has to wait outside
+    other.join()
 
 
 def test_auto_takes_the_gpu_where_there_is_one() -> None:
