@@ -12,7 +12,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN  := $(VENV)/bin
 
-.PHONY: bench bench-speed install test lint types wheel-test cluster-test check reference docs lock clean
+.PHONY: bench bench-speed bench-scale install test lint types wheel-test cluster-test check reference docs lock clean
 
 bench: $(VENV)/.run
 	@$(BIN)/harness run $(SUITE) --model "$(MODEL)" --data "$(DATA)" --baseline "$(BASELINE)" $(ARGS)
@@ -30,6 +30,9 @@ types: $(VENV)/.dev
 
 bench-speed: $(VENV)/.dev  ## measure what is fast here, side by side, and write docs/speed.md
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-scale: $(VENV)/.dev  ## measure runs on a cluster of two nodes here, and write docs/scale.md
+	@$(BIN)/python -m tests.bench scale $(ARGS)
 
 wheel-test: $(VENV)/.dev  ## build the wheel, install it into an empty environment, run it there
 	@$(BIN)/python -m pytest -m wheel $(ARGS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from harness.record import (
     SelfCheckRecord,
     write_record,
 )
-from harness.scores import read_scores, shards
+from harness.scores import NotAlone, statuses
 from harness.stopwatch import TimeSplit
 
 
@@ -70,10 +69,11 @@ class Logbook:
         """As it is without this part."""
         return self._record
 
-    def settle(self, machine: MachineRecord, tried: Mapping[str, float]) -> None:
+    def settle(self, machine: MachineRecord, tried: Mapping[str, float] | None = None) -> None:
         """Keep how the machine is used from now on, and what was tried for that."""
         self._record = self._record.model_copy(update={"machine": machine})
-        self._part = self._part.model_copy(update={"tried": dict(tried)})
+        if tried is not None:
+            self._part = self._part.model_copy(update={"tried": dict(tried)})
 
     def check(self, checks: Sequence[SelfCheckRecord]) -> None:
         """Keep what the self-check found."""
@@ -91,6 +91,8 @@ class Logbook:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None and issubclass(kind, NotAlone):
+            return  # the record is the other run's
         if kind is None:
             ended = "finished"
         else:
@@ -131,7 +133,5 @@ class Logbook:
 
 
 def _counts(folder: Path) -> CountRecord:
-    if not shards(folder):
-        return CountRecord()
-    status = Counter(read_scores(folder)["status"])
+    status = statuses(folder)
     return CountRecord(ok=status["ok"], rejected=status["rejected"], error=status["error"])

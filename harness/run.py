@@ -16,12 +16,12 @@ from harness.data.clip import Clip, Source
 from harness.data.sample import limited
 from harness.data.source import open_source
 from harness.data.twin import refuse_twins
-from harness.detector.detector import Detector, ScoreLookup
+from harness.detector.detector import Compilable, Detector, ScoreLookup, gpu_batch_size
 from harness.detector.source import open_detector
 from harness.engine.cache import limit_gb
 from harness.engine.crew import ROW_SECONDS, warm_up
 from harness.engine.example import write_examples
-from harness.engine.ray import Cluster, connect
+from harness.engine.ray import Cluster, connect, leave
 from harness.errors import UsageError
 from harness.flip import hearable
 from harness.gate import ruled
@@ -33,7 +33,6 @@ from harness.suite import Suite, load_suite
 
 _MOST_WORKERS = 16
 _LOOKUP_BLOCK = 64
-_GPU_BATCH = 64
 _LARGE = 10_000_000
 """Parameters of a model that takes much longer for a clip than preparing does."""
 
@@ -44,8 +43,12 @@ class RunOptions:
 
     Parameters
     ----------
+    out
+        Run directory; `harness.storage.place` makes one of the address of a store.
     limit
         At most this many clips, stratified by label and generator, drawn with the suite's seed.
+    compiled
+        Whether models are compiled; None where that pays (`harness.engine.compiling`).
     workers
         Processes that prepare audio; 0 prepares in the scoring process, where nothing guards
         against a decoder that crashes or hangs.
@@ -70,6 +73,7 @@ class RunOptions:
     device: str = "auto"
     precision: str = "float32"
     batch_size: int | None = None
+    compiled: bool | None = None
     workers: int | None = None
     row_seconds: float = ROW_SECONDS
     cache_gb: float | None = None
@@ -99,7 +103,7 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     tuning = _tuning(suite, options)
     cluster = _cluster(options)
     if cluster is None:
-        warm_up(_workers(options))
+        warm_up(worker_count(options))
     whole = open_source(options.data)
     source = whole if options.limit is None else limited(whole, options.limit, suite.seed)
     for line in source.origin.notes:
@@ -114,13 +118,15 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
         )
         for spec in options.models
     ]
-    _tell_apart(detectors)
+    tell_apart(detectors)
     folder = options.out or _new_folder(suite, detectors)
     job = _job(options, cluster, suite, source, whole, detectors, folder, note)
     with alone_in(folder), room_in(folder):
         if tuning is not None:
             job = _tuned(job, tuning, options, note, progress)
         score(job, note, progress)
+        if cluster is not None:
+            leave()
         finished_run = read_run(folder, options.published)
         summary = figures(finished_run)
         by_id = {clip.clip_id: clip for clip in job.clips}
@@ -132,6 +138,12 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
 
 def _cluster(options: RunOptions) -> Cluster | None:
     if options.engine == "ray":
+        if options.workers is not None:
+            told = f"--workers {options.workers}"
+            raise UsageError("a cluster has an actor for each processor", told, "leave it out")
+        if options.cache_gb:
+            told = f"--cache-gb {options.cache_gb:g}"
+            raise UsageError("a cluster keeps no prepared audio", told, "leave it out")
         return connect(options.address, options.device, options.fake_label)
     if options.address is not None:
         raise UsageError("is of a cluster", f"--address {options.address}", "add --engine ray")
@@ -155,7 +167,7 @@ def _job(
     record = _record(options, cluster, suite, source, clips, detectors, twins)
     recipe = recipe_of(suite, whole, detectors)
     told = options.batch_size is not None
-    return Job(folder, record, clips, suite, recipe, detectors, told, cluster)
+    return Job(folder, record, clips, suite, recipe, detectors, told, options.compiled, cluster)
 
 
 @dataclass(frozen=True)
@@ -202,13 +214,14 @@ def _tuned(
     return replace(job, record=job.record.model_copy(update={"thresholds": thresholds}))
 
 
-def _workers(options: RunOptions) -> int:
+def worker_count(options: RunOptions) -> int:
+    """How many processes prepare: as many as asked for, else one for each processor."""
     if options.workers is not None:
         return options.workers
     return min(provenance.processors(), _MOST_WORKERS)
 
 
-def _tell_apart(detectors: Sequence[Detector | ScoreLookup]) -> None:
+def tell_apart(detectors: Sequence[Detector | ScoreLookup]) -> None:
     """Call models by what the user wrote where their short names are the same."""
     names = Counter(detector.identity.name for detector in detectors)
     for detector in detectors:
@@ -263,24 +276,29 @@ def _record(
             limit_seed=None if options.limit is None else suite.seed,
         ),
         models=[detector.identity for detector in detectors],
-        machine=_machine(options, cluster, listening),
+        machine=machine_of(options, cluster, listening),
         counts=CountRecord(),
     )
 
 
-def _machine(
+def machine_of(
     options: RunOptions, cluster: Cluster | None, listening: Sequence[Detector]
 ) -> MachineRecord:
+    """Describe this machine, and how the options would have it used."""
     device = listening[0].device if listening else "none: scores from a file"
     best = min((one.batch_size for one in listening), default=_LOOKUP_BLOCK)
     if cluster is not None and listening:
         device = cluster.words
-        best = _GPU_BATCH if cluster.device == "cuda" else best
-    return provenance.machine(
+        if cluster.device == "cuda":
+            best = min(
+                gpu_batch_size(one.one_shape) if isinstance(one, Compilable) else one.batch_size
+                for one in listening
+            )
+    machine = provenance.machine(
         device=device,
         precision=options.precision,
         batch_size=options.batch_size or best,
-        workers=(cluster.processors if cluster else _workers(options)) if listening else 0,
+        workers=(cluster.preparers if cluster else worker_count(options)) if listening else 0,
         row_seconds=options.row_seconds,
         cache_gb=limit_gb(options.cache_gb) if cluster is None else 0.0,
         engine="local" if cluster is None else f"ray: {cluster.nodes} node(s)",
@@ -288,4 +306,6 @@ def _machine(
         and any(
             one.device == "cpu" and (one.identity.parameters or 0) >= _LARGE for one in listening
         ),
+        compiled=bool(options.compiled and listening),
     )
+    return machine if cluster is None else machine.model_copy(update={"threads": 1})  # an actor's

@@ -14,19 +14,24 @@ from harness import provenance
 from harness.data.clip import Clip, Source
 from harness.data.sample import CompanionPool
 from harness.detector.detector import Detector, ScoreLookup
+from harness.engine.actor import Work, landmark_of
 from harness.engine.cache import open_cache
 from harness.engine.calibration import LEAST_ROWS, Bench, calibrate, first_tasks
+from harness.engine.compiling import compile_all, settle
 from harness.engine.crew import Crew
-from harness.engine.local import Advance, run_tasks
+from harness.engine.local import run_tasks
 from harness.engine.plan import Key, chunks, tasks
 from harness.engine.prepare import Recipe
-from harness.engine.ray import Cluster, Work, probe, run_chunks
+from harness.engine.ray import Cluster, probe, run_chunks
+from harness.engine.receive import Advance, Receiver
 from harness.engine.scorer import Scorer
 from harness.engine.selfcheck import self_checks
 from harness.errors import UsageError
 from harness.logbook import Logbook
 from harness.record import MachineRecord, RunRecord, read_record
-from harness.scores import ScoresWriter, finished, set_aside_damaged
+from harness.scores import NotAlone, ScoresWriter, finished, next_number, set_aside_damaged
+from harness.stopwatch import TimeSplit
+from harness.storage import exists, is_remote, keeps_first, names
 from harness.suite import Suite
 
 Progress = Callable[[int, int, str], None]
@@ -35,7 +40,7 @@ Progress = Callable[[int, int, str], None]
 DEVELOPMENT = "development"
 """Directory, in that of a run, of the run on the clips that its thresholds were chosen on."""
 
-_CHUNK_ROWS = 64
+CHUNK_ROWS = 64
 """Rows of a model that a cluster gets at once, in whole clips: some 16 MB of audio."""
 _LOCK = ".lock"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -43,9 +48,23 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def alone_in(folder: Path) -> Generator[None]:
-    """Hold the run directory against a second run; the system lets go when this process ends."""
-    if folder.exists() and not (folder / "run.json").exists() and any(_others(folder)):
+    """Hold the run directory against a second run; the system lets go when this process ends.
+
+    In a store nothing can be held: there the table keeps two runs apart (`harness.scores`), if the
+    store refuses to write what is there already.
+    """
+    within = set(names(folder)) - {_LOCK, DEVELOPMENT}
+    if within and "run.json" not in within:
         raise UsageError("not empty and not a run", str(folder), "choose another --out")
+    if is_remote(folder):
+        if not keeps_first(folder / _LOCK):
+            raise UsageError(
+                "the store would let two runs write the same object",
+                str(folder),
+                "use one with conditional writes (If-None-Match), or a disk",
+            )
+        yield
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
@@ -55,13 +74,7 @@ def alone_in(folder: Path) -> Generator[None]:
         with FileLock(folder / _LOCK, timeout=0):
             yield
     except Timeout as fault:
-        raise UsageError(
-            "another run is at work in it", str(folder), "wait for it, or choose another --out"
-        ) from fault
-
-
-def _others(folder: Path) -> Generator[Path]:
-    return (entry for entry in folder.iterdir() if entry.name not in (_LOCK, DEVELOPMENT))
+        raise NotAlone(folder) from fault
 
 
 @contextmanager
@@ -87,6 +100,8 @@ class Job:
     ----------
     told_batch_size
         The batch size is the user's: a long run does not look for a faster one.
+    compiled
+        Whether models are compiled, if the user said: else where that pays, and not on a cluster.
     cluster
         Where it is computed, if not here.
     """
@@ -98,6 +113,7 @@ class Job:
     recipe: Recipe
     detectors: Sequence[Detector | ScoreLookup]
     told_batch_size: bool = False
+    compiled: bool | None = None
     cluster: Cluster | None = None
 
 
@@ -110,32 +126,32 @@ def score(job: Job, note: Callable[[str], None], progress: Progress) -> None:
         Where the directory holds a run of other things, or a detector or condition is unsound.
     """
     folder, clips, suite = job.folder, job.clips, job.suite
+    number = next_number(folder)  # before the rows are read, as `harness.scores` wants it
     record, done = _taken_up(job, note)
     machine = record.machine
     total = len(clips) * len(suite.conditions) * len(job.detectors)
     logbook = Logbook(folder, record, note)
-    split = logbook.split
     scorers = [Scorer(detector, logbook.tell) for detector in job.detectors]
 
     def advance(rows: int) -> None:
         logbook.rows += rows
-        progress(len(done) + logbook.rows, total, split.pace(logbook.rows))
+        progress(len(done) + logbook.rows, total, logbook.split.pace(logbook.rows))
 
     try:
         note(
             f"{suite.name}: {len(clips)} clips x {len(suite.conditions)} conditions x "
             f"{len(scorers)} model(s) = {total} scores, {len(done)} of them done already, "
-            f"on {machine.device}"
+            f"on {machine.device}" + (", compiled, which takes a minute" * machine.compiled)
         )
-        with logbook, ScoresWriter(folder) as writer:
+        with logbook, ScoresWriter(folder, number) as writer:
             if len(done) == total:
                 return
             if job.cluster is not None:
                 _score_there(job, job.cluster, done, logbook, writer, advance)
             else:
                 _score_here(job, scorers, done, logbook, writer, advance)
-                if job.recipe.rates_hz:
-                    note(split.words())
+            if job.recipe.rates_hz:
+                note(logbook.split.words())
     except KeyboardInterrupt:
         kept = len(done) + logbook.rows
         note(f"Stopped with {kept} of {total} scores kept; --out {folder} goes on.")
@@ -154,8 +170,10 @@ def _score_here(
     cache = logbook.cache = open_cache(machine.cache_gb, job.recipe, logbook.tell)
     _use_threads(machine.threads)
     with Crew(machine.workers, job.recipe, machine.row_seconds, logbook.tell, cache) as crew:
+        compile_all(scorers, 0)  # as another job may have left them
         if not done and not job.told_batch_size:
             _calibrate(job, crew, scorers, logbook)
+        _compile(job, scorers, done, logbook)
         _check(job, crew, scorers, logbook)
         names = [scorer.model for scorer in scorers]
         machine = logbook.record.machine  # as it was settled
@@ -175,12 +193,21 @@ def _score_there(
     conditions, record = job.suite.conditions, logbook.record
     names = [model.name for model in record.models]
     models = tuple((model.spec, model.name) for model in record.models)
-    work = Work(job.recipe, models, cluster.device, cluster.fake_label, record.machine)
+    here = (cluster.device, cluster.fake_label, record.machine, landmark_of(job.clips))
+    work = Work(job.recipe, tuple(conditions), models, *here)
+    # Where an actor does both, it prepares and scores in turns.
+    split = TimeSplit(cluster.preparers if cluster.apart else 0, scorers=cluster.scorers)
+    logbook.split = split
     if job.recipe.rates_hz:
-        logbook.check(probe(work, job.clips, conditions, record))
+        with split.scoring.timing("check"):
+            checks, notes = probe(work, cluster, job.clips, record)
+        logbook.check(checks)
+        for line in notes:
+            logbook.tell(line)
     owed = tasks(job.clips, conditions, names, done, record.machine.batch_size)
-    blocks = max(1, _CHUNK_ROWS // record.machine.batch_size)
-    run_chunks(list(chunks(owed, names, done, blocks)), work, cluster, writer, advance)
+    blocks = max(1, CHUNK_ROWS // record.machine.batch_size)
+    receiver = Receiver(writer, advance, split)
+    run_chunks(chunks(owed, names, done, blocks), work, cluster, receiver, split, logbook.tell)
 
 
 def _calibrate(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook) -> None:
@@ -197,6 +224,16 @@ def _calibrate(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook
     _use_threads(chosen.threads)
     used = {"batch_size": chosen.batch_size, "threads": chosen.threads}
     logbook.settle(machine.model_copy(update=used), chosen.tried)
+
+
+def _compile(job: Job, scorers: Sequence[Scorer], done: set[Key], logbook: Logbook) -> None:
+    """Compile the models as the user said or the rows that are there were scored, or if it pays."""
+    machine = logbook.record.machine
+    wanted = None if job.compiled is None and not done else machine.compiled
+    rows = len(job.clips) * len(job.suite.conditions)
+    with logbook.split.scoring.timing("check"):
+        compiled = settle(scorers, machine.batch_size, wanted, rows, logbook.tell)
+    logbook.settle(machine.model_copy(update={"compiled": compiled}))
 
 
 def _check(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook) -> None:
@@ -235,7 +272,7 @@ def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, set[Key
         of two sorts of scores would be no table.
     """
     folder, record = job.folder, job.record
-    if not (folder / "run.json").exists():
+    if not exists(folder / "run.json"):
         return record, set()
     earlier = read_record(folder)
     for what, before, now in (
@@ -247,7 +284,10 @@ def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, set[Key
     ):
         if before != now:
             raise UsageError(f"holds a run {what}", str(folder), "choose another --out")
-    if moved := provenance.moved(earlier.machine, record.machine):
+    now = record.machine
+    if job.compiled is None:  # nobody said: as it was
+        now = now.model_copy(update={"compiled": earlier.machine.compiled})
+    if moved := provenance.moved(earlier.machine, now):
         raise UsageError(
             f"holds a run made with {moved}", str(folder), "choose another --out, or go back to it"
         )
@@ -257,10 +297,11 @@ def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, set[Key
         "started": earlier.started,
         "parts": earlier.parts,
         "self_checks": earlier.self_checks,
+        "machine": now,
     }
     done = finished(folder)
     if done and not job.told_batch_size:
-        kept["machine"] = _used_alike(earlier.machine, record.machine)
+        kept["machine"] = _used_alike(earlier.machine, now)
     return record.model_copy(update=kept), done
 
 

@@ -72,6 +72,8 @@ class TimeSplit:
     ----------
     workers
         Processes that prepare; 0 where scoring and preparing take turns.
+    scorers
+        Processes or threads that score on processors; their seconds are added up.
 
     Attributes
     ----------
@@ -83,10 +85,12 @@ class TimeSplit:
         device, which go on beside the others.
     """
 
-    def __init__(self, workers: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, workers: int, clock: Callable[[], float] = time.monotonic, scorers: int = 1
+    ) -> None:
         self.preparing = Stopwatch()
         self.scoring = Stopwatch()
-        self._workers = workers
+        self.scorers, self._workers = scorers, workers
         self._clock, self._began = clock, clock()
 
     def pace(self, rows: int) -> str:
@@ -98,10 +102,11 @@ class TimeSplit:
         """Where the time went, in one line."""
         elapsed, scoring = self._elapsed(), self.scoring
         detector = scoring["features"] + scoring["forward"]
+        share = _share(detector, elapsed * self.scorers)
         return (
             f"Time: {elapsed:.1f} s, limited by {self._limit(elapsed)}. Preparing took "
             f"{_told(self.preparing.rounded())}, the detector {detector:.1f} s "
-            f"({_share(detector, elapsed)}), waiting for audio {scoring[WAITING]:.1f} s, "
+            f"({share}), waiting for audio {scoring[WAITING]:.1f} s, "
             f"the check before it {scoring[_CHECK]:.1f} s."
         )
 
@@ -112,7 +117,7 @@ class TimeSplit:
         waited = self.scoring[WAITING]
         idle = _IDLE if self._workers else 0.5
         scored = elapsed - self.scoring[_CHECK]
-        return "preparing" if waited > idle * scored else "the detector"
+        return "preparing" if waited > idle * scored * self.scorers else "the detector"
 
 
 def _told(seconds: Mapping[str, float]) -> str:

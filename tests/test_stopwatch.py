@@ -51,3 +51,14 @@ def test_the_side_that_is_waited_for_is_the_limit(workers: int, waiting: float, 
         "60 %, decode 20 %, attest 15 %), the detector 33.0 s (30 %), waiting for audio "
         f"{waiting:.1f} s, the check before it 10.0 s."
     )
+
+
+def test_seconds_of_several_that_score_are_held_against_all_of_their_time() -> None:
+    clock = Clock()
+    split = TimeSplit(0, clock, scorers=4)
+    clock.now += 100.0
+    split.scoring.add({WAITING: 150.0, "forward": 200.0})
+    assert split.pace(100) == "1 scores/s, limited by the detector"
+    assert "the detector 200.0 s (50 %)" in split.words()
+    split.scoring.add({WAITING: 60.0})
+    assert split.pace(100) == "1 scores/s, limited by preparing"

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.engine.plan import Task
-from harness.engine.prepare import Prepared, Recipe, prepare
+from harness.engine.prepare import Prepared, Recipe, at_hand, prepare
 from harness.errors import UsageError
 from harness.stopwatch import Stopwatch
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # its libraries would be loaded by every process that prepare
 
 ROW_SECONDS = 120.0
 _STARTS = 3
-_WINDOW = 3  # tasks in flight for each process: enough to hide one slow clip, little to hold
+WINDOW = 3  # tasks in flight for each process: enough to hide one slow clip, little to hold
 
 
 def _quiet(line: str) -> None:
@@ -104,7 +104,7 @@ class Crew:
         waiting: deque[tuple[Task, Future[list[Prepared]]]] = deque()
         for task in tasks:
             waiting.append((task, self._threads.submit(self._prepared, task)))
-            if len(waiting) >= _WINDOW * self._size:
+            if len(waiting) >= WINDOW * self._size:
                 oldest, future = waiting.popleft()
                 yield oldest, future.result()
         while waiting:
@@ -112,14 +112,15 @@ class Crew:
             yield oldest, future.result()
 
     def _prepared(self, task: Task) -> list[Prepared]:
+        clip = at_hand(task.clip, self._recipe)
         if self._cache is None:
-            return self._made(task.clip, task.conditions)
+            return self._made(clip, task.conditions)
         watch = Stopwatch(time.thread_time)
         with watch.timing("load from cache"):
-            found = self._cache.find(task.clip, task.conditions)
+            found = self._cache.find(clip, task.conditions)
         made: list[Prepared] = []
         if found.missing:  # else the clip is not even decoded
-            made = self._made(task.clip, found.missing)
+            made = self._made(clip, found.missing)
             with watch.timing("store in cache"):
                 self._cache.keep(found, made)
         first, *rest = found.completed(made)

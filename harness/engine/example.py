@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,8 +21,8 @@ from PIL import Image
 from harness.audio import Wave, load, resample
 from harness.data.clip import Clip
 from harness.engine.prepare import Recipe, perturb
-from harness.errors import ClipRejected
-from harness.record import write_whole
+from harness.errors import ClipError, ClipRejected
+from harness.storage import clear, write_whole
 from harness.suite import Suite
 
 BUDGET_BYTES = 750_000
@@ -83,13 +82,12 @@ def write_examples(
     lists = [_by_turns(mistakes), _by_turns([x for x in turned if _key(x) not in heard])]
     made = [list(_sounds(scored, suite, clips, recipe)) for scored in lists]
     folder = run / "examples"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    clear(folder)
     listed: list[dict[str, object]] = []
     for number, sound in enumerate(fair(made, BUDGET_BYTES)):
         scored = sound.scored
-        (folder / f"{number}.flac").write_bytes(sound.audio)
-        (folder / f"{number}.png").write_bytes(sound.picture)
+        write_whole(folder / f"{number}.flac", sound.audio)
+        write_whole(folder / f"{number}.png", sound.picture)
         listed.append(
             {
                 "model": scored.model,
@@ -166,7 +164,7 @@ def _sounds(
             condition = suite.condition(scored.condition)
             wave, _ = perturb(clip, load(clip.audio), condition, recipe)
             wave = resample(wave, rate_hz)
-        except ClipRejected:  # the file went away since it was scored
+        except (ClipRejected, ClipError):  # the file went away since it was scored
             continue
         wave = Wave(wave.samples[: int(_LONGEST_SECONDS * wave.rate_hz)], wave.rate_hz)
         yield Sound(scored, flac(wave), picture(wave))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
@@ -13,19 +15,17 @@ from harness import provenance
 from harness.detector.detector import ScoreLookup
 from harness.engine.crew import Crew
 from harness.engine.plan import Key, Task
+from harness.engine.prepare import Prepared
+from harness.engine.receive import Advance, Batch, Receiver, batch_of
 from harness.engine.scorer import Scored, Scorer
-from harness.engine.vigil import Vigil
-from harness.errors import UsageError
 from harness.scores import Row, ScoresWriter
-from harness.stopwatch import WAITING, TimeSplit
+from harness.stopwatch import WAITING, Stopwatch, TimeSplit
 
-_FLUSH_SECONDS = 30.0
 _GPU_LANES = 2
 _MOST_LANES = 8
 _OURS = ("embedded", "directory", "hub")
 """Kinds of detectors whose code is known to stand it; a user's own need not."""
 
-Advance = Callable[[int], None]
 _Block = list[Scored]
 _Submit = Callable[[_Block], Callable[[], list[Row]]]
 
@@ -63,30 +63,38 @@ def run_tasks(
         a condition does not do what its name says.
     """
     split = split or TimeSplit(workers=1)
-    flushed, first, vigil = time.monotonic(), True, Vigil()
+    receiver = Receiver(writer, advance, split)
+    lanes = lanes or _lanes(scorers, threads)
+    split.scorers = lanes if _on_processors(scorers) else 1
+    for batch in batches(crew.prepare(tasks), scorers, done, lanes):
+        receiver.take(batch)
+
+
+def batches(
+    prepared: Iterable[tuple[Task, list[Prepared]]],
+    scorers: Sequence[Scorer],
+    done: AbstractSet[Key],
+    lanes: int = 1,
+) -> Iterator[Batch]:
+    """Score what is prepared block by block, in the order of the plan.
+
+    Parameters
+    ----------
+    done, lanes
+        As for `run_tasks`.
+    """
+    waiting = Stopwatch()
 
     def score(block: _Block) -> list[Row]:
         return [row for scorer in scorers for row in scorer.rows(block, done)]
 
-    prepared = _prepared(tasks, crew, split)
-    blocks = (list(block) for _, block in groupby(prepared, key=lambda row: row.block))
-    lanes = lanes or _lanes(scorers, threads)
-    with _lines(score, lanes) as submit:
+    # While a GPU's lanes are at work it is busy; a processor's lane waits for itself.
+    each = lanes > 1 and _on_processors(scorers)
+    scored = _scored(iter(prepared), Stopwatch() if each else waiting)
+    blocks = (list(block) for _, block in groupby(scored, key=lambda row: row.block))
+    with _lines(_idling(score, waiting) if each else score, lanes) as submit:
         for block, rows in _in_order(blocks, submit, lanes):
-            if first:
-                _refuse_broken(rows, block)
-                first = False
-            with split.scoring.timing("write"):
-                writer.append(rows)
-            for scorer in scorers:
-                split.scoring.add(scorer.spent.take())
-            advance(len(rows))
-            for row in block:
-                vigil.see(row.condition.name, row.clip.clip_id, row.prepared.reason)
-            if time.monotonic() - flushed > _FLUSH_SECONDS:
-                with split.scoring.timing("write"):
-                    writer.flush()
-                flushed = time.monotonic()
+            yield batch_of(block, rows, scorers, waiting.take())
 
 
 def _lanes(scorers: Sequence[Scorer], threads: int) -> int:
@@ -100,9 +108,30 @@ def _lanes(scorers: Sequence[Scorer], threads: int) -> int:
         return 1
     if all(one.device.startswith("cuda") for one in detectors):
         return _GPU_LANES
-    if threads == 1 and all(one.device == "cpu" for one in detectors):
+    if threads == 1 and _on_processors(scorers):
         return min(provenance.processors(), _MOST_LANES)
     return 1
+
+
+def _on_processors(scorers: Sequence[Scorer]) -> bool:
+    detectors = [one.detector for one in scorers if not isinstance(one.detector, ScoreLookup)]
+    return all(one.device == "cpu" for one in detectors)
+
+
+def _idling(
+    score: Callable[[_Block], list[Row]], waiting: Stopwatch
+) -> Callable[[_Block], list[Row]]:
+    """Score, and count for how long each thread had nothing to score before."""
+    began, lane = time.perf_counter(), threading.local()
+
+    def scored(block: _Block) -> list[Row]:
+        waiting.add({WAITING: time.perf_counter() - getattr(lane, "ended", began)})
+        try:
+            return score(block)
+        finally:
+            lane.ended = time.perf_counter()
+
+    return scored
 
 
 @contextmanager
@@ -138,21 +167,14 @@ def _in_order(
         yield oldest, rows()
 
 
-def _prepared(tasks: Iterator[Task], crew: Crew, split: TimeSplit) -> Iterator[Scored]:
-    ready = crew.prepare(tasks)
+def _scored(
+    prepared: Iterator[tuple[Task, list[Prepared]]], waiting: Stopwatch
+) -> Iterator[Scored]:
     while True:
-        with split.scoring.timing(WAITING):
-            found = next(ready, None)
+        with waiting.timing(WAITING):
+            found = next(prepared, None)
         if found is None:
             return
-        task, prepared = found
-        for condition, block, one in zip(task.conditions, task.blocks, prepared, strict=True):
-            split.preparing.add(one.spent)
+        task, rows = found
+        for condition, block, one in zip(task.conditions, task.blocks, rows, strict=True):
             yield Scored(task.clip, condition, block, one)
-
-
-def _refuse_broken(rows: list[Row], scored: list[Scored]) -> None:
-    prepared = any(row.prepared.status == "ok" for row in scored)
-    faults = {str(row["reason"]) for row in rows if row["status"] == "error"}
-    if prepared and rows and all(row["status"] == "error" for row in rows):
-        raise UsageError(f"nothing could be scored: {sorted(faults)[0]}", str(rows[0]["model"]))

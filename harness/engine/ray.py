@@ -2,8 +2,7 @@
 
 A chunk is a few whole clips under all that they owe. What shares a batch is decided within it, so
 it depends on the plan alone, and it comes back whole or not at all: whatever a lost node had begun
-is computed again elsewhere, and a row is in the table once. Where detectors run on GPUs, preparing
-and scoring are stages of their own; on processors one actor does both, and no audio is moved.
+is computed again elsewhere, and a row is in the table once.
 
 Every node has the same versions installed and finds clips and models where this process does.
 """
@@ -14,58 +13,32 @@ import logging
 import os
 import pickle
 import socket
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from itertools import groupby
+from threading import Event, Thread
 from typing import Any
 
-import numpy as np
-
-from harness import __version__, provenance
-from harness.condition import Condition
 from harness.data.clip import Clip
-from harness.detector.source import open_detector
-from harness.engine.crew import Crew
-from harness.engine.local import Advance
-from harness.engine.plan import Chunk, Task
-from harness.engine.prepare import Prepared, Recipe
-from harness.engine.scorer import Scored, Scorer
-from harness.engine.selfcheck import self_checks
-from harness.engine.vigil import Vigil
+from harness.engine.actor import Answer, Judge, Preparer, Station, Work, check
+from harness.engine.plan import Chunk
+from harness.engine.receive import Receiver
 from harness.errors import UsageError
-from harness.record import MachineRecord, RunRecord, SelfCheckRecord
-from harness.scores import Row, ScoresWriter
+from harness.record import RunRecord, SelfCheckRecord
+from harness.stopwatch import WAITING, TimeSplit
 
-_FLUSH_SECONDS = 30.0
 _REACH_SECONDS = 10
-_MOST_BLOCKS = 10_000
-_IN_FLIGHT = 2
-"""Chunks that wait at an actor while it works on one: they bound what the object store holds."""
+_LOOK_SECONDS = 2.0
+MOST_BLOCKS = 10_000
+"""Of chunks, in all: this process does for each of them what takes it milliseconds."""
+_WAITING_CHUNKS = 1
+"""At an actor while it works on another: they bound what the object store holds."""
 
-
-@dataclass(frozen=True)
-class Work:
-    """What every actor needs to prepare and score chunks.
-
-    Parameters
-    ----------
-    models
-        Specs as the user wrote them, with the names that the record has for them.
-    device
-        `cpu` or `cuda`.
-    """
-
-    recipe: Recipe
-    models: tuple[tuple[str, str], ...]
-    device: str
-    fake_label: str | None
-    machine: MachineRecord
-    version: str = __version__
-
-    @property
-    def on_gpu(self) -> bool:
-        return self.device == "cuda"
+_PROCESSOR: dict[str, Any] = {"num_cpus": 1}
+_GPU: dict[str, Any] = {"num_cpus": 0, "num_gpus": 1}
+"""No processor: where all are taken by actors that prepare, a part of one would never be free."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +51,8 @@ class Cluster:
         Where its detectors compute: `cpu` or `cuda`.
     processors, gpus, nodes
         How many it has.
+    apart
+        Whether scoring has actors of its own, one for each GPU.
     """
 
     device: str
@@ -85,6 +60,17 @@ class Cluster:
     processors: int
     gpus: int
     nodes: int
+    apart: bool = False
+
+    @property
+    def preparers(self) -> int:
+        """Actors that prepare. Beside every GPU a processor is left to what feeds it."""
+        return max(1, self.processors - self.gpus) if self.apart else self.processors
+
+    @property
+    def scorers(self) -> int:
+        """Actors that score."""
+        return self.gpus if self.apart else self.processors
 
     @property
     def words(self) -> str:
@@ -106,6 +92,7 @@ def connect(address: str | None, device: str, fake_label: str | None) -> Cluster
         Where Ray is not installed, there is no cluster at the address, or it has no such device.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
     except ImportError as fault:
@@ -115,7 +102,8 @@ def connect(address: str | None, device: str, fake_label: str | None) -> Cluster
     if not ray.is_initialized():
         try:
             _reach(address)
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            with _hushed():
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, RuntimeError, ValueError) as fault:
             told = str(fault).strip().splitlines() or [type(fault).__name__]
             raise UsageError(
@@ -132,7 +120,22 @@ def connect(address: str | None, device: str, fake_label: str | None) -> Cluster
     if device == "cuda" and not gpus:
         raise UsageError("the cluster has no GPU", "--device cuda", "use --device cpu")
     nodes = sum(bool(node["Alive"]) for node in ray.nodes())
-    return Cluster(device, fake_label, max(1, int(has.get("CPU", 1))), gpus, nodes)
+    processors = max(1, int(has.get("CPU", 1)))
+    return Cluster(device, fake_label, processors, gpus, nodes, apart=device == "cuda")
+
+
+@contextmanager
+def _hushed() -> Generator[None]:
+    """Nothing on standard error: what Ray says there of its own settings is nothing to act on."""
+    sys.stderr.flush()
+    ours, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(ours, 2)
+        os.close(ours)
+        os.close(nowhere)
 
 
 def _reach(address: str | None) -> None:
@@ -142,10 +145,17 @@ def _reach(address: str | None) -> None:
         socket.create_connection((host, int(port)), _REACH_SECONDS).close()
 
 
+def leave() -> None:
+    """Leave the cluster; one that was started for this process ends, and its memory is free."""
+    import ray
+
+    ray.shutdown()
+
+
 def probe(
-    work: Work, clips: Sequence[Clip], conditions: Sequence[Condition], record: RunRecord
-) -> list[SelfCheckRecord]:
-    """The self-checks of the detectors, on the kind of node that scores.
+    work: Work, cluster: Cluster, clips: Sequence[Clip], record: RunRecord
+) -> tuple[list[SelfCheckRecord], list[str]]:
+    """The self-checks of the detectors, on the kind of node that scores, and what was noted there.
 
     Raises
     ------
@@ -155,186 +165,121 @@ def probe(
     import ray
 
     first = clips[: max(1, record.machine.batch_size)]
-
-    def look() -> list[SelfCheckRecord]:
-        with Crew(0, work.recipe) as crew:
-            return self_checks(crew, _scorers(work), first, conditions, record)
-
-    task: Any = ray.remote(**_resources(work))(look)
-    return _answer(lambda: ray.get(task.remote()))
+    task: Any = ray.remote(**(_GPU if cluster.apart else _PROCESSOR))(check)
+    return _answer(lambda: ray.get(task.remote(work, first, record)))
 
 
 def run_chunks(
-    chunks: Sequence[Chunk],
+    chunks: Iterable[Chunk],
     work: Work,
     cluster: Cluster,
-    writer: ScoresWriter,
-    advance: Advance,
+    receiver: Receiver,
+    split: TimeSplit,
+    tell: Callable[[str], None],
 ) -> None:
-    """Prepare and score every chunk on the cluster; rows are written as chunks come back.
+    """Prepare and score every chunk on the cluster; rows are kept as chunks come back.
+
+    Parameters
+    ----------
+    split
+        Where to count what is no batch's: the time for which actors had nothing to do.
+    tell
+        Told of nodes that are lost, and what actors note.
 
     Raises
     ------
     UsageError
-        Where a detector cannot be opened on a node or fails on every row of the first chunk, a
-        node has other versions, or a condition does not do what its name says.
+        Where a detector cannot be opened on a node, a node has other versions, and as
+        `Receiver.take`.
     """
-    if not chunks:
+    items = [{"chunk": work.packed(chunk)} for chunk in chunks]
+    if not items:
         return
-    flushed, first, vigil = time.monotonic(), True, Vigil()
-    for rows in _answers(_dataset(chunks, work, cluster)):
-        if first and rows and all(row["status"] == "error" for row in rows):
-            raise UsageError(f"nothing could be scored: {rows[0]['reason']}", str(rows[0]["model"]))
-        first = False
-        writer.append(rows)
-        advance(len(rows))
-        for row in rows:
-            vigil.see(str(row["condition"]), str(row["clip_id"]), str(row["reason"]))
-        if time.monotonic() - flushed > _FLUSH_SECONDS:
-            writer.flush()
-            flushed = time.monotonic()
+    # Ray prints there of every node that it misses, and what a command prints there is data.
+    with _watched(tell), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        for answer in _answers(_dataset(items, work, cluster)):
+            split.scoring.add({WAITING: answer.idle_s})
+            for line in answer.notes:
+                tell(line)
+            for batch in answer.batches:
+                receiver.take(batch)
 
 
-def _dataset(chunks: Sequence[Chunk], work: Work, cluster: Cluster) -> Any:
+def _dataset(items: Sequence[Mapping[str, bytes]], work: Work, cluster: Cluster) -> Any:
     """The stages over all chunks, not yet begun."""
     import ray.data
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context.execution_options.preserve_order = False
-    items = [{"chunk": pickle.dumps(chunk)} for chunk in chunks]
-    dataset: Any = ray.data.from_items(items, override_num_blocks=min(len(items), _MOST_BLOCKS))
-    actors = ray.data.ActorPoolStrategy(
-        min_size=1, max_size=cluster.processors, max_tasks_in_flight_per_actor=_IN_FLIGHT
+    dataset: Any = ray.data.from_items(
+        list(items), override_num_blocks=min(len(items), MOST_BLOCKS)
     )
-    stages: list[tuple[type, dict[str, Any], Any]] = [(Station, {"num_cpus": 1}, actors)]
-    if work.on_gpu:
-        scoring = ray.data.ActorPoolStrategy(
-            min_size=1, max_size=cluster.gpus, max_tasks_in_flight_per_actor=_IN_FLIGHT
+    stages: list[tuple[type, int, dict[str, Any]]] = [(Station, cluster.processors, _PROCESSOR)]
+    if cluster.apart:
+        stages = [(Preparer, cluster.preparers, _PROCESSOR), (Judge, cluster.gpus, _GPU)]
+    for stage, actors, resources in stages:
+        pool = ray.data.ActorPoolStrategy(
+            min_size=1,  # what is left where nodes are lost
+            initial_size=min(actors, len(items)),
+            max_size=actors,
+            max_tasks_in_flight_per_actor=1 + _WAITING_CHUNKS,
         )
-        stages = [
-            (Preparer, {"num_cpus": 1}, actors),
-            (Judge, {"num_cpus": 0.1, "num_gpus": 1}, scoring),
-        ]
-    for stage, resources, pool in stages:
         dataset = dataset.map_batches(
             stage, fn_constructor_args=(work,), batch_size=1, compute=pool, **resources
         )
     return dataset
 
 
-class Preparer:
-    """An actor that prepares chunks in a process of its own, which may crash or hang."""
-
-    def __init__(self, work: Work) -> None:
-        _refuse_other_versions(work)
-        self._crew = Crew(1, work.recipe, work.machine.row_seconds)
-
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        chunk: Chunk = pickle.loads(batch["chunk"][0])  # noqa: S301
-        prepared = [rows for _, rows in self._crew.prepare(chunk.tasks)]
-        return {"chunk": batch["chunk"], "prepared": _packed(prepared)}
-
-
-class Judge:
-    """An actor that scores prepared chunks with every detector."""
-
-    def __init__(self, work: Work) -> None:
-        _refuse_other_versions(work)
-        self._scorers = _scorers(work)
-
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        chunk: Chunk = pickle.loads(batch["chunk"][0])  # noqa: S301
-        prepared: list[list[Prepared]] = pickle.loads(batch["prepared"][0])  # noqa: S301
-        return {
-            "rows": _packed(_rows(self._scorers, chunk, zip(chunk.tasks, prepared, strict=True)))
-        }
+@contextmanager
+def _watched(tell: Callable[[str], None]) -> Generator[None]:
+    """Say of every node that is lost that it was, also while no chunk comes back."""
+    ended = Event()
+    watch = Thread(target=_watch, args=(tell, ended), name="nodes", daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watch.join()
 
 
-class Station:
-    """An actor that does both, one clip being prepared while the one before is scored."""
+def _watch(tell: Callable[[str], None], ended: Event) -> None:
+    import ray
 
-    def __init__(self, work: Work) -> None:
-        _refuse_other_versions(work)
-        self._crew = Crew(1, work.recipe, work.machine.row_seconds)
-        self._scorers = _scorers(work)
-
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        chunk: Chunk = pickle.loads(batch["chunk"][0])  # noqa: S301
-        return {"rows": _packed(_rows(self._scorers, chunk, self._crew.prepare(chunk.tasks)))}
-
-
-def _rows(
-    scorers: Sequence[Scorer], chunk: Chunk, prepared: Iterable[tuple[Task, list[Prepared]]]
-) -> list[Row]:
-    scored = (
-        Scored(task.clip, condition, block, row)
-        for task, rows in prepared
-        for condition, block, row in zip(task.conditions, task.blocks, rows, strict=True)
-    )
-    return [
-        row
-        for _, block in groupby(scored, key=lambda one: one.block)
-        for together in [list(block)]
-        for scorer in scorers
-        for row in scorer.rows(together, set(chunk.done))
-    ]
+    began, known = time.monotonic(), _alive()
+    while not ended.wait(_LOOK_SECONDS):
+        now = _alive()
+        for node in known.keys() - now.keys():
+            after_s = time.monotonic() - began
+            left = ray.cluster_resources()
+            tell(
+                f"node {known[node]} was lost after {after_s:.0f} s; what it had not handed over "
+                f"is computed again by what is left: {len(now)} node(s), "
+                f"{left.get('CPU', 0):.0f} processor(s), {left.get('GPU', 0):.0f} GPU(s)"
+            )
+        known = now
 
 
-def _scorers(work: Work) -> list[Scorer]:
-    import torch
+def _alive() -> dict[str, str]:
+    """Nodes that the cluster has, by their id, as people know them."""
+    import ray
 
-    torch.set_num_threads(1)
-    scorers: list[Scorer] = []
-    for spec, name in work.models:
-        detector = open_detector(
-            spec, device=work.device, precision=work.machine.precision, fake_label=work.fake_label
-        )
-        detector.identity = detector.identity.model_copy(update={"name": name})
-        scorers.append(Scorer(detector, _quiet))
-    return scorers
+    return {
+        node["NodeID"]: f"{node['NodeManagerHostname']} ({node['NodeID'][:8]})"
+        for node in ray.nodes()
+        if node["Alive"]
+    }
 
 
-def _quiet(line: str) -> None:
-    del line
-
-
-def _refuse_other_versions(work: Work) -> None:
-    here = provenance.packages()
-    there = work.machine.packages
-    other = [
-        f"{name} {here.get(name, 'missing')}, not {each}"
-        for name, each in sorted(there.items())
-        if here.get(name) != each
-    ]
-    if work.version != __version__:
-        other.insert(0, f"harness {__version__}, not {work.version}")
-    if other:
-        raise UsageError(
-            f"a node has {other[0]}", os.uname().nodename, "install the same lock file everywhere"
-        )
-
-
-def _resources(work: Work) -> dict[str, Any]:
-    return {"num_cpus": 0.1, "num_gpus": 1} if work.on_gpu else {"num_cpus": 1}
-
-
-def _packed(content: object) -> Any:
-    """One cell of bytes, which Arrow takes as they are."""
-    cell = np.empty(1, dtype=object)
-    cell[0] = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
-    return cell
-
-
-def _answers(dataset: Any) -> Iterator[list[Row]]:
-    """The rows of every chunk, in the order in which chunks are done."""
-    batches = iter(dataset.iter_batches(batch_size=None, prefetch_batches=1))
+def _answers(dataset: Any) -> Iterator[Answer]:
+    """What became of every chunk, in the order in which they are done."""
+    blocks = iter(dataset.iter_batches(batch_size=None, prefetch_batches=1))
     while True:
-        batch = _answer(lambda: next(batches, None))
-        if batch is None:
+        block = _answer(lambda: next(blocks, None))
+        if block is None:
             return
-        for cell in batch["rows"]:
+        for cell in block["answer"]:
             yield pickle.loads(cell)  # noqa: S301
 
 

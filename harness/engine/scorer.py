@@ -7,6 +7,7 @@ fails as a whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,7 @@ class Scorer:
         """Seconds of the detector: by its own stages, or all of it as `forward`."""
         return self.detector.spent if isinstance(self.detector, Timed) else self._whole
 
-    def rows(self, scored: Sequence[Scored], done: set[Key]) -> list[Row]:
+    def rows(self, scored: Sequence[Scored], done: AbstractSet[Key]) -> list[Row]:
         """The rows that this model still owes of a block."""
         model = self.model
         owed = [row for row in scored if (row.clip.clip_id, row.condition.name, model) not in done]

@@ -1,5 +1,6 @@
 """Measure everything and write it to docs/speed.md; `make bench-speed` calls it.
 
+With `scale` first it is what concerns a cluster, and docs/scale.md; `make bench-scale` calls that.
 Arguments go to pytest: `-k codecs` measures and replaces one table alone.
 """
 
@@ -12,15 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.page import write
+from tests.bench.page import PAGE, SCALE_PAGE, SCALE_TARGETS, TARGETS, write
 
 HERE = Path(__file__).parent
+SCALE = HERE / "test_scale.py"
 OPTIONS = (
     "-o",
     "addopts=--import-mode=importlib --strict-markers",
     "-o",
     "filterwarnings=default",
-    "--timeout=900",
     "-p",
     "no:cacheprovider",
     "-q",
@@ -31,16 +32,22 @@ OPTIONS = (
 
 def main() -> None:
     """Exit with pytest's code: a benchmark that fails leaves its old table where it was."""
+    scale, arguments = sys.argv[1:2] == ["scale"], sys.argv[1:]
+    what = [str(HERE), f"--ignore={SCALE}", "--timeout=900"]
+    if scale:
+        arguments, what = arguments[1:], [str(SCALE), "--timeout=2400", "-s"]
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "speed.json"
-        command = [sys.executable, "-m", "pytest", str(HERE), *OPTIONS]
+        command = [sys.executable, "-m", "pytest", *what, *OPTIONS]
         done = subprocess.run(
-            [*command, f"--benchmark-json={results}", *sys.argv[1:]],
+            [*command, f"--benchmark-json={results}", *arguments],
             cwd=HERE.parents[1],
             env=os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"},
         )
         if results.exists() and results.stat().st_size:
-            write([each["extra_info"] for each in json.loads(results.read_text())["benchmarks"]])
+            sheets = [each["extra_info"] for each in json.loads(results.read_text())["benchmarks"]]
+            page, targets = (SCALE_PAGE, SCALE_TARGETS) if scale else (PAGE, TARGETS)
+            write(sheets, page, targets=targets)
     sys.exit(done.returncode)
 
 

@@ -34,7 +34,7 @@ def test_memory(benchmark: Any, sheet: Sheet, tmp_path: Path) -> None:
         for clips in (FEW, MANY):
             arguments = ["-m", "harness", "run", str(suite), "--device", "cpu", "--json"]
             arguments += ["--model", "python:tests.bench.loudness:loudness"]
-            arguments += ["--data", str(_folder(tmp_path / str(clips), clips))]
+            arguments += ["--data", str(make_clips(tmp_path / str(clips), clips))]
             done = child([*arguments, "--out", str(tmp_path / f"run-{clips}")], watch=True)
             found[clips] = (done.peak_bytes, done.seconds)
 
@@ -51,7 +51,7 @@ def test_memory(benchmark: Any, sheet: Sheet, tmp_path: Path) -> None:
     sheet.target("memory", f"{many / few:.2f} ×", many <= 1.2 * few)
 
 
-def _folder(folder: Path, clips: int) -> Path:
+def make_clips(folder: Path, clips: int) -> Path:
     rng = np.random.default_rng(clips)
     for label in ("real", "fake"):
         (folder / label).mkdir(parents=True)

@@ -264,7 +264,8 @@ def test_a_store_that_refuses_is_one_line_at_opening_and_a_row_later(
 
     admit(b"0")
     try:
-        with pytest.raises(UsageError, match=r"refused: the store refuses access: .*; check the keys"):
+        denied = r"refused: the store refuses access: .*; check the keys"
+        with pytest.raises(UsageError, match=denied):
             open_source(url)
         with pytest.raises(ClipError, match="cannot be read from its store: PermissionError"):
             load(first.audio)
@@ -306,7 +307,7 @@ def test_without_keys_or_an_endpoint_there_is_one_line(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(UsageError, match="no keys for the store: .*; set them"):
+    with pytest.raises(UsageError, match=r"no keys for the store: .*; set them"):
         open_source(f"{bucket}/x")
     S3FileSystem.clear_instance_cache()
 

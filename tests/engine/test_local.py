@@ -23,6 +23,7 @@ from harness.engine.scorer import Scorer
 from harness.errors import UsageError
 from harness.record import ModelRecord
 from harness.scores import ScoresWriter, finished, read_scores
+from harness.stopwatch import WAITING, TimeSplit
 from harness.suite import Suite, load_suite
 
 RATE_HZ = 16000
@@ -199,6 +200,10 @@ def test_blocks_that_are_scored_at_once_come_out_the_same(
         score(tmp_path / "broken", source, suite, Broken(), block=block, lanes=2)
 
 
+def notes_nothing(line: str) -> None:
+    raise AssertionError(line)
+
+
 class Met(Checksum):
     """Answers only once two threads are in it."""
 
@@ -215,6 +220,22 @@ def test_two_blocks_are_under_way_at_once(tmp_path: Path, folder: Path, suite: S
     table = score(tmp_path / "run", open_source(str(folder)), suite, Met(), block=6, lanes=2)
     assert (table.status == "ok").all()
     assert len(table) == 6 * 6
+
+
+@pytest.mark.parametrize(("device", "scorers"), [("cpu", 2), ("cuda:0 (H100)", 1)])
+def test_lanes_are_counted_where_they_share_no_device(
+    tmp_path: Path, folder: Path, suite: Suite, device: str, scorers: int
+) -> None:
+    detector, split = Met(), TimeSplit(workers=0)
+    detector.device = device
+    source = open_source(str(folder))
+    recipe = Recipe(suite.seed, (RATE_HZ,), {}, CompanionPool(source, seed=suite.seed))
+    owed = tasks(list(source), suite.conditions, ["checksum"], set(), 6)
+    heard = [Scorer(detector, notes_nothing)]
+    with ScoresWriter(tmp_path / "run") as writer, Crew(0, recipe) as crew:
+        run_tasks(owed, crew, heard, writer, set(), lambda rows: None, split, lanes=2)
+    assert split.scorers == scorers
+    assert split.scoring[WAITING] > 0
 
 
 def test_a_detector_that_never_works_stops_the_run(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from harness.condition import CLEAN, Condition
 from harness.data.clip import Clip
-from harness.engine.plan import tasks
+from harness.engine.plan import chunks, tasks
 
 NOISY = Condition("noisy", "noise", "noise", 1.0, None, "noisy", ())
 CLIPS = [Clip(name, "real", Path(name)) for name in "abc"]
@@ -27,3 +27,13 @@ def test_a_row_is_owed_while_any_model_lacks_it() -> None:
     done = {("a", "clean", "m"), ("b", "clean", "m"), ("b", "clean", "n"), ("c", "clean", "m")}
     planned = list(tasks(CLIPS, [CLEAN], ["m", "n"], done, 3))
     assert [task.clip.clip_id for task in planned] == ["a", "c"]
+
+
+def test_chunks_are_whole_clips_and_know_what_is_done_of_them() -> None:
+    done = {("b", "clean", "m"), ("z", "clean", "m")}
+    planned = tasks(CLIPS, [CLEAN, NOISY], ["m", "n"], done, 2)
+    first, second = chunks(planned, ["m", "n"], done, 2)
+    assert [task.clip.clip_id for task in first.tasks] == ["a", "b"]
+    assert first.done == {("b", "clean", "m")}
+    assert [task.clip.clip_id for task in second.tasks] == ["c"]
+    assert second.done == frozenset()

@@ -67,6 +67,13 @@ class Random(Detector):
         return super().score(waves) + self.rng.normal(0, 0.01, (len(waves), 2))
 
 
+class Shifted(Detector):
+    """As a compiled model that rounds too much: only whole batches go through what is compiled."""
+
+    def score(self, waves: Sequence[Wave]) -> Logits:
+        return super().score(waves) + np.array([0.01, 0.0]) * (len(waves) == 4)
+
+
 class Rounding(Detector):
     """As a model in half precision, with a reference beside it."""
 
@@ -119,6 +126,7 @@ def check(detector: Detector, batch_size: int = 4, precision: str = "float32", *
     return self_check(
         scorer, waves(10), batch_size=batch_size, precision=precision, threshold=0.0,
         reference=kwargs.get("reference"),  # pyright: ignore[reportArgumentType]
+        compiled=bool(kwargs.get("compiled")),
     )  # fmt: skip
 
 
@@ -137,6 +145,20 @@ def test_scores_that_depend_on_the_batch_stop_the_run() -> None:
 def test_scores_that_are_random_stop_the_run() -> None:
     with pytest.raises(UsageError, match=r"the same clip gets log-odds that differ by 0\.0"):
         check(Random(), batch_size=1)
+
+
+def test_a_compiled_detector_is_checked_in_full_batches() -> None:
+    detector = Detector()
+    found = check(detector, batch_size=16, compiled=True)
+    assert (found.clips, found.batch_size, found.batch_difference) == (10, 16, 0.0)
+    assert detector.batches == [16] + [1] * 10
+
+
+def test_a_compiled_detector_that_scores_otherwise_stops_the_run() -> None:
+    words = r"differ by 0\.01 \(over 0\.0001\), alone and in a batch of 4 that is compiled"
+    with pytest.raises(UsageError, match=words + "; try --no-compile"):
+        check(Shifted(), compiled=True)
+    assert check(Detector(), compiled=True).batch_difference == 0
 
 
 def test_low_precision_is_held_against_float32() -> None:

@@ -1,0 +1,58 @@
+"""What a chunk takes on its way to an actor, and which nodes may compute."""
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness import provenance
+from harness.data.clip import Clip
+from harness.data.sample import CompanionPool
+from harness.data.source import open_source
+from harness.engine.actor import Work, landmark_of, refuse_unlike
+from harness.engine.plan import chunks, tasks
+from harness.engine.prepare import Recipe
+from harness.errors import UsageError
+from harness.suite import load_suite
+
+
+@pytest.fixture(scope="module")
+def work() -> Work:
+    suite, source = load_suite("release"), open_source("embedded")
+    recipe = Recipe(suite.seed, (16000,), {}, CompanionPool(source, seed=suite.seed))
+    machine = provenance.machine(
+        device="cpu", precision="float32", batch_size=8, workers=1, row_seconds=60, cache_gb=0
+    )
+    return Work(recipe, tuple(suite.conditions), (("embedded", "m"),), "cpu", None, machine)
+
+
+def test_a_chunk_travels_without_its_conditions(work: Work) -> None:
+    clips = list(open_source("embedded"))[:3]
+    done = {(clips[0].clip_id, "clean", "m")}
+    for chunk in chunks(tasks(clips, work.conditions, ["m"], done, 8), ["m"], done, 8):
+        packed = work.packed(chunk)
+        assert work.unpacked(packed) == chunk
+        assert 8 * len(packed) < len(pickle.dumps(chunk))
+
+
+def test_a_node_with_another_version_is_refused(work: Work) -> None:
+    refuse_unlike(work)
+    packages = work.machine.packages | {"av": "1.0"}
+    other = work.machine.model_copy(update={"packages": packages})
+    with pytest.raises(UsageError, match=r"a node has av .*, not 1\.0"):
+        refuse_unlike(replace(work, machine=other))
+    with pytest.raises(UsageError, match=r"a node has harness .*, not 9"):
+        refuse_unlike(replace(work, version="9"))
+
+
+def test_a_node_without_the_data_is_refused(work: Work, tmp_path: Path) -> None:
+    audio = tmp_path / "clip.wav"
+    clips = [Clip("a", "real", b"RIFF"), Clip("b", "real", audio)]
+    assert landmark_of(clips) is None
+    audio.touch()
+    seen = replace(work, landmark=landmark_of(clips))
+    refuse_unlike(seen)
+    audio.unlink()
+    with pytest.raises(UsageError, match=r"a node has no .*clip\.wav; put the data where every"):
+        refuse_unlike(seen)

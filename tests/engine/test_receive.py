@@ -1,0 +1,72 @@
+"""What becomes of finished rows: kept, counted, and refused where a detector never works."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from harness.engine.receive import Batch, Heard, Receiver
+from harness.engine.vigil import LEAST_ROWS
+from harness.errors import UsageError
+from harness.expectation import PREFIX
+from harness.scores import SCHEMA, Row, ScoresWriter, read_scores
+from harness.stopwatch import TimeSplit
+
+FAILED = "the detector failed: RuntimeError: no kernel image"
+
+
+def row(number: int, status: str, reason: str = "", model: str = "m") -> Row:
+    empty = {each.name: np.nan if pa.types.is_floating(each.type) else "" for each in SCHEMA}
+    own = {"clip_id": f"{number}", "condition": "c", "model": model, "changed": None}
+    return empty | own | {"status": status, "reason": reason}
+
+
+def batch(rows: list[Row], status: str, reason: str = "") -> Batch:
+    numbers = sorted({str(one["clip_id"]) for one in rows})
+    heard = [Heard(number, "c", status, reason) for number in numbers]
+    return Batch(rows, heard, {"decode": 1.0}, {"forward": 2.0})
+
+
+def test_rows_are_kept_and_their_cost_is_counted(tmp_path: Path) -> None:
+    counted: list[int] = []
+    split = TimeSplit(1)
+    with ScoresWriter(tmp_path) as writer:
+        receiver = Receiver(writer, counted.append, split)
+        receiver.take(batch([row(0, "ok"), row(1, "ok")], "ok"))
+        receiver.take(batch([row(2, "error", FAILED)], "ok"))
+    assert counted == [2, 1]
+    assert list(read_scores(tmp_path).status) == ["ok", "ok", "error"]
+    assert (split.preparing["decode"], split.scoring["forward"]) == (2.0, 4.0)
+    assert split.scoring["write"] > 0
+
+
+def test_a_detector_that_fails_on_all_of_the_first_batch_is_refused(tmp_path: Path) -> None:
+    with ScoresWriter(tmp_path) as writer:
+        receiver = Receiver(writer, lambda rows: None, TimeSplit(1))
+        with pytest.raises(UsageError, match=r"nothing could be scored: .* no kernel image"):
+            receiver.take(batch([row(0, "error", FAILED), row(1, "error", FAILED)], "ok"))
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_clips_that_cannot_be_prepared_are_no_fault_of_the_detector(tmp_path: Path) -> None:
+    with ScoresWriter(tmp_path) as writer:
+        receiver = Receiver(writer, lambda rows: None, TimeSplit(1))
+        receiver.take(batch([row(0, "error", "killed"), row(1, "error", "killed")], "error"))
+    assert len(read_scores(tmp_path)) == 2
+
+
+def test_a_contradicted_row_counts_once_whatever_the_models(tmp_path: Path) -> None:
+    reason = PREFIX + "it changed nothing"
+
+    def both(number: int) -> Batch:
+        rows = [row(number, "error", reason, model) for model in "mn"]
+        return batch(rows, "error", reason)
+
+    with ScoresWriter(tmp_path) as writer:
+        receiver = Receiver(writer, lambda rows: None, TimeSplit(1))
+        for number in range(LEAST_ROWS - 1):
+            receiver.take(both(number))
+        with pytest.raises(UsageError, match=f"{LEAST_ROWS} of {LEAST_ROWS} rows contradict it"):
+            receiver.take(both(LEAST_ROWS))
+    assert len(read_scores(tmp_path)) == 2 * LEAST_ROWS
