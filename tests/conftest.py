@@ -30,6 +30,12 @@ LONGEST = (
     "questioned/test_shared.py",
     "test_simulation.py",
     "test_release.py",
+    "detector/test_compilation.py",
+    "planning/test_plan_command.py",
+    "test_remote_run.py",
+    "data/test_remote.py",
+    "data/test_shards.py",
+    "test_storage.py",
     "test_training.py",
     "detector/test_hub.py",
 )

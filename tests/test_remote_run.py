@@ -349,6 +349,6 @@ def test_no_bucket_is_made_by_the_way(bucket: str, capsys: pytest.CaptureFixture
     import boto3
 
     code, _, err = harness(capsys, *asked("s3://misspelt-bucket/run"))
-    assert (code, "The specified bucket does not exist" in err) == (2, True)
+    assert (code, "does not exist; check the address" in err) == (2, True)
     made = [each["Name"] for each in boto3.client("s3").list_buckets()["Buckets"]]
     assert made == [bucket.removeprefix("s3://")]

@@ -19,8 +19,8 @@ def run(
     data: Annotated[
         str,
         typer.Option(
-            help="embedded, a folder with real/ and fake/, a manifest, hub:owner/name[@rev][:split]"
-            ", or PROTOCOL:DIR."
+            help="embedded, a folder with real/ and fake/, a manifest, Parquet shards with the "
+            "audio in them, hub:owner/name[@rev][:split], or PROTOCOL:DIR. A path may be s3://…"
         ),
     ] = "embedded",
     model: Annotated[

@@ -20,7 +20,9 @@ import numpy as np
 
 from harness import __version__, provenance
 from harness.condition import Condition
+from harness.data.cell import ShardCell
 from harness.data.clip import Clip
+from harness.data.store import in_store
 from harness.detector.source import open_detector
 from harness.engine.compiling import compile_all
 from harness.engine.crew import Crew
@@ -32,6 +34,7 @@ from harness.engine.scorer import Scorer
 from harness.engine.selfcheck import self_checks
 from harness.errors import UsageError
 from harness.record import MachineRecord, RunRecord, SelfCheckRecord
+from harness.recording import Encoded
 
 
 @dataclass(frozen=True)
@@ -226,8 +229,14 @@ def refuse_unlike(work: Work) -> None:
 
 def landmark_of(clips: Iterable[Clip]) -> Path | None:
     """The first recording that is on a disk of this machine, by its whole path."""
-    files = (clip.audio for clip in clips if isinstance(clip.audio, Path))
-    return next((path.absolute() for path in files if path.exists()), None)
+    files = (_file_of(clip.audio) for clip in clips)
+    return next((path.absolute() for path in files if path is not None and path.exists()), None)
+
+
+def _file_of(audio: Encoded) -> Path | None:
+    if isinstance(audio, ShardCell):
+        return None if in_store(audio.shard) else Path(audio.shard)
+    return audio if isinstance(audio, Path) else None
 
 
 def _scorers(work: Work, note: Callable[[str], None]) -> list[Scorer]:

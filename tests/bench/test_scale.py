@@ -22,7 +22,7 @@ from tests.bench.test_memory import make_clips
 _TRIAL = os.environ.get("HARNESS_SCALE_CLIPS")
 CHEAP = "python:tests.bench.loudness:loudness"
 SAME = 1e-4
-LONG_CLIPS = 420
+LONG_CLIPS = 720
 """Clips under the release suite that take one machine of two processors over five minutes."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness import provenance
+from harness.data.cell import ShardCell
 from harness.data.clip import Clip
 from harness.data.sample import CompanionPool
 from harness.data.source import open_source
@@ -50,6 +51,10 @@ def test_a_node_without_the_data_is_refused(work: Work, tmp_path: Path) -> None:
     audio = tmp_path / "clip.wav"
     clips = [Clip("a", "real", b"RIFF"), Clip("b", "real", audio)]
     assert landmark_of(clips) is None
+    shards = [Clip("c", "real", ShardCell(str(tmp_path / "x.parquet"), "audio", 0, 0))]
+    assert landmark_of(shards) is None
+    (tmp_path / "x.parquet").touch()
+    assert landmark_of(shards) == tmp_path / "x.parquet"
     audio.touch()
     seen = replace(work, landmark=landmark_of(clips))
     refuse_unlike(seen)
