@@ -20,7 +20,7 @@ bench: $(VENV)/.run
 install: $(VENV)/.run  ## the environment alone: .venv/bin/harness
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile $(ARGS)  # some of them wait
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -94,7 +94,13 @@ def start(place: Path, out: str, **environment: str) -> subprocess.Popen[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
+
+
+def heed_interrupts() -> None:
+    """As at a terminal: a shell has what it starts in the background ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def end(place: Path, process: subprocess.Popen[str], number: int | None = None) -> Ended:
