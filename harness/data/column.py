@@ -6,7 +6,8 @@ user says which one is meant.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -60,6 +61,37 @@ class Wanted(NamedTuple):
     audio: str | None = None
     label: str | None = None
     fake: str | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, str]) -> Wanted:
+        """What the options of an address say."""
+        return cls(options.get("audio"), options.get("label"), options.get("fake"))
+
+
+def parsed(
+    pattern: re.Pattern[str], known: Sequence[str], rest: str, spec: str, form: str
+) -> tuple[re.Match[str], dict[str, str]]:
+    """An address taken to pieces, and its options `?key=value,…`.
+
+    Parameters
+    ----------
+    pattern
+        Of the whole address, with a group `options`.
+    form
+        How the address is written, without its options.
+
+    Raises
+    ------
+    UsageError
+        Where it does not fit, or an option is unknown or empty.
+    """
+    found = pattern.fullmatch(rest)
+    given = (found["options"] if found else None) or ""
+    pairs = [pair.partition("=") for pair in given.split(",")]
+    options = {key: value for key, _, value in pairs if key}
+    if not found or any(key not in known or not options[key] for key in options):
+        raise UsageError("cannot be understood", spec, f"write {form}[?{'=…,'.join(known)}=…]")
+    return found, options
 
 
 def audio_column(columns: Sequence[Column], wanted: Wanted, spec: str) -> Column:

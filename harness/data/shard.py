@@ -24,6 +24,7 @@ from harness.data.column import (
     audio_column,
     choose_label,
     label_candidates,
+    parsed,
     role_columns,
 )
 from harness.data.folder import directory, walk
@@ -52,17 +53,8 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, rest: str, spec: str) -> Address:
-        found = _SPEC.fullmatch(rest)
-        given = (found["options"] if found else None) or ""
-        pairs = [pair.partition("=") for pair in given.split(",")]
-        options = {key: value for key, _, value in pairs if key}
-        if not found or any(key not in _OPTIONS or not options[key] for key in options):
-            raise UsageError(
-                "cannot be understood",
-                spec,
-                f"write shards:DIR[:split][?{'=…,'.join(_OPTIONS)}=…]",
-            )
-        wanted = Wanted(options.get("audio"), options.get("label"), options.get("fake"))
+        found, options = parsed(_SPEC, _OPTIONS, rest, spec, "shards:DIR[:split]")
+        wanted = Wanted.of(options)
         return cls(found["place"], found["split"], wanted)
 
 
