@@ -54,6 +54,8 @@ class Bench:
         Clips of the end-to-end run; the card's loop and the extractor get a few of them.
     compiled
         Also the run from end to end with a compiled model.
+    json
+        Written anew with every row, so that what is cut off loses nothing.
     deadline
         On the clock of `time.monotonic`, after which only what has begun is finished.
     """
@@ -63,6 +65,7 @@ class Bench:
     deadline: float
     folder: Path
     compiled: bool = False
+    json: Path = Path("gpu.json")
     flops: int = 0
     rates: dict[str, float] = field(default_factory=dict[str, float])
     rows: list[Row] = field(default_factory=list[Row])
@@ -92,7 +95,14 @@ class Bench:
         row = Row(what, precision, batch, clips_per_second, done, done / self.rates[precision])
         self.rows.append(row)
         print(_line(row), flush=True)
+        self.json.write_text(json.dumps(self.content(), indent=1) + "\n", encoding="utf-8")
         return row
+
+    def content(self) -> dict[str, Any]:
+        name = torch.cuda.get_device_name(self.device) if self.on_gpu else "cpu"
+        found = {"device": name, "torch": torch.__version__, "flops_per_clip": self.flops}
+        rows = [asdict(row) for row in self.rows]
+        return {**found, "matrix_rate": self.rates, "measured": rows, **asdict(sheet_of(self))}
 
     def timed(self, call: Callable[[], Any]) -> float:
         with torch.inference_mode():
@@ -112,13 +122,9 @@ def main() -> None:
     sample = asked.sample or (8192 if device.type == "cuda" else 4)
     with tempfile.TemporaryDirectory() as folder:
         deadline = time.monotonic() + 60 * asked.minutes
-        bench = Bench(device, sample, deadline, Path(folder), asked.compile)
+        bench = Bench(device, sample, deadline, Path(folder), asked.compile, asked.json)
         measure(bench)
-    sheet = sheet_of(bench)
-    name = torch.cuda.get_device_name(device) if bench.on_gpu else "cpu"
-    content = {"device": name, "torch": torch.__version__, "flops_per_clip": bench.flops}
-    content |= {"matrix_rate": bench.rates, "rows": [asdict(row) for row in bench.rows]}
-    asked.json.write_text(json.dumps(content | asdict(sheet), indent=1) + "\n", encoding="utf-8")
+    sheet, name = sheet_of(bench), bench.content()["device"]
     from tests.bench.page import machine, table, write
 
     print(f"\n{machine(name)}\n\n{table(sheet.head, sheet.rows)}\n\n{' '.join(sheet.notes)}")
@@ -296,11 +302,14 @@ def _targets(bench: Bench, sheet: Sheet) -> None:
             (row.clips_per_second for row in of if row.precision in (first, "float32")), default=0.0
         )
 
+    if not best("forward alone"):
+        return
     forward = max(row.share for row in bench.rows if row.what == "forward alone")
-    whole, alone = best("end to end"), best("forward alone")
+    whole, alone, loop = best("end to end"), best("forward alone"), best("the card's loop")
     sheet.target("forward", f"{100 * forward:.0f} %", forward >= 0.5)
+    if not whole:
+        return
     sheet.target("end_to_end", f"{100 * whole / alone:.0f} %", whole >= 0.9 * alone)
-    loop = best("the card's loop")
     sheet.target("gpu_loop", times(whole / loop), whole >= 15 * loop)
 
 

@@ -496,26 +496,3 @@ def test_a_gpu_that_is_not_there_is_never_replaced(device: str, small_ast: Path)
 def test_a_precision_that_the_device_does_not_have(precision: str, small_ast: Path) -> None:
     with pytest.raises(UsageError, match="precision"):
         open_detector(str(small_ast), device="cpu", precision=precision)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
-@pytest.mark.parametrize(
-    ("name", "precision", "tolerance"),
-    [
-        ("small_ast", "float32", 1e-3),
-        ("small_wav2vec2", "float32", 1e-3),
-        ("small_ast", "tf32", 0.1),
-        ("small_ast", "bf16", 0.5),
-    ],
-)
-def test_a_gpu_scores_as_the_cpu_does(
-    name: str, precision: str, tolerance: float, request: pytest.FixtureRequest
-) -> None:
-    folder = str(request.getfixturevalue(name))
-    cpu: Any = open_detector(folder, device="cpu")
-    gpu: Any = open_detector(folder, device="cuda", precision=precision)
-    assert gpu.device.startswith("cuda:0 (")
-    clips = waves()
-    np.testing.assert_allclose(
-        scores(gpu.score(clips)), scores(cpu.score(clips)), atol=tolerance, rtol=0
-    )

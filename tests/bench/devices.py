@@ -1,0 +1,106 @@
+"""The same run on a processor and on a GPU: scores, verdicts, and where the time goes.
+
+`python -m tests.bench.devices [--device cuda|cpu] [--limit N] [--json FILE]` runs `smoke` on the
+embedded corpus, once on the processor in float32 and once in each precision of the device.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from harness.scores import read_scores
+from tests.bench import ours
+from tests.bench.contest import Sheet
+from tests.small_model import save_card_ast
+
+HEAD = [
+    "detector, device, precision",
+    "rows",
+    "rows/s",
+    "device busy",
+    "largest difference in log-odds",
+    "verdicts that differ",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="one run on two devices")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--limit", type=int, help="clips")
+    parser.add_argument("--json", type=Path, default=Path("devices.json"))
+    parser.add_argument("--page", action="store_true", help="write the table to docs/speed.md")
+    asked = parser.parse_args()
+    sheet = Sheet("devices", HEAD)
+    precisions = ("float32", "tf32", "fp16", "bf16") if asked.device != "cpu" else ("float32",)
+    with tempfile.TemporaryDirectory() as folder:
+        run = _Runs(Path(folder), asked.limit)
+        own = run.score("embedded", "cpu", "float32")
+        sheet.rows.append(_row("embedded, cpu, float32", own, own))
+        for precision in precisions:
+            words = f"embedded, {asked.device}, {precision}"
+            _add(sheet, asked.json, words, run.score("embedded", asked.device, precision), own)
+        # Too slow for a processor: float32 on the same device is what the others are held against.
+        if asked.device != "cpu":
+            full = str(save_card_ast(Path(folder) / "full-ast"))
+            exact = run.score(full, asked.device, "float32")
+            _add(sheet, asked.json, f"full-size AST, {asked.device}, float32", exact, exact)
+            for precision in ("bf16", "fp16"):
+                words = f"full-size AST, {asked.device}, {precision}"
+                _add(sheet, asked.json, words, run.score(full, asked.device, precision), exact)
+    from tests.bench.page import table, write
+
+    print(f"\n{table(sheet.head, sheet.rows)}")
+    if asked.page:
+        write([asdict(sheet)])
+
+
+class _Runs:
+    def __init__(self, folder: Path, limit: int | None) -> None:
+        self._folder, self._limit, self._count = folder, limit, 0
+
+    def score(self, model: str, device: str, precision: str) -> ours.Done:
+        self._count += 1
+        options: dict[str, Any] = {"suite": "smoke", "models": (model,), "device": device}
+        out = self._folder / f"run-{self._count}"
+        return ours.score(out, precision=precision, limit=self._limit, **options)
+
+
+def _add(sheet: Sheet, path: Path, words: str, done: ours.Done, against: ours.Done) -> None:
+    """A row at once, so that one that never ends costs no other."""
+    sheet.rows.append(_row(words, done, against))
+    part, check = done.outcome.record.parts[-1], done.outcome.record.self_checks
+    print("  ".join(sheet.rows[-1]), flush=True)
+    for line in (part.scoring_seconds, part.preparing_seconds, part.tried, part.notes, check):
+        print(f"    {line}", flush=True)
+    path.write_text(json.dumps(asdict(sheet), indent=1) + "\n", encoding="utf-8")
+
+
+def _row(words: str, done: ours.Done, against: ours.Done) -> list[str]:
+    key = ["clip_id", "condition"]
+    tables = [read_scores(Path(str(one.outcome.folder))).set_index(key) for one in (done, against)]
+    some, others = (table[table.status == "ok"].score for table in tables)
+    if not some.index.equals(others.index):
+        raise SystemExit(f"{words}: other rows were scored than in {len(others)} of the first")
+    both = pd.DataFrame({"some": some, "others": others})
+    spent = done.outcome.record.parts[-1].scoring_seconds
+    busy = sum(spent.get(stage, 0.0) for stage in ("features", "forward"))
+    return [
+        words,
+        f"{done.scores}",
+        f"{done.scores / done.scoring:.0f}",
+        f"{100 * busy / done.scoring:.0f} %",
+        f"{(both.some - both.others).abs().max():.2g}",
+        f"{((both.some >= 0) != (both.others >= 0)).sum()}",
+    ]
+
+
+if __name__ == "__main__":
+    main()
