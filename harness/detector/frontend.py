@@ -21,6 +21,7 @@ from torch import Tensor
 from torchaudio.compliance.kaldi import get_mel_banks
 
 from harness.audio import Samples
+from harness.detector.device import sent
 
 _WINDOW_MS, _HOP_MS = 25.0, 10.0
 _LOWEST_HZ = 20.0
@@ -92,7 +93,20 @@ class LogMel:
         log_mel = torch.cat([self._log_mel(block) for block in frames.split(self._block)])
         if self._normalize:
             log_mel.sub_(self._mean).div_(self._std * 2)
-        features = log_mel.new_empty(len(clips), self.max_frames, log_mel.shape[1])
+        return self._laid_out(log_mel, starts, counts)
+
+    def _laid_out(self, log_mel: Tensor, starts: Sequence[int], counts: Sequence[int]) -> Tensor:
+        """Each clip's frames as a row of its own, padded."""
+        shape = (len(counts), self.max_frames, log_mel.shape[1])
+        if self._device.type == "cuda":  # where each call has its price: two, however many clips
+            features = log_mel.new_full(shape, self._padding)
+            places = np.arange(self.max_frames)
+            used = places < np.asarray(counts)[:, None]
+            frames = (np.asarray(starts)[:, None] + places)[used]
+            where = sent(torch.from_numpy(np.stack([np.flatnonzero(used), frames])), self._device)
+            features.view(-1, shape[2]).index_copy_(0, where[0], log_mel.index_select(0, where[1]))
+            return features
+        features = log_mel.new_empty(shape)
         for row, start, count in zip(features, starts, counts, strict=True):
             row[:count] = log_mel[start : start + count]
             row[count:] = self._padding
@@ -105,10 +119,11 @@ class LogMel:
         starts = [int(start) for start in np.cumsum([0, *strides])]
         # From pinned memory a GPU copies by itself, while the processor goes on.
         pinned = self._device.type == "cuda"
-        packed = torch.zeros(starts[-1] * self._hop, dtype=torch.float32, pin_memory=pinned)
+        packed = torch.empty(starts[-1] * self._hop, dtype=torch.float32, pin_memory=pinned)
         signal = packed.numpy()
-        for samples, start, length in zip(clips, starts, used, strict=False):
+        for samples, start, end, length in zip(clips, starts, starts[1:], used, strict=False):
             signal[start * self._hop : start * self._hop + length] = samples[:length]
+            signal[start * self._hop + length : end * self._hop] = 0
         return packed.to(self._device, non_blocking=True), starts[:-1]
 
     def _log_mel(self, frames: Tensor) -> Tensor:
