@@ -30,7 +30,8 @@ import pyarrow.parquet as pq
 from harness.errors import UsageError
 from harness.storage import is_remote, make_folder, names, read, rename, write_new
 
-VERSION = 1
+VERSION = 2
+"""1: the first. 2: what was read, `audio_digest` to `audio_notes`; of an older table not known."""
 KEY = ("clip_id", "condition", "model")
 
 SCHEMA = pa.schema(
@@ -58,9 +59,16 @@ SCHEMA = pa.schema(
             pa.float64(),
         ),  # measured against the unperturbed clip, at the scored rate
         ("changed", pa.bool_()),  # whether the scored samples differ from the clean ones
+        # Of the recording that was read, as it is encoded; empty where none was, or not known.
+        ("audio_digest", pa.string()),
+        ("decoder", pa.string()),  # that read it; empty where none could
+        ("audio_notes", pa.string()),  # what is doubtful about how; empty where nothing is
     ],
     metadata={"scores_version": str(VERSION)},
 )
+
+_SINCE_2 = ("audio_digest", "decoder", "audio_notes")
+_VERSION_1 = pa.schema([each for each in SCHEMA if each.name not in _SINCE_2])
 
 Row = Mapping[str, Any]
 
@@ -264,8 +272,8 @@ def _read(path: Path) -> pa.Table:
         if b"scores_version" not in metadata:
             raise ValueError("it does not say of which version it is")
         version = int(metadata[b"scores_version"])
-        if version == VERSION:
-            if not table.schema.equals(SCHEMA):
+        if 1 <= version <= VERSION:
+            if not table.schema.equals(_VERSION_1 if version == 1 else SCHEMA):
                 raise ValueError("its columns are not those of the scores table")
             if int(metadata.get(b"rows", table.num_rows)) != table.num_rows:
                 raise ValueError(f"it has {table.num_rows} rows instead of {metadata[b'rows']!r}")
@@ -278,10 +286,12 @@ def _read(path: Path) -> pa.Table:
             str(path),
             "run the same command with the same --out: it sets it aside and scores its rows again",
         ) from fault
-    if version != VERSION:
+    if not 1 <= version <= VERSION:
         raise UsageError(
             f"scores of version {version}, this is version {VERSION}",
             str(path),
             "use the harness that wrote it" if version > VERSION else "score again",
         )
+    for name in SCHEMA.names[table.num_columns :]:  # unknown, which is like anything
+        table = table.append_column(SCHEMA.field(name), pa.repeat("", table.num_rows))
     return table.replace_schema_metadata(SCHEMA.metadata)

@@ -92,6 +92,32 @@ def test_a_newer_table_is_refused(tmp_path: Path) -> None:
         read_scores(tmp_path)
 
 
+def test_a_table_of_version_1_opens_with_nothing_known_of_what_was_read(tmp_path: Path) -> None:
+    """Also beside shards of today, as a run has that was begun before and goes on."""
+    with ScoresWriter(tmp_path) as writer:
+        writer.append([row("new") | {"audio_digest": "ab", "decoder": "pyav"}])
+    old = pa.Table.from_pylist([row("old", score=0.1 + 0.2)], SCHEMA)
+    old = old.drop_columns(["audio_digest", "decoder", "audio_notes"])
+    old = old.replace_schema_metadata({"scores_version": "1", "rows": "1"})
+    pq.write_table(old, tmp_path / "scores" / "part-000001.parquet")
+    table = read_scores(tmp_path)
+    assert list(table.columns) == SCHEMA.names
+    assert list(table.clip_id) == ["new", "old"]
+    assert list(table.audio_digest) == ["ab", ""]
+    assert list(table.decoder) == ["pyav", ""]
+    assert list(table.audio_notes) == ["", ""]
+    assert table.score[1] == 0.1 + 0.2
+    assert finished(tmp_path) == {("new", "clean", "m"), ("old", "clean", "m")}
+
+
+def test_a_table_of_version_1_with_columns_of_version_2_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "scores").mkdir()
+    table = pa.Table.from_pylist([row("a")], SCHEMA.with_metadata({"scores_version": "1"}))
+    pq.write_table(table, tmp_path / "scores" / "part-000000.parquet")
+    with pytest.raises(UsageError, match="its columns are not those"):
+        read_scores(tmp_path)
+
+
 @pytest.fixture
 def shard(tmp_path: Path) -> Path:
     with ScoresWriter(tmp_path) as writer:

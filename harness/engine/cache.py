@@ -12,12 +12,13 @@ that is not given up, a damaged index) costs speed and a note, and never the run
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
 import stat
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import astuple, dataclass
 from io import BufferedReader
@@ -34,11 +35,12 @@ from numpy.typing import NDArray
 from harness.audio import Wave
 from harness.condition import Condition
 from harness.data.clip import Clip
-from harness.engine.fingerprint import Fingerprint, Fingerprinter, content_of
-from harness.engine.prepare import Prepared, Recipe
+from harness.engine.fingerprint import LARGEST_BYTES, Fingerprint, Fingerprinter
+from harness.engine.prepare import Prepared, Reading, Recipe
 from harness.errors import UsageError
 from harness.perturb.attestation import Attestation
 from harness.place import cache_directory
+from harness.recording import content_of
 
 DEFAULT_GB = 10.0
 GB_VARIABLE = "HARNESS_CACHE_GB"
@@ -50,7 +52,7 @@ _TOGETHER = 32
 """Rows that are looked up in one transaction, and files that are open at once."""
 _OWN_SHARE = 0.95
 """Of the cache that one run may fill, which leaves room for the index and what is being written."""
-_MEASURED = "attestation"
+_MEASURED, _READ = "attestation", "reading"
 _BYTES = (MODE_RAW, MODE_BINARY)
 
 
@@ -176,7 +178,7 @@ class AudioCache:
 
     def find(self, clip: Clip, conditions: Sequence[Condition]) -> Lookup:
         """Look a task up: the rows of it that are there, and what the others are kept under."""
-        content = None if self._index is None else content_of(clip.audio)
+        content = None if self._index is None else content_of(clip.audio, LARGEST_BYTES)
         prints = [
             None if content is None else self._prints.of(clip, content, condition)
             for condition in conditions
@@ -201,8 +203,10 @@ class AudioCache:
             known for known, row in zip(lookup.prints, lookup.rows, strict=True) if row is None
         ]
         for known, row in zip(missed, made, strict=True):
-            if known is not None and row.status == "ok" and row.attestation is not None:
-                self._store(known, packed(known.key, row.waves, row.attestation))
+            if known is None or row.status != "ok" or row.attestation is None:
+                continue
+            if row.reading.audio_digest == known.contents[0].digest:  # else replaced in between
+                self._store(known, packed(known.key, row))
 
     def _values(self, keys: Sequence[bytes | None]) -> list[bytes]:
         """What is kept under each key; empty where nothing is.
@@ -253,10 +257,19 @@ class AudioCache:
             )
 
 
-def packed(key: bytes, waves: Mapping[int, Wave], attestation: Attestation) -> bytes:
-    """Waves by rate and their measurements, as bytes that say what they are."""
-    arrays: dict[str, NDArray[Any]] = {str(rate): wave.samples for rate, wave in waves.items()}
-    arrays[_MEASURED] = np.array(astuple(attestation), np.float64)
+def packed(key: bytes, row: Prepared) -> bytes:
+    """A row as bytes that say what they are: its waves, their measurements, and what was read.
+
+    Raises
+    ------
+    ValueError
+        Where nothing was measured: only what was heard is kept.
+    """
+    if row.attestation is None:
+        raise ValueError(f"{row.condition}: nothing was measured")
+    arrays: dict[str, NDArray[Any]] = {str(rate): wave.samples for rate, wave in row.waves.items()}
+    arrays[_MEASURED] = np.array(astuple(row.attestation), np.float64)
+    arrays[_READ] = np.frombuffer(json.dumps(astuple(row.reading)).encode(), np.uint8)
     body = safetensors.numpy.save(arrays)
     return key + zlib.crc32(body).to_bytes(4, "little") + body
 
@@ -270,8 +283,10 @@ def unpacked(key: bytes, value: bytes, condition: str) -> Prepared | None:
     arrays = safetensors.numpy.load(bytes(body))
     seconds, snr_db, bandwidth_hz, delay_samples, changed = arrays.pop(_MEASURED).tolist()
     attestation = Attestation(seconds, snr_db, bandwidth_hz, delay_samples, bool(changed))
+    audio_digest, decoder, notes = json.loads(arrays.pop(_READ).tobytes())
+    reading = Reading(audio_digest, decoder, tuple(notes))
     waves = {int(rate): Wave(samples, int(rate)) for rate, samples in arrays.items()}
-    return Prepared(condition, "ok", "", waves, attestation)
+    return Prepared(condition, "ok", "", waves, attestation, reading=reading)
 
 
 class _Values(Disk):

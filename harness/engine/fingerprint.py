@@ -10,9 +10,7 @@ workers.
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -23,10 +21,10 @@ from harness import __version__, provenance
 from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.engine.prepare import Recipe
-from harness.recording import Encoded
+from harness.recording import Content, content_of
 from harness.seed import canonical
 
-_LARGEST_BYTES = 2**30
+LARGEST_BYTES = 2**30
 """Of a file that is read to know its content; a larger one is worth more than its key."""
 
 _MAKERS = (
@@ -34,25 +32,6 @@ _MAKERS = (
     *("engine/cache.py", "engine/prepare.py"),
 )
 """The code that makes, measures and packs audio, below the package."""
-
-Stamp = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Content:
-    """The bytes of a recording, and by what a file is seen to be still the one that was read."""
-
-    digest: str
-    path: Path | None
-    stamp: Stamp | None
-
-    @property
-    def holds(self) -> bool:
-        """Whether it has not been replaced or written to since; costs no reading."""
-        try:
-            return self.path is None or _stamp(self.path.stat()) == self.stamp
-        except OSError:
-            return False
 
 
 @dataclass(frozen=True)
@@ -113,7 +92,7 @@ class Fingerprinter:
 
     def _once(self, path: Path) -> Content | None:
         if path not in self._read:
-            self._read[path] = content_of(path)
+            self._read[path] = content_of(path, LARGEST_BYTES)
         return self._read[path]
 
 
@@ -124,41 +103,12 @@ def _pool(recipe: Recipe) -> _Pool:
         return _Pool()
     if not all(isinstance(clip.audio, bytes | Path) for clip in clips):
         return _Pool()
-    read = [content_of(clip.audio) for clip in clips]
+    read = [content_of(clip.audio, LARGEST_BYTES) for clip in clips]
     listed = [
         [clip.clip_id, clip.label, clip.group, each and each.digest]  # an unreadable one is no less
         for clip, each in zip(clips, read, strict=True)
     ]
     return _Pool(_hash(canonical(listed)).hex(), tuple(each for each in read if each))
-
-
-def content_of(audio: Encoded) -> Content | None:
-    """Content of a recording; None where it is no regular file, too large or cannot be read.
-
-    What lies elsewhere has none before it is at hand: nothing would tell that it was replaced.
-    """
-    if isinstance(audio, bytes):
-        return Content(_hash(audio).hex(), None, None)
-    if not isinstance(audio, Path):
-        return None
-    try:
-        about = audio.stat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_BYTES:
-            return None
-        with audio.open("rb", buffering=0) as file:
-            before = _stamp(os.fstat(file.fileno()))
-            digest = hashlib.file_digest(file, _blake2b).hexdigest()
-    except (OSError, ValueError):  # a name with a NUL is a ValueError
-        return None
-    return Content(digest, audio, before)
-
-
-def _stamp(about: os.stat_result) -> Stamp:
-    return about.st_ino, about.st_size, about.st_mtime_ns
-
-
-def _blake2b() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=16)
 
 
 def _hash(content: bytes) -> bytes:

@@ -11,13 +11,14 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from harness.audio import LIMITS, Wave, load, resample
+from harness.audio import LIMITS, Wave, load, read, resample, sound
 from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.errors import ClipError, ClipRejected
 from harness.expectation import PREFIX
 from harness.perturb.attestation import Attestation, apply_chain, attest
 from harness.perturb.perturbation import Draw
+from harness.recording import content_of
 from harness.seed import generator
 from harness.stopwatch import Stopwatch
 
@@ -55,6 +56,25 @@ class Recipe:
     companions: Companions
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Which recording was read, and how; all empty where none was opened.
+
+    Parameters
+    ----------
+    audio_digest
+        Of its encoded bytes, as `harness.recording.content_of` has it.
+    decoder
+        What decoded it; empty where nothing could.
+    notes
+        What is doubtful about how it was read.
+    """
+
+    audio_digest: str = ""
+    decoder: str = ""
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """One clip under one condition: the waves to score by rate, or why there are none.
@@ -65,6 +85,8 @@ class Prepared:
     ----------
     spent
         Processor seconds by stage that it took to make it; the first row of a clip has decoding.
+    reading
+        The same for all rows of a clip, also where it was read and rejected.
     """
 
     condition: str
@@ -73,6 +95,7 @@ class Prepared:
     waves: dict[int, Wave]
     attestation: Attestation | None
     spent: Mapping[str, float] = field(default_factory=dict[str, float])
+    reading: Reading = Reading()
 
 
 def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iterator[Prepared]:
@@ -83,20 +106,26 @@ def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iter
     if not recipe.rates_hz:
         yield from (Prepared(condition.name, "ok", "", {}, None) for condition in conditions)
         return
-    watch = Stopwatch(time.process_time)
+    clip, watch, reading = at_hand(clip, recipe), Stopwatch(time.process_time), Reading()
     try:
         with watch.timing("decode"):
-            wave = load(clip.audio)
+            content = content_of(clip.audio)
+            reading = Reading(content.digest if content else "")
+            recording = read(clip.audio)
+            reading = replace(reading, decoder=recording.decoder)
+            wave = sound(recording)
+            if content and not content.holds:
+                raise ClipError("the recording was replaced or written to while it was read")
         with watch.timing("resample"):
             clean = {rate_hz: resample(wave, rate_hz) for rate_hz in recipe.rates_hz}
     except ClipRejected as fault:
-        yield from (_failed(condition, "rejected", str(fault)) for condition in conditions)
+        yield from (_failed(each, "rejected", str(fault), reading) for each in conditions)
     except Exception as fault:
-        yield from (_failed(condition, "error", _told(fault)) for condition in conditions)
+        yield from (_failed(each, "error", _told(fault), reading) for each in conditions)
     else:
         for condition in conditions:
             row = _prepare_one(clip, wave, clean, condition, recipe, watch)
-            yield replace(row, spent=watch.take())
+            yield replace(row, spent=watch.take(), reading=reading)
 
 
 @dataclass(frozen=True)
@@ -221,8 +250,10 @@ def _cut(wave: Wave, longest: dict[int, int]) -> Wave:
     return Wave(wave.samples[:most].copy(), wave.rate_hz)
 
 
-def _failed(condition: Condition, status: Status, reason: str) -> Prepared:
-    return Prepared(condition.name, status, reason, {}, None)
+def _failed(
+    condition: Condition, status: Status, reason: str, reading: Reading | None = None
+) -> Prepared:
+    return Prepared(condition.name, status, reason, {}, None, reading=reading or Reading())
 
 
 def _told(fault: Exception) -> str:

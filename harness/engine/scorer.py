@@ -175,6 +175,7 @@ def _row(
     row: Scored, model: str, status: str, reason: str, logit_fake: float, logit_real: float
 ) -> Row:
     clip, condition, measured = row.clip, row.condition, row.prepared.attestation
+    reading = row.prepared.reading
     content: dict[str, Any] = {
         "clip_id": clip.clip_id,
         "model": model,
@@ -196,5 +197,8 @@ def _row(
         "bandwidth_hz": measured.bandwidth_hz if measured else np.nan,
         "delay_samples": measured.delay_samples if measured else np.nan,
         "changed": measured.changed if measured else None,
+        "audio_digest": reading.audio_digest,
+        "decoder": reading.decoder,
+        "audio_notes": "; ".join(reading.notes),
     }
     return content

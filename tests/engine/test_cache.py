@@ -37,14 +37,15 @@ from harness.engine import cache as module
 from harness.engine import fingerprint
 from harness.engine.cache import AudioCache, Lookup, limit_gb, packed, unpacked
 from harness.engine.crew import Crew
-from harness.engine.fingerprint import Fingerprinter, content_of
+from harness.engine.fingerprint import Fingerprinter
 from harness.engine.plan import Task
-from harness.engine.prepare import Prepared, Recipe, prepare
+from harness.engine.prepare import Prepared, Reading, Recipe, prepare
 from harness.errors import UsageError
 from harness.perturb import PERTURBATIONS
 from harness.perturb.attestation import Attestation
 from harness.perturb.perturbation import Draw, Perturbation
 from harness.record import RunRecord
+from harness.recording import content_of
 from harness.run import RunOptions, run
 from harness.scores import KEY, read_scores
 
@@ -116,6 +117,7 @@ def assert_same(one: Prepared, other: Prepared) -> None:
         assert wave.samples.tobytes() == other.waves[rate_hz].samples.tobytes()
         assert wave.rate_hz == other.waves[rate_hz].rate_hz
     assert repr(one.attestation) == repr(other.attestation)  # NaN is NaN there
+    assert one.reading == other.reading
 
 
 def tasks() -> list[Task]:
@@ -134,9 +136,11 @@ def test_what_is_packed_comes_out_to_the_bit(
     samples: np.ndarray, measured: list[float], changed: bool
 ) -> None:
     waves = {16000: Wave(samples, 16000), 8000: Wave(samples[::2].copy(), 8000)}
-    row = unpacked(KEY_BYTES, packed(KEY_BYTES, waves, Attestation(*measured, changed)), "some")
+    reading = Reading("ab" * 16, "soundfile", ("two tracks", "größer"))
+    made = Prepared("some", "ok", "", waves, Attestation(*measured, changed), reading=reading)
+    row = unpacked(KEY_BYTES, packed(KEY_BYTES, made), "some")
     assert row is not None
-    assert_same(row, Prepared("some", "ok", "", dict(row.waves), Attestation(*measured, changed)))
+    assert_same(row, replace(made, waves=dict(row.waves)))
     for rate_hz, wave in waves.items():
         assert row.waves[rate_hz].samples.tobytes() == wave.samples.tobytes()
         assert row.waves[rate_hz].samples.flags.writeable
@@ -172,7 +176,9 @@ def test_a_crew_gives_what_is_there_and_makes_the_rest(tmp_path: Path, size: int
 def test_a_clip_that_is_all_there_is_not_decoded(tmp_path: Path) -> None:
     unsound = replace(CLIPS[0], audio=b"no audio at all")
     cache = fresh(tmp_path)
-    cache.keep(cache.find(unsound, CONDITIONS), list(prepare(CLIPS[0], CONDITIONS, RECIPE)))
+    reading = Reading(hashlib.blake2b(b"no audio at all", digest_size=16).hexdigest())
+    rows = [replace(row, reading=reading) for row in prepare(CLIPS[0], CONDITIONS, RECIPE)]
+    cache.keep(cache.find(unsound, CONDITIONS), rows)
     task = Task(unsound, CONDITIONS, (0,) * len(CONDITIONS))
     ((_, rows),) = Crew(0, RECIPE, cache=cache).prepare([task])
     assert [row.status for row in rows] == ["ok"] * len(CONDITIONS)
