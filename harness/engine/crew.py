@@ -25,9 +25,8 @@ from typing import TYPE_CHECKING
 from harness.condition import Condition
 from harness.data.clip import Clip
 from harness.engine.plan import Task
-from harness.engine.prepare import Prepared, Reading, Recipe, at_hand, prepare
+from harness.engine.prepare import Prepared, Recipe, at_hand, prepare
 from harness.errors import UsageError
-from harness.recording import content_of
 from harness.stopwatch import Stopwatch
 
 if TYPE_CHECKING:  # its libraries would be loaded by every process that prepares
@@ -142,11 +141,8 @@ class Crew:
     def _one_by_one(
         self, member: _Member, clip: Clip, conditions: Sequence[Condition]
     ) -> list[Prepared]:
-        content = content_of(clip.audio)
-        reading = Reading(content.digest if content else "")
-
         def lost(condition: Condition, loss: _Lost) -> Prepared:
-            return Prepared(condition.name, "error", str(loss), {}, None, reading=reading)
+            return Prepared(condition.name, "error", str(loss), {}, None)
 
         try:
             member.work(clip, ())
