@@ -16,7 +16,7 @@ _MOST = 20
 def print_gate(gate: Gate) -> None:
     """Print the verdict, what fails or is undecided, and how it was decided."""
     console = stdout()
-    shown = [verdict for verdict in ranked(gate.verdicts) if verdict.word != "PASS"]
+    shown = [verdict for verdict in ranked(gate.verdicts) if verdict.outcome != "PASS"]
     if shown:
         several = len({verdict.model for verdict in shown}) > 1
         table = Table("verdict", "condition", "metric", "required", "baseline", "run")

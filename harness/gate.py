@@ -42,7 +42,10 @@ _WORDS: dict[str, Word] = {"inconclusive": "INCONCLUSIVE", "fail": "FAIL", "pass
 
 @dataclass(frozen=True)
 class _Trial:
-    """A verdict, and the p-value of failing that is still to be adjusted."""
+    """A requirement's own outcome, and the p-value of failing that is still to be adjusted.
+
+    `undecided` is the policy's word for an outcome that is inconclusive.
+    """
 
     verdict: Verdict
     p: float
@@ -233,7 +236,7 @@ def _compared(
     contrast = _contrast(cell)
     contrast = contrast.reversed() if lower else contrast
     worst = -cell.high if lower else cell.low
-    word: Word = "PASS" if worst >= -margin else undecided
+    word: Word = "PASS" if worst >= -margin else "INCONCLUSIVE"
     return _Trial(replace(verdict, word=word), float(contrast.p_below(-margin)), undecided)
 
 
@@ -249,7 +252,7 @@ def _reported(
     metric, margin = requirement.metric, requirement.margin or 0.0
     side = -1 if METRICS[metric].better == "lower" else 1
     required = f"at most {margin:g} {'above' if side < 0 else 'below'} the published figure"
-    blank = Verdict(model, metric, condition, required, undecided)
+    blank = Verdict(model, metric, condition, required, "INCONCLUSIVE")
     found = [
         one
         for one in against_run(claim_of(run.published), summary.rows, max(margin, 1e-9))
@@ -262,7 +265,7 @@ def _reported(
     low, high = one.outer_low, one.outer_high
     verdict = replace(
         blank,
-        word="PASS" if side * (low if side > 0 else high) >= -margin else undecided,
+        word="PASS" if side * (low if side > 0 else high) >= -margin else "INCONCLUSIVE",
         value=one.measured,
         baseline=one.reported,
         difference=one.difference,
@@ -287,8 +290,21 @@ def _contrast(cell: Difference) -> Contrast:
 
 
 def _decided(trial: _Trial, p: float, level: float) -> Verdict:
+    """What fails is decided first; the policy's word for the undecided comes last.
+
+    Without an interval there is nothing that a policy could let pass.
+    """
     verdict = replace(trial.verdict, p=p)
-    return replace(verdict, word="FAIL") if p <= level and verdict.word != "PASS" else verdict
+    if verdict.word != "INCONCLUSIVE":
+        return verdict
+    if p <= level:
+        return replace(verdict, word="FAIL")
+    passes = trial.undecided == "PASS" and not math.isnan(verdict.low)
+    word: Word = "PASS" if passes else "FAIL" if trial.undecided == "FAIL" else "INCONCLUSIVE"
+    if word == "INCONCLUSIVE":
+        return replace(verdict, undecided=True)
+    told = f"{verdict.reason or 'the interval reaches beyond it'}; undecided counts as {word}"
+    return replace(verdict, word=word, undecided=True, reason=told)
 
 
 def _absolute(
@@ -309,7 +325,7 @@ def _absolute(
             continue
         row = rows[0]
         near, far = (row.low, row.high) if side > 0 else (row.high, row.low)
-        word: Word = undecided
+        word: Word = "INCONCLUSIVE"
         if side * near >= side * bound:
             word = "PASS"
         elif side * far < side * bound:

@@ -19,6 +19,8 @@ EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
 _MARKS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔"}
 _MEANINGS = {
     "PASS": "Every requirement is fulfilled, and these clips are enough to know it.",
+    "undecided": "Nothing surely fails; the policy lets requirements pass that these clips cannot "
+    "decide.",
     "FAIL": "At least one requirement is surely not fulfilled, or cannot be compared.",
     "INCONCLUSIVE": "Nothing surely fails, but these clips cannot tell, or too little was scored.",
 }
@@ -35,6 +37,10 @@ class Verdict:
     ----------
     required
         In words: `at most 0.02 below the baseline`, `at least 0.9`.
+    word
+        What it counts as.
+    undecided
+        Whether its own outcome is inconclusive, and `word` is the policy's for that.
     value, baseline, difference, low, high
         The candidate's figure, the baseline's, candidate minus baseline on the paired clips with
         its 95 % interval; for an absolute requirement the interval is of the figure itself. NaN
@@ -62,6 +68,12 @@ class Verdict:
     groups: int = 0
     p: float = math.nan
     reason: str = ""
+    undecided: bool = False
+
+    @property
+    def outcome(self) -> Word:
+        """What these clips show, whatever the policy makes of it."""
+        return "INCONCLUSIVE" if self.undecided else self.word
 
     @property
     def name(self) -> str:
@@ -89,8 +101,17 @@ class Gate:
         return EXIT[self.word]
 
     @property
+    def meaning(self) -> str:
+        """What the word says, and whether it rests on what these clips cannot decide."""
+        lenient = self.word == "PASS" and any(each.undecided for each in self.verdicts)
+        return _MEANINGS["undecided" if lenient else self.word]
+
+    @property
     def tally(self) -> str:
-        """`of 68 requirements 3 fail, 2 are inconclusive, 63 pass`."""
+        """`of 68 requirements 3 fail, 2 are inconclusive, 63 pass`.
+
+        Those that the policy decided and the clips could not are counted as well.
+        """
         words = Counter(verdict.word for verdict in self.verdicts)
         parts = [
             f"{words[word]} {one if words[word] == 1 else many}"
@@ -102,7 +123,9 @@ class Gate:
             if words[word]
         ]
         total = len(self.verdicts)
-        return f"of {total} requirement{'s' * (total != 1)} {', '.join(parts)}"
+        by_policy = sum(verdict.word != verdict.outcome for verdict in self.verdicts)
+        told = f"; the clips cannot decide {by_policy} of these" if by_policy else ""
+        return f"of {total} requirement{'s' * (total != 1)} {', '.join(parts)}{told}"
 
 
 def ranked(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -116,7 +139,13 @@ def ranked(verdicts: Sequence[Verdict]) -> list[Verdict]:
         return 0.0 if math.isnan(verdict.difference) else -abs(verdict.difference)
 
     return sorted(
-        verdicts, key=lambda verdict: (order[verdict.word], harm(verdict), apart(verdict))
+        verdicts,
+        key=lambda verdict: (
+            order[verdict.word],
+            not verdict.undecided,
+            harm(verdict),
+            apart(verdict),
+        ),
     )
 
 
@@ -169,6 +198,8 @@ def as_junit(gate: Gate) -> str:
                 case, tag, {"message": why, "type": verdict.word.lower()}
             )
             found.text = why  # some show the message, some the text
+        elif verdict.undecided:
+            ElementTree.SubElement(case, "system-out").text = clean(_told(verdict))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -180,12 +211,12 @@ def as_markdown(gate: Gate, most: int = 20) -> str:
     enough for a comment.
     """
     several = len({verdict.model for verdict in gate.verdicts if verdict.model}) > 1
-    open_ = [verdict for verdict in ranked(gate.verdicts) if verdict.word != "PASS"]
+    open_ = [verdict for verdict in ranked(gate.verdicts) if verdict.outcome != "PASS"]
     shown = open_ or ranked(gate.verdicts)
     head = [
         f"## {_MARKS[gate.word]} Detector gate: {gate.word}",
         "",
-        f"{gate.tally[0].upper()}{gate.tally[1:]}. {_MEANINGS[gate.word]}",
+        f"{gate.tally[0].upper()}{gate.tally[1:]}. {gate.meaning}",
         "",
     ]
     columns = ["verdict", *(["model"] if several else []), "condition", "required"]

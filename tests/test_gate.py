@@ -18,7 +18,7 @@ from harness.figure import Summary
 from harness.gate import judge
 from harness.policy import Policy
 from harness.publish import Finished, figures, read_run
-from harness.verdict import Gate
+from harness.verdict import Gate, as_json, as_markdown
 
 RUN = Path(__file__).parent / "runs" / "version-1"
 GROUPS = 40
@@ -98,8 +98,48 @@ def test_a_little_worse_is_within_the_margin_or_cannot_be_told(whole: Finished) 
     gate = held(worse(whole, "clean", 0.05), whole, conditions=["clean"])
     assert words(gate) == {"clean": "INCONCLUSIVE"}
     assert gate.exit_code == 3
-    assert held(worse(whole, "clean", 0.05), whole, undecided="fail").exit_code == 1
-    assert held(worse(whole, "clean", 0.05), whole, undecided="pass").exit_code == 0
+
+
+COUNTED = {"inconclusive": "INCONCLUSIVE", "fail": "FAIL", "pass": "PASS"}
+
+
+@pytest.mark.parametrize("undecided", COUNTED)
+@pytest.mark.parametrize(
+    ("turned", "requirement", "outcome"),
+    [
+        (None, {"margin": 0.05}, "PASS"),
+        (0.05, {"margin": 0.05}, "INCONCLUSIVE"),
+        (0.5, {"margin": 0.05}, "FAIL"),
+        (None, {"margin": None, "at_least": 0.5}, "PASS"),
+        (None, {"margin": None, "at_least": 0.9}, "INCONCLUSIVE"),
+        (None, {"margin": None, "at_least": 0.99}, "FAIL"),
+    ],
+)
+def test_a_policy_decides_only_what_the_clips_cannot(
+    whole: Finished,
+    turned: float | None,
+    requirement: dict[str, float | None],
+    outcome: str,
+    undecided: str,
+) -> None:
+    run = whole if turned is None else worse(whole, "clean", turned)
+    gate = held(run, whole, conditions=["clean"], undecided=undecided, **requirement)
+    (verdict,) = [one for one in gate.verdicts if one.metric != "coverage"]
+    assert verdict.outcome == outcome
+    counted = COUNTED[undecided] if outcome == "INCONCLUSIVE" else outcome
+    assert verdict.word == gate.word == counted
+    assert gate.exit_code == {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}[counted]
+    lenient = (outcome, counted) == ("INCONCLUSIVE", "PASS")
+    assert ("undecided counts as PASS" in verdict.reason) == lenient
+    assert ("the clips cannot decide 1 of these" in gate.tally) == (counted != outcome)
+    assert ("enough to know it" in as_markdown(gate)) == (counted == "PASS" and not lenient)
+    assert json.loads(as_json(gate))["requirements"][0]["undecided"] == (outcome == "INCONCLUSIVE")
+
+
+def test_nothing_passes_as_undecided_without_an_interval(whole: Finished) -> None:
+    few = replace(whole, table=whole.table.assign(group="one"))
+    gate = held(few, few, margin=None, at_least=0.1, conditions=["clean"], undecided="pass")
+    assert words(gate) == {"clean": "INCONCLUSIVE"}
 
 
 def test_lower_is_better_of_an_error_rate(whole: Finished) -> None:

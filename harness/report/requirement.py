@@ -59,8 +59,8 @@ def requirements(index: Index, gate: Gate) -> Requirements:
     lines = [_line(index, each, axis, several) for each in ranked(gate.verdicts)]
     return Requirements(
         axis,
-        [line for line in lines if line.verdict.word != "PASS"],
-        [line for line in lines if line.verdict.word == "PASS"],
+        [line for line in lines if line.verdict.outcome != "PASS"],
+        [line for line in lines if line.verdict.outcome == "PASS"],
     )
 
 
