@@ -1,11 +1,12 @@
 # Two commands do everything: `make bench` and `make test`. Both build the environment first.
 #   make bench                                    the embedded detector on the embedded corpus
 #   make bench MODEL=./checkpoint DATA=./clips    a checkpoint of yours on your recordings
-#   make bench MODEL=… DATA=… BASELINE=./run      held against an earlier run; else the accepted one
+#   make bench MODEL=… DATA=… BASELINE=./run      held against an earlier run; else against the
+#                                                 accepted one, where one was accepted
 SUITE ?= release
 MODEL ?= embedded
 DATA  ?= embedded
-BASELINE ?= accepted
+BASELINE ?= if-accepted
 ARGS  ?=
 PYTHON ?= python3.11
 

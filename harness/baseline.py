@@ -22,6 +22,7 @@ from harness.storage import is_folder, place
 
 FOLDER = Path("reports/baselines")
 ACCEPTED = "accepted"
+IF_ACCEPTED = "if-accepted"
 
 
 def name_of(record: RunRecord) -> str:
@@ -72,18 +73,27 @@ def accept(run: Path, name: str | None = None, folder: Path = FOLDER) -> Path:
 
 
 def open_baseline(spec: str, record: RunRecord, folder: Path = FOLDER) -> Finished | None:
-    """The baseline that the user names: a run directory, a name, or `accepted`.
+    """The baseline that the user names: a run directory, a name, `accepted` or `if-accepted`.
 
-    `accepted` is the one of the run's own suite and data; None where none was accepted yet.
+    These two are the accepted one of the run's own suite and data. None for `if-accepted` where
+    none was accepted yet.
 
     Raises
     ------
     UsageError
         Where there is none of that name, or it cannot be read.
     """
-    if spec == ACCEPTED:
+    if spec in (ACCEPTED, IF_ACCEPTED):
         path = folder / name_of(record)
-        return _read(path) if path.is_dir() else None
+        if path.is_dir():
+            return _read(path)
+        if spec == IF_ACCEPTED:
+            return None
+        raise UsageError(
+            f"no baseline {path.name} was accepted, the one of this suite and data",
+            f"--baseline {spec}",
+            "accept an earlier run with: harness baseline accept RUN",
+        )
     path = place(spec)
     if is_folder(path):
         return _read(path)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -27,6 +28,7 @@ from harness.audit.equivalence import against_run
 from harness.baseline import name_of, open_baseline
 from harness.compare import Comparison, Difference, compare
 from harness.coverage import complete, shortfalls
+from harness.errors import UsageError
 from harness.figure import Summary
 from harness.flip import Flip
 from harness.grid import CLEAN
@@ -35,6 +37,7 @@ from harness.metrics.intervals import LEVEL
 from harness.metrics.significance import Contrast, holm
 from harness.policy import DEFAULT, Policy, Requirement, load_policy
 from harness.publish import Finished
+from harness.record import RunRecord
 from harness.verdict import Gate, Verdict, Word
 
 _WORDS: dict[str, Word] = {"inconclusive": "INCONCLUSIVE", "fail": "FAIL", "pass": "PASS"}
@@ -73,29 +76,52 @@ def rule(run: Finished, summary: Summary, baseline: str, policy: str | None) -> 
     Parameters
     ----------
     baseline
-        `published`, `accepted`, the name of an accepted baseline, or a run directory.
+        `published`, `accepted`, `if-accepted`, the name of an accepted baseline, or a run directory.
     policy
         Name or file; None for the one that comes with the harness for such a baseline.
 
     Returns
     -------
     Ruling or None
-        None where the accepted baseline is asked for and none was accepted yet.
+        None for `if-accepted` where none was accepted yet.
 
     Raises
     ------
     UsageError
-        Where there is no such baseline or policy.
+        Where there is no such baseline or policy, or the baseline is the run itself.
     """
-    published = baseline == PUBLISHED
-    held = load_policy(policy or (PUBLISHED if published else DEFAULT))
-    if published:
+    held = _policy(baseline, policy)
+    if baseline == PUBLISHED:
         return Ruling(judge(run, summary, None, held, f"the card of {run.published.model}"), None)
-    found = open_baseline(baseline, run.record)
+    found = _baseline(baseline, run.record, run.folder)
     if found is None:
         return None
     comparison = compare(run, found)
     return Ruling(judge(run, summary, comparison, held, str(found.folder)), comparison)
+
+
+def refuse_ungated(
+    record: RunRecord, folder: Path, baseline: str | None, policy: str | None
+) -> None:
+    """Raise UsageError, before anything is scored, where a gate is asked for and cannot be had."""
+    if baseline is None:
+        if policy is not None:
+            raise UsageError("a policy needs a baseline", f"--policy {policy}", "add --baseline")
+        return
+    _policy(baseline, policy)
+    if baseline != PUBLISHED:
+        _baseline(baseline, record, folder)
+
+
+def _policy(baseline: str, policy: str | None) -> Policy:
+    return load_policy(policy or (PUBLISHED if baseline == PUBLISHED else DEFAULT))
+
+
+def _baseline(spec: str, record: RunRecord, folder: Path) -> Finished | None:
+    found = open_baseline(spec, record)
+    if found is not None and found.folder.resolve() == folder.resolve():
+        raise UsageError("is the run itself", f"--baseline {spec}", "name an earlier run")
+    return found
 
 
 def ruled(
@@ -105,13 +131,13 @@ def ruled(
     policy: str | None,
     note: Callable[[str], None],
 ) -> Ruling | None:
-    """The ruling where a baseline is named, or a note that there is none of that name yet."""
+    """The ruling where a baseline is named, or a note that none was accepted yet."""
     if baseline is None:
         return None
     ruling = rule(run, summary, baseline, policy)
     if ruling is None:
         note(
-            f"Not gated: no baseline {name_of(run.record)} was accepted; "
+            f"Not gated: no baseline {name_of(run.record)} was accepted yet; "
             f"harness baseline accept {run.folder} makes this run one."
         )
     return ruling

@@ -24,7 +24,7 @@ from harness.engine.example import write_examples
 from harness.engine.ray import Cluster, connect, leave
 from harness.errors import UsageError
 from harness.flip import hearable
-from harness.gate import ruled
+from harness.gate import refuse_ungated, ruled
 from harness.metrics.classification import Policy
 from harness.publish import Outcome, figures, publish, read_run
 from harness.record import CountRecord, DataRecord, MachineRecord, RunRecord, ThresholdRule
@@ -121,6 +121,7 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     tell_apart(detectors)
     folder = options.out or _new_folder(suite, detectors)
     job = _job(options, cluster, suite, source, whole, detectors, folder, note)
+    refuse_ungated(job.record, folder, options.baseline, options.policy)
     with alone_in(folder), room_in(folder):
         if tuning is not None:
             job = _tuned(job, tuning, options, note, progress)

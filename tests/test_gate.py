@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from in_process import harness
 
 from harness.baseline import accept, name_of, open_baseline
 from harness.compare import compare
 from harness.errors import UsageError
 from harness.figure import Summary
-from harness.gate import judge
+from harness.gate import judge, ruled
 from harness.policy import Policy
 from harness.publish import Finished, figures, read_run
 from harness.verdict import Gate, as_json, as_markdown
@@ -184,7 +186,9 @@ def test_too_little_scored_is_inconclusive(whole: Finished) -> None:
 
 def test_an_accepted_baseline_is_found_by_the_suite_and_the_data(tmp_path: Path) -> None:
     run = read_run(RUN)
-    assert open_baseline("accepted", run.record, tmp_path) is None
+    assert open_baseline("if-accepted", run.record, tmp_path) is None
+    with pytest.raises(UsageError, match=r"no baseline smoke-embedded-12 was.*baseline accept RUN"):
+        open_baseline("accepted", run.record, tmp_path)
     path = accept(RUN, folder=tmp_path)
     assert path.name == name_of(run.record) == "smoke-embedded-12"
     found = open_baseline("accepted", run.record, tmp_path)
@@ -227,3 +231,42 @@ def test_the_same_weights_on_another_machine_pass(whole: Finished) -> None:
     other = whole.record.models[0].model_copy(update={"digest": "another"})
     record = whole.record.model_copy(update={"models": [other]})
     assert "PASS" not in words(held(replace(again, record=record), whole, margin=0.001)).values()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--baseline", "accepted"), "no baseline smoke-embedded-12 was accepted, the one of this"),
+        (("--baseline", "nowhere"), "no such run or baseline"),
+        (("--policy", "release"), "a policy needs a baseline"),
+        (("--baseline", "if-accepted", "--policy", "nowhere"), "no such policy"),
+        (("--baseline", "itself"), "is the run itself"),
+    ],
+)
+def test_a_gate_that_cannot_be_had_is_refused_before_anything_is_scored(
+    arguments: tuple[str, ...],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(RUN, tmp_path / "itself")
+    before = sorted((tmp_path / "itself").rglob("*"))
+    out = "itself" if "itself" in arguments else "new"
+    code, _, err = harness(capsys, "run", "smoke", "--limit", "12", "--out", out, *arguments)
+    assert code == 2, err
+    assert told in err.splitlines()[-1]
+    assert not (tmp_path / "new").exists()
+    assert sorted((tmp_path / "itself").rglob("*")) == before
+
+
+def test_a_run_that_was_not_asked_to_be_gated_says_that_it_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run, told = read_run(RUN), list[str]()
+    assert ruled(run, figures(run, 50), "if-accepted", None, told.append) is None
+    assert told[0].startswith("Not gated: no baseline smoke-embedded-12 was accepted yet")
+    with pytest.raises(UsageError, match="is the run itself"):
+        ruled(run, figures(run, 50), str(RUN), None, told.append)

@@ -171,13 +171,14 @@ def without_times(content: object) -> object:
     return [without_times(each) for each in content] if isinstance(content, list) else content
 
 
-def test_it_is_gated_against_itself_a_disk_and_what_was_accepted(
+def test_it_is_gated_against_a_disk_and_what_was_accepted_and_not_against_itself(
     local: Path, remote: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for baseline in (remote, str(local)):
-        code, out, err = harness(capsys, "gate", remote, "--baseline", baseline)
-        assert code == 0, err
-        assert f"Gate: PASS (of 8 requirements 8 pass; policy release, against {baseline}" in out
+    code, _, err = harness(capsys, "gate", remote, "--baseline", remote)
+    assert (code, "is the run itself" in err) == (2, True)
+    code, out, err = harness(capsys, "gate", remote, "--baseline", str(local))
+    assert code == 0, err
+    assert f"Gate: PASS (of 8 requirements 8 pass; policy release, against {local}" in out
     assert {"gate.json", "gate.md", "junit.xml"} <= set(names(place(remote)))
     code, out, err = harness(capsys, "baseline", "accept", remote)
     assert (code, out) == (0, "reports/baselines/small-clips: accepted; commit it\n"), err

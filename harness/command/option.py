@@ -29,7 +29,8 @@ Baseline = Annotated[
     str | None,
     typer.Option(
         help="Hold the run against a baseline: a run directory, the name of an accepted one, "
-        "`accepted` (that of its suite and data), or `published` (the figures of a card)."
+        "`accepted` (that of its suite and data), `if-accepted` (the same, and no gate where there "
+        "is none), or `published` (the figures of a card)."
     ),
 ]
 PolicyFile = Annotated[

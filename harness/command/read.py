@@ -46,7 +46,7 @@ def compare(
     run = read_run(folder)
     found = open_baseline(baseline, run.record)
     if found is None:
-        raise UsageError("no baseline was accepted", baseline, "harness baseline accept RUN")
+        raise UsageError("no baseline was accepted", baseline, "name a run")
     comparison = do(run, found)
     if as_json:
         typer.echo(comparison_json(comparison), nl=False)
@@ -75,8 +75,8 @@ def gate(
     if ruling is None:
         raise UsageError(
             "no baseline of its suite and data was accepted",
-            str(folder),
-            "name one with --baseline, or accept one: harness baseline accept RUN",
+            f"--baseline {baseline}",
+            "name one, or accept one: harness baseline accept RUN",
         )
     conclude(publish(run, summary, ruling), as_json, whole=False)
 
