@@ -27,7 +27,7 @@ from harness.audit.claim import claim_of
 from harness.audit.equivalence import against_run
 from harness.baseline import name_of, open_baseline
 from harness.compare import Comparison, Difference, compare
-from harness.coverage import complete, shortfalls
+from harness.coverage import complete, shortfalls, tally
 from harness.errors import UsageError
 from harness.figure import Summary
 from harness.flip import Flip
@@ -370,7 +370,13 @@ def _coverage(run: Finished, policy: Policy) -> Iterator[Verdict]:
         suite = record.suite.model_copy(update={"min_coverage": policy.min_coverage})
         record = record.model_copy(update={"suite": suite})
     least = record.suite.min_coverage
-    low = shortfalls(complete(run.table, record), record)
+    whole = complete(run.table, record)
+    if missing := tally(whole).missing:
+        yield Verdict(
+            "", "coverage", "*", "a finished run", "INCONCLUSIVE",
+            n=len(whole), reason=f"{missing} of {len(whole)} rows are missing",
+        )  # fmt: skip
+    low = shortfalls(whole, record)
     for one in low:
         yield Verdict(
             one.model, "coverage", one.condition, f"at least {least:g} of the {one.label} clips",

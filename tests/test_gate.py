@@ -270,3 +270,19 @@ def test_a_run_that_was_not_asked_to_be_gated_says_that_it_was_not(
     assert told[0].startswith("Not gated: no baseline smoke-embedded-12 was accepted yet")
     with pytest.raises(UsageError, match="is the run itself"):
         ruled(run, figures(run, 50), str(RUN), None, told.append)
+
+
+def test_an_unfinished_run_does_not_pass(whole: Finished) -> None:
+    run = replace(whole, table=whole.table.drop(index=[0]))
+    gate = held(run, whole, conditions=["clean"], margin=0.1)
+    assert (gate.word, words(gate)) == ("INCONCLUSIVE", {"clean": "PASS"})
+    reasons = [one.reason for one in gate.verdicts if one.required == "a finished run"]
+    assert reasons == ["1 of 400 rows are missing"]
+
+
+def test_a_figure_without_a_value_in_both_runs_fails(whole: Finished) -> None:
+    table = whole.table.assign(status="rejected", score=np.nan)
+    nothing = replace(whole, table=table)
+    gate = held(nothing, nothing, undecided="pass")
+    assert set(words(gate).values()) == {"FAIL"}
+    assert gate.exit_code == 1
