@@ -76,7 +76,7 @@ def rule(run: Finished, summary: Summary, baseline: str, policy: str | None) -> 
     Parameters
     ----------
     baseline
-        `published`, `accepted`, `if-accepted`, the name of an accepted baseline, or a run directory.
+        `published`, `accepted`, `if-accepted`, the name of an accepted baseline, or a directory.
     policy
         Name or file; None for the one that comes with the harness for such a baseline.
 
