@@ -12,6 +12,9 @@ the finished rows were read (`next_number`, then `finished`), and the store itse
 that is there. So whatever another run wrote after that listing has a number that this one is yet to
 ask for, and asking for it stops this one; and whatever was written before is among the rows that
 are known to be finished. Of two runs one goes on, and the other loses what it had not written.
+
+All rows of a clip are of one recording. A row that was made from other bytes than the rows before
+it is refused, and a table that has such rows all the same is not read.
 """
 
 from __future__ import annotations
@@ -88,6 +91,18 @@ class NotAlone(UsageError):
         )
 
 
+class Exchanged(UsageError):
+    """The recording of a clip is not the one that earlier rows of the run were made from."""
+
+    def __init__(self, run: Path, clip_id: str, now: str, before: str) -> None:
+        super().__init__(
+            f"the recording {clip_id!r} is not the one that its earlier rows were made from "
+            f"(digest {now}, was {before})",
+            str(run),
+            "put it back, or choose another --out to score the data as they are now",
+        )
+
+
 class ScoresWriter:
     """Appends rows to the shards of one run directory.
 
@@ -100,10 +115,16 @@ class ScoresWriter:
         no row is taken for finished.
     rows_per_shard
         A shard is written when this many rows wait, and at the end.
+    recordings
+        The digest of the recording of every clip that has rows already, as far as it is known.
     """
 
     def __init__(
-        self, run: Path, number: int | None = None, rows_per_shard: int | None = None
+        self,
+        run: Path,
+        number: int | None = None,
+        rows_per_shard: int | None = None,
+        recordings: Mapping[str, str] | None = None,
     ) -> None:
         self._run, self._folder = run, run / "scores"
         make_folder(self._folder)
@@ -114,8 +135,24 @@ class ScoresWriter:
         self._waiting: list[Row] = []
         self._next = next_number(run) if number is None else number
         self._name = uuid4().hex if is_remote(run) else ""
+        self._recordings = dict(recordings or {})
 
     def append(self, rows: Iterable[Row]) -> None:
+        """Have rows wait, and write them where enough do.
+
+        Raises
+        ------
+        Exchanged
+            Where one was made from another recording than earlier rows of its clip; none is kept.
+        NotAlone
+            As `flush`.
+        """
+        rows = list(rows)
+        for row in rows:
+            if now := row.get("audio_digest"):
+                before = self._recordings.setdefault(row["clip_id"], now)
+                if now != before:
+                    raise Exchanged(self._run, row["clip_id"], now, before)
         self._waiting.extend(rows)
         if len(self._waiting) >= self._rows_per_shard:
             self.flush()
@@ -174,21 +211,25 @@ def _parts(run: Path) -> list[str]:
     return [name for name in names(run / "scores") if name.startswith("part-")]
 
 
-def finished(run: Path) -> set[tuple[str, str, str]]:
-    """The keys (clip_id, condition, model) that are in the table already.
+def finished(run: Path) -> dict[tuple[str, str, str], str]:
+    """The keys (clip_id, condition, model) in the table, with the digest of what each is made from.
 
     Raises
     ------
     UsageError
         Where a shard is damaged or of another version.
     """
-    keys: set[tuple[str, str, str]] = set()
-    known: dict[str, str] = {}  # every name once, however many rows have it
-    for table in _each(shards(run), lambda path: _read(path).select(list(KEY))):
+    names = (*KEY, "audio_digest")
+    rows: dict[tuple[str, str, str], str] = {}
+    known: dict[str, str] = {}  # every text once, however many rows have it
+    for table in _each(shards(run), lambda path: _read(path).select(names)):
         columns = table.to_pydict()
-        texts = ([known.setdefault(one, one) for one in columns[name]] for name in KEY)
-        keys.update(zip(*texts, strict=True))
-    return keys
+        texts = ([known.setdefault(one, one) for one in columns[name]] for name in names)
+        rows.update(
+            ((clip_id, condition, model), digest or "")
+            for clip_id, condition, model, digest in zip(*texts, strict=True)
+        )
+    return rows
 
 
 def statuses(run: Path) -> Counter[str]:
@@ -231,13 +272,35 @@ def read_scores(run: Path) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        Where the run has no table, a damaged one, or one of another version.
+        Where the run has no table, a damaged one, one of another version, or one with rows of a
+        clip that were made from two recordings.
     """
     paths = shards(run)
     if not paths:
         raise UsageError("no scores", str(run), "name the directory of a run")
     frame = pa.concat_tables(_each(paths, _read)).to_pandas()
+    _refuse_mixed(frame, run)
     return frame.sort_values(list(KEY), kind="stable", ignore_index=True)
+
+
+def recordings(table: pd.DataFrame) -> pd.Series[str]:
+    """The digest of every clip's recording by clip_id, of those where it is known."""
+    if "audio_digest" not in table:
+        return pd.Series([], index=pd.Index([], name="clip_id"), dtype=str)
+    known: Any = table.loc[table["audio_digest"].fillna("") != "", ["clip_id", "audio_digest"]]
+    return known.drop_duplicates().set_index("clip_id")["audio_digest"].sort_index()
+
+
+def _refuse_mixed(table: pd.DataFrame, run: Path) -> None:
+    found: Any = recordings(table)
+    twice = found[found.index.duplicated(keep=False)]
+    if len(twice):
+        raise UsageError(
+            f"rows of {twice.index[0]!r} were made from two recordings (digests {twice.iloc[0]} "
+            f"and {twice.iloc[1]})",
+            str(run),
+            "a table of two data sets cannot be judged: score again with another --out",
+        )
 
 
 class DamagedShard(UsageError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from harness import provenance
 from harness.data.clip import Clip, Source
 from harness.data.sample import CompanionPool
+from harness.data.store import Stored
 from harness.detector.detector import Detector, ScoreLookup
 from harness.engine.actor import Work, landmark_of
 from harness.engine.cache import open_cache
@@ -21,7 +22,7 @@ from harness.engine.compiling import compile_all, settle
 from harness.engine.crew import Crew
 from harness.engine.local import run_tasks
 from harness.engine.plan import Key, chunks, tasks
-from harness.engine.prepare import Recipe
+from harness.engine.prepare import Recipe, at_hand
 from harness.engine.ray import Cluster, probe, run_chunks
 from harness.engine.receive import Advance, Receiver
 from harness.engine.scorer import Scorer
@@ -29,7 +30,15 @@ from harness.engine.selfcheck import self_checks
 from harness.errors import UsageError
 from harness.logbook import Logbook
 from harness.record import MachineRecord, RunRecord, read_record
-from harness.scores import NotAlone, ScoresWriter, finished, next_number, set_aside_damaged
+from harness.recording import content_of
+from harness.scores import (
+    Exchanged,
+    NotAlone,
+    ScoresWriter,
+    finished,
+    next_number,
+    set_aside_damaged,
+)
 from harness.stopwatch import TimeSplit
 from harness.storage import exists, is_remote, keeps_first, names
 from harness.suite import Suite
@@ -42,6 +51,8 @@ DEVELOPMENT = "development"
 
 CHUNK_ROWS = 64
 """Rows of a model that a cluster gets at once, in whole clips: some 16 MB of audio."""
+_LOOKED_AT = 64
+"""Recordings with rows that are looked at again before a run goes on: a second from a store."""
 _LOCK = ".lock"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -127,7 +138,9 @@ def score(job: Job, note: Callable[[str], None], progress: Progress) -> None:
     """
     folder, clips, suite = job.folder, job.clips, job.suite
     number = next_number(folder)  # before the rows are read, as `harness.scores` wants it
-    record, done = _taken_up(job, note)
+    record, made_from = _taken_up(job, note)
+    done = set(made_from)
+    recordings = {key[0]: digest for key, digest in made_from.items() if digest}
     machine = record.machine
     total = len(clips) * len(suite.conditions) * len(job.detectors)
     logbook = Logbook(folder, record, note)
@@ -143,7 +156,7 @@ def score(job: Job, note: Callable[[str], None], progress: Progress) -> None:
             f"{len(scorers)} model(s) = {total} scores, {len(done)} of them done already, "
             f"on {machine.device}" + (", compiled, which takes a minute" * machine.compiled)
         )
-        with logbook, ScoresWriter(folder, number) as writer:
+        with logbook, ScoresWriter(folder, number, recordings=recordings) as writer:
             if len(done) == total:
                 return
             if job.cluster is not None:
@@ -262,18 +275,21 @@ def recipe_of(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreL
     return Recipe(suite.seed, rates, longest, CompanionPool(whole, seed=suite.seed))
 
 
-def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, set[Key]]:
+def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, dict[Key, str]]:
     """The record with the parts that an earlier run of the same things left, and its rows.
+
+    Rows are given as `harness.scores.finished` has them.
 
     Raises
     ------
     UsageError
         Where the directory holds a run of other things, or one made with other versions: a table
-        of two sorts of scores would be no table.
+        of two sorts of scores would be no table. `Exchanged` where a recording that was looked at
+        again is another one.
     """
     folder, record = job.folder, job.record
     if not exists(folder / "run.json"):
-        return record, set()
+        return record, {}
     earlier = read_record(folder)
     for what, before, now in (
         ("of another suite", earlier.suite.digest, record.suite.digest),
@@ -300,9 +316,36 @@ def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, set[Key
         "machine": now,
     }
     done = finished(folder)
+    _look_again(job, done)
     if done and not job.told_batch_size:
         kept["machine"] = _used_alike(earlier.machine, now)
     return record.model_copy(update=kept), done
+
+
+def _look_again(job: Job, done: Mapping[Key, str]) -> None:
+    """Hold some recordings that have rows already against the digests of these.
+
+    The recordings of rows that are owed are read anyway, and held against them by the table. This
+    is for the others: as many as are looked at in a moment, spread over the data, and those that
+    other clips hear. What lies in shards is left out, as a whole row group would be read for it.
+
+    Raises
+    ------
+    Exchanged
+        Where one is another one.
+    """
+    known = {key[0]: digest for key, digest in done.items() if digest}
+    if not known:
+        return
+    clips = [clip for clip in job.clips if clip.clip_id in known]
+    chosen = clips[:: max(1, -(-len(clips) // _LOOKED_AT))]
+    if any(condition.hears_others for condition in job.suite.conditions):
+        chosen += [clip for clip in job.recipe.companions.clips if clip.clip_id in known]
+    for clip in chosen:
+        if isinstance(clip.audio, bytes | Path | Stored):
+            found = content_of(at_hand(clip, job.recipe).audio)
+            if found is not None and found.digest != known[clip.clip_id]:
+                raise Exchanged(job.folder, clip.clip_id, found.digest, known[clip.clip_id])
 
 
 def _used_alike(earlier: MachineRecord, now: MachineRecord) -> MachineRecord:
