@@ -48,7 +48,7 @@ class RunOptions:
     limit
         At most this many clips, stratified by label and generator, drawn with the suite's seed.
     compiled
-        Whether models are compiled; None where that pays (`harness.engine.compiling`).
+        Whether models are compiled; None leaves them as they are, or as in an earlier part.
     workers
         Processes that prepare audio; 0 prepares in the scoring process, where nothing guards
         against a decoder that crashes or hangs.

@@ -18,7 +18,7 @@ from harness.detector.detector import Detector, ScoreLookup
 from harness.engine.actor import Work, landmark_of
 from harness.engine.cache import open_cache
 from harness.engine.calibration import LEAST_ROWS, Bench, calibrate, first_tasks
-from harness.engine.compiling import compile_all, settle
+from harness.engine.compiling import compile_all
 from harness.engine.crew import Crew
 from harness.engine.local import run_tasks
 from harness.engine.plan import Key, chunks, tasks
@@ -112,7 +112,7 @@ class Job:
     told_batch_size
         The batch size is the user's: a long run does not look for a faster one.
     compiled
-        Whether models are compiled, if the user said: else where that pays, and not on a cluster.
+        Whether models are compiled, if the user said; else they are not, or as in an earlier part.
     cluster
         Where it is computed, if not here.
     """
@@ -186,7 +186,7 @@ def _score_here(
         compile_all(scorers, 0)  # as another job may have left them
         if not done and not job.told_batch_size:
             _calibrate(job, crew, scorers, logbook)
-        _compile(job, scorers, done, logbook)
+        _compile(scorers, logbook)
         _check(job, crew, scorers, logbook)
         names = [scorer.model for scorer in scorers]
         machine = logbook.record.machine  # as it was settled
@@ -239,14 +239,11 @@ def _calibrate(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook
     logbook.settle(machine.model_copy(update=used), chosen.tried)
 
 
-def _compile(job: Job, scorers: Sequence[Scorer], done: set[Key], logbook: Logbook) -> None:
-    """Compile the models as the user said or the rows that are there were scored, or if it pays."""
+def _compile(scorers: Sequence[Scorer], logbook: Logbook) -> None:
+    """Compile the models where the user said so, or where the rows that are there were."""
     machine = logbook.record.machine
-    wanted = None if job.compiled is None and not done else machine.compiled
-    rows = len(job.clips) * len(job.suite.conditions)
     with logbook.split.scoring.timing("check"):
-        compiled = settle(scorers, machine.batch_size, wanted, rows, logbook.tell)
-    logbook.settle(machine.model_copy(update={"compiled": compiled}))
+        compile_all(scorers, machine.batch_size if machine.compiled else 0)
 
 
 def _check(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook) -> None:

@@ -26,7 +26,7 @@ def sheet(section: str, name: str, met: bool | None = True) -> Sheet:
     return made
 
 
-@pytest.mark.parametrize("section", [*SECTIONS, "start", "full", "gpu"])
+@pytest.mark.parametrize("section", [*SECTIONS, "start", "full", "gpu", "devices"])
 def test_the_page_has_a_place_for_every_table(page: Path, section: str) -> None:
     write([asdict(sheet(section, "clean"))], page)
     text = page.read_text(encoding="utf-8")

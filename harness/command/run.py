@@ -48,8 +48,8 @@ def run(
         bool | None,
         typer.Option(
             "--compile/--no-compile",
-            help="Compile the models (torch.compile), which takes a minute. Else only where that"
-            " pays: on a GPU, from 600,000 rows.",
+            help="Compile the models (torch.compile), which takes a minute and is not always"
+            " faster.",
         ),
     ] = None,
     workers: Annotated[

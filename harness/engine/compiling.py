@@ -1,52 +1,18 @@
-"""Whether the models of a run are compiled, and all of them or none."""
+"""Compile the models of a run, all of them or none, and only where the user asked for it.
+
+Nobody should count on it: on an H200 a compiled AST took 4.9 times as long as the model as it is,
+because transformers 5.17 makes an attention mask while a model is compiled, and with a mask the
+fused attention kernels are out (docs/speed.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from harness.detector.detector import Compilable, Detector, ScoreLookup
 from harness.engine.scorer import Scorer
 from harness.errors import UsageError
-
-LEAST_ROWS = 600_000
-"""Of each model, on a GPU: compiling takes about a minute, and may save a tenth of the millisecond
-that a model of 86 M parameters takes for a row there. On a processor it saves nothing: there the
-time is that of matrix products and attention, which compiling leaves as they are."""
-
-
-def settle(
-    scorers: Sequence[Scorer],
-    batch_size: int,
-    wanted: bool | None,
-    rows: int,
-    tell: Callable[[str], None],
-) -> bool:
-    """Compile the models for batches of this size or leave them as they are; which of the two.
-
-    Parameters
-    ----------
-    wanted
-        None where nobody said: then they are compiled where that pays and can be done.
-    rows
-        How many each model has before it.
-    tell
-        Told where compiling was tried in vain.
-
-    Raises
-    ------
-    UsageError
-        Where it is wanted and cannot be done.
-    """
-    chosen = _pays(scorers, rows, batch_size) if wanted is None else wanted
-    try:
-        compile_all(scorers, batch_size if chosen else 0)
-    except UsageError as fault:
-        if wanted is not None:
-            raise
-        tell(f"going on without compiling: {fault}")
-        return False
-    return chosen
 
 
 def compile_all(scorers: Sequence[Scorer], batch_size: int) -> None:
@@ -78,16 +44,6 @@ def compile_all(scorers: Sequence[Scorer], batch_size: int) -> None:
     except UsageError:
         compile_all(scorers, 0)
         raise
-
-
-def _pays(scorers: Sequence[Scorer], rows: int, batch_size: int) -> bool:
-    detectors = _listening(scorers)
-    return (
-        rows >= LEAST_ROWS
-        and batch_size > 1
-        and bool(detectors)
-        and all(_can_be(one) and one.device.startswith("cuda") for one in detectors)
-    )
 
 
 def _can_be(detector: Detector) -> bool:

@@ -95,7 +95,6 @@ def plan(options: PlanOptions, note: Callable[[str], None]) -> Plan:
         detectors=detectors,
         machine=machine_of(asked, None, listening),
         rows=len(clips) * len(suite.conditions),
-        compiled=asked.compiled,
     )
     note(
         f"{suite.name}: measuring {len(sampled)} of {len(clips)} clips under "

@@ -24,7 +24,7 @@ from harness.data.clip import Clip
 from harness.detector.detector import Detector, ScoreLookup
 from harness.engine.cache import AudioCache
 from harness.engine.calibration import LEAST_ROWS, Bench, calibrate
-from harness.engine.compiling import settle
+from harness.engine.compiling import compile_all
 from harness.engine.crew import Crew
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, at_hand
@@ -63,8 +63,6 @@ class Setting:
     ----------
     rows
         Of the whole run, for every model.
-    compiled
-        Whether models are to be; None where that pays.
     """
 
     suite: Suite
@@ -72,7 +70,6 @@ class Setting:
     detectors: Sequence[Detector | ScoreLookup]
     machine: MachineRecord
     rows: int
-    compiled: bool | None = None
 
     @property
     def listening(self) -> bool:
@@ -127,7 +124,7 @@ def _prepare(
     machine = setting.machine
     kept, kept_bytes = list[Scored](), 0
     with Crew(machine.workers, setting.recipe, machine.row_seconds, note) as crew:
-        _warm_up(setting, crew, clips, scorers, found, note)
+        _warm_up(setting, crew, clips, scorers, found)
         found.worker_bytes = np.nan if machine.workers else 0.0
         each = -(-min(_MOST_ROWS, _BATCHES * found.machine.batch_size) // len(clips))
         found.main_bytes = resident_bytes()
@@ -170,7 +167,6 @@ def _warm_up(
     clips: Sequence[Clip],
     scorers: Sequence[Scorer],
     found: Measurement,
-    note: Callable[[str], None],
 ) -> None:
     """The check that a run begins with, timed, and then every condition once in every process."""
     conditions, machine = setting.suite.conditions, setting.machine
@@ -202,8 +198,7 @@ def _warm_up(
         used = {"batch_size": chosen.batch_size, "threads": chosen.threads}
         found.machine = machine.model_copy(update=used)
     size, began = found.machine.batch_size, time.perf_counter()
-    compiled = settle(scorers, size, setting.compiled, setting.rows, note)
-    found.machine = found.machine.model_copy(update={"compiled": compiled})
+    compile_all(scorers, size if machine.compiled else 0)
     found.start_seconds += time.perf_counter() - began
     for scorer in scorers:
         scorer.spent.take()

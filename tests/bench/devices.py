@@ -19,6 +19,7 @@ import torch
 from harness.scores import read_scores
 from tests.bench import ours
 from tests.bench.contest import Sheet
+from tests.bench.page import machine, table, write
 from tests.small_model import save_card_ast
 
 HEAD = [
@@ -55,8 +56,6 @@ def main() -> None:
             for precision in ("bf16", "fp16"):
                 words = f"full-size AST, {asked.device}, {precision}"
                 _add(sheet, asked.json, words, run.score(full, asked.device, precision), exact)
-    from tests.bench.page import table, write
-
     print(f"\n{table(sheet.head, sheet.rows)}")
     if asked.page:
         write([asdict(sheet)])
@@ -80,7 +79,9 @@ def _add(sheet: Sheet, path: Path, words: str, done: ours.Done, against: ours.Do
     print("  ".join(sheet.rows[-1]), flush=True)
     for line in (part.scoring_seconds, part.preparing_seconds, part.tried, part.notes, check):
         print(f"    {line}", flush=True)
-    path.write_text(json.dumps(asdict(sheet), indent=1) + "\n", encoding="utf-8")
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    content = {"machine": machine(name), **asdict(sheet)}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _row(words: str, done: ours.Done, against: ours.Done) -> list[str]:
@@ -96,7 +97,7 @@ def _row(words: str, done: ours.Done, against: ours.Done) -> list[str]:
         words,
         f"{done.scores}",
         f"{done.scores / done.scoring:.0f}",
-        f"{100 * busy / done.scoring:.0f} %",
+        f"{100 * busy / done.scoring:.0f} %" if "cuda" in words else "",
         f"{(both.some - both.others).abs().max():.2g}",
         f"{((both.some >= 0) != (both.others >= 0)).sum()}",
     ]

@@ -15,7 +15,7 @@ from harness.audio import Wave
 from harness.detector.compilation import Compiled
 from harness.detector.detector import Compilable, Logits
 from harness.detector.source import open_detector
-from harness.engine.compiling import LEAST_ROWS, compile_all, settle
+from harness.engine.compiling import compile_all
 from harness.engine.scorer import Scorer
 from harness.engine.selfcheck import TOLERANCE
 from harness.errors import UsageError
@@ -146,41 +146,18 @@ def scorers(*detectors: Any) -> list[Scorer]:
     return [Scorer(detector, lambda _: None) for detector in detectors]
 
 
-def unheard(line: str) -> None:
-    raise AssertionError(line)
-
-
-@pytest.mark.parametrize(
-    ("device", "rows", "batch_size", "compiled"),
-    [
-        ("cuda:0 (H100)", LEAST_ROWS, 64, True),
-        ("cuda:0 (H100)", LEAST_ROWS - 1, 64, False),
-        ("cuda:0 (H100)", LEAST_ROWS, 1, False),
-        ("cpu", LEAST_ROWS, 64, False),
-    ],
-)
-def test_models_are_compiled_where_that_pays(
-    device: str, rows: int, batch_size: int, compiled: bool
-) -> None:
-    detectors = Fake("a", device), Fake("b", device)
-    assert settle(scorers(*detectors), batch_size, None, rows, unheard) is compiled
-    assert [one.rows for one in detectors] == [batch_size * compiled] * 2
-
-
 def test_models_that_cannot_all_be_compiled_are_left_alone() -> None:
-    one, other, told = Fake(), Fake("other", fails=True), list[str]()
-    assert settle(scorers(one, other), 64, None, LEAST_ROWS, told.append) is False
-    assert told == ["going on without compiling: other: cannot be compiled: no Triton; give up"]
-    assert one.rows == 0
+    one, other = Fake(), Fake("other", fails=True)
     with pytest.raises(UsageError, match="no Triton"):
-        settle(scorers(one, other), 64, True, 10, unheard)
+        compile_all(scorers(one, other), 64)
     assert one.rows == 0
 
 
 def test_what_nobody_wants_is_not_compiled() -> None:
     detector = Fake()
     compile_all(scorers(detector), 8)
-    assert settle(scorers(detector), 64, False, 10 * LEAST_ROWS, unheard) is False
+    assert detector.rows == 8
+    compile_all(scorers(detector), 0)
     assert detector.rows == 0
 
 
