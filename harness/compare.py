@@ -31,6 +31,7 @@ from harness.difference import CODED, ROUNDING, Difference, clip_test, draft
 from harness.errors import UsageError
 from harness.flip import Flip, FlipCount, flip_counts, flips
 from harness.grid import CLEAN
+from harness.identity import difference, same_scores
 from harness.metrics.paired import Paired, compare_cells, contrast
 from harness.metrics.significance import holm
 from harness.pairing import DECIDED, RANKED, Couple, Match, Pairing
@@ -56,7 +57,7 @@ class Comparison:
         names; in words.
     identical
         Models and conditions under which every score of both runs is the same but for rounding
-        (`harness.difference.ROUNDING`, or `CODED` of the same weights).
+        (`harness.difference.ROUNDING`, or `CODED` of one detector).
     family
         How many p-values Holm's method adjusted together.
     """
@@ -247,17 +248,12 @@ def _turned(
 def _identical(pairing: Pairing, couples: _Couples) -> Iterator[tuple[str, str]]:
     """Where both scored the same of the clips that both were given, and scored them the same.
 
-    Of the same weights the scores may differ by what another machine makes of the audio.
+    Of one detector the scores may differ by what another machine makes of the audio.
     """
     both = pairing.both
-    weights = [
-        {one.name: one.digest for one in record.models}
-        for record in (pairing.run_record, pairing.baseline_record)
-    ]
+    records = pairing.run_record, pairing.baseline_record
     alike = {
-        match.name
-        for match in pairing.models
-        if (digest := weights[0].get(match.run)) and digest == weights[1].get(match.baseline)
+        match.name for match in pairing.models if same_scores(*records, match.run, match.baseline)
     }
     for (model, condition), kinds in couples.items():
         one, other = kinds["auc"].rows
@@ -301,10 +297,30 @@ def _notes(pairing: Pairing) -> list[str]:
     ]
     if run.data.digest != baseline.data.digest and not pairing.data_bar:
         notes.append("one run took a part of the other's clips: compared on these")
+    notes += _identities(pairing)
     for what, one, other in _settings(run, baseline):
         if one != other:
             notes.append(f"{what} is {one or 'unknown'}, was {other or 'unknown'}")
     return notes
+
+
+def _identities(pairing: Pairing) -> Iterator[str]:
+    """Where the same weights are another detector, or a record cannot tell."""
+    run, baseline = (
+        {model.name: model for model in record.models}
+        for record in (pairing.run_record, pairing.baseline_record)
+    )
+    for match in pairing.models:
+        now, before = run.get(match.run), baseline.get(match.baseline)
+        if now is None or before is None or not now.digest or now.digest != before.digest:
+            continue
+        if told := difference(now, before):
+            yield f"{match.run} is another detector with the same weights: {told}"
+        elif bool(now.settings) != bool(before.settings):
+            yield (
+                f"{match.run} has the same weights and classes in both; whether its extractor and "
+                f"configuration are the same is not known: one record is of an older harness"
+            )
 
 
 def _settings(run: RunRecord, baseline: RunRecord) -> Iterator[tuple[str, str, str]]:

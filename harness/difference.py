@@ -28,7 +28,7 @@ ROUNDING = 1e-4
 """Log-odds in float32 agree to this on the same audio: it is the same detector."""
 
 CODED = 0.1
-"""Log-odds of the same weights agree to this on any machine: another processor rounds audio another
+"""Log-odds of one detector agree to this on any machine: another processor rounds audio another
 way in its last bit, and a codec can make a step of its own of that."""
 
 Test = Literal["mcnemar", "delong", ""]

@@ -124,7 +124,15 @@ class DataRecord(_Frozen):
 
 
 class ModelRecord(_Frozen):
-    """A detector as it was loaded; what does not apply to its kind is empty or None."""
+    """A detector as it was loaded; what does not apply to its kind is empty or None.
+
+    Parameters
+    ----------
+    settings
+        By name, what moves a score beside the fields here: the settings of the feature extractor
+        and the model, the source of code, how a file was read. Empty in a record from before that
+        was kept. `harness.identity` compares them.
+    """
 
     name: str
     spec: str
@@ -138,6 +146,7 @@ class ModelRecord(_Frozen):
     rate_hz: int | None = None
     synthetic: bool = False
     notes: list[str] = []
+    settings: dict[str, Any] = {}
 
 
 class MachineRecord(_Frozen):

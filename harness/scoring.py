@@ -28,6 +28,7 @@ from harness.engine.receive import Advance, Receiver
 from harness.engine.scorer import Scorer
 from harness.engine.selfcheck import self_checks
 from harness.errors import UsageError
+from harness.identity import difference
 from harness.logbook import Logbook
 from harness.record import MachineRecord, RunRecord, read_record
 from harness.recording import content_of
@@ -291,12 +292,15 @@ def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, dict[Ke
     for what, before, now in (
         ("of another suite", earlier.suite.digest, record.suite.digest),
         ("of other data", _data_key(earlier), _data_key(record)),
-        ("of other models", _model_key(earlier), _model_key(record)),
         ("with thresholds of other clips", _threshold_key(earlier), _threshold_key(record)),
         ("of another harness", earlier.harness_version, record.harness_version),
     ):
         if before != now:
             raise UsageError(f"holds a run {what}", str(folder), "choose another --out")
+    if moved := _other_models(earlier, record):
+        raise UsageError(
+            f"holds a run of other models: {moved}", str(folder), "choose another --out"
+        )
     now = record.machine
     if job.compiled is None:  # nobody said: as it was
         now = now.model_copy(update={"compiled": earlier.machine.compiled})
@@ -355,8 +359,17 @@ def _data_key(record: RunRecord) -> tuple[object, ...]:
     return (record.data.digest, record.data.limit, record.data.limit_seed)
 
 
-def _model_key(record: RunRecord) -> list[tuple[str, str, str]]:
-    return [(model.name, model.revision, model.digest) for model in record.models]
+def _other_models(earlier: RunRecord, record: RunRecord) -> str:
+    """What is different of the detectors, in words; empty if nothing is that moves a score."""
+    names, now = ([model.name for model in each.models] for each in (earlier, record))
+    if names != now:
+        return f"{', '.join(names)}, now {', '.join(now)}"
+    for model, before in zip(record.models, earlier.models, strict=True):
+        if model.revision != before.revision:
+            return f"{model.name}: revision {before.revision}, now {model.revision}"
+        if told := difference(model, before):
+            return f"{model.name}: {told}"
+    return ""
 
 
 def _threshold_key(record: RunRecord) -> list[tuple[str, str]]:

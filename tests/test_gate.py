@@ -286,3 +286,32 @@ def test_a_figure_without_a_value_in_both_runs_fails(whole: Finished) -> None:
     gate = held(nothing, nothing, undecided="pass")
     assert set(words(gate).values()) == {"FAIL"}
     assert gate.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "machine"),
+    [
+        ({"settings": {"extractor mean": -4.0}}, {}),
+        ({"fake_label": "real"}, {}),
+        ({}, {"precision": "bf16"}),
+        ({}, {"compiled": True}),
+    ],
+)
+def test_the_same_weights_used_in_another_way_are_no_same_detector(
+    whole: Finished, changes: dict[str, object], machine: dict[str, object]
+) -> None:
+    table = whole.table.copy()
+    table["score"] = table["score"] + np.random.default_rng(0).uniform(-0.05, 0.05, len(table))
+    model = whole.record.models[0].model_copy(update={"settings": {"extractor mean": -4.27}})
+    before = whole.record.model_copy(update={"models": [model]})
+    after = before.model_copy(
+        update={
+            "models": [model.model_copy(update=changes)],
+            "machine": before.machine.model_copy(update=machine),
+        }
+    )
+    baseline = replace(whole, record=before)
+    again = replace(whole, record=after, table=table)
+    assert "PASS" not in words(held(again, baseline, margin=0.001)).values()
+    told = " ".join(compare(again, baseline, resamples=20).notes)
+    assert "another detector with the same weights" in told if changes else "is " in told

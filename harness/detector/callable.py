@@ -2,8 +2,9 @@
 
 `factory()` returns something to call as `f(samples, rate_hz)`, where `samples` is a list of float32
 arrays of shape (n,) at `rate_hz`. It returns either log-odds of fake, shape (clips,), or logits
-[fake, real], shape (clips, 2). Two attributes are read from it where it has them: `rate_hz` (16000
-otherwise) and `name`.
+[fake, real], shape (clips, 2). Attributes are read from it where it has them: `rate_hz` (16000
+otherwise), `name`, and `identity` or `digest`, a text (or a function that gives one) that changes
+with the weights it has loaded: its source alone is known from outside (`harness.detector.code`).
 """
 
 from __future__ import annotations
@@ -19,12 +20,18 @@ from typing import Any
 import numpy as np
 
 from harness.audio import Wave
+from harness.detector.code import own_identity, source_digests
 from harness.detector.detector import Logits
 from harness.errors import ClipError, UsageError
 from harness.record import ModelRecord
 
 _RATE_HZ = 16000
 _BATCH_SIZE = 16
+_DECLARED = ("kind",)
+"""Attributes that say what is made of its answers."""
+_UNKNOWN_WEIGHTS = (
+    "known by its source; weights that it loads are known where it has an attribute `identity`"
+)
 _HOW = "write python:package.module:factory"
 
 
@@ -96,6 +103,7 @@ def open_callable(target: str, spec: str) -> CallableDetector:
     rate_hz = getattr(function, "rate_hz", _RATE_HZ)
     if not isinstance(rate_hz, int) or rate_hz <= 0:
         raise UsageError(f"rate_hz is {rate_hz!r}", spec, "give a positive whole number of Hz")
+    said = own_identity(function, spec)
     identity = ModelRecord(
         name=str(getattr(function, "name", factory_name)),
         spec=spec,
@@ -103,7 +111,12 @@ def open_callable(target: str, spec: str) -> CallableDetector:
         digest=_source_digest(module),
         architecture=f"{type(function).__module__}.{type(function).__qualname__}",
         rate_hz=rate_hz,
-        notes=["the digest is of the factory's module alone"],
+        notes=[] if said else [_UNKNOWN_WEIGHTS],
+        settings={
+            **{name: str(getattr(function, name)) for name in _DECLARED if hasattr(function, name)},
+            **said,
+            **{f"source {path}": digest for path, digest in source_digests(module).items()},
+        },
     )
     return CallableDetector(function, identity, rate_hz)
 

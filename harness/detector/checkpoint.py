@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.errors import UsageError
+from harness.identity import flattened
 
 CONFIG = "config.json"
 EXTRACTOR = ("preprocessor_config.json", "processor_config.json")
+_ADAPTER = "adapter_config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLES = (
     "pytorch_model.bin",
@@ -28,6 +30,12 @@ _PICKLES = (
     "model.pt",
     "model.pth",
 )
+_MOVE_NO_SCORE = (
+    *("_name_or_path", "name_or_path", "_commit_hash", "transformers_version", "architectures"),
+    *("dtype", "torch_dtype", "processor_class"),
+    *("id2label", "label2id"),  # which class means fake is told apart from the settings
+)
+"""Names, versions and storage types: weights are loaded as float32 whatever type is named."""
 _HEX = re.compile(r"[0-9a-f]+")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", re.ASCII)
 
@@ -93,6 +101,15 @@ class Checkpoint:
             return digests[0]
         return hashlib.sha256("".join(digests).encode()).hexdigest()
 
+    def settings(self) -> dict[str, Any]:
+        """What the files beside the weights say that can move a score, each value by its name."""
+        found = flattened(_moving(self.config), "config")
+        for name, within in zip(EXTRACTOR, ("extractor", "processor"), strict=True):
+            if (self.folder / name).is_file():
+                content = _read_json(self.folder / name, self.spec)
+                found |= flattened(_moving(content), within)
+        return found
+
     def weight_types(self) -> dict[str, str]:
         """The type of each tensor as the files store it: `F32`, `BF16`, `I8`."""
         from safetensors import safe_open
@@ -107,6 +124,12 @@ class Checkpoint:
         for required in ((CONFIG,), EXTRACTOR, (WEIGHTS, INDEX)):
             if not any((self.folder / name).is_file() for name in required):
                 raise missing(required, self.spec, self.folder)
+        if (self.folder / _ADAPTER).is_file():
+            raise UsageError(
+                f"has an adapter beside its weights ({_ADAPTER}), which would not be applied",
+                self.spec,
+                "merge it into the weights, or move it away",
+            )
         if self.kind == "hub":
             self._check_received()
         if "model_type" not in self.config:
@@ -233,6 +256,15 @@ def _settings(content: dict[str, Any]) -> dict[str, Any]:
     """A feature extractor's settings, out of those of a processor where they are among them."""
     inner = content.get("feature_extractor")
     return cast("dict[str, Any]", inner) if isinstance(inner, dict) else content
+
+
+def _moving(content: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without what moves no score, at any depth."""
+    return {
+        key: _moving(cast("dict[str, Any]", value)) if isinstance(value, dict) else value
+        for key, value in content.items()
+        if key not in _MOVE_NO_SCORE
+    }
 
 
 def _read_json(path: Path, spec: str) -> dict[str, Any]:

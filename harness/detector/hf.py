@@ -31,8 +31,8 @@ from harness.detector.device import (
     sent,
 )
 from harness.detector.frontend import LogMel
-from harness.detector.labels import fake_index
-from harness.detector.soundness import check_extractor, check_loading, check_numbers
+from harness.detector.labels import check_indices, fake_index
+from harness.detector.soundness import check_extractor, check_loading, check_numbers, head_notes
 from harness.errors import ClipError, UsageError
 from harness.record import ModelRecord
 from harness.stopwatch import Stopwatch
@@ -196,6 +196,9 @@ def open_checkpoint(
         config = AutoConfig.from_pretrained(checkpoint.folder, **here)
         id2label = cast("dict[int, str]", config.id2label)
         names = {int(index): str(name) for index, name in id2label.items()}
+        label2id = checkpoint.config.get("label2id")
+        if isinstance(label2id, dict):
+            check_indices(names, cast("dict[str, object]", label2id), fake_label, spec)
         fake = fake_index(names, fake_label, spec)
         extractor = AutoFeatureExtractor.from_pretrained(checkpoint.folder, **here)
         model, loading = AutoModelForAudioClassification.from_pretrained(
@@ -206,7 +209,7 @@ def open_checkpoint(
             output_loading_info=True,
             **here,
         )
-    notes = check_extractor(extractor, config, checkpoint)
+    notes = [*check_extractor(extractor, config, checkpoint), *head_notes(config)]
     unused = check_loading(cast("dict[str, Any]", loading), spec)
     check_numbers(model, checkpoint)
     if unused:
@@ -228,6 +231,8 @@ def open_checkpoint(
         rate_hz=int(extractor.sampling_rate),
         synthetic=checkpoint.kind == "embedded",
         notes=notes,
+        settings=checkpoint.settings()
+        | {"attention": str(getattr(model.config, "_attn_implementation", None))},
     )
     with _load_faults(spec):
         return HubModel(identity, model, extractor, fake, place, precision)

@@ -50,6 +50,40 @@ def fake_index(names: Mapping[int, str], fake_label: str | None = None, where: s
     )
 
 
+def check_indices(
+    names: Mapping[int, str],
+    label2id: Mapping[str, object],
+    fake_label: str | None = None,
+    where: str = "",
+) -> None:
+    """Hold a model's `label2id` to its `id2label`, which is the one that is read.
+
+    A placeholder such as `LABEL_0` says nothing, and nothing is wrong where the user says an index.
+
+    Raises
+    ------
+    UsageError
+        Where one gives a class another index, or a contrary meaning, than the other.
+    """
+    if fake_label is not None and fake_label.strip() in ("0", "1"):
+        return
+    folded = {name.strip().casefold(): index for index, name in names.items()}
+    for name, number in label2id.items():
+        try:
+            index = int(str(number))
+        except ValueError:
+            index = -1
+        meant = folded.get(name.strip().casefold(), index)
+        meanings = canonical_label(name), canonical_label(names.get(index, ""))
+        if meant != index or (all(meanings) and meanings[0] != meanings[1]):
+            seen = ", ".join(f"{each}: {names[each]}" for each in sorted(names))
+            raise UsageError(
+                f"id2label ({seen}) and label2id ({name}: {number}) contradict each other",
+                where,
+                "correct config.json, or give the index that means fake: --fake-label INDEX",
+            )
+
+
 def _named(names: Mapping[int, str], fake_label: str, seen: str, where: str) -> int:
     wanted = fake_label.strip().casefold()
     matches = [index for index, name in names.items() if name.strip().casefold() == wanted]

@@ -123,6 +123,7 @@ def open_scores(path: Path, spec: str) -> ScoreFile:
         kind="scores",
         digest=hashlib.sha256(content).hexdigest(),
         notes=notes,
+        settings={"read as": "; ".join(notes) or "a table"},
     )
     return ScoreFile(identity, scores)
 

@@ -14,6 +14,7 @@ from harness.errors import UsageError
 
 _RATES_HZ = range(1000, LIMITS.rate_hz + 1)
 _WEIGHT_TYPES = ("F64", "F32", "F16", "BF16")
+_OTHER_HEADS = ("multi_label_classification", "regression")
 _UNUSED_IN_INFERENCE = ("masked_spec_embed",)
 
 
@@ -47,6 +48,17 @@ def check_extractor(extractor: Any, config: Any, checkpoint: Checkpoint) -> list
         return []
     return [
         f"{name} has no sampling_rate: {rate_hz:g} Hz is the default of {type(extractor).__name__}"
+    ]
+
+
+def head_notes(config: Any) -> list[str]:
+    """A note on a head that was trained for something else than to choose one of two classes."""
+    kind = getattr(config, "problem_type", None)
+    if kind not in _OTHER_HEADS:
+        return []
+    return [
+        f"config.json says problem_type {kind}: the score is the difference of its two outputs "
+        "all the same, which such training does not make log-odds"
     ]
 
 

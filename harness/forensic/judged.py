@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.coverage import complete
 from harness.errors import UsageError
 from harness.grid import CLEAN, Grid
+from harness.identity import difference
 from harness.metrics.bootstrap import Cell
 from harness.record import ConditionRecord, ModelRecord, RunRecord
 
@@ -98,11 +99,11 @@ def refuse_kinship(run: Judged, development: Judged, where: str) -> None:
             raise UsageError(
                 f"it has no scores of {model}", where, "score the development clips with it"
             )
-        if own is not None and own.digest != other.digest:
+        if own is not None and (told := difference(other, own)):
             raise UsageError(
-                f"its {model} is another detector than the one judged",
+                f"its {model} is another detector than the one judged: {told}",
                 where,
-                "score the development clips with the same weights",
+                "score the development clips with the same detector",
             )
     for name, words in (("clip_id", "clips"), ("group", "groups")):
         shared = sorted(_names(run, name) & _names(development, name))

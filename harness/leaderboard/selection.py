@@ -6,16 +6,32 @@ What is chosen depends on the entries alone, never on the order in which they we
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.entry import Entry, Refused, barrier
 from harness.errors import UsageError
+from harness.identity import identity_of
 from harness.leaderboard.field import of_entry, short
 
 
 def _identity(entry: Entry) -> tuple[str, str]:
-    """What makes two entries one model: the scores of a file have no weights to go by."""
+    """What makes two entries one model: the scores of a file have no detector to go by."""
     model = entry.model
-    return model.name, "" if model.kind == "scores" else model.digest or model.revision
+    if model.kind == "scores":
+        return model.name, ""
+    return model.name, identity_of(model) or f"{model.digest or model.revision} {model.fake_label}"
+
+
+def _alike(found: Sequence[Entry]) -> Sequence[Entry]:
+    """The entries as the oldest records know their models: all settings of a detector, or none."""
+    if all(entry.model.settings for entry in found):
+        return found
+    blank: list[Entry] = []
+    for entry in found:
+        models = [entry.model.model_copy(update={"settings": {}})]
+        record = entry.record.model_copy(update={"models": models})
+        blank.append(replace(entry, run=replace(entry.run, record=record)))
+    return blank
 
 
 def choose(found: Sequence[Entry], metric: str) -> tuple[list[list[Entry]], list[Refused]]:
@@ -27,7 +43,7 @@ def choose(found: Sequence[Entry], metric: str) -> tuple[list[list[Entry]], list
     refused: list[Refused] = []
     fields: list[list[Entry]] = []
     by_data: dict[str, list[list[Entry]]] = {}
-    for entry in found:
+    for entry in _alike(found):
         if told := _unfit(entry, metric):
             refused.append(_refusal(entry, told))
             continue

@@ -16,6 +16,7 @@ from harness.engine.example import flac, picture
 from harness.errors import UsageError
 from harness.forensic.envelope import Envelope, envelope
 from harness.forensic.judged import Judged, refuse_kinship
+from harness.identity import difference
 from harness.publish import Finished, read_run
 from harness.questioned.facts import Opened, measure, open_file
 from harness.questioned.listener import Listener
@@ -89,11 +90,11 @@ def open_examiner(
     label = None if kind in ("python", "scores") else record.fake_label or None
     precision = finished.record.machine.precision
     detector = open_detector(spec, device=device, precision=precision, fake_label=label)
-    if detector.identity.digest != record.digest:
+    if told := difference(detector.identity, record):
         raise UsageError(
-            f"is not the {record.name} that the run measured: its digest is another",
+            f"is not the {record.name} that the run measured: {told}",
             spec,
-            "name those weights with --model, or run the suite again",
+            "name that detector with --model, or run the suite again",
         )
     calibration = finished
     if development is not None:

@@ -233,6 +233,10 @@ def nameless_classes(folder: Path) -> None:
     change_config(folder, id2label={"0": "LABEL_0", "1": "LABEL_1"}, label2id={})
 
 
+def contrary_names(folder: Path) -> None:
+    change_config(folder, label2id={"real": 0, "fake": 1})
+
+
 def no_names(folder: Path) -> None:
     content = json.loads((folder / "config.json").read_text())
     del content["id2label"], content["label2id"]
@@ -390,6 +394,7 @@ def text_model(folder: Path) -> None:
         (three_classes, ["3 classes", "music"]),
         (one_class, ["1 classes"]),
         (nameless_classes, ["LABEL_0", "LABEL_1", "--fake-label"]),
+        (contrary_names, ["id2label", "label2id", "contradict", "--fake-label INDEX"]),
         (no_names, ["LABEL_0", "LABEL_1", "--fake-label"]),
         (without_a_head, ["classifier", "random"]),
         (other_size, ["the weights have other shapes than config.json says"]),
@@ -496,3 +501,17 @@ def test_a_gpu_that_is_not_there_is_never_replaced(device: str, small_ast: Path)
 def test_a_precision_that_the_device_does_not_have(precision: str, small_ast: Path) -> None:
     with pytest.raises(UsageError, match="precision"):
         open_detector(str(small_ast), device="cpu", precision=precision)
+
+
+@pytest.mark.parametrize("kind", ["multi_label_classification", "regression"])
+def test_a_head_for_something_else_than_two_classes_is_noted(
+    small_ast: Path, tmp_path: Path, kind: str
+) -> None:
+    folder = shutil.copytree(small_ast, tmp_path / "m")
+    change_config(folder, problem_type=kind)
+    notes = open_detector(str(folder), device="cpu").identity.notes
+    assert [note for note in notes if f"problem_type {kind}" in note]
+    change_config(folder, problem_type="single_label_classification")
+    assert not any(
+        "problem_type" in n for n in open_detector(str(folder), device="cpu").identity.notes
+    )

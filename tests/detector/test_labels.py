@@ -1,6 +1,6 @@
 import pytest
 
-from harness.detector.labels import fake_index
+from harness.detector.labels import check_indices, fake_index
 from harness.errors import UsageError
 
 
@@ -78,3 +78,30 @@ def test_what_the_user_says_must_be_there(said: str) -> None:
 def test_one_name_for_both_classes_is_no_answer() -> None:
     with pytest.raises(UsageError):
         fake_index({0: "x", 1: "X"}, "x")
+
+
+@pytest.mark.parametrize(
+    "label2id",
+    [
+        {"real": 0, "fake": 1},
+        {"Fake": 1},
+        {"bonafide": 0, "spoof": 1},
+        {"fake": "1"},
+        {"fake": "x"},
+    ],
+)
+def test_label2id_that_contradicts_id2label_is_refused(label2id: dict[str, object]) -> None:
+    names = {0: "fake", 1: "real"}
+    with pytest.raises(UsageError, match=r"m: id2label \(0: fake, 1: real\) and label2id .*contra"):
+        check_indices(names, label2id, where="m")
+    with pytest.raises(UsageError, match="contradict"):
+        check_indices(names, label2id, "fake")
+    check_indices(names, label2id, "0")
+
+
+@pytest.mark.parametrize(
+    "label2id",
+    [{}, {"fake": 0, "real": 1}, {"FAKE": "0"}, {"LABEL_0": 0, "LABEL_1": 1}, {"spoof": 0}],
+)
+def test_label2id_that_says_the_same_or_nothing_is_none(label2id: dict[str, object]) -> None:
+    check_indices({0: "fake", 1: "real"}, label2id)

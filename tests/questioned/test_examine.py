@@ -196,7 +196,10 @@ def test_a_clip_of_the_run_itself_is_left_out_of_its_calibration(place: Path) ->
     [
         (("nothing.wav", "--run", "run"), "no such file"),
         (("files/speech.wav", "--run", "files"), "not a run directory"),
-        (("files/speech.wav", "--run", "run", "--model", "embedded"), "its digest is another"),
+        (
+            ("files/speech.wav", "--run", "run", "--model", "embedded"),
+            "measured: of kind callable, now embedded",
+        ),
         (("files/speech.wav", "--run", "run", "--model", "absent"), "no such directory"),
         (("files/speech.wav", "--run", "run", "--development", "run"), "are among those judged"),
         (("empty", "--run", "run"), "no recordings in it"),
