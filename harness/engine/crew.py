@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
+from threading import Lock
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from harness.condition import Condition
@@ -34,6 +38,7 @@ if TYPE_CHECKING:  # its libraries would be loaded by every process that prepare
 
 ROW_SECONDS = 120.0
 _STARTS = 3
+_STARTING = Lock()
 WINDOW = 3  # tasks in flight for each process: enough to hide one slow clip, little to hold
 
 
@@ -204,7 +209,8 @@ class _Member:
         ours, theirs = multiprocessing.Pipe()
         arguments = (theirs, self._recipe, self._row_seconds)
         process = _context().Process(target=_serve, args=arguments, daemon=True)
-        process.start()  # one that cannot be started is no process to dismiss
+        with _no_script():
+            process.start()  # one that cannot be started is no process to dismiss
         self._pipe, self._process = ours, process
         theirs.close()
         if self._dismissed:  # while it was being started
@@ -239,6 +245,22 @@ def _serve(pipe: Connection, recipe: Recipe, row_seconds: float) -> None:
     from harness.engine.worker import serve  # heavy, and loaded once in the fork server
 
     serve(pipe, recipe, row_seconds)
+
+
+@contextmanager
+def _no_script() -> Generator[None]:
+    """Hide the caller's script: `multiprocessing` would run it again in every process.
+
+    Nothing of it is needed there, and one without an `if __name__ == "__main__"` would begin the
+    whole run once more.
+    """
+    with _STARTING:
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = script
 
 
 def _context() -> ForkServerContext:

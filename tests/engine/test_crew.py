@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -183,3 +185,23 @@ def test_without_processes_it_prepares_here(clips: list[Clip]) -> None:
     for key, row in there.items():
         assert_same(row.waves[RATE_HZ], here[key].waves[RATE_HZ])
     assert Task(clips[0], (CLEAN,), (0,)).conditions == (CLEAN,)
+
+
+SCRIPT = """
+print("the script runs")
+from pathlib import Path
+from harness.run import RunOptions, run
+
+options = RunOptions(suite="heldout", limit=4, out=Path({out!r}), workers=1, cache_gb=0)
+print(run(options, lambda line: None, lambda *counts: None).record.counts.ok, "scores")
+"""
+
+
+@pytest.mark.parametrize("by", ["name", "standard input"])
+def test_a_script_without_a_guard_is_run_once(by: str, tmp_path: Path) -> None:
+    text = SCRIPT.format(out=str(tmp_path / "run"))
+    (tmp_path / "script.py").write_text(text, encoding="utf-8")
+    name = str(tmp_path / "script.py") if by == "name" else "-"
+    done = subprocess.run([sys.executable, name], input=text, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["the script runs", "4 scores"]
