@@ -121,6 +121,9 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     tell_apart(detectors)
     folder = options.out or _new_folder(suite, detectors)
     job = _job(options, cluster, suite, source, whole, detectors, folder, note)
+    for one in job.detectors:
+        if isinstance(one, ScoreLookup) and not isinstance(suite.threshold, ThresholdRule):
+            one.refuse_one_class(job.clips, suite.threshold)
     refuse_ungated(job.record, folder, options.baseline, options.policy)
     with alone_in(folder), room_in(folder):
         if tuning is not None:
@@ -135,6 +138,24 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
         turned = hearable(ruling.flips) if ruling else []
         write_examples(folder, summary.mistakes, turned, suite, by_id, job.recipe)
         return publish(finished_run, summary, ruling)
+
+
+def _matched(
+    detectors: Sequence[Detector | ScoreLookup],
+    clips: Sequence[Clip],
+    suite: Suite,
+    note: Callable[[str], None],
+) -> list[Detector | ScoreLookup]:
+    """The detectors, with the rows of score files assigned to the clips of the whole source."""
+    conditions = [condition.name for condition in suite.conditions]
+    matched = [
+        one.match(clips, conditions) if isinstance(one, ScoreLookup) else one for one in detectors
+    ]
+    for one in matched:
+        if isinstance(one, ScoreLookup):
+            for line in one.identity.notes:
+                note(f"{one.identity.name}: {line}")
+    return matched
 
 
 def _cluster(options: RunOptions) -> Cluster | None:
@@ -165,6 +186,7 @@ def _job(
     twins = refuse_twins(clips, source.origin.spec)
     for line in twins:
         note(line)
+    detectors = _matched(detectors, clips if source is whole else list(whole), suite, note)
     record = _record(options, cluster, suite, source, clips, detectors, twins)
     recipe = recipe_of(suite, whole, detectors)
     told = options.batch_size is not None

@@ -208,7 +208,8 @@ def _score_there(
     names = [model.name for model in record.models]
     models = tuple((model.spec, model.name) for model in record.models)
     here = (cluster.device, cluster.fake_label, record.machine, landmark_of(job.clips))
-    work = Work(job.recipe, tuple(conditions), models, *here)
+    lookups = {one.identity.name: one for one in job.detectors if isinstance(one, ScoreLookup)}
+    work = Work(job.recipe, tuple(conditions), models, *here, lookups)
     # Where an actor does both, it prepares and scores in turns.
     split = TimeSplit(cluster.preparers if cluster.apart else 0, scorers=cluster.scorers)
     logbook.split = split

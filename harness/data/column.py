@@ -6,6 +6,7 @@ user says which one is meant.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from harness.data.clip import Label
 from harness.errors import UsageError
 from harness.vocabulary import canonical_label
 
-_LABEL_NAMES = (
+LABEL_NAMES = (
     *("label", "labels", "label_name", "label_text", "label_str", "class", "class_name"),
     *("class_label", "target", "key", "category", "ground_truth", "authenticity"),
 )
@@ -71,7 +72,9 @@ class Wanted(NamedTuple):
 def parsed(
     pattern: re.Pattern[str], known: Sequence[str], rest: str, spec: str, form: str
 ) -> tuple[re.Match[str], dict[str, str]]:
-    """An address taken to pieces, and its options `?key=value,…`.
+    """An address taken to pieces, and its options `?key=value,key=value` or `?key=value&…`.
+
+    A comma within a value stays there: it ends an option only where a key follows.
 
     Parameters
     ----------
@@ -83,14 +86,25 @@ def parsed(
     Raises
     ------
     UsageError
-        Where it does not fit, or an option is unknown or empty.
+        Where it does not fit, or an option is unknown, empty or given twice.
     """
+    usage = f"write {form}[?{'=…,'.join(known)}=…]"
     found = pattern.fullmatch(rest)
-    given = (found["options"] if found else None) or ""
-    pairs = [pair.partition("=") for pair in given.split(",")]
-    options = {key: value for key, _, value in pairs if key}
-    if not found or any(key not in known or not options[key] for key in options):
-        raise UsageError("cannot be understood", spec, f"write {form}[?{'=…,'.join(known)}=…]")
+    if not found:
+        raise UsageError("cannot be understood", spec, usage)
+    options: dict[str, str] = {}
+    for pair in re.split(r"&|,(?=\w+=)", found["options"] or ""):
+        key, _, value = pair.partition("=")
+        if key and key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            meant = f"did you mean {near[0]}=? {usage}" if near else usage
+            raise UsageError(f"has no option {key!r}", spec, meant)
+        if key in options:
+            raise UsageError(f"says {key}= twice", spec, "say it once")
+        if key and not value:
+            raise UsageError(f"says nothing after {key}=", spec, usage)
+        if key:
+            options[key] = value
     return found, options
 
 
@@ -175,7 +189,7 @@ def _may_label(column: Column) -> bool:
     if column.type == "class":
         return {canonical_label(name) for name in column.names} == {"real", "fake"}
     if column.type == "text":
-        return column.name.casefold() in _LABEL_NAMES
+        return column.name.casefold() in LABEL_NAMES
     return column.type in ("bool", "number") and _meant_by_true(column) is not None
 
 

@@ -7,13 +7,14 @@ is the adapter of that kind of detector and nothing after it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Wave
+from harness.data.clip import Clip
 from harness.record import ModelRecord
 from harness.stopwatch import Stopwatch
 
@@ -109,6 +110,26 @@ class ScoreLookup(Protocol):
 
     identity: ModelRecord
 
-    def lookup(self, clip_id: str, condition: str) -> tuple[float, float, float] | None:
-        """`(logit_fake, logit_real, score)`; None where the file has no such row."""
+    def lookup(self, clip_id: str, condition: str) -> tuple[float, float, float]:
+        """`(logit_fake, logit_real, score)`.
+
+        Raises
+        ------
+        ClipRejected
+            Where there is none, or one that could be another clip's as well.
+        """
+        ...
+
+    def match(self, clips: Sequence[Clip], conditions: Collection[str]) -> ScoreLookup:
+        """The same with its rows assigned to all clips of the data, before any is looked up.
+
+        Raises
+        ------
+        UsageError
+            Where nothing can be looked up.
+        """
+        ...
+
+    def refuse_one_class(self, clips: Sequence[Clip], threshold: float) -> None:
+        """Raise UsageError where scores of no stated scale call every clip the same."""
         ...

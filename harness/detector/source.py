@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harness.detector.detector import Detector, ScoreLookup
 from harness.errors import UsageError
 
@@ -21,7 +19,7 @@ def open_detector(
     ----------
     spec
         `embedded`, a local directory, a hub id with optional `@revision`,
-        `python:package.module:factory` or `scores:FILE`.
+        `python:package.module:factory` or `scores:FILE[?OPTIONS]`.
     device
         `auto`, `cpu`, `cuda` or `cuda:N`.
     precision
@@ -39,7 +37,7 @@ def open_detector(
         from harness.detector.scorefile import open_scores
 
         _refuse_fake_label(spec, fake_label)
-        return open_scores(Path(rest).expanduser(), spec)
+        return open_scores(rest, spec)
     if kind == "python":
         from harness.detector.callable import open_callable
 

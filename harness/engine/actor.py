@@ -23,6 +23,7 @@ from harness.condition import Condition
 from harness.data.cell import ShardCell
 from harness.data.clip import Clip
 from harness.data.store import in_store
+from harness.detector.detector import ScoreLookup
 from harness.detector.source import open_detector
 from harness.engine.compiling import compile_all
 from harness.engine.crew import Crew
@@ -47,6 +48,8 @@ class Work:
         Of the suite: chunks name them by their places.
     models
         Specs as the user wrote them, with the names that the record has for them.
+    lookups
+        Those that are scores from files, by these names: their rows are matched with all clips.
     device
         Where detectors compute: `cpu` or `cuda`.
     landmark
@@ -63,6 +66,7 @@ class Work:
     fake_label: str | None
     machine: MachineRecord
     landmark: Path | None = None
+    lookups: Mapping[str, ScoreLookup] = field(default_factory=dict[str, ScoreLookup])
     directory: str = field(default_factory=os.getcwd)
     version: str = __version__
 
@@ -245,7 +249,7 @@ def _scorers(work: Work, note: Callable[[str], None]) -> list[Scorer]:
     torch.set_num_threads(1)
     scorers: list[Scorer] = []
     for spec, name in work.models:
-        detector = open_detector(
+        detector = work.lookups.get(name) or open_detector(
             spec, device=work.device, precision=work.machine.precision, fake_label=work.fake_label
         )
         detector.identity = detector.identity.model_copy(update={"name": name})

@@ -19,7 +19,7 @@ from harness.data.clip import Clip
 from harness.detector.detector import Detector, Logits, ScoreLookup, Timed
 from harness.engine.plan import Key
 from harness.engine.prepare import Prepared
-from harness.errors import UsageError
+from harness.errors import ClipRejected, UsageError
 from harness.scores import Row
 from harness.stopwatch import Stopwatch
 
@@ -165,10 +165,10 @@ def _outcome(logits: Logits) -> Outcome:
 
 
 def _looked_up(lookup: ScoreLookup, row: Scored) -> Outcome:
-    found = lookup.lookup(row.clip.clip_id, row.condition.name)
-    if found is None:
-        return ("rejected", "no score in the file for this clip and condition", np.nan, np.nan)
-    return ("ok", "", *found[:2])
+    try:
+        return ("ok", "", *lookup.lookup(row.clip.clip_id, row.condition.name)[:2])
+    except ClipRejected as fault:
+        return ("rejected", str(fault), np.nan, np.nan)
 
 
 def _row(

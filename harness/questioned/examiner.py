@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from harness.case import NAN, Attribution, Case, Change, Subject, Timeline
 from harness.detector.detector import ScoreLookup
 from harness.detector.source import open_detector
 from harness.engine.example import flac, picture
-from harness.errors import UsageError
+from harness.errors import ClipRejected, UsageError
 from harness.forensic.envelope import Envelope, envelope
 from harness.forensic.judged import Judged, refuse_kinship
 from harness.identity import difference
@@ -184,10 +185,10 @@ def _score(opened: Opened, examiner: Examiner) -> tuple[float, str, float]:
         heard = examiner.listener.heard(opened.heard)
         score, reason = examiner.listener.scores([heard])[0]
         return score, reason, heard.seconds
-    found = examiner.lookup.lookup(opened.facts.name, "clean") if examiner.lookup else None
-    if found is None:
-        return NAN, "the file of scores has none under this file's name", seconds
-    return found[2], "", seconds
+    if examiner.lookup is not None:
+        with suppress(ClipRejected):
+            return examiner.lookup.lookup(opened.facts.name, "clean")[2], "", seconds
+    return NAN, "the file of scores has none under this file's name", seconds
 
 
 def _attribution(

@@ -214,7 +214,7 @@ def test_numbers_are_refused_until_the_user_says_what_they_mean(answers):
         ("revision", "no such revision; name a branch, tag or commit"),
         ("nowhere", "no such data set on the hub, or a private one; check the name, or set HF_TOK"),
         ("gated", "gated: it is not open to you; accept its conditions on its page and set HF_TOK"),
-        ("odd", "cannot be understood; write hub:owner/name[@revision][:split][?config=…,audio="),
+        ("odd", "has no option 'colour'; write hub:owner/name[@revision][:split][?config=…,audio="),
     ],
 )
 def test_what_the_hub_does_not_give_is_refused_in_one_line(answers, order, line):
