@@ -144,7 +144,7 @@ def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "fake").mkdir()
     for name in ("real/a.wav", "fake/b.wav"):
         soundfile.write(tmp_path / name, np.zeros(800), 16000)
-    (tmp_path / "scores.csv").write_text("clip_id,score\nreal/a.wav,1\n")
+    (tmp_path / "scores.csv").write_text("clip_id,score\nreal/a.wav,-1\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -124,7 +124,7 @@ def _refuse_sentinel(values: Array, said: Kind | None, spec: str) -> None:
         if alone or like:
             shape = f"that lie in {_LOOKS_LIKE[like]}" if like else "that hardly repeat"
             raise UsageError(
-                f"{sentinel:g} stands {count} times among scores {shape}",
+                f"{sentinel:g} occurs {count} time{'s' * (count > 1)} among scores {shape}",
                 spec,
                 f"say missing={sentinel:g} if it means no answer, missing=none if it is a score",
             )
@@ -142,7 +142,8 @@ def _refuse_unsaid(sheet: Sheet, layout: Layout, wanted: Wanted, values: Array, 
         add.append(f"score={like or 'logits'}")
     elif said is None and like:
         count = int(np.isfinite(values).sum())
-        what.append(f"{'all ' * (count > 1)}{count} scores lie in {_LOOKS_LIKE[like]}")
+        every = f"all {count} scores lie" if count > 1 else "its only score lies"
+        what.append(f"{every} in {_LOOKS_LIKE[like]}")
         add.append(f"score={like} (or log-odds)")
     elif said == "probability" and wanted.kind is None and like == "percent":
         what.append(f"calls them probabilities, and they lie in {_LOOKS_LIKE[like]}")
