@@ -173,7 +173,7 @@ class _Panel:
 
     def __init__(self, work: Work) -> None:
         self.notes: list[str] = []
-        self._scorers = _scorers(work, self.notes.append)
+        self._scorers = scorers_of(work, self.notes.append)
         self._ended = time.monotonic()
 
     def answer(
@@ -198,7 +198,7 @@ def check(
     work.settle()
     notes: list[str] = []
     with Crew(0, work.recipe) as crew:
-        scorers = _scorers(work, notes.append)
+        scorers = scorers_of(work, notes.append)
         return self_checks(crew, scorers, clips, work.conditions, record), notes
 
 
@@ -243,7 +243,8 @@ def _file_of(audio: Encoded) -> Path | None:
     return audio if isinstance(audio, Path) else None
 
 
-def _scorers(work: Work, note: Callable[[str], None]) -> list[Scorer]:
+def scorers_of(work: Work, note: Callable[[str], None]) -> list[Scorer]:
+    """The models of the work, opened where this runs; scores from files come with it."""
     import torch
 
     torch.set_num_threads(1)

@@ -11,10 +11,12 @@ from harness.data.cell import ShardCell
 from harness.data.clip import Clip
 from harness.data.sample import CompanionPool
 from harness.data.source import open_source
-from harness.engine.actor import Work, landmark_of, refuse_unlike
+from harness.detector.scorefile import ScoreFile
+from harness.detector.source import open_detector
+from harness.engine.actor import Work, landmark_of, refuse_unlike, scorers_of
 from harness.engine.plan import chunks, tasks
 from harness.engine.prepare import Recipe
-from harness.errors import UsageError
+from harness.errors import ClipRejected, UsageError
 from harness.suite import load_suite
 
 
@@ -61,3 +63,20 @@ def test_a_node_without_the_data_is_refused(work: Work, tmp_path: Path) -> None:
     audio.unlink()
     with pytest.raises(UsageError, match=r"a node has no .*clip\.wav; put the data where every"):
         refuse_unlike(seen)
+
+
+def test_scores_from_a_file_travel_as_they_were_matched(work: Work, tmp_path: Path) -> None:
+    """A node cannot match them itself: it sees a few clips at a time, and needs no such file."""
+    path = tmp_path / "scores.csv"
+    path.write_text("clip_id,score\n1,-2.5\n2,2\n")
+    clips = [Clip(f"{label}/1.wav", label, b"RIFF") for label in ("real", "fake")]
+    found = open_detector(f"scores:{path}")
+    assert isinstance(found, ScoreFile)
+    matched = found.match([*clips, Clip("fake/2.wav", "fake", b"RIFF")], ("clean",))
+    path.unlink()
+    sent = replace(work, models=((f"scores:{path}", "m"),), lookups={"m": matched})
+    [scorer] = scorers_of(pickle.loads(pickle.dumps(sent)), lambda line: None)
+    assert isinstance(scorer.detector, ScoreFile)
+    assert scorer.detector.lookup("fake/2.wav", "clean") == (2.0, 0.0, 2.0)
+    with pytest.raises(ClipRejected, match="could be the score of"):
+        scorer.detector.lookup("fake/1.wav", "clean")
