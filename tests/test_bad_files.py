@@ -146,13 +146,13 @@ def _zip_bomb() -> bytes:
 CONTENT["zip-bomb.wav"] = (_zip_bomb(), undecodable())
 
 # Formats that are cut off at every tenth of their bytes, and from where on there is sound in them.
-# FLAC and M4A have none: a frame that is cut, and a table of contents that stood at the end.
+# M4A has none: its table of contents stood at the end.
 CUT: dict[str, tuple[bytes, int]] = {
     "wav": (written(babble(RATE_HZ, 4), RATE_HZ, "WAV"), 10),
     "mp3": (written(babble(RATE_HZ, 4), RATE_HZ, "MP3"), 10),
     "ogg": (written(babble(RATE_HZ, 4), RATE_HZ, "OGG", "VORBIS"), 40),
     "opus": (encoded(babble(48000, 4), 48000, "ogg", "libopus"), 30),
-    "flac": (written(babble(RATE_HZ, 4), RATE_HZ, "FLAC"), 100),
+    "flac": (written(babble(RATE_HZ, 4), RATE_HZ, "FLAC"), 10),
     "m4a": (encoded(babble(44100, 4), 44100, "ipod", "aac"), 100),
 }
 NAMES = {
