@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.decode import LIMITS, Limits, Recording, Samples, decode
+from harness.decode import decode
+from harness.decoded import LIMITS, Limits, Recording, Samples
 from harness.downmix import Channels, downmix, signal_notes
 from harness.errors import ClipRejected
 from harness.recording import Encoded

@@ -31,6 +31,8 @@ class FileFacts:
         Whether the file's own coding loses; None where that is not known.
     path
         What was done from the file to what the detector got, a step each.
+    notes
+        What of the file is not heard, and where its header is wrong (`harness.decoded.Recording`).
     """
 
     name: str
@@ -44,6 +46,7 @@ class FileFacts:
     channels: int
     seconds: float
     path: list[str]
+    notes: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,13 @@ def _header_end(file: File, head: bytes) -> int:
         return bitstream.id3_bytes(head)
     if head[:4] == b"OggS":
         return bitstream.first_pages(file, 0)[-1].end
+    if head[8:12] == b"WAVE":
+        end = 12
+        for name, offset, count in _chunks(file, end, size(file)):
+            if name in _MARKS or offset + count > size(file):
+                break
+            end = offset + count
+        return end
     return 1
 
 

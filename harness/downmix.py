@@ -11,7 +11,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-Samples = NDArray[np.float32]
+from harness.decoded import Samples
+
 Channels = Literal["mean", "first", "loudest"]
 """Which channel is heard: the mean of all, the first, or the one of the highest level."""
 
@@ -75,7 +76,7 @@ def _channel_notes(samples: Samples, rate_hz: int) -> tuple[str, ...]:
     if count == 1:
         return ()
     shared = _covariance(samples)
-    powers, mean = np.diag(shared), shared.sum() / count**2
+    powers, mean = np.diag(shared).clip(0), shared.sum() / count**2
     loudest = int(np.argmax(powers))
     if not powers[loudest] > 0:
         return ()

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import soundfile
+from av.stream import Disposition
 
 
 def tone(rate_hz: int = 16000, seconds: float = 1.0, channels: int = 1) -> np.ndarray:
@@ -117,3 +118,25 @@ def _crc(content: bytes, polynomial: int, bits: int) -> int:
         if value >> place & 1:
             value ^= polynomial << place - bits
     return value
+
+
+def with_data_size(wav: bytes, size: int) -> bytes:
+    """A WAV of 44 bytes of header that says another size of its samples."""
+    return wav[:40] + struct.pack("<I", size) + wav[44:]
+
+
+def two_tracks(container: str, codec: str, default: int | None) -> bytes:
+    """A tone of one second and one of two, each on a track; one may be the default."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as out:
+        streams: list[Any] = [out.add_stream(codec, rate=48000, layout="mono") for _ in range(2)]
+        if default is not None:
+            for number, stream in enumerate(streams):
+                stream.disposition = Disposition(int(number == default))
+        for number, stream in enumerate(streams):
+            samples = np.ascontiguousarray(tone(48000, 1 + number).T)
+            frame = av.AudioFrame.from_ndarray(samples, "fltp", "mono")
+            frame.rate = 48000
+            for packet in [*stream.encode(frame), *stream.encode(None)]:
+                out.mux(packet)
+    return file.getvalue()

@@ -28,7 +28,8 @@ LARGEST_BYTES = 2**30
 """Of a file that is read to know its content; a larger one is worth more than its key."""
 
 _MAKERS = (
-    *("activity.py", "audio.py", "expectation.py", "perturb", "seed.py"),
+    *("activity.py", "audio.py", "bitstream.py", "container.py", "decode.py", "decoded.py"),
+    *("downmix.py", "expectation.py", "ffmpeg.py", "perturb", "seed.py"),
     *("engine/cache.py", "engine/prepare.py"),
 )
 """The code that makes, measures and packs audio, below the package."""

@@ -112,7 +112,7 @@ def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iter
             content = content_of(clip.audio)
             reading = Reading(content.digest if content else "")
             recording = read(clip.audio)
-            reading = replace(reading, decoder=recording.decoder)
+            reading = replace(reading, decoder=recording.decoder, notes=recording.notes)
             wave = sound(recording)
             if content and not content.holds:
                 raise ClipError("the recording was replaced or written to while it was read")

@@ -44,6 +44,7 @@ def _lines(case: Case) -> list[str]:
     lines = [
         f"{file.name}: {file.seconds:.2f} s, {file.coding}, {file.rate_hz} Hz, "
         f"SHA-256 {file.sha256}",
+        *(f"  {note}" for note in file.notes),
         f"Not scored: {case.score_reason}."
         if case.score_reason
         else f"Score {case.score:+.2f} over the first {case.heard_s:.2f} s (threshold "

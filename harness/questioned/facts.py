@@ -69,6 +69,7 @@ def open_file(path: Path, rate_hz: int | None) -> Opened:
         channels=recording.channels,
         seconds=wave.seconds,
         path=_path(recording, heard),
+        notes=list(recording.notes),
     )
     return Opened(facts, wave, heard)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from sound_bytes import babble, written
 
 from harness.audio import Wave
 from harness.case import (
@@ -25,8 +26,10 @@ from harness.case import (
     Trace,
     Weight,
     Window,
+    plain,
 )
 from harness.engine.example import flac, picture
+from harness.questioned.facts import open_file
 from harness.report.case import drawing, render_case
 
 CHROMIUM = shutil.which("chromium")
@@ -143,3 +146,14 @@ def test_the_page_fits_its_width_and_asks_for_nothing(
     assert box is not None
     assert box["width"] > 0.85 * width
     page.close()
+
+
+def test_what_of_a_file_is_not_heard_is_on_its_page(tmp_path: Path) -> None:
+    other = written(babble(22050, 1), 22050, "FLAC")
+    (tmp_path / "x.flac").write_bytes(written(babble(16000, 1), 16000, "FLAC") + other)
+    opened = open_file(tmp_path / "x.flac", None)
+    (note,) = opened.facts.notes
+    assert note == "sound follows that was not decoded: after 1.00 s, 22050 Hz, 1 channel(s)"
+    page = render_case(replace(case(), file=opened.facts))
+    assert f"S{note[1:]}." in page.split("</header>")[0]
+    assert plain(replace(case(), file=opened.facts))["file"]["notes"] == [note]
