@@ -1,8 +1,9 @@
-"""The words that data sets and models use for the two classes, and what they mean here.
+"""The words that data sets and models use for the two classes and for nothing at all.
 
-A word is looked up without regard to case, blanks, hyphens and underscores. Only words that name a
-class are in the lists: `LABEL_1`, `positive` or `1` mean one thing here and another there, so they
-are refused and never guessed.
+A class is looked up without regard to case, blanks, hyphens and underscores. Only words that name a
+class are in the list: `LABEL_1`, `positive` or `1` mean one thing here and another there, so they
+are refused and never guessed. A word for a missing value is looked up exactly as it is written:
+`NA` is missing, `Na` is somebody's name.
 """
 
 from __future__ import annotations
@@ -33,6 +34,22 @@ _LABEL: dict[str, Label] = {
 ACCEPTED = "real, bonafide, genuine, human or authentic; fake, spoof, deepfake, ai or synthetic"
 """The words worth naming in a message."""
 
+MISSING = frozenset(
+    {
+        *("-", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A", "NULL", "null", "None"),
+        *("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+    }
+)
+"""What pandas reads as missing in a CSV file, and the dash of the ASVspoof protocols."""
+
+SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev", "eval")
+"""What data sets call their parts."""
+
+
+def is_missing(text: str) -> bool:
+    """Whether a cell says that there is no value: it is empty, or one of `MISSING`."""
+    return not text.strip() or text.strip() in MISSING
+
 
 def canonical_label(text: str) -> Label | None:
     """The class that a word names; None where it names none."""
@@ -43,6 +60,8 @@ def refusal(text: str) -> str:
     """Why a word that names no class is not taken for one."""
     if not text.strip():
         return "the label is empty"
+    if is_missing(text):
+        return f"the label is missing ({text.strip()})"
     if re.fullmatch(r"[+-]?\d+(\.\d*)?|true|false", text.strip(), re.IGNORECASE):
         return f"label {text!r} does not say which class it is (1 is fake here and real there)"
     return f"label {text!r} names no class"

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from harness.data.clip import Label
+from harness.data.missing import OptionalCells, cell_text
 from harness.errors import UsageError
-from harness.vocabulary import canonical_label
+from harness.vocabulary import canonical_label, is_missing
 
+_SAY_LABEL = "say it with ?label=COLUMN,fake=VALUE"
 LABEL_NAMES = (
     *("label", "labels", "label_name", "label_text", "label_str", "class", "class_name"),
     *("class_label", "target", "key", "category", "ground_truth", "authenticity"),
@@ -51,9 +53,11 @@ class Column:
 
     def text(self, value: Any) -> str:
         """A cell as the word that it stands for; empty where there is none."""
-        if value is None or (self.type == "class" and value < 0):
+        if self.type != "class" or not isinstance(value, int):
+            return cell_text(value)
+        if value < 0:  # how `datasets` writes that there is none
             return ""
-        return self.names[value] if self.type == "class" else str(value).strip()
+        return self.names[value] if value < len(self.names) else str(value)
 
 
 class Wanted(NamedTuple):
@@ -144,7 +148,7 @@ def label_candidates(columns: Sequence[Column], wanted: Wanted, spec: str) -> li
         raise UsageError(
             f"no column says which clips are fake: {_listed(columns)}",
             spec,
-            "say it with ?label=COLUMN,fake=VALUE",
+            _SAY_LABEL,
         )
     return found
 
@@ -157,32 +161,118 @@ def choose_label(
     Raises
     ------
     UsageError
-        Where no candidate does, or two do and disagree; the message lists the values seen.
+        Where no candidate does, or two disagree in a row; the message lists the values seen.
     """
     read = {column: _labels(column, values[column.name], wanted) for column in candidates}
-    good = [(column, labels) for column, labels in read.items() if labels is not None]
-    if good and all(labels == good[0][1] for _, labels in good):
-        return good[0]
-    seen = "; ".join(
-        f"{column.name}: {', '.join(sorted(_words(column, values[column.name]))[:6])}"
-        for column in ([column for column, _ in good] or candidates)
+    for chosen, found in read.items():
+        labels: list[Label] = [label for label in found if label is not None]
+        if len(labels) < len(found):
+            continue
+        for other, theirs in read.items():
+            if torn := differing(labels, theirs):
+                seen = _seen([chosen, other], values)
+                raise UsageError(
+                    f"two label columns disagree in {len(torn)} of {len(labels)} rows ({seen}), "
+                    f"first in row {torn[0] + 1}",
+                    spec,
+                    _SAY_LABEL,
+                )
+        return chosen, labels
+    first = candidates[0]
+    row = read[first].index(None)
+    word = first.text(values[first.name][row]) or "(empty)"
+    raise UsageError(
+        f"the labels do not say which clips are fake ({_seen(candidates, values)}): "
+        f"row {row + 1} of {first.name} has {word!r}",
+        spec,
+        _SAY_LABEL,
     )
-    what = "two label columns disagree" if good else "the labels do not say which clips are fake"
-    raise UsageError(f"{what} ({seen})", spec, "say it with ?label=COLUMN,fake=VALUE")
+
+
+def differing(labels: Sequence[Label | None], others: Sequence[Label | None]) -> list[int]:
+    """Where other labels, as far as they are known, are not the same."""
+    pairs = zip(labels, others, strict=True)
+    return [row for row, (one, other) in enumerate(pairs) if other not in (None, one)]
+
+
+def states_labels(name: str) -> bool:
+    """Whether a column is one of labels by its name: `key`, `is_fake`."""
+    return name in LABEL_NAMES or _meant_by_true(name) is not None
+
+
+def stated_labels(name: str, values: list[str]) -> list[Label | None] | None:
+    """What a column besides the labels says of them; None where it is no column of labels.
+
+    It is one by its name, where every value that is there names a class.
+    """
+    if not states_labels(name):
+        return None
+    column = Column(name, "text" if name in LABEL_NAMES else "number")
+    found = _labels(column, values, Wanted())
+    told = [label for label, value in zip(found, values, strict=True) if not is_missing(value)]
+    return found if told and None not in told else None
 
 
 def role_columns(columns: Sequence[Column], taken: Sequence[Column]) -> dict[str, Column]:
     """Columns named like a generator, a speaker, a source or a group, by that role."""
-    named = {
-        column.name.casefold(): column
+    return {role: found[0] for role, found in _role_candidates(columns, taken).items()}
+
+
+def _role_candidates(columns: Sequence[Column], taken: Sequence[Column]) -> dict[str, list[Column]]:
+    """All columns that may have a role, the plainest name first."""
+    free = [
+        column
         for column in columns
         if column.type in ("text", "class", "number") and column not in taken
-    }
-    return {
-        role: named[name]
+    ]
+    found = {
+        role: [column for name in names for column in free if column.name.casefold() == name]
         for role, names in _ROLES.items()
-        if (name := next((name for name in names if name in named), None))
     }
+    return {role: several for role, several in found.items() if several}
+
+
+def read_roles(
+    roles: Mapping[str, Column], row: Mapping[str, Any], label: Label, cells: OptionalCells
+) -> dict[str, str]:
+    """What a row says of its clip, by role; of a real clip no generator."""
+    return {
+        role: cells.read(role, column.text(row[column.name]))
+        for role, column in roles.items()
+        if role != "generator" or label == "fake"
+    }
+
+
+def column_notes(
+    columns: Sequence[Column],
+    audio: Column,
+    candidates: Sequence[Column],
+    label: Column,
+    values: Sequence[Any],
+) -> list[str]:
+    """Which columns were taken for what, and which others could have been.
+
+    Parameters
+    ----------
+    candidates
+        Of the labels.
+    values
+        Of the column of labels.
+    """
+    words = sorted({label.text(value) for value in values})
+    heard = [column for column in columns if column.type == "audio"]
+    notes = [
+        f"audio from column {audio}{_not_from(heard, audio)}",
+        f"labels from column {label}, values {words}{_not_from(candidates, label)}",
+    ]
+    for role, found in _role_candidates(columns, [audio, *candidates]).items():
+        notes.append(f"{role} from column {found[0]}{_not_from(found, found[0])}")
+    return notes
+
+
+def _not_from(columns: Sequence[Column], chosen: Column) -> str:
+    others = [str(column) for column in columns if column != chosen]
+    return f", not from {', '.join(others)}" if others else ""
 
 
 def _may_label(column: Column) -> bool:
@@ -190,36 +280,37 @@ def _may_label(column: Column) -> bool:
         return {canonical_label(name) for name in column.names} == {"real", "fake"}
     if column.type == "text":
         return column.name.casefold() in LABEL_NAMES
-    return column.type in ("bool", "number") and _meant_by_true(column) is not None
+    return column.type in ("bool", "number") and _meant_by_true(column.name) is not None
 
 
-def _meant_by_true(column: Column) -> Label | None:
+def _meant_by_true(name: str) -> Label | None:
     """`is_fake` and `fake` say what 1 means; `label` does not."""
-    return canonical_label(column.name.casefold().removeprefix("is_"))
+    return canonical_label(name.casefold().removeprefix("is_"))
 
 
-def _labels(column: Column, values: list[Any], wanted: Wanted) -> list[Label] | None:
-    """The label of every value; None where one of them names no class."""
+def _labels(column: Column, values: list[Any], wanted: Wanted) -> list[Label | None]:
+    """The label of every value; None where one names no class."""
     words = [column.text(value) for value in values]
+    seen = {word for word in words if not is_missing(word)}
     meaning: dict[str, Label | None]
     if wanted.fake is not None:
-        if len(set(words)) != 2 or wanted.fake not in words:
-            return None
-        meaning = {word: "fake" if word == wanted.fake else "real" for word in set(words)}
+        two = len(seen) == 2 and wanted.fake in seen
+        meaning = {word: "fake" if word == wanted.fake else "real" for word in seen if two}
     elif column.type in ("bool", "number"):
-        true = _meant_by_true(column)
+        true = _meant_by_true(column.name)
         false: Label | None = "real" if true == "fake" else "fake" if true == "real" else None
-        meaning = dict.fromkeys(("1", "True", "1.0"), true)
-        meaning |= dict.fromkeys(("0", "False", "0.0"), false)
+        meaning = dict.fromkeys(("1", "True", "true", "TRUE", "1.0"), true)
+        meaning |= dict.fromkeys(("0", "False", "false", "FALSE", "0.0"), false)
     else:
-        meaning = {word: canonical_label(word) for word in set(words)}
-    labels: list[Label] = []
-    for word in words:
-        label = meaning.get(word)
-        if label is None:
-            return None
-        labels.append(label)
-    return labels
+        meaning = {word: canonical_label(word) for word in seen}
+    return [meaning.get(word) for word in words]
+
+
+def _seen(columns: Sequence[Column], values: dict[str, list[Any]]) -> str:
+    return "; ".join(
+        f"{column.name}: {', '.join(sorted(_words(column, values[column.name]))[:6])}"
+        for column in columns
+    )
 
 
 def _words(column: Column, values: list[Any]) -> set[str]:

@@ -1,21 +1,25 @@
 """A folder with `real/` and `fake/` in it; `fake/<generator>/x.wav` names the generator.
 
 Other words for the two classes (`bonafide/`, `spoof/`) will do as long as each class has one
-folder. A clip's id is its path below the root, with forward slashes. The root may lie in a store.
+folder and no folder below it names the other. A clip's id is its path below the root, with forward
+slashes. The root may lie in a store.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from harness.data.clip import Clip, Label, Origin
+from harness.data.leftover import skipped
 from harness.data.listing import Listing, checked, name_below
+from harness.data.missing import OptionalCells
 from harness.data.store import StorePath, answering, as_path, at_rest, in_store, listed
 from harness.errors import UsageError
-from harness.suffix import is_audio
-from harness.vocabulary import canonical_label
+from harness.suffix import is_audio, is_hidden
+from harness.vocabulary import SPLITS, canonical_label
 
 
 def open_folder(rest: str, spec: str) -> Listing:
@@ -29,7 +33,8 @@ def read_folder(root: Path, spec: str) -> Listing:
     if set(folders) != {"real", "fake"}:
         seen = ", ".join(sorted(entry.name for entry in root.iterdir())[:8]) or "nothing"
         raise UsageError(f"no real/ and fake/ in it but {seen}", spec, "make the two folders")
-    clips, notes = list_classes(root, folders)
+    clips, notes = list_classes(root, folders, spec)
+    notes += _beside(root, folders)
     origin = Origin(spec, "folder", root.resolve().name, "", notes=tuple(notes))
     return Listing(checked(origin, clips), tuple(at_rest(clips)))
 
@@ -75,29 +80,105 @@ def class_folders(root: Path, spec: str) -> dict[Label, Path]:
     return folders
 
 
+def has_both(root: Path) -> bool:
+    """Whether a directory has a folder for each class."""
+    if not root.is_dir():
+        return False
+    labels = {canonical_label(entry.name) for entry in root.iterdir() if entry.is_dir()}
+    return {"real", "fake"} <= labels
+
+
 def list_classes(
-    root: Path, folders: dict[Label, Path], source: str = ""
+    root: Path, folders: dict[Label, Path], spec: str, source: str = ""
 ) -> tuple[list[Clip], list[str]]:
-    """The clips of the class folders in order of their ids, and notes on what was left out."""
+    """The clips of the class folders in order of their ids, and notes on what was left out.
+
+    Raises
+    ------
+    UsageError
+        Where a folder below one class names the other, or these are parts of a data set.
+    """
     notes = [
         f"folder {folder.name}/ read as {label}"
         for label, folder in folders.items()
         if folder.name != label
     ]
     clips: list[Clip] = []
-    other: set[str] = set()
+    left: list[str] = []
+    cells = OptionalCells()
+    parts: set[str] = set()
     for label, folder in folders.items():
-        for path in walk(folder):
-            if not is_audio(path):
-                other.add(name_below(path, root))
-                continue
-            below = name_below(path, folder).split("/")
-            generator = below[0] if label == "fake" and len(below) > 1 else ""
+        found, others = recordings(folder, root)
+        left += others
+        for path in found:
+            *above, _ = name_below(path, folder).split("/")
+            if above and above[0].casefold() in SPLITS:
+                parts.add(above.pop(0))
+            generator = cells.read("generator", above[0]) if label == "fake" and above else ""
             clip_id = name_below(path, root)
             clips.append(Clip(clip_id, label, path, generator=generator, source=source))
-    if other:
-        notes.append(f"{len(other)} files are not audio by their names, such as {min(other)}")
-    return sorted(clips, key=lambda clip: clip.clip_id), notes
+    clips.sort(key=lambda clip: clip.clip_id)
+    _refuse_opposed(opposed([(clip.clip_id, clip.label) for clip in clips]), spec)
+    if len(parts) > 1:
+        raise UsageError(
+            f"its classes have the parts {', '.join(sorted(parts))} in them",
+            spec,
+            "give one part: a folder with its real/ and fake/, or a manifest of its clips",
+        )
+    return clips, [*notes, *cells.notes, *skipped(left)]
+
+
+def opposed(clips: Sequence[tuple[str, Label]]) -> list[str]:
+    """Paths below the root, given with their labels, that have a folder of the other class."""
+    return [path for path, label in clips if _classes(path.rpartition("/")[0]) - {label}]
+
+
+@lru_cache(maxsize=4096)
+def _classes(folder: str) -> frozenset[Label]:
+    """The classes that the parts of a path name."""
+    words = map(canonical_label, folder.split("/"))
+    return frozenset(label for label in words if label is not None)
+
+
+def _refuse_opposed(paths: list[str], spec: str) -> None:
+    if paths:
+        verb = "recording lies" if len(paths) == 1 else "recordings lie"
+        raise UsageError(
+            f"{len(paths)} {verb} below folders of both classes, such as {paths[0]}",
+            spec,
+            "rename the inner folder, or list the clips in a manifest",
+        )
+
+
+def recordings(folder: Path, root: Path) -> tuple[list[Path], list[str]]:
+    """The recordings below a folder, by their names, and the names below the root of the rest."""
+    found: list[Path] = []
+    left: list[str] = []
+    for path in walk(folder):
+        name = name_below(path, root)
+        if is_audio(path) and not is_hidden(name):
+            found.append(path)
+        else:
+            left.append(name)
+    return found, left
+
+
+def _beside(root: Path, folders: dict[Label, Path]) -> list[str]:
+    """Notes on what lies beside the class folders and is not read."""
+    known = {folder.name for folder in folders.values()}
+    others = [path for path in root.iterdir() if path.name not in known]
+    others = [path for path in others if not is_hidden(path.name)]
+    inside = sorted(f"{name_below(path, root)}/" for path in others if path.is_dir())
+    loose = sorted(name_below(path, root) for path in others if is_audio(path))
+    loose = [name for name in loose if f"{name}/" not in inside]
+    notes: list[str] = []
+    if inside:
+        more = f" and {len(inside) - 8} more" if len(inside) > 8 else ""
+        notes.append(f"folders not read: {', '.join(inside[:8])}{more}")
+    if loose:
+        verb = "recording was" if len(loose) == 1 else "recordings were"
+        notes.append(f"{len(loose)} {verb} left out beside the class folders, such as {loose[0]}")
+    return notes
 
 
 def walk(folder: Path) -> Iterator[Path]:

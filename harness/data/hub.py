@@ -22,11 +22,14 @@ from harness.data.column import (
     Wanted,
     audio_column,
     choose_label,
+    column_notes,
     label_candidates,
     parsed,
+    read_roles,
     role_columns,
 )
 from harness.data.listing import checked
+from harness.data.missing import OptionalCells
 from harness.data.split import Split, Unreachable, choose_split, explained
 from harness.errors import UsageError
 from harness.seed import digest
@@ -36,7 +39,7 @@ _SPEC = re.compile(
     r"(?P<repo>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[^:?]+))?(?::(?P<split>[^?]+))?"
     r"(?:\?(?P<options>.*))?"
 )
-_VERSION = 1
+_VERSION = 2
 _OPTIONS = ("config", "audio", "label", "fake")
 
 
@@ -132,20 +135,18 @@ def _read(address: Address, spec: str) -> HubSource:
     rows = split.values([*candidates, *roles.values()], audio)
     values = {column.name: [row[column.name] for row in rows] for column in candidates}
     label, labels = choose_label(candidates, values, address.wanted, spec)
-    words = sorted({label.text(value) for value in values[label.name]})
-    notes += [f"audio from column {audio}", f"labels from column {label}, values {words}"]
-    notes += [f"{role} from column {column}" for role, column in roles.items()]
+    notes += column_notes(columns, audio, candidates, label, values[label.name])
+    cells = OptionalCells()
     clips: list[Clip] = []
     for number, (row, meaning) in enumerate(zip(rows, labels, strict=True)):
-        about = {role: column.text(row[column.name]) for role, column in roles.items()}
-        if meaning == "real":
-            about["generator"] = ""
+        about = read_roles(roles, row, meaning, cells)
         name = PurePosixPath(row["audio_path"].partition("::")[0]).name
         suffix = PurePosixPath(name).suffix.lower()
         kept = f"{number:08d}{suffix if suffix in AUDIO_SUFFIXES else ''}"
         clip_id = f"{split.name}/{number}" + (f"/{name}" if name else "")
         clips.append(Clip(clip_id, meaning, split.cache / kept, **about))
     name = address.repo.split("/")[-1]
+    notes += cells.notes
     origin = Origin(spec, "hub", name, "", revision=split.sha, notes=tuple(notes))
     return HubSource(
         checked(origin, clips), tuple(clips), tuple(range(len(clips))), split, audio.name

@@ -66,7 +66,10 @@ def checked(origin: Origin, clips: Sequence[Clip]) -> Origin:
         Where there is no clip, two clips share an id, or a class is missing.
     """
     if not clips:
-        raise UsageError("no clips", origin.spec, "check that the recordings are where it says")
+        seen = f" ({'; '.join(origin.notes)})" if origin.notes else ""
+        raise UsageError(
+            f"no clips{seen}", origin.spec, "check that the recordings are where it says"
+        )
     clip_id, count = Counter(clip.clip_id for clip in clips).most_common(1)[0]
     if count > 1:
         raise UsageError(
@@ -80,7 +83,25 @@ def checked(origin: Origin, clips: Sequence[Clip]) -> Origin:
             origin.spec,
             f"add {other} clips, with a manifest that lists both where they lie apart",
         )
-    return replace(origin, digest=clips_digest(clips))
+    notes = tuple(dict.fromkeys((*origin.notes, *_group_notes(clips))))
+    return replace(origin, digest=clips_digest(clips), notes=notes)
+
+
+def _group_notes(clips: Sequence[Clip]) -> list[str]:
+    """Notes on groups that leave no interval, or that are hardly groups."""
+    groups = Counter(clip.group for clip in clips)
+    name, largest = groups.most_common(1)[0]
+    if len(groups) == 1:
+        return [f"all {largest} clips are of one group, {name!r}: no figure will have an interval"]
+    if largest > len(clips) / 2 and largest > 2:
+        return [
+            f"{largest} of {len(clips)} clips are of one group, {name!r}: intervals rest on "
+            f"{len(groups)} groups"
+        ]
+    speakers = {clip.speaker for clip in clips}
+    if len(speakers) == len(groups) == len(clips) and "" not in speakers:
+        return ["every clip has a speaker of its own: intervals take the clips for independent"]
+    return []
 
 
 def clips_digest(clips: Sequence[Clip]) -> str:

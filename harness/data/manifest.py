@@ -1,42 +1,35 @@
 """A table of recordings: CSV, TSV, JSON lines or Parquet with the columns `path` and `label`.
 
-Optional columns are `clip_id, speaker, generator, source, group`; others are ignored and noted.
-Paths are relative to the manifest's folder and stay inside it, also in a store. A recording that
-is missing is no fault of the manifest: it becomes a rejected row when it is read.
+Optional columns are `clip_id, speaker, generator, source, group`; others are ignored and noted,
+but one that states labels (`is_fake`, `key`) must not contradict `label`. Cells are text as
+written: no type is inferred. Paths are relative to the manifest's folder and stay inside it, also
+in a store. A recording that is missing is no fault of the manifest: it becomes a rejected row when
+it is read.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness.data.clip import Clip, Label, Origin
-from harness.data.listing import Listing, checked
+from harness.data.column import differing, stated_labels
+from harness.data.folder import opposed, walk
+from harness.data.leftover import names_below, stale
+from harness.data.listing import Listing, checked, name_below
+from harness.data.missing import OptionalCells
 from harness.data.store import StorePath, Tree, answering, as_path, in_store, joined, listed, told
+from harness.data.table import OPTIONAL, REQUIRED, ROLES, SHOWN, Row, read_rows
 from harness.errors import UsageError
 from harness.recording import Encoded
 from harness.vocabulary import ACCEPTED, canonical_label, refusal
 
-REQUIRED = ("path", "label")
-OPTIONAL = ("clip_id", "speaker", "generator", "source", "group")
-_SHOWN = 120
-"""Characters of a cell or a header that a message repeats."""
-
-
 _Locate = Callable[[str], tuple[str, Encoded] | None]
 """What a cell `path` names: its path below the manifest's folder, and how to read it."""
-
-
-class Row(NamedTuple):
-    """One record as read: where it stands (`line 7`, `row 7`) and its cells as text."""
-
-    place: str
-    cells: dict[str, str]
 
 
 def open_manifest(rest: str, spec: str) -> Listing:
@@ -54,159 +47,93 @@ def open_manifest(rest: str, spec: str) -> Listing:
     return read_manifest(path, spec)
 
 
-def read_manifest(path: Path, spec: str) -> Listing:
-    """The clips that a manifest lists which is there."""
-    rows = read_rows(path)
-    _check_labels(path, rows)
-    folder, locate, notes = _in_store(path, rows) if isinstance(path, StorePath) else _on_disk(path)
-    clips: list[Clip] = []
-    first: dict[str, str] = {}
-    for place, cells in rows:
-        clip = _clip(cells, locate, where=f"{path}, {place}")
-        if clip.clip_id in first:
-            raise UsageError(
-                f"clip_id {clip.clip_id!r} was used in {first[clip.clip_id]} already",
-                f"{path}, {place}",
-                "make the ids unique",
-            )
-        first[clip.clip_id] = place
-        clips.append(clip)
-    name = folder if path.stem == "manifest" else path.stem
-    origin = Origin(spec, "manifest", name, "", notes=(*notes, *_notes(rows)))
-    return Listing(checked(origin, clips), tuple(clips))
+def read_manifest(path: Path, spec: str, directory: bool = False) -> Listing:
+    """The clips that a manifest lists which is there.
 
-
-def read_rows(path: Path) -> list[Row]:
-    """The records of a manifest, with `path` and `label` in each.
+    Parameters
+    ----------
+    directory
+        Whether the user named the manifest's folder and not the manifest, so that folders of the
+        two classes in it are another reading of the same data.
 
     Raises
     ------
     UsageError
-        Where the file cannot be read as what its suffix says, or a required column is missing.
+        Where it is no manifest, or contradicts itself or, in a directory, those folders.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise UsageError(
-            f"no manifest has the suffix {path.suffix!r}", str(path), f"use {', '.join(READERS)}"
-        )
-    try:
-        rows = [Row(place, _texts(cells)) for place, cells in reader(path)]
-    except (csv.Error, OSError, ValueError, RecursionError) as fault:
-        raise UsageError(
-            f"cannot be read as {path.suffix[1:]}: {str(fault)[:_SHOWN]}",
-            str(path),
-            "check the file",
-        ) from fault
-    if not rows:
-        raise UsageError("lists no clips", str(path), "add a row for each recording")
-    for place, cells in rows:
-        if wrong := [name for name, cell in cells.items() if not _is_text(cell)]:
+    rows = read_rows(path)
+    _check_labels(path, rows)
+    _check_statements(path, rows)
+    folder = _in_store(path, rows) if isinstance(path, StorePath) else _on_disk(path)
+    cells = OptionalCells()
+    clips: list[Clip] = []
+    first: dict[str, str] = {}
+    listed: dict[str, tuple[Label, str]] = {}
+    for place, row in rows:
+        where = f"{path}, {place}"
+        below, clip = _clip(row, folder.locate, cells, where)
+        if clip.clip_id in first:
             raise UsageError(
-                f"{wrong[0]} holds what is no text: {cells[wrong[0]][:_SHOWN]!r}",
-                f"{path}, {place}",
-                "check the file",
+                f"clip_id {clip.clip_id!r} was used in {first[clip.clip_id]} already",
+                where,
+                "make the ids unique",
             )
-        for column in REQUIRED:
-            if column not in cells:
-                raise UsageError(
-                    f"no column {column!r} but {', '.join(cells) or 'none at all'}",
-                    f"{path}, {place}",
-                    "name the columns path,label",
-                )
-    return rows
-
-
-def _read_csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        header = next(reader, [])
-        if missing := [column for column in REQUIRED if column not in map(_column, header)]:
-            seen = ", ".join(header)[:_SHOWN] or "none at all"
+        label, other = listed.setdefault(below, (clip.label, place))
+        if label != clip.label:
             raise UsageError(
-                f"no column {missing[0]!r} but {seen}",
-                f"{path}, line 1",
-                "name the columns path,label",
+                f"{below} is {clip.label} here and {label} in {other}", where, "keep one of them"
             )
-        if twice := sorted({name for name in header if header.count(name) > 1}):
-            raise UsageError(
-                f"the column {twice[0]!r} is there twice", f"{path}, line 1", "take one out"
-            )
-        for fields in reader:
-            if not fields:
-                continue
-            if len(fields) != len(header):
-                raise UsageError(
-                    f"{len(fields)} fields under a header of {len(header)}",
-                    f"{path}, line {reader.line_num}",
-                    "quote the fields that hold a delimiter",
-                )
-            yield f"line {reader.line_num}", dict(zip(header, fields, strict=True))
+        first[clip.clip_id] = place
+        clips.append(clip)
+    name = folder.name if path.stem == "manifest" else path.stem
+    labels: dict[str, Label] = {below: label for below, (label, _) in listed.items()}
+    notes = [*folder.notes, *_notes(rows), *cells.notes, *_folder_notes(path, labels, directory)]
+    if not isinstance(path, StorePath):
+        notes += _elsewhere(path, labels)
+    if folder.names:
+        notes += stale(labels, folder.names, folders=_class_folders(path.parent, directory))
+    origin = Origin(spec, "manifest", name, "", notes=tuple(notes))
+    return Listing(checked(origin, clips), tuple(clips))
 
 
-def _read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as fault:
-                raise UsageError(
-                    f"not JSON: {fault.msg}", f"{path}, line {number}", "write one object a line"
-                ) from fault
-            if not isinstance(record, dict):
-                raise UsageError(
-                    "not an object", f"{path}, line {number}", 'write {"path": …, "label": …}'
-                )
-            yield f"line {number}", record
+def _class_folders(root: Path, directory: bool) -> set[str]:
+    """Where recordings lie that reading the directory by its folders would find."""
+    if not directory:
+        return set()
+    tops = [entry for entry in root.iterdir() if canonical_label(entry.name) and entry.is_dir()]
+    return {name_below(path, root).rpartition("/")[0] for top in tops for path in walk(top)}
 
 
-def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    import pyarrow.parquet as pq
-
-    with path.open("rb") as opened:
-        file = pq.ParquetFile(opened)
-        yield from _read_table(path, file)
-
-
-def _read_table(path: Path, file: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    names: list[str] = file.schema_arrow.names
-    known = [name for name in names if _column(name) in (*REQUIRED, *OPTIONAL)]
-    for column in REQUIRED:
-        if column not in map(_column, known):
-            raise UsageError(
-                f"no column {column!r} but {', '.join(names)}",
-                str(path),
-                "name the columns path,label",
-            )
-    unread = dict.fromkeys((name for name in names if name not in known), "")
-    for number, record in enumerate(file.read(columns=known).to_pylist(), start=1):
-        yield f"row {number}", record | unread
+def _elsewhere(path: Path, listed: Collection[str]) -> list[str]:
+    """A note on paths that name another file when they are read from the working directory."""
+    here, root = Path.cwd(), Path(os.path.abspath(path.parent))
+    if here == root:
+        return []
+    folders = {below.rpartition("/")[0] for below in listed}
+    names = {folder: set(names_below(here, folder)) for folder in folders}
+    both = sum(below.rpartition("/")[2] in names[below.rpartition("/")[0]] for below in listed)
+    if not both:
+        return []
+    return [
+        f"{both} of the listed paths are also there below the working directory: those beside "
+        f"{path.name} were taken"
+    ]
 
 
-READERS: dict[str, Callable[[Path], Iterator[tuple[str, dict[str, Any]]]]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_csv,
-    ".jsonl": _read_jsonl,
-    ".ndjson": _read_jsonl,
-    ".parquet": _read_parquet,
-}
-
-
-def _column(name: str) -> str:
-    return name.strip().casefold()
-
-
-def _is_text(cell: str) -> bool:
-    """No NUL, which no path has, and no half of a character, which no table can hold."""
-    return "\0" not in cell and not any("\ud800" <= one <= "\udfff" for one in cell)
-
-
-def _texts(cells: dict[str, Any]) -> dict[str, str]:
-    return {
-        _column(name): "" if value is None else str(value).strip() for name, value in cells.items()
-    }
+def _folder_notes(path: Path, labels: dict[str, Label], directory: bool) -> list[str]:
+    """Notes on recordings that lie in a folder of the class that they are not of."""
+    against = opposed(list(labels.items()))
+    if not against:
+        return []
+    verb = "lies" if len(against) == 1 else "lie"
+    what = (
+        f"{len(against)} of {len(labels)} recordings {verb} in a folder of the other class, such "
+        f"as {against[0]}, which {path.name} calls {labels[against[0]]}"
+    )
+    if directory:
+        fix = f"name {path} to go by it, or folder:{path.parent} to go by the folders"
+        raise UsageError(what, str(path), fix)
+    return [what]
 
 
 def _check_labels(path: Path, rows: list[Row]) -> None:
@@ -216,15 +143,45 @@ def _check_labels(path: Path, rows: list[Row]) -> None:
     if not unknown:
         return
     place, cells = next(row for row in rows if row.cells["label"] in unknown)
-    seen = ", ".join(repr(label[:_SHOWN]) for label in sorted(labels)[:6])
+    seen = ", ".join(repr(label[:SHOWN]) for label in sorted(labels)[:6])
     raise UsageError(
-        f"{refusal(cells['label'][:_SHOWN])}; labels seen: {seen}",
+        f"{refusal(cells['label'][:SHOWN])}; labels seen: {seen}",
         f"{path}, {place}",
         f"write {ACCEPTED}",
     )
 
 
-def _on_disk(path: Path) -> tuple[str, _Locate, list[str]]:
+def _check_statements(path: Path, rows: list[Row]) -> None:
+    """Refuse a second column that states labels (`is_fake`, `key`) and other ones."""
+    labels = [canonical_label(cells["label"]) for _, cells in rows]
+    for name in sorted({name for _, cells in rows for name in cells} - {*REQUIRED, *OPTIONAL}):
+        stated = stated_labels(name, [cells.get(name, "") for _, cells in rows])
+        if stated and (torn := differing(labels, stated)):
+            place, cells = rows[torn[0]]
+            raise UsageError(
+                f"the columns label and {name} disagree in {len(torn)} of {len(rows)} rows, first "
+                f"with {cells['label']!r} and {cells[name][:SHOWN]!r}",
+                f"{path}, {place}",
+                "correct one of them, or take it out",
+            )
+
+
+class _Folder(NamedTuple):
+    """What paths in a manifest are relative to.
+
+    Parameters
+    ----------
+    names
+        What is in a folder below it, by name; None where nobody knows.
+    """
+
+    name: str
+    locate: _Locate
+    names: Callable[[str], Iterable[str]] | None
+    notes: list[str]
+
+
+def _on_disk(path: Path) -> _Folder:
     root = Path(os.path.abspath(path.parent))
     inside = Path(os.path.realpath(root))
 
@@ -235,10 +192,10 @@ def _on_disk(path: Path) -> tuple[str, _Locate, list[str]]:
             return None
         return audio.relative_to(root).as_posix(), audio
 
-    return root.name, locate, []
+    return _Folder(root.name, locate, partial(names_below, root), [])
 
 
-def _in_store(path: StorePath, rows: list[Row]) -> tuple[str, _Locate, list[str]]:
+def _in_store(path: StorePath, rows: list[Row]) -> _Folder:
     """The same in a store, where what the manifest names is listed once for its sizes.
 
     Who may read the recordings need not be allowed to list them.
@@ -257,10 +214,14 @@ def _in_store(path: StorePath, rows: list[Row]) -> tuple[str, _Locate, list[str]
         below = joined(root, text)
         return (below, StorePath(below, tree).stored) if below else None
 
-    return root.rpartition("/")[2], locate, notes
+    there = partial(names_below, as_path(StorePath("", tree))) if tree.files else None
+    return _Folder(root.rpartition("/")[2], locate, there, notes)
 
 
-def _clip(cells: dict[str, str], locate: _Locate, where: str) -> Clip:
+def _clip(
+    cells: dict[str, str], locate: _Locate, optional: OptionalCells, where: str
+) -> tuple[str, Clip]:
+    """The path of a row's recording below the manifest's folder, and its clip."""
     if not cells["path"]:
         raise UsageError("the path is empty", where, "name a recording")
     found = locate(cells["path"])
@@ -274,15 +235,12 @@ def _clip(cells: dict[str, str], locate: _Locate, where: str) -> Clip:
     label: Label | None = canonical_label(cells["label"])
     if label is None:  # refused by _check_labels
         raise AssertionError(cells["label"])
-    return Clip(
-        clip_id=cells.get("clip_id") or below,
-        label=label,
-        audio=audio,
-        generator=cells.get("generator", "") if label == "fake" else "",
-        source=cells.get("source", ""),
-        speaker=cells.get("speaker", ""),
-        group=cells.get("group", ""),
-    )
+    about = {
+        role: optional.read(role, cells.get(role))
+        for role in ROLES
+        if role != "generator" or label == "fake"
+    }
+    return below, Clip(cells.get("clip_id") or below, label, audio, **about)
 
 
 def _notes(rows: list[Row]) -> tuple[str, ...]:

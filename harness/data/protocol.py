@@ -10,16 +10,19 @@ from __future__ import annotations
 import csv
 import os
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from harness.data.clip import Clip, Label, Origin
-from harness.data.folder import class_folders, directory, list_classes, walk
+from harness.data.folder import class_folders, directory, list_classes, recordings
+from harness.data.leftover import names_below, skipped, stale
 from harness.data.listing import Listing, checked, name_below
+from harness.data.missing import OptionalCells
 from harness.data.store import at_rest, in_store
 from harness.errors import UsageError
-from harness.suffix import is_audio
 from harness.vocabulary import canonical_label, refusal
 
 
@@ -30,6 +33,7 @@ class Place:
     root: Path
     subset: str
     spec: str
+    cells: OptionalCells = field(default_factory=OptionalCells)
 
     def find(self, *patterns: str) -> Path:
         """The one thing that matches the first pattern that matches, at most two folders down.
@@ -70,11 +74,17 @@ class Protocol:
         is several with blanks between, all of those together.
     subsets
         The first is the default.
+    tabled
+        Whether a table lists the recordings, so that some may be missing or unlisted.
+    has_classes
+        Whether `real/` and `fake/` at the root are a part of the layout itself.
     """
 
     read: Read
     marks: tuple[str, ...]
     subsets: tuple[str, ...] = ("eval",)
+    tabled: bool = True
+    has_classes: bool = False
 
 
 def open_protocol(kind: str, rest: str, spec: str) -> Listing:
@@ -93,15 +103,22 @@ def open_protocol(kind: str, rest: str, spec: str) -> Listing:
 def read_protocol(kind: str, root: Path, subset: str, spec: str) -> Listing:
     """The clips of a test set in a directory that is there."""
     protocol = PROTOCOLS[kind]
+    place = Place(root, subset, spec)
     try:
-        clips, notes = protocol.read(Place(root, subset, spec))
+        clips, notes = protocol.read(place)
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise UsageError(
             f"a file of {kind} cannot be read: {fault}", spec, "unpack the data set again"
         ) from fault
     clips.sort(key=lambda clip: clip.clip_id)
+    notes += place.cells.notes
+    if protocol.tabled:
+        ids = {clip.clip_id for clip in clips}
+        there = partial(names_below, root)
+        notes += stale(ids, there, f"not listed for subset {subset}")
     subset_name = f"-{subset}" if len(protocol.subsets) > 1 else ""
-    origin = Origin(spec, kind, kind + subset_name, "", notes=(f"subset {subset}", *notes))
+    subset_note = f"read as {kind}, subset {subset} of {', '.join(protocol.subsets)}"
+    origin = Origin(spec, kind, kind + subset_name, "", notes=(subset_note, *notes))
     return Listing(checked(origin, clips), tuple(at_rest(clips)))
 
 
@@ -139,8 +156,9 @@ def _rows(path: Path, columns: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def _clip(
-    audio: Path, root: Path, label: Label, attack: str, speaker: str, source: str, group: str = ""
+    audio: Path, place: Place, label: Label, attack: str, speaker: str, source: str, group: str = ""
 ) -> Clip:
+    root, cells = place.root, place.cells
     if not audio.is_relative_to(root) or ".." in audio.relative_to(root).parts:
         raise UsageError(
             f"{audio.name} is listed at a place outside of it", str(root), "check the protocol file"
@@ -149,9 +167,9 @@ def _clip(
         name_below(audio, root),
         label,
         audio,
-        generator="" if label == "real" or attack == "-" else attack,
+        generator="" if label == "real" else cells.read("generator", attack),
         source=source,
-        speaker=speaker,
+        speaker=cells.read("speaker", speaker),
         group=group,
     )
 
@@ -165,7 +183,7 @@ def _asvspoof2019(place: Place) -> tuple[list[Clip], list[str]]:
     for where, (speaker, name, _, attack, key, *_) in _rows(table, 5):
         file = audio / f"{name}.flac"
         label = _label(key, where)
-        clips.append(_clip(file, place.root, label, attack, speaker, "ASVspoof2019-LA"))
+        clips.append(_clip(file, place, label, attack, speaker, "ASVspoof2019-LA"))
     return clips, []
 
 
@@ -187,7 +205,7 @@ def _asvspoof2021(place: Place, part: str) -> tuple[list[Clip], list[str]]:
             continue
         source = f"{fourth}/{codec}" if part == "DF" else f"ASVspoof2021-LA/{codec}"
         file = audio / f"{name}.flac"
-        clips.append(_clip(file, place.root, _label(key, where), attack, speaker, source))
+        clips.append(_clip(file, place, _label(key, where), attack, speaker, source))
     return clips, ["source is the corpus and the codec of each clip"]
 
 
@@ -203,7 +221,7 @@ def _asvspoof5(place: Place) -> tuple[list[Clip], list[str]]:
     for where, (speaker, name, _, codec, _, _, _, attack, key, *_) in _rows(table, 9):
         source = "ASVspoof5" if codec == "-" else f"ASVspoof5/{codec}"
         file = audio / f"{name}.flac"
-        clips.append(_clip(file, place.root, _label(key, where), attack, speaker, source))
+        clips.append(_clip(file, place, _label(key, where), attack, speaker, source))
     return clips, ["source is the codec of each clip"]
 
 
@@ -214,7 +232,7 @@ def _in_the_wild(place: Place) -> tuple[list[Clip], list[str]]:
     for number, row in enumerate(_table(table, ",", ("file", "speaker", "label")), start=2):
         label = _label(row["label"], f"{table}, line {number}")
         file = table.parent / Path(row["file"]).name
-        clips.append(_clip(file, place.root, label, "-", row["speaker"], "In-the-Wild"))
+        clips.append(_clip(file, place, label, "", row["speaker"], "In-the-Wild"))
     return clips, []
 
 
@@ -226,7 +244,8 @@ def _wavefake(place: Place) -> tuple[list[Clip], list[str]]:
     """
     clips: list[Clip] = []
     other: set[str] = set()
-    for audio in filter(is_audio, walk(place.root)):
+    found, left = recordings(place.root, place.root)
+    for audio in found:
         clip_id = name_below(audio, place.root)
         vocoder = next(filter(_WAVEFAKE_FAKE.match, clip_id.split("/")[:-1]), "")
         if not vocoder and not _WAVEFAKE_REAL.search(clip_id):
@@ -249,7 +268,7 @@ def _wavefake(place: Place) -> tuple[list[Clip], list[str]]:
     notes = ["group is the utterance"]
     if other:
         notes.append(f"neither a vocoder's folder nor the originals': {', '.join(sorted(other))}")
-    return clips, notes
+    return clips, notes + skipped(left)
 
 
 def _mlaad(place: Place) -> tuple[list[Clip], list[str]]:
@@ -260,18 +279,24 @@ def _mlaad(place: Place) -> tuple[list[Clip], list[str]]:
     """
     fakes = place.find("fake")
     clips: list[Clip] = []
-    for folder in sorted({path.parent for path in walk(fakes) if is_audio(path)}):
+    found, left = recordings(fakes, place.root)
+    by_folder: defaultdict[Path, list[Path]] = defaultdict(list)
+    for path in found:
+        by_folder[path.parent].append(path)
+    untold = 0
+    for folder in sorted(by_folder):
         table = folder / "meta.csv"
         columns = ("path", "original_file", "model_name")
         rows = {
             Path(row["path"]).name: row
             for row in (_table(table, "|", columns) if table.exists() else [])
         }
-        for audio in sorted(filter(is_audio, folder.iterdir())):
+        for audio in sorted(by_folder[folder]):
             row = rows.get(audio.name, {})
+            untold += not row
             model = row.get("model_name") or folder.name
             group = _utterance(row.get("original_file", ""))
-            clips.append(_clip(audio, place.root, "fake", model, "", "MLAAD", group))
+            clips.append(_clip(audio, place, "fake", model, "", "MLAAD", group))
     reals = fakes.parent / "real"
     if not reals.is_dir():
         raise UsageError(
@@ -279,12 +304,17 @@ def _mlaad(place: Place) -> tuple[list[Clip], list[str]]:
             place.spec,
             "link the real recordings (M-AILABS) there",
         )
-    for audio in filter(is_audio, walk(reals)):
+    originals, others = recordings(reals, place.root)
+    for audio in originals:
         below = audio.relative_to(reals).as_posix()
         reader = re.search(r"by_book/(?:fe)?male/([^/]+)/", below)
         speaker = reader[1] if reader else ""
-        clips.append(_clip(audio, place.root, "real", "-", speaker, "M-AILABS", _utterance(below)))
-    return clips, ["group is the utterance"]
+        clips.append(_clip(audio, place, "real", "", speaker, "M-AILABS", _utterance(below)))
+    notes = ["group is the utterance"]
+    if untold:
+        verb = "clip is" if untold == 1 else "clips are"
+        notes.append(f"{untold} fake {verb} in no meta.csv: generator from the folder")
+    return clips, notes + skipped(left + others)
 
 
 def _utterance(path: str) -> str:
@@ -297,7 +327,7 @@ def _fake_or_real(place: Place) -> tuple[list[Clip], list[str]]:
     """`testing`, `validation`, `training`: `real/` and `fake/` in each (Reimao & Tzerpos 2019)."""
     part = place.find(place.subset)
     folders = class_folders(part, place.spec)
-    return list_classes(place.root, folders, source=f"FoR/{part.parent.name}")
+    return list_classes(place.root, folders, place.spec, f"FoR/{part.parent.name}")
 
 
 def _table(path: Path, delimiter: str, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -335,12 +365,15 @@ PROTOCOLS: dict[str, Protocol] = {
         ("eval", "dev", "train"),
     ),
     "in-the-wild": Protocol(_in_the_wild, ("meta.csv 0.wav", "release_in_the_wild/meta.csv")),
-    "wavefake": Protocol(_wavefake, ("generated_audio/ljspeech_*", "ljspeech_melgan*")),
-    "mlaad": Protocol(_mlaad, ("fake/*/*/meta.csv",)),
+    "wavefake": Protocol(
+        _wavefake, ("generated_audio/ljspeech_*", "ljspeech_melgan*"), tabled=False
+    ),
+    "mlaad": Protocol(_mlaad, ("fake/*/*/meta.csv",), tabled=False, has_classes=True),
     "for": Protocol(
         _fake_or_real,
         ("testing/real", "for-*/testing/real", "for-*/for-*/testing/real"),
         ("testing", "validation", "training"),
+        tabled=False,
     ),
 }
 """Every layout by the word that `--data` takes for it."""

@@ -35,8 +35,14 @@ def limited(source: Source, limit: int, seed: int) -> Source:
         return source
     positions = stratified(whole.clips, limit, seed)
     chosen = [whole.clips[position] for position in positions]
+    generators = {clip.generator for clip in whole.clips}
+    absent = sorted(generators - {clip.generator for clip in chosen} - {""})
+    left = ""
+    if absent:
+        known = len(generators - {""})
+        left = f"no clip of {len(absent)} of {known} generators, such as {absent[0]}; "
     note = (
-        f"{limit} of {len(whole)} clips, stratified by label and generator, seed {seed}; "
+        f"{limit} of {len(whole)} clips, stratified by label and generator, seed {seed}; {left}"
         f"digest of the whole {source.origin.digest}"
     )
     origin = replace(

@@ -23,20 +23,25 @@ from harness.data.column import (
     Wanted,
     audio_column,
     choose_label,
+    column_notes,
     label_candidates,
     parsed,
+    read_roles,
     role_columns,
 )
 from harness.data.folder import directory, walk
+from harness.data.leftover import skipped
 from harness.data.listing import Listing, checked, name_below
+from harness.data.missing import OptionalCells
 from harness.data.split import choose_split
 from harness.data.store import StorePath, answering, as_path, in_store, listed, told
 from harness.errors import UsageError
+from harness.suffix import is_hidden
+from harness.vocabulary import SPLITS
 
 _SPEC = re.compile(r"(?P<place>[^?]*?)(?::(?P<split>[^:/?]+))?(?:\?(?P<options>.*))?")
 _OPTIONS = ("audio", "label", "fake")
 _NUMBERED = re.compile(r"(.+)-\d+-of-\d+")
-_SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev", "eval")
 _PATHS = ("path", "file_name", "filename", "file")
 _MEMORY = GROUPS_KEPT + 3
 """Row groups in memory at most: those that are kept, and one as stored, unpacked and as cells."""
@@ -106,17 +111,21 @@ def read_directory(
 ) -> Listing:
     """The clips of the Parquet files of one split below a directory that is there."""
     found: dict[str, list[Path]] = {}
+    left: list[str] = []
     for path in sorted(walk(root)):
-        if is_shard(path):
-            found.setdefault(_split(name_below(path, root)), []).append(path)
+        below = name_below(path, root)
+        if is_shard(path) and not is_hidden(below):
+            found.setdefault(_split(below), []).append(path)
+        else:
+            left.append(below)
     if not found:
         raise UsageError("no .parquet file in it", spec, "check the path")
-    notes: list[str] = []
+    notes = skipped(left)
     name = next(iter(found))
     if len(found) > 1 or split is not None:
         where = "shards:" + spec.removeprefix("shards:").partition("?")[0]
         name, note = choose_split(sorted(found), split, where)
-        notes = [note]
+        notes = [note, *notes]
     return read_shards(found[name], root, spec, wanted, notes)
 
 
@@ -162,7 +171,6 @@ def read_shards(
     rows = [row for sheet in sheets for row in sheet.rows]
     values = {column.name: [row[column.name] for row in rows] for column in plan.labels}
     label, labels = choose_label(plan.labels, values, wanted, where)
-    words = sorted({label.text(value) for value in values[label.name]})
     ids, said = _ids(paths, root, plan, sheets)
     cells = (
         ShardCell(str(path), plan.leaf, group, row, sheet.version)
@@ -170,13 +178,13 @@ def read_shards(
         for group, count in enumerate(sheet.groups)
         for row in range(count)
     )
-    clips = [_clip(plan, *each) for each in zip(ids, labels, rows, cells, strict=True)]
+    about = OptionalCells()
+    clips = [_clip(plan, about, *each) for each in zip(ids, labels, rows, cells, strict=True)]
     largest_mb = max(sheet.largest_bytes for sheet in sheets) / 1e6
     notes = [
         *notes,
-        f"audio from column {plan.audio}",
-        f"labels from column {label}, values {words}",
-        *(f"{role} from column {column}" for role, column in plan.roles.items()),
+        *column_notes(plan.columns, plan.audio, plan.labels, label, values[label.name]),
+        *about.notes,
         said,
         f"{len(paths)} files; the largest row group has {largest_mb:.3g} MB of audio, and a reader "
         f"takes up to {_MEMORY} times that",
@@ -191,6 +199,7 @@ def _plan(schema: Any, wanted: Wanted, where: str) -> _Plan:
     stored = schema.field(audio.name).type
     struct = _is_struct(stored)
     by_name = {column.name.casefold(): column for column in columns if column.type == "text"}
+    ids = [column for column in columns if column.name.casefold() == "clip_id"]
     inside = struct and stored.get_field_index("path") >= 0
     beside = next((by_name[name] for name in _PATHS if name in by_name), None)
     labels = label_candidates(columns, wanted, where)
@@ -201,7 +210,7 @@ def _plan(schema: Any, wanted: Wanted, where: str) -> _Plan:
         named=f"{audio.name}.path" if inside else beside.name if beside else "",
         labels=tuple(labels),
         roles=role_columns(columns, [audio, *labels]),
-        clip_id=by_name.get("clip_id"),
+        clip_id=next((column for column in ids if column.type in ("text", "number")), None),
     )
 
 
@@ -231,7 +240,14 @@ def _ids(
     """The id of every clip, and where it is from."""
     rows = [row for sheet in sheets for row in sheet.rows]
     if plan.clip_id is not None:
-        return [plan.clip_id.text(row[plan.clip_id.name]) for row in rows], "clip ids as given"
+        ids = [plan.clip_id.text(row[plan.clip_id.name]) for row in rows]
+        if "" in ids:
+            raise UsageError(
+                f"row {ids.index('') + 1} of {plan.clip_id.name} is empty",
+                str(paths[0] if len(paths) == 1 else root),
+                "give every clip an id, or take the column out",
+            )
+        return ids, "clip ids as given"
     names = [_named(row, plan) for row in rows]
     if all(names) and len(set(names)) == len(names):
         return names, f"clip ids from {plan.named}"
@@ -252,11 +268,16 @@ def _named(row: dict[str, Any], plan: _Plan) -> str:
     return str(value or "").partition("::")[0]
 
 
-def _clip(plan: _Plan, clip_id: str, label: Label, row: dict[str, Any], cell: ShardCell) -> Clip:
-    about = {role: column.text(row[column.name]) for role, column in plan.roles.items()}
-    if label == "real":
-        about["generator"] = ""
-    return Clip(clip_id, label, cell, **about)
+def _clip(
+    plan: _Plan,
+    cells: OptionalCells,
+    clip_id: str,
+    label: Label,
+    row: dict[str, Any],
+    audio: ShardCell,
+) -> Clip:
+    about = read_roles(plan.roles, row, label, cells)
+    return Clip(clip_id, label, audio, **about)
 
 
 def _columns(schema: Any) -> list[Column]:
@@ -299,7 +320,7 @@ def _split(below: str) -> str:
     *folders, name = below.removesuffix(".parquet").split("/")
     if numbered := _NUMBERED.fullmatch(name):
         return numbered[1]
-    return next((each for each in (name, *reversed(folders)) if each in _SPLITS), "all")
+    return next((each for each in (name, *reversed(folders)) if each in SPLITS), "all")
 
 
 @contextmanager

@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from harness.data.clip import Source
-from harness.data.folder import class_folders, open_folder, read_folder, walk
-from harness.data.manifest import READERS, open_manifest, read_manifest
+from harness.data.folder import class_folders, has_both, open_folder, read_folder, walk
+from harness.data.manifest import open_manifest, read_manifest
 from harness.data.protocol import PROTOCOLS, open_protocol, read_protocol, recognise
 from harness.data.store import answering, as_path, in_store, listed
+from harness.data.table import READERS
 from harness.errors import UsageError
 
 
@@ -109,12 +111,18 @@ def _open_directory(path: Path, spec: str) -> Source:
     if len(manifests) > 1:
         seen = ", ".join(entry.name for entry in manifests)
         raise UsageError(f"has more than one manifest: {seen}", spec, "name one of them")
-    if manifests:
-        return read_manifest(manifests[0], spec)
     kinds = recognise(path)
-    if len(kinds) > 1:
-        seen = " and ".join(kinds)
-        raise UsageError(f"looks like {seen}", spec, f"say which: {kinds[0]}:{spec}")
+    if manifests:
+        source = read_manifest(manifests[0], spec, directory=True)
+        if not kinds:
+            return source
+        note = f"read by {manifests[0].name}, not as {' or '.join(kinds)}"
+        return replace(source, origin=replace(source.origin, notes=(note, *source.origin.notes)))
+    own = any(PROTOCOLS[kind].has_classes for kind in kinds)
+    readings = [*kinds, "folder"] if has_both(path) and not own else kinds
+    if len(readings) > 1:
+        seen = " and ".join(readings)
+        raise UsageError(f"looks like {seen}", spec, f"say which: {readings[0]}:{spec}")
     if kinds:
         return read_protocol(kinds[0], path, PROTOCOLS[kinds[0]].subsets[0], spec)
     if class_folders(path, spec):
@@ -123,6 +131,12 @@ def _open_directory(path: Path, spec: str) -> Source:
         from harness.data.shard import read_directory
 
         return read_directory(path, spec)
+    if parts := sorted(entry.name for entry in path.iterdir() if has_both(entry)):
+        raise UsageError(
+            f"no real/ and fake/ in it but in {', '.join(parts[:8])}",
+            spec,
+            f"name one of them: {spec.rstrip('/')}/{parts[0]}",
+        )
     entries = sorted(entry.name for entry in path.iterdir())
     seen = ", ".join(entries[:8]) + (", …" if len(entries) > 8 else "") or "nothing"
     raise UsageError(f"holds no data that is known, but {seen}", spec, f"accepted are {ACCEPTED}")

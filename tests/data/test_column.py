@@ -72,7 +72,7 @@ def test_two_columns_that_disagree_are_refused_and_two_that_agree_are_one():
     agree = {"y": [0, 1], "label": ["fake", "real"]}
     assert choose(columns, agree) == ("y", ["fake", "real"])
     disagree = {"y": [0, 1], "label": ["real", "fake"]}
-    with pytest.raises(UsageError, match=r"two label columns disagree \(y: bonafide, spoof; lab"):
+    with pytest.raises(UsageError, match=r"disagree in 2 of 2 rows \(y: bonafide, spoof; lab"):
         choose(columns, disagree)
     assert choose(columns, disagree, Wanted(label="label")) == ("label", ["real", "fake"])
 

@@ -26,7 +26,10 @@ def test_real_and_fake_with_generators_below(tmp_path):
         ("real/b.WAV", "real", "", "real/b.WAV"),
     ]
     assert (source.origin.kind, source.origin.name, len(source)) == ("folder", tmp_path.name, 4)
-    assert source.origin.notes == ("2 files are not audio by their names, such as fake/._y.ogg",)
+    assert source.origin.notes == (
+        "1 file with another ending was skipped: .txt; such as real/notes.txt",
+        "1 hidden file was skipped, such as fake/._y.ogg",
+    )
     assert not source.origin.synthetic
 
 

@@ -49,6 +49,7 @@ def test_every_format_gives_the_same_clips(tmp_path, suffix):
             "label 'Spoof' read as fake",
             "label 'bona-fide' read as real",
             "columns ignored: year",
+            "3 of 3 listed recordings are not there, such as a.wav",
         )
 
 
@@ -106,6 +107,22 @@ def test_a_recording_that_is_missing_is_no_fault_of_the_manifest(tmp_path):
         (["path,label", "a.wav,real"], r"only real clips \(1\): no metric needs fewer than two"),
         (["path,label", "a.wav,spoof"], r"only fake clips \(1\)"),
         (["path,label,path", "a.wav,real,b.wav"], "line 1: the column 'path' is there twice"),
+        (["path,label,Label", "a.wav,real,fake"], "line 1: the column 'label' is there twice"),
+        (["path;label", "a.wav;real"], "but path;label; separate columns by ',' and not by ';'"),
+        (["path,label", "a.wav,NA"], r"line 2: the label is missing \(NA\); labels seen: 'NA'"),
+        (["path,label", "a.wav,nan"], r"line 2: the label is missing \(nan\)"),
+        (
+            ["clip_id,path,label", "x,a.wav,real", "y,./a.wav,fake"],
+            "m.csv, line 3: a.wav is fake here and real in line 2; keep one of them",
+        ),
+        (
+            ["path,label,is_fake", "a.wav,real,0", "b.wav,fake,0", "c.wav,fake,"],
+            "line 3: the columns label and is_fake disagree in 1 of 3 rows, first with 'fake' and",
+        ),
+        (
+            ["path,label,Key", "a.wav,real,spoof", "b.wav,fake,bonafide"],
+            "line 2: the columns label and key disagree in 2 of 2 rows, first with 'real' and 'sp",
+        ),
         (["path,label", "a\0.wav,real"], r"line 2: path holds what is no text: 'a\\x00.wav'"),
         (["path,label,speaker", "a.wav,real,\0"], "line 2: speaker holds what is no text"),
         (["path,label", f"{'x' * 10**6},real"], "m.csv: cannot be read as csv: field larger than"),
@@ -150,7 +167,9 @@ def test_an_absolute_path_inside_the_folder_is_fine(tmp_path):
         (r'{"path": "b\u0000.wav", "label": "fake"}', "line 2: path holds what is no text"),
         (r'{"path": "b\ud800.wav", "label": "fake"}', "line 2: path holds what is no text"),
         ("[" * 10**5, "m.jsonl: cannot be read as jsonl: maximum recursion depth"),
-        (f'{{"path": {"9" * 5000}}}', "m.jsonl: cannot be read as jsonl: Exceeds the limit"),
+        (f'{{"path": {"9" * 5000}}}', "line 2: no column 'label' but path"),
+        ('{"path": "b", "label": "fake", "Label": "real"}', "'label' is there twice; take one out"),
+        ('{"path": "b", "label": "fake", "label": "real"}', "line 2: the column 'label' is there"),
     ],
 )
 def test_a_bad_line_of_json_is_named(tmp_path, line, message):
