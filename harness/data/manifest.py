@@ -153,7 +153,7 @@ def _check_labels(path: Path, rows: list[Row]) -> None:
 
 def _check_statements(path: Path, rows: list[Row]) -> None:
     """Refuse a second column that states labels (`is_fake`, `key`) and other ones."""
-    labels = [canonical_label(cells["label"]) for _, cells in rows]
+    labels: list[Label | None] = [canonical_label(cells["label"]) for _, cells in rows]
     for name in sorted({name for _, cells in rows for name in cells} - {*REQUIRED, *OPTIONAL}):
         stated = stated_labels(name, [cells.get(name, "") for _, cells in rows])
         if stated and (torn := differing(labels, stated)):
