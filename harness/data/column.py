@@ -294,8 +294,8 @@ def _labels(column: Column, values: list[Any], wanted: Wanted) -> list[Label | N
     seen = {word for word in words if not is_missing(word)}
     meaning: dict[str, Label | None]
     if wanted.fake is not None:
-        two = len(seen) == 2 and wanted.fake in seen
-        meaning = {word: "fake" if word == wanted.fake else "real" for word in seen if two}
+        meaning = dict.fromkeys(seen, "real") if len(seen) == 2 and wanted.fake in seen else {}
+        meaning[wanted.fake] = "fake"
     elif column.type in ("bool", "number"):
         true = _meant_by_true(column.name)
         false: Label | None = "real" if true == "fake" else "fake" if true == "real" else None

@@ -5,6 +5,7 @@ from harness.data.column import (
     Wanted,
     audio_column,
     choose_label,
+    column_notes,
     label_candidates,
     role_columns,
 )
@@ -75,6 +76,37 @@ def test_two_columns_that_disagree_are_refused_and_two_that_agree_are_one():
     with pytest.raises(UsageError, match=r"disagree in 2 of 2 rows \(y: bonafide, spoof; lab"):
         choose(columns, disagree)
     assert choose(columns, disagree, Wanted(label="label")) == ("label", ["real", "fake"])
+
+
+def test_rows_that_disagree_are_found_where_one_column_is_not_complete():
+    values = {"y": [0, 1, 0, 1], "label": ["fake", None, "real", "maybe"]}
+    with pytest.raises(UsageError, match=r"disagree in 1 of 4 rows \(y: .*, first in row 3"):
+        choose([CLASSES, WORDS], values)
+    values["label"][2] = "fake"
+    assert choose([CLASSES, WORDS], values) == ("y", ["fake", "real", "fake", "real"])
+
+
+def test_a_blank_is_not_the_other_class():
+    wanted = Wanted(label="label", fake="1")
+    for blank in ("", "NA", None):
+        with pytest.raises(UsageError, match="row 2 of label has"):
+            choose([WORDS], {"label": ["1", blank]}, wanted)
+
+
+def test_columns_that_were_not_taken_are_named():
+    columns = [AUDIO, Column("clean", "audio"), CLASSES, WORDS, Column("spk", "text")]
+    columns += [Column("Speaker", "number"), Column("speaker", "text")]
+    assert column_notes(columns, AUDIO, [CLASSES, WORDS], CLASSES, [1, 0]) == [
+        "audio from column audio (audio), not from clean (audio)",
+        "labels from column y (spoof | bonafide), values ['bonafide', 'spoof'], not from label "
+        "(text)",
+        "speaker from column Speaker (number), not from speaker (text), spk (text)",
+    ]
+
+
+def test_a_class_that_is_not_declared_names_none():
+    with pytest.raises(UsageError, match=r"row 2 of y has '5'"):
+        choose([CLASSES], {"y": [0, 5]})
 
 
 def test_the_audio_column_is_found_by_type():

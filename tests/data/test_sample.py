@@ -137,6 +137,13 @@ def test_the_origin_says_that_it_is_a_part():
     assert limited(whole, 20, 1) is whole
 
 
+def test_generators_without_a_clip_are_counted():
+    whole = listing({("fake", name): 10 for name in "abc"} | {("real", ""): 30})
+    (note,) = limited(whole, 4, 1).origin.notes
+    assert "; no clip of 1 of 3 generators, such as " in note
+    assert "no clip of" not in limited(whole, 6, 1).origin.notes[0]
+
+
 def test_more_generators_than_places_are_not_taken_by_the_alphabet():
     counts = {("fake", f"g{i:02d}"): 5 for i in range(30)} | {("real", ""): 30}
     seen = [{clip.generator for clip in limited(listing(counts), 12, seed)} for seed in range(4)]

@@ -141,6 +141,22 @@ def test_a_plain_column_of_bytes_and_ids_of_the_table(tmp_path: Path) -> None:
         assert [clip.clip_id for clip in found] == expected
 
 
+def test_ids_and_speakers_that_are_numbers(tmp_path: Path) -> None:
+    columns = {"sound": [b"a", b"b"], "label": ["real", "fake"], "clip_id": [7, 10]}
+    columns["speaker"] = [float("nan"), 1001.0]
+    path = tmp_path / "a.parquet"
+    path.write_bytes(parquet(columns))
+    source = open_source(str(path))
+    assert [(clip.clip_id, clip.group) for clip in source] == [("7", "7"), ("10", "1001.0")]
+    path.write_bytes(parquet(columns | {"clip_id": ["x", None], "speaker": ["NA", "s"]}))
+    with pytest.raises(UsageError, match=r"a.parquet: row 2 of clip_id is empty; give every clip"):
+        open_source(str(path))
+    path.write_bytes(parquet(columns | {"clip_id": ["x", "None"], "speaker": ["NA", "s"]}))
+    source = open_source(str(path))
+    assert [(clip.clip_id, clip.speaker) for clip in source] == [("x", ""), ("None", "s")]
+    assert "1 value of speaker read as missing: NA" in source.origin.notes
+
+
 def test_a_parquet_file_of_paths_is_still_a_manifest(tmp_path: Path) -> None:
     on_disk(FILES, tmp_path)
     words = [name.partition("/")[0] for name in FILES]
