@@ -1,10 +1,12 @@
 """A detector that is a Python object: `python:package.module:factory`.
 
 `factory()` returns something to call as `f(samples, rate_hz)`, where `samples` is a list of float32
-arrays of shape (n,) at `rate_hz`. It returns either log-odds of fake, shape (clips,), or logits
-[fake, real], shape (clips, 2). Attributes are read from it where it has them: `rate_hz` (16000
-otherwise), `name`, and `identity` or `digest`, a text (or a function that gives one) that changes
-with the weights it has loaded: its source alone is known from outside (`harness.detector.code`).
+arrays of shape (n,) at `rate_hz`. It returns one value a clip, shape (clips,), or one for fake and
+one for real, shape (clips, 2). Attributes are read from it where it has them: `rate_hz` (16000
+otherwise), `name`, `kind` of its values (`probability` or `percent`; otherwise `log-odds`, or
+`logits` where they are two), `higher`, the class that a higher value speaks for (`real`; otherwise
+`fake`), and `identity` or `digest`, a text (or a function that gives one) that changes with the
+weights it has loaded: its source alone is known from outside (`harness.detector.code`).
 """
 
 from __future__ import annotations
@@ -20,15 +22,19 @@ from typing import Any
 import numpy as np
 
 from harness.audio import Wave
+from harness.data.clip import Label
 from harness.detector.code import own_identity, source_digests
 from harness.detector.detector import Logits
+from harness.detector.scale import COMPUTED, KINDS, LOOKS_LIKE, Kind, logits_of, range_doubt
 from harness.errors import ClipError, UsageError
 from harness.record import ModelRecord
 
 _RATE_HZ = 16000
 _BATCH_SIZE = 16
-_DECLARED = ("kind",)
-"""Attributes that say what is made of its answers."""
+_DECLARED = {"kind": KINDS, "higher": ("fake", "real")}
+"""Attributes that say what is made of its answers, and what they may be."""
+_LEAST_SCORES = 32
+"""Before it is remarkable that all of them could be probabilities."""
 _UNKNOWN_WEIGHTS = (
     "known by its source; weights that it loads are known where it has an attribute `identity`"
 )
@@ -46,6 +52,9 @@ class CallableDetector:
         self.identity = identity
         self.rate_hz = rate_hz
         self._function = function
+        self._kind: Kind | None = identity.settings.get("kind")
+        self._higher: Label = identity.settings.get("higher", "fake")
+        self._seen: list[float] | None = [] if self._kind is None else None
 
     def admits(self, wave: Wave) -> str:
         if not len(wave.samples):
@@ -63,15 +72,43 @@ class CallableDetector:
             # Somebody else's code: whatever it raises is about these clips, and the run goes on.
             text = " ".join(str(fault).split())
             raise ClipError(f"{type(fault).__name__}: {text}"[:300]) from fault
-        if answer.shape == (len(waves), 2):
-            return answer
-        if answer.shape == (len(waves),):
-            return np.stack([answer, np.zeros_like(answer)], axis=1)
-        raise UsageError(
-            f"returned shape {answer.shape} for {len(waves)} clips",
-            self.identity.spec,
-            f"return ({len(waves)},) log-odds of fake or ({len(waves)}, 2) logits [fake, real]",
+        if answer.shape not in ((len(waves), 2), (len(waves),)):
+            raise UsageError(
+                f"returned shape {answer.shape} for {len(waves)} clips",
+                self.identity.spec,
+                f"return ({len(waves)},) log-odds of fake or ({len(waves)}, 2) logits [fake, real]",
+            )
+        if self._seen is not None and len(self._seen) < _LEAST_SCORES:
+            self._seen += answer.ravel().tolist()
+        return self._logits(answer)
+
+    def doubt(self) -> str:
+        """What its first scores look like, where it does not say what they are; said once."""
+        if self._seen is None or len(self._seen) < _LEAST_SCORES:
+            return ""
+        values = np.array(self._seen)
+        self._seen = None
+        like = range_doubt(values)
+        if like is None:
+            return ""
+        return (
+            f"its first {len(values)} values lie in {LOOKS_LIKE[like]}, and are taken for "
+            f"log-odds: give the object an attribute kind = {like!r}, or 'log-odds' if they are"
         )
+
+    def _logits(self, answer: Logits) -> Logits:
+        kind = self._kind or "log-odds"
+        if answer.ndim == 2 and self._kind == "log-odds":
+            raise self._wrong("log-odds are one value a clip", "return shape (clips,)")
+        if answer.ndim == 2 and self._higher == "real":
+            raise self._wrong("has higher = 'real' and two values a clip", "leave out higher")
+        try:
+            return logits_of(answer, kind, self._higher, COMPUTED)
+        except ValueError as fault:
+            raise ClipError(f"{fault}, and the detector has kind = {kind!r}") from fault
+
+    def _wrong(self, what: str, fix: str) -> UsageError:
+        return UsageError(what, self.identity.spec, fix)
 
 
 def open_callable(target: str, spec: str) -> CallableDetector:
@@ -104,6 +141,9 @@ def open_callable(target: str, spec: str) -> CallableDetector:
     if not isinstance(rate_hz, int) or rate_hz <= 0:
         raise UsageError(f"rate_hz is {rate_hz!r}", spec, "give a positive whole number of Hz")
     said = own_identity(function, spec)
+    declared = {
+        name: _declared(function, name, spec) for name in _DECLARED if hasattr(function, name)
+    }
     identity = ModelRecord(
         name=str(getattr(function, "name", factory_name)),
         spec=spec,
@@ -113,12 +153,19 @@ def open_callable(target: str, spec: str) -> CallableDetector:
         rate_hz=rate_hz,
         notes=[] if said else [_UNKNOWN_WEIGHTS],
         settings={
-            **{name: str(getattr(function, name)) for name in _DECLARED if hasattr(function, name)},
+            **declared,
             **said,
             **{f"source {path}": digest for path, digest in source_digests(module).items()},
         },
     )
     return CallableDetector(function, identity, rate_hz)
+
+
+def _declared(function: Any, name: str, spec: str) -> str:
+    value = getattr(function, name)
+    if value not in _DECLARED[name]:
+        raise UsageError(f"{name} is {value!r}", spec, f"take {', '.join(_DECLARED[name])}")
+    return value
 
 
 def _source_digest(module: Any) -> str:

@@ -83,6 +83,15 @@ class Timed(Protocol):
 
 
 @runtime_checkable
+class Doubtful(Protocol):
+    """A detector whose scores may turn out to be no log-odds."""
+
+    def doubt(self) -> str:
+        """Why, in words, where its scores so far say so; empty otherwise, and once it was said."""
+        ...
+
+
+@runtime_checkable
 class Compilable(Protocol):
     """A detector whose forward pass can be compiled for batches of one size."""
 

@@ -24,6 +24,12 @@ KINDS: tuple[Kind, ...] = ("log-odds", "probability", "percent", "logits")
 
 Array = NDArray[np.float64]
 
+LOOKS_LIKE: dict[Kind, str] = {
+    "probability": "[0, 1], as probabilities do",
+    "percent": "[0, 100], as percents do",
+}
+"""What is said of values of which nobody said what they are."""
+
 _HUNDRED = {"probability": 1.0, "percent": 100.0}
 _ROUNDING = 1e-6
 """By how much a probability may be outside of [0, 1], as float32 writes it."""

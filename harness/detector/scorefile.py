@@ -258,7 +258,7 @@ def open_scores(rest: str, spec: str) -> ScoreFile:
         kind="scores",
         digest=hashlib.sha256(content).hexdigest(),
         notes=notes,
-        settings={"read as": "; ".join(notes) or "a table"},
+        settings={f"reading {name}": value for name, value in reading.settings.items()},
     )
     of_names: dict[str, Label] = {name: label for (name, _), label in zip(names, key, strict=False)}
     stated = wanted.kind is not None
@@ -293,7 +293,9 @@ def _by_clip(
     return scores
 
 
-def _key(sheet: Sheet, layout: Layout, wanted: Wanted, spec: str) -> tuple[list[Label], list[str]]:
+def _key(
+    sheet: Sheet, layout: Layout, wanted: Wanted, spec: str
+) -> tuple[Sequence[Label], list[str]]:
     """The classes that the file has for its rows; none where it has no key that says them."""
     if layout.key is None:
         if wanted.fake is not None:
@@ -314,7 +316,7 @@ def _key(sheet: Sheet, layout: Layout, wanted: Wanted, spec: str) -> tuple[list[
         meant[wanted.fake] = "fake"
         return [meant[word] for word in words], []
     labels = [canonical_label(word) for word in words]
-    known = [label for label in labels if label is not None]
+    known: list[Label] = [label for label in labels if label is not None]
     if len(known) == len(labels):
         return known, []
     return [], [

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.data.clip import Label
-from harness.detector.scale import Array, Kind, logits_of, range_doubt, written_floor
+from harness.detector.scale import LOOKS_LIKE, Array, Kind, logits_of, range_doubt, written_floor
 from harness.detector.scorecolumn import Layout
 from harness.detector.scoreoption import Wanted
 from harness.detector.scoresheet import Sheet, is_number
@@ -19,8 +19,8 @@ from harness.vocabulary import canonical_label
 
 _SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0)
 """Numbers that people write where there is no answer."""
-_LOOKS_LIKE = {"probability": "[0, 1], as probabilities do", "percent": "[0, 100], as percents do"}
 _LEAST_OTHERS = 20
+_PLACES = ("clip", "values", "condition")
 
 
 class Reading(NamedTuple):
@@ -28,6 +28,7 @@ class Reading(NamedTuple):
 
     logits: Array
     notes: list[str]
+    settings: dict[str, object]
 
 
 def read_values(sheet: Sheet, layout: Layout, wanted: Wanted, spec: str) -> Reading:
@@ -71,7 +72,14 @@ def read_values(sheet: Sheet, layout: Layout, wanted: Wanted, spec: str) -> Read
             )
     if absent:
         notes.append(f"{absent} rows have {' or '.join(map(repr, wanted.missing or ()))}: no score")
-    return Reading(logits, notes)
+    settings: dict[str, object] = {
+        "score": kind,
+        "higher": None if doubles else higher,
+        "columns": {name: place for name, place in layout._asdict().items() if name in _PLACES},
+        "missing": wanted.missing or (),
+        "floor": floor.zero,
+    }
+    return Reading(logits, notes, settings)
 
 
 def _numbers(
@@ -122,7 +130,7 @@ def _refuse_sentinel(values: Array, said: Kind | None, spec: str) -> None:
         alone = count > 1 and len(others) >= _LEAST_OTHERS and distinct and not whole
         like = range_doubt(others) if sentinel < 0 and whole < len(others) and not said else None
         if alone or like:
-            shape = f"that lie in {_LOOKS_LIKE[like]}" if like else "that hardly repeat"
+            shape = f"that lie in {LOOKS_LIKE[like]}" if like else "that hardly repeat"
             raise UsageError(
                 f"{sentinel:g} occurs {count} time{'s' * (count > 1)} among scores {shape}",
                 spec,
@@ -143,10 +151,10 @@ def _refuse_unsaid(sheet: Sheet, layout: Layout, wanted: Wanted, values: Array, 
     elif said is None and like:
         count = int(np.isfinite(values).sum())
         every = f"all {count} scores lie" if count > 1 else "its only score lies"
-        what.append(f"{every} in {_LOOKS_LIKE[like]}")
+        what.append(f"{every} in {LOOKS_LIKE[like]}")
         add.append(f"score={like} (or log-odds)")
     elif said == "probability" and wanted.kind is None and like == "percent":
-        what.append(f"calls them probabilities, and they lie in {_LOOKS_LIKE[like]}")
+        what.append(f"calls them probabilities, and they lie in {LOOKS_LIKE[like]}")
         add.append("score=percent")
     if not doubles and (wanted.higher or layout.higher) is None:
         leaning = _leaning(sheet, layout, values[:, 0])

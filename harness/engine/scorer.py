@@ -16,7 +16,7 @@ import numpy as np
 from harness.audio import Wave
 from harness.condition import Condition
 from harness.data.clip import Clip
-from harness.detector.detector import Detector, Logits, ScoreLookup, Timed
+from harness.detector.detector import Detector, Doubtful, Logits, ScoreLookup, Timed
 from harness.engine.plan import Key
 from harness.engine.prepare import Prepared
 from harness.errors import ClipRejected, UsageError
@@ -87,6 +87,8 @@ class Scorer:
             try:
                 with self._whole.timing("forward"):
                     outcomes += _batch(self.detector, batch)
+                if isinstance(self.detector, Doubtful) and (doubt := self.detector.doubt()):
+                    self.note(f"{self.model}: {doubt}")
             except _OutOfMemory as fault:
                 if len(batch) == 1:
                     outcomes.append(_failed(fault))

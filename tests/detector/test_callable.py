@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from harness.audio import Wave
+from harness.detector.callable import open_callable
 from harness.detector.source import open_detector
+from harness.engine.scorer import Scorer
 from harness.errors import ClipError, UsageError
 
 MODULE = """
@@ -147,3 +149,100 @@ def test_what_is_no_factory_says_so_in_one_line(target: str, words: str) -> None
 def test_a_callable_has_no_class_names() -> None:
     with pytest.raises(UsageError, match="--fake-label"):
         open_detector("python:mine.own_detector:energy", fake_label="fake")
+
+
+SAID = {
+    "chances": ("probability", "fake", [0.25, 0.5, 1.0]),
+    "chances_real": ("probability", "real", [0.25, 0.5, 1.0]),
+    "percents": ("percent", "fake", [25.0, 50.0, 100.0]),
+    "negated": ("log-odds", "real", [1.5, 0.0, -2.0]),
+    "pairs": ("probability", None, [[0.25, 0.75], [0.5, 0.5], [1.0, 0.0]]),
+    "outputs": ("logits", None, [[1.0, 2.0], [0.5, 0.5], [3.0, 0.0]]),
+}
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["import numpy as np"]
+    for name, (kind, higher, values) in SAID.items():
+        lines += [
+            f"def {name}():",
+            f"    f = lambda samples, rate_hz: np.array({values})[: len(samples)]",
+            f"    f.kind = {kind!r}",
+            *([f"    f.higher = {higher!r}"] if higher else []),
+            "    return f",
+        ]
+    lines += [
+        "def wrong_kind():\n    f = chances()\n    f.kind = 'sigmoid'\n    return f",
+        "def wrong_value():\n    f = negated()\n    f.kind = 'probability'\n    return f",
+        "def both_ways():\n    f = outputs()\n    f.higher = 'real'\n    return f",
+        "def two_log_odds():\n    f = outputs()\n    f.kind = 'log-odds'\n    return f",
+        "def unsaid():\n    return lambda samples, rate_hz: np.linspace(0, 1, len(samples))",
+        "def unsaid_log_odds():",
+        "    return lambda samples, rate_hz: np.linspace(-1, 1, len(samples))",
+    ]
+    (tmp_path / "says_what_it_gives.py").write_text("\n".join(lines) + "\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "says_what_it_gives", raising=False)
+
+
+@pytest.mark.usefixtures("said")
+@pytest.mark.parametrize(
+    ("factory", "expected"),
+    [
+        ("chances", [-np.log(3), 0.0]),
+        ("chances_real", [np.log(3), 0.0]),
+        ("percents", [-np.log(3), 0.0]),
+        ("negated", [-1.5, 0.0, 2.0]),
+        ("pairs", [-np.log(3), 0.0]),
+        ("outputs", [-1.0, 0.0, 3.0]),
+    ],
+)
+def test_what_it_says_of_its_values_is_converted(factory: str, expected: list[float]) -> None:
+    detector: Any = open_detector(f"python:says_what_it_gives:{factory}")
+    logits = detector.score(waves(16000))
+    scores = logits[:, 0] - logits[:, 1]
+    np.testing.assert_allclose(scores[: len(expected)], expected, rtol=1e-12, atol=1e-12)
+    assert np.isfinite(scores).all(), "also of a probability of 1"
+    assert abs(scores[2]) > abs(scores[:2]).max()
+    assert detector.identity.settings["kind"] == SAID[factory][0]
+    assert detector.doubt() == ""
+
+
+@pytest.mark.usefixtures("said")
+@pytest.mark.parametrize(
+    ("factory", "words"),
+    [
+        ("wrong_kind", "kind is 'sigmoid'; take log-odds, probability"),
+        ("both_ways", "two values a clip; leave out higher"),
+        ("two_log_odds", "log-odds are one value a clip"),
+    ],
+)
+def test_what_it_says_and_does_not_do_is_refused(factory: str, words: str) -> None:
+    def scored() -> None:
+        open_callable(f"says_what_it_gives:{factory}", "python:x").score(waves())
+
+    with pytest.raises(UsageError, match=words):
+        scored()
+
+
+@pytest.mark.usefixtures("said")
+def test_a_value_that_is_none_of_its_kind_costs_its_row() -> None:
+    detector: Any = open_detector("python:says_what_it_gives:wrong_value")
+    outcomes = Scorer(detector, lambda note: None).forward(waves())
+    assert {status for status, *_ in outcomes} == {"error"}
+    assert "1.5 is no probability, and the detector has kind = 'probability'" in outcomes[0][1]
+
+
+@pytest.mark.usefixtures("said")
+@pytest.mark.parametrize(("factory", "told"), [("unsaid", True), ("unsaid_log_odds", False)])
+def test_values_that_look_like_probabilities_are_told_once(factory: str, told: bool) -> None:
+    detector: Any = open_detector(f"python:says_what_it_gives:{factory}")
+    notes: list[str] = []
+    scorer = Scorer(detector, notes.append)
+    for _ in range(3):
+        scorer.forward(waves(16000) * 8)
+    assert len(notes) == told
+    if told:
+        assert "lie in [0, 1], as probabilities do, and are taken for log-odds" in notes[0]
+        assert "give the object an attribute kind = 'probability'" in notes[0]
