@@ -182,7 +182,8 @@ def _score_here(
 ) -> None:
     machine = logbook.record.machine
     cache = logbook.cache = open_cache(machine.cache_gb, job.recipe, logbook.tell)
-    _use_threads(machine.threads)
+    if job.recipe.rates_hz:  # else there is nothing to import torch for
+        _use_threads(machine.threads)
     with Crew(machine.workers, job.recipe, machine.row_seconds, logbook.tell, cache) as crew:
         compile_all(scorers, 0)  # as another job may have left them
         if not done and not job.told_batch_size:

@@ -8,7 +8,6 @@ not matched.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -94,11 +93,14 @@ _WAYS: tuple[tuple[_Agreeing, str], ...] = (
 
 def _index(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Two values at most of every key: one more than is wanted."""
-    found: dict[str, list[str]] = defaultdict(list)
+    found: dict[str, list[str]] = {}
     for key, value in pairs:
-        if len(found[key]) < 2:
-            found[key].append(value)
-    return dict(found)
+        values = found.get(key)
+        if values is None:
+            found[key] = [value]
+        elif len(values) < 2:
+            values.append(value)
+    return found
 
 
 def _path(name: str) -> str:
@@ -108,5 +110,9 @@ def _path(name: str) -> str:
 
 
 def _endings(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[start:]) for start in range(len(parts))]
+    """The path and what is left of it without the folders above, one by one."""
+    found = [path]
+    while (slash := path.find("/")) >= 0:
+        path = path[slash + 1 :]
+        found.append(path)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.data.clip import Label
-from harness.detector.scale import LOOKS_LIKE, Array, Kind, logits_of, range_doubt, written_floor
+from harness.detector.scale import (
+    COMPUTED,
+    LOOKS_LIKE,
+    Array,
+    Kind,
+    logits_of,
+    range_doubt,
+    written_floor,
+)
 from harness.detector.scorecolumn import Layout
 from harness.detector.scoreoption import Wanted
 from harness.detector.scoresheet import Sheet, is_number
@@ -54,7 +63,8 @@ def read_values(sheet: Sheet, layout: Layout, wanted: Wanted, spec: str) -> Read
             "leave out higher=, and say score=logits, probability or percent",
         )
     kind, higher = kind or "log-odds", higher or "fake"
-    floor = written_floor((text for row in texts for text in row), kind)
+    written = (text for row in texts for text in row)
+    floor = written_floor(written, kind) if kind in LOOKS_LIKE else COMPUTED
     given = values if doubles else values[:, 0]
     try:
         logits = logits_of(given, kind, higher, floor)
@@ -62,7 +72,7 @@ def read_values(sheet: Sheet, layout: Layout, wanted: Wanted, spec: str) -> Read
         hint = "say missing=VALUE for what is no answer, and score= for what the others are"
         raise UsageError(f"{fault}, as {kind} is to be read", spec, hint) from fault
     notes = [_told(sheet, layout, kind, higher)]
-    if kind in ("probability", "percent"):
+    if kind in LOOKS_LIKE:
         whole = 1 if kind == "probability" else 100
         low, high = int((values <= 0).any(axis=1).sum()), int((values >= whole).any(axis=1).sum())
         if low or high:
@@ -77,7 +87,7 @@ def read_values(sheet: Sheet, layout: Layout, wanted: Wanted, spec: str) -> Read
         "higher": None if doubles else higher,
         "columns": {name: place for name, place in layout._asdict().items() if name in _PLACES},
         "missing": wanted.missing or (),
-        "floor": floor.zero,
+        "floor": floor.zero if kind in LOOKS_LIKE else None,
     }
     return Reading(logits, notes, settings)
 
@@ -92,11 +102,11 @@ def _numbers(
     sentinels = {float(word) for word in missing if is_number(word)}
     for line, cells in zip(sheet.lines, sheet.rows, strict=True):
         found = [cells[place] for place in layout.values]
-        if any(cell in missing or _is_one_of(cell, sentinels) for cell in found):
+        if missing and any(cell in missing or _is_one_of(cell, sentinels) for cell in found):
             rows.append([np.nan] * len(found))
             absent += 1
             continue
-        rows.append([_number(cell, f"{spec}, line {line}") for cell in found])
+        rows.append([_number(cell, spec, line) for cell in found])
         texts.append(found)
     if not texts:
         raise UsageError("has no scores", spec, "check missing=")
@@ -107,17 +117,18 @@ def _is_one_of(cell: str, sentinels: set[float]) -> bool:
     return bool(sentinels) and is_number(cell) and float(cell) in sentinels
 
 
-def _number(cell: str, where: str) -> float:
-    if not is_number(cell):
-        comma = cell.count(",") == 1 and is_number(cell.replace(",", "."))
-        fix = "write decimals with a point" if comma else "leave out what has no score"
-        said = f"{fix}, or say missing={cell or 'empty'}"
-        raise UsageError(f"{cell!r} is not a number", where, fix if comma else said)
-    value = float(cell)
-    if not np.isfinite(value):
-        fix = f"leave out what has no score, or say missing={cell}"
-        raise UsageError(f"the score is {value}", where, fix)
-    return value
+def _number(cell: str, spec: str, line: int) -> float:
+    if is_number(cell):
+        value = float(cell)
+        if math.isfinite(value):
+            return value
+        what, fix = f"the score is {value}", f"leave out what has no score, or say missing={cell}"
+    elif cell.count(",") == 1 and is_number(cell.replace(",", ".")):
+        what, fix = f"{cell!r} is not a number", "write decimals with a point"
+    else:
+        what = f"{cell!r} is not a number"
+        fix = f"leave out what has no score, or say missing={cell or 'empty'}"
+    raise UsageError(what, f"{spec}, line {line}", fix)
 
 
 def _refuse_sentinel(values: Array, said: Kind | None, spec: str) -> None:
