@@ -55,6 +55,10 @@ class Comparison:
     notes
         What differs between the runs and bars no comparison, and what was matched under other
         names; in words.
+    not_comparable
+        Clips whose recordings differ between the runs: no figure is of them.
+    comparable
+        Share of the clips of both that are not among these.
     identical
         Models and conditions under which every score of both runs is the same but for rounding
         (`harness.difference.ROUNDING`, or `CODED` of one detector).
@@ -71,6 +75,8 @@ class Comparison:
     families: list[FamilyLoss]
     worst: list[Worst]
     identical: list[tuple[str, str]]
+    not_comparable: list[str]
+    comparable: float
     notes: list[str]
     family: int
     resamples: int
@@ -128,6 +134,8 @@ def compare(
         families=[x for model, by in accuracies for x in family_losses(model, families, by)],
         worst=[x for model, by in accuracies for x in worst(model, by)],
         identical=list(_identical(pairing, couples)),
+        not_comparable=list(pairing.shared.exchanged),
+        comparable=pairing.shared.comparable,
         notes=_notes(pairing),
         family=sum(not math.isnan(cell.p) for cell in judged),
         resamples=resamples,
@@ -142,7 +150,8 @@ def comparison_json(comparison: Comparison) -> str:
         items = [json.dumps(_plain(item), allow_nan=False) for item in getattr(comparison, name)]
         text = ",\n".join(items)
         lists.append(f'"{name}": [\n{text}\n]' if items else f'"{name}": []')
-    numbers = {name: getattr(comparison, name) for name in ("family", "resamples", "groups")}
+    names = ("family", "resamples", "groups", "comparable")
+    numbers = {name: getattr(comparison, name) for name in names}
     head = ", ".join(f'"{name}": {number}' for name, number in numbers.items())
     return "{" + head + ",\n" + ",\n".join(lists) + "}\n"
 
@@ -151,6 +160,7 @@ _LISTS = (
     "models",
     "conditions",
     "notes",
+    "not_comparable",
     "identical",
     "cells",
     "corruption",
@@ -298,6 +308,13 @@ def _notes(pairing: Pairing) -> list[str]:
     if run.data.digest != baseline.data.digest and not pairing.data_bar:
         notes.append("one run took a part of the other's clips: compared on these")
     notes += _identities(pairing)
+    shared = pairing.shared
+    if shared.exchanged and not pairing.data_bar:
+        notes.append(f"{shared.words}: not comparable, and left out")
+        if mixing := _mixing(pairing):
+            notes.append(f"other clips may have been mixed with them under {', '.join(mixing)}")
+    if shared.words_unknown and _listens(run) and _listens(baseline):
+        notes.append(shared.words_unknown)
     for what, one, other in _settings(run, baseline):
         if one != other:
             notes.append(f"{what} is {one or 'unknown'}, was {other or 'unknown'}")
@@ -321,6 +338,22 @@ def _identities(pairing: Pairing) -> Iterator[str]:
                 f"{match.run} has the same weights and classes in both; whether its extractor and "
                 f"configuration are the same is not known: one record is of an older harness"
             )
+
+
+def _mixing(pairing: Pairing) -> list[str]:
+    """Conditions under which clips are mixed with other clips of the data."""
+    names = [match.name for match in pairing.conditions]
+    conditions = {each.name: each for each in pairing.run_record.suite.conditions}
+    return [
+        name
+        for name in names
+        if name in conditions
+        and any(step.get("color") == "babble" for step in conditions[name].chain)
+    ]
+
+
+def _listens(record: RunRecord) -> bool:
+    return any(model.rate_hz for model in record.models)
 
 
 def _settings(run: RunRecord, baseline: RunRecord) -> Iterator[tuple[str, str, str]]:

@@ -17,6 +17,7 @@ from harness.metrics.classification import Policy
 from harness.pairing import Match, barred, match_conditions
 from harness.publish import Finished, read_run
 from harness.record import ModelRecord, RunRecord
+from harness.shared_clips import SharedClips
 from harness.storage import below, is_folder, is_remote
 
 _NAMED = 3
@@ -133,16 +134,19 @@ def _walk(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
 
 
-def barrier(run: RunRecord, baseline: RunRecord) -> str:
+def barrier(one: Entry, other: Entry) -> str:
     """Why two entries are not of the same clips under the same conditions; empty where they are.
 
-    Only the records are asked. Unlike `harness.pairing`, which compares what two runs have in
-    common, this wants all of it: the same data, conditions, seed, rule of thresholds and policy.
+    Unlike `harness.pairing`, which compares what two runs have in common, this wants all of it: the
+    same data, recordings, conditions, seed, rule of thresholds and policy.
     """
+    run, baseline = one.record, other.record
     if run.data.digest != baseline.data.digest:
         names = run.data.name, baseline.data.name
         told = "" if names[0] == names[1] else f" ({names[0]}, was {names[1]})"
         return f"other data: digest {run.data.digest}, was {baseline.data.digest}{told}"
+    if told := SharedClips.of(one.run.table, other.run.table).words:
+        return f"other data: {told}"
     model = Match(run.models[0].name, baseline.models[0].name)
     named = [[each.name for each in record.suite.conditions] for record in (run, baseline)]
     matches = match_conditions(run, baseline, named[0], named[1])

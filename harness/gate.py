@@ -174,7 +174,12 @@ def judge(
             f"{policy.level:g} after Holm's correction for {tested} requirements with a margin. "
             "Absolute requirements are judged by their own 95 % interval."
         ),
-        verdicts=[*verdicts, *_coverage(run, policy), *_contradictions(summary)],
+        verdicts=[
+            *verdicts,
+            *_coverage(run, policy),
+            *_comparable(run, policy, comparison),
+            *_contradictions(summary),
+        ],
         notes=[] if comparison is None else comparison.notes,
     )
 
@@ -361,6 +366,21 @@ def _absolute(
             blank, word=word, value=row.value, low=row.low, high=row.high, n=row.n, reason=reason
         )
         yield _Trial(verdict, math.nan, undecided)
+
+
+def _comparable(run: Finished, policy: Policy, comparison: Comparison | None) -> Iterator[Verdict]:
+    """Too many recordings differ from the baseline: too little of the data is compared."""
+    if comparison is None or not comparison.not_comparable:
+        return
+    least = policy.min_coverage
+    least = run.record.suite.min_coverage if least is None else least
+    count, share = len(comparison.not_comparable), comparison.comparable
+    differ = "recording differs" if count == 1 else "recordings differ"
+    yield Verdict(
+        "", "comparable", "*", f"at least {least:g} of the clips ({count} {differ})",
+        "PASS" if share >= least else "INCONCLUSIVE", value=share,
+        reason="recordings that differ from the baseline's are not comparable",
+    )  # fmt: skip
 
 
 def _coverage(run: Finished, policy: Policy) -> Iterator[Verdict]:

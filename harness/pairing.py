@@ -2,7 +2,8 @@
 
 Models and conditions are matched by their names. Where each run has one model these are matched
 whatever they are called; a condition that was renamed is found by its digest. Nothing else is
-guessed: what is found on one side only is reported as that.
+guessed: what is found on one side only is reported as that. Clips are matched by their names, and
+those whose recordings differ all the same are compared in nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from harness.metrics import COMPARED, METRICS, Ranking
 from harness.metrics.bootstrap import Cell
 from harness.publish import Finished
 from harness.record import ConditionRecord, RunRecord, ThresholdRule
+from harness.shared_clips import SharedClips
 
 RANKED = tuple(name for name in COMPARED if isinstance(METRICS[name], Ranking))
 DECIDED = tuple(name for name in COMPARED if name not in (*RANKED, "coverage"))
@@ -70,6 +72,10 @@ class Pairing:
         without a score as the run decides.
     table
         What `both` was made of.
+    comparable
+        Rows of `both` whose clip is of the same recording in both runs, or of the one run alone.
+    shared
+        The clips of both.
     """
 
     run: Grid
@@ -80,6 +86,8 @@ class Pairing:
     baseline_record: RunRecord
     models: list[Match]
     conditions: list[Match]
+    comparable: NDArray[np.bool_]
+    shared: SharedClips
 
     @classmethod
     def of(cls, run: Finished, baseline: Finished) -> Pairing:
@@ -97,6 +105,7 @@ class Pairing:
             ],
             ignore_index=True,
         )
+        shared = SharedClips.of(*tables)
         return cls(
             run=grids[0],
             baseline=grids[1],
@@ -108,6 +117,8 @@ class Pairing:
             conditions=match_conditions(
                 run.record, baseline.record, grids[0].conditions, grids[1].conditions
             ),
+            comparable=~joined["clip_id"].isin(shared.exchanged).to_numpy(dtype=bool),
+            shared=shared,
         )
 
     def rows(self, model: Match, condition: Match) -> tuple[Rows, Rows]:
@@ -122,7 +133,7 @@ class Pairing:
 
         Coverage is of all clips that both owe. Figures of ranking are of the clips that both
         scored, and so are those of decisions unless a policy decides the others: then they are of
-        the clips that both tried.
+        the clips that both tried. None is of clips that are not comparable.
         """
         if metrics == ("coverage",):
             counts: NDArray[np.bool_] = np.ones(len(self.both.ok), dtype=bool)
@@ -131,6 +142,7 @@ class Pairing:
         else:
             counts = self.both.tried
         one, other = self.rows(model, condition)
+        counts = counts & self.comparable
         one, other = one[counts[one]], other[counts[other]]
         _, first, second = np.intersect1d(
             self.both.clip[one], self.both.clip[other], assume_unique=True, return_indices=True
@@ -148,11 +160,9 @@ class Pairing:
     def data_bar(self) -> str:
         """Why the clips of the two runs are not the same; empty where they are, or a part is."""
         one, other = self.run_record.data, self.baseline_record.data
-        if one.digest == other.digest:
-            return ""
-        if self.is_part:
-            return ""
-        return f"other data: digest {one.digest}, was {other.digest}"
+        if one.digest != other.digest and not self.is_part:
+            return f"other data: digest {one.digest}, was {other.digest}"
+        return f"other data: {self.shared.words}" if self.shared.other_data else ""
 
     @cached_property
     def is_part(self) -> bool:

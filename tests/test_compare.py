@@ -424,3 +424,83 @@ def test_too_few_resamples_are_refused() -> None:
     run = finished({"clean": CLEAN})
     with pytest.raises(UsageError, match="at least 2"):
         compare(run, run, resamples=1)
+
+
+# ---- recordings
+
+
+def recorded(run: Finished, *exchanged: str, unknown: tuple[str, ...] = ()) -> Finished:
+    """The run with a digest of every recording, and another one of some."""
+    digests = {
+        clip: "" if clip in unknown else f"{'another' if clip in exchanged else 'the'} {clip}"
+        for clip in run.table["clip_id"].unique()
+    }
+    table = run.table.assign(audio_digest=run.table["clip_id"].map(digests))
+    models = [each.model_copy(update={"rate_hz": 16000}) for each in run.record.models]
+    return replace(run, table=table, record=run.record.model_copy(update={"models": models}))
+
+
+def test_clips_of_other_recordings_are_not_comparable() -> None:
+    """fa2 and ra2, which the run is wrong on, are other recordings in the baseline."""
+    run, baseline = finished({"clean": NOISY}), finished({"clean": CLEAN})
+    found = compare(recorded(run), recorded(baseline, "fa2", "ra2"), resamples=200)
+    assert (found.not_comparable, found.comparable) == (["fa2", "ra2"], 0.75)
+    assert found.notes == [
+        "2 of 8 recordings differ from the baseline's under the same names, such as 'fa2': not "
+        "comparable, and left out"
+    ]
+    for cell in cells(found).values():
+        assert (cell.status, cell.difference) == ("compared", 0.0)
+    assert {name: cells(found)[name].n for name in ("accuracy", "recall", "auc", "coverage")} == {
+        "accuracy": 6,
+        "recall": 3,
+        "auc": 6,
+        "coverage": 6,
+    }
+    assert found.flips == []
+    content = json.loads(comparison_json(found))
+    assert (content["not_comparable"], content["comparable"]) == (["fa2", "ra2"], 0.75)
+
+
+def test_where_most_recordings_are_others_the_data_are() -> None:
+    run = recorded(finished({"clean": CLEAN}))
+    half = compare(run, recorded(run, *list(CLEAN)[:4]), resamples=50)
+    assert {cell.status for cell in half.cells} <= {"compared", "no data"}
+    found = compare(run, recorded(run, *list(CLEAN)[:5]), resamples=50)
+    assert {(cell.status, cell.reason) for cell in found.cells} == {
+        (
+            "not comparable",
+            "other data: 5 of 8 recordings differ from the baseline's under the same names, such "
+            "as 'fa0'",
+        )
+    }
+    assert not any("left out" in note for note in found.notes)
+
+
+def test_what_has_no_digest_is_compared_and_said() -> None:
+    run = recorded(finished({"clean": NOISY}))
+    old = recorded(finished({"clean": CLEAN}), unknown=tuple(CLEAN))
+    found = compare(run, old, resamples=50)
+    assert found.not_comparable == []
+    assert {cell.n for cell in cells(found).values() if cell.metric == "accuracy"} == {8}
+    assert found.notes == [
+        "the audio of 8 of 8 clips was not compared: one of the runs has no digests of their "
+        "recordings"
+    ]
+
+
+def test_other_clips_that_were_mixed_with_them_are_named() -> None:
+    """Babble is made of other clips of the data."""
+    run = recorded(finished({"clean": CLEAN, NOISE: NOISY}))
+    babble = condition(NOISE, chain=[{"perturb": "noise", "color": "babble"}])
+    run = changed(run, "suite", conditions=[condition("clean"), babble])
+    found = compare(run, recorded(run, "fa0"), resamples=50)
+    assert found.notes[1:] == [f"other clips may have been mixed with them under {NOISE}"]
+
+
+def test_a_part_is_compared_on_the_recordings_of_both() -> None:
+    whole = recorded(finished({"clean": CLEAN}), "fa0")
+    some = {clip: score for clip, score in NOISY.items() if clip[-1] in "012"}
+    part = changed(recorded(finished({"clean": some})), "data", digest="part", limit=6)
+    found = compare(part, whole, resamples=50)
+    assert (found.not_comparable, cells(found)["accuracy"].n) == (["fa0"], 5)

@@ -20,7 +20,7 @@ from harness.figure import Summary
 from harness.gate import judge, ruled
 from harness.policy import Policy
 from harness.publish import Finished, figures, read_run
-from harness.verdict import Gate, as_json, as_markdown
+from harness.verdict import Gate, as_json, as_junit, as_markdown
 
 RUN = Path(__file__).parent / "runs" / "version-1"
 GROUPS = 40
@@ -315,3 +315,31 @@ def test_the_same_weights_used_in_another_way_are_no_same_detector(
     assert "PASS" not in words(held(again, baseline, margin=0.001)).values()
     told = " ".join(compare(again, baseline, resamples=20).notes)
     assert "another detector with the same weights" in told if changes else "is " in told
+
+
+def with_digests(run: Finished, others: int = 0) -> Finished:
+    """The run with a digest of every recording, the first ones being other recordings."""
+    clips = run.table["clip_id"]
+    exchanged = {f"clip-{number}" for number in range(others)}
+    digests = [f"{'other' if clip in exchanged else 'the'} {clip}" for clip in clips]
+    return replace(run, table=run.table.assign(audio_digest=digests))
+
+
+@pytest.mark.parametrize(
+    ("others", "word"), [(0, "PASS"), (1, "PASS"), (20, "INCONCLUSIVE"), (101, "FAIL")]
+)
+def test_recordings_that_differ_from_the_baselines(whole: Finished, others: int, word: str) -> None:
+    """Of 200: few are left out and said, more leave it open, of most of them it is other data."""
+    suite = whole.record.suite.model_copy(update={"min_coverage": 0.99})
+    whole = replace(whole, record=whole.record.model_copy(update={"suite": suite}))
+    gate = held(with_digests(whole), with_digests(whole, others))
+    assert gate.word == word
+    told = [one for one in gate.verdicts if one.metric == "comparable"]
+    assert [(one.word, one.value) for one in told] == [
+        ("PASS" if others == 1 else "INCONCLUSIVE", 1 - others / 200)
+    ] * bool(others)
+    for form in (as_json(gate), as_markdown(gate), as_junit(gate)) if others > 1 else ():
+        assert f"{others} recordings differ" in form
+    for verdict in gate.verdicts if others == 101 else ():
+        if verdict.metric == "accuracy":
+            assert verdict.reason.startswith("not comparable: other data: 101 of 200 recordings")

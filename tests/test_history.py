@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -203,8 +203,7 @@ def test_one_detector_joins_what_is_called_otherwise(tmp_path: Path) -> None:
 )
 def test_what_bars_a_track(part: str, change: dict[str, object], told: str) -> None:
     run = scored(1)
-    other = changed(run, part, **change)
-    found = barrier(run.record, other.record)
+    found = barrier(Entry(run), Entry(changed(run, part, **change)))
     assert found.startswith(told)
     assert bool(found) == bool(told)
 
@@ -213,13 +212,27 @@ def test_a_condition_of_another_digest_bars() -> None:
     run = scored(1)
     names = [condition("clean"), condition(NOISE, digest="else"), condition(HUM)]
     other = changed(run, "suite", conditions=names)
-    assert barrier(run.record, other.record).startswith(f"{NOISE}: the condition is another one")
+    assert barrier(Entry(run), Entry(other)).startswith(f"{NOISE}: the condition is another one")
     renamed = [
         condition("clean"),
         condition("noise:x", digest=f"digest of {NOISE}"),
         condition(HUM),
     ]
-    assert barrier(run.record, changed(run, "suite", conditions=renamed).record) == ""
+    assert barrier(Entry(run), Entry(changed(run, "suite", conditions=renamed))) == ""
+
+
+def test_a_recording_that_was_exchanged_bars_a_track() -> None:
+    run = scored(1)
+    clips = run.table["clip_id"]
+    digests = {clip: f"digest of {clip}" for clip in clips.unique()}
+    exchanged = digests | {clips.iloc[0]: "another"}
+    one, other = (
+        Entry(replace(run, table=run.table.assign(audio_digest=clips.map(each))))
+        for each in (digests, exchanged)
+    )
+    assert barrier(one, one) == barrier(one, Entry(run)) == ""
+    told = f"other data: 1 of {len(digests)} recordings differ"
+    assert barrier(one, other).startswith(told)
 
 
 def test_turns_follow_the_direction_of_the_metric() -> None:

@@ -155,7 +155,7 @@ def _add(tracks: list[_Open], run: Finished, one_detector: bool, resamples: int)
         line = _line(entry, one_detector=one_detector and len(each) == 1)
         own = [track for track in tracks if track.line == line]
         own.sort(key=lambda track: track.last.record.started, reverse=True)
-        reasons = [barrier(entry.record, track.last.record) for track in own]
+        reasons = [barrier(entry, track.last) for track in own]
         fitting = next((t for t, why in zip(own, reasons, strict=True) if not why), None)
         release = measure(entry, fitting and fitting.last, resamples)
         reason = reasons[0] if own and fitting is None else ""

@@ -49,7 +49,7 @@ def choose(found: Sequence[Entry], metric: str) -> tuple[list[list[Entry]], list
             continue
         fits = by_data.setdefault(entry.record.data.digest, [])
         for field in fits:
-            if not barrier(entry.record, field[0].record):
+            if not barrier(entry, field[0]):
                 field.append(entry)
                 break
         else:
@@ -58,7 +58,7 @@ def choose(found: Sequence[Entry], metric: str) -> tuple[list[list[Entry]], list
         fits.sort(key=_models, reverse=True)  # stable: of as many, the one that began first
         fields.append(fits[0])
         for other in fits[1:]:
-            told = barrier(other[0].record, fits[0][0].record)
+            told = barrier(other[0], fits[0][0])
             refused += [_refusal(entry, told) for entry in other]
     fields.sort(key=lambda field: (-_models(field), field[0].record.data.digest))
     kept = fields[:1]
@@ -69,7 +69,7 @@ def choose(found: Sequence[Entry], metric: str) -> tuple[list[list[Entry]], list
         if len(shared) >= 2:
             kept.append(field)
             continue
-        told = barrier(field[0].record, kept[0][0].record)
+        told = barrier(field[0], kept[0][0])
         refused += [_refusal(entry, told) for entry in field]
     return _whole(kept, refused), refused
 

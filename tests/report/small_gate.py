@@ -107,6 +107,8 @@ def comparison(model: str = MODEL, flips: int = 3) -> Comparison:
         ],
         worst=[Worst(model, NOISE, 0.6, NOISE, 0.75, NOISE, -0.15)],
         identical=[(model, "clean")],
+        not_comparable=[],
+        comparable=1.0,
         notes=["device is cuda, was cpu", "precision is bfloat16, was float32"],
         family=27,
         resamples=1000,
