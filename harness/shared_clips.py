@@ -13,7 +13,7 @@ import pandas as pd
 from harness.scores import recordings
 
 _OTHER_DATA = 0.5
-"""Of the recordings known in both tables: where more than this share differ, the data are others."""
+"""Of the recordings known in both tables: if more than this share differ, the data are others."""
 
 
 @dataclass(frozen=True)
