@@ -25,8 +25,8 @@ from harness.data.source import open_source
 from harness.errors import ClipError, ClipRejected, UsageError
 from harness.publish import Finished, figures, read_run
 from harness.record import read_record
-from harness.recording import Encoded
-from harness.scores import shards
+from harness.recording import content_of
+from harness.scores import recordings, shards
 from harness.seed import canonical
 from harness.storage import is_remote, local_copy, names
 from harness.summary import metrics_json
@@ -199,12 +199,17 @@ def _clips(run: Finished) -> tuple[dict[str, str], str]:
         return {}, f"the data are not here any more: {fault.what}"
     if data.limit is None and source.origin.digest != data.digest:
         return {}, "the data under this name are not those of the run"
-    wanted = set(run.table["clip_id"])
+    wanted, made_from = set(run.table["clip_id"]), recordings(run.table).to_dict()
     digests: dict[str, str] = {}
     for clip in source:
         if clip.clip_id in wanted:
             try:
-                digests[clip.clip_id] = _entry(clip.audio).sha256
+                audio = clip.audio
+                audio = audio if isinstance(audio, bytes | Path) else audio.fetch(sys.maxsize)
+                content = content_of(audio)
+                if content and made_from.get(clip.clip_id, content.digest) != content.digest:
+                    return {}, f"{clip.clip_id!r} is not the recording that was scored"
+                digests[clip.clip_id] = _entry(audio).sha256
             except (OSError, ClipRejected, ClipError) as fault:
                 why = fault.strerror if isinstance(fault, OSError) else fault
                 return {}, f"{clip.clip_id!r} cannot be read: {why}"
@@ -307,9 +312,7 @@ def _differs(said: Mapping[str, Any], right: Mapping[str, Any], key: str) -> boo
     return first != second
 
 
-def _entry(source: Encoded) -> _FileEntry:
-    if not isinstance(source, bytes | Path):
-        source = source.fetch(sys.maxsize)
+def _entry(source: bytes | Path) -> _FileEntry:
     if isinstance(source, bytes):
         return _FileEntry(sha256=hashlib.sha256(source).hexdigest(), bytes=len(source))
     return _FileEntry(sha256=_sha256(source), bytes=source.stat().st_size)

@@ -316,6 +316,25 @@ class Attested:
 
 
 @dataclass(frozen=True)
+class Recordings:
+    """What is known of the recordings that a table was made from.
+
+    Parameters
+    ----------
+    clips
+        Of the table.
+    known
+        Clips with a digest of their recording.
+    digest
+        Over all of them, of 64 bits in hexadecimal; empty where none is known.
+    """
+
+    clips: int = 0
+    known: int = 0
+    digest: str = ""
+
+
+@dataclass(frozen=True)
 class Summary:
     """Everything that the report shows of one run, already computed."""
 
@@ -334,6 +353,7 @@ class Summary:
     shortfalls: list[Shortfall]
     attested: list[Attested] = field(default_factory=list[Attested])
     hindsight: list[Hindsight] = field(default_factory=list[Hindsight])
+    recordings: Recordings = Recordings()
 
     @property
     def contradictions(self) -> list[Contradiction]:

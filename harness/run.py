@@ -20,7 +20,7 @@ from harness.detector.detector import Compilable, Detector, ScoreLookup, gpu_bat
 from harness.detector.source import open_detector
 from harness.engine.cache import limit_gb
 from harness.engine.crew import ROW_SECONDS, warm_up
-from harness.engine.example import write_examples
+from harness.engine.example import as_scored, write_examples
 from harness.engine.ray import Cluster, connect, leave
 from harness.errors import UsageError
 from harness.flip import hearable
@@ -28,6 +28,7 @@ from harness.gate import refuse_ungated, ruled
 from harness.metrics.classification import Policy
 from harness.publish import Outcome, figures, publish, read_run
 from harness.record import CountRecord, DataRecord, MachineRecord, RunRecord, ThresholdRule
+from harness.scores import recordings
 from harness.scoring import DEVELOPMENT, Job, Progress, alone_in, recipe_of, room_in, score
 from harness.suite import Suite, load_suite
 
@@ -133,9 +134,10 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
             leave()
         finished_run = read_run(folder, options.published)
         summary = figures(finished_run)
-        by_id = {clip.clip_id: clip for clip in job.clips}
         ruling = ruled(finished_run, summary, options.baseline, options.policy, note)
         turned = hearable(ruling.flips) if ruling else []
+        wanted = {each.clip_id for each in (*summary.mistakes, *turned)}
+        by_id = as_scored(job.clips, wanted, recordings(finished_run.table).to_dict())
         write_examples(folder, summary.mistakes, turned, suite, by_id, job.recipe)
         return publish(finished_run, summary, ruling)
 

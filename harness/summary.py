@@ -32,6 +32,7 @@ from harness.figure import (
     Histogram,
     MetricRow,
     Mistake,
+    Recordings,
     Summary,
     Unscored,
 )
@@ -42,6 +43,8 @@ from harness.metrics.intervals import difference_interval
 from harness.metrics.spread import intervals_of
 from harness.published import Published
 from harness.record import RunRecord
+from harness.scores import recordings
+from harness.seed import digest
 
 __all__ = [
     "ClaimCheck",
@@ -122,7 +125,14 @@ def summarise(
         shortfalls=coverage.shortfalls(whole, record),
         attested=attested.conditions(table, record),
         hindsight=list(_hindsight(grid, estimates)),
+        recordings=_recordings(table),
     )
+
+
+def _recordings(table: pd.DataFrame) -> Recordings:
+    known = recordings(table)
+    over_all = digest(sorted(known.items())) if len(known) else ""
+    return Recordings(table["clip_id"].nunique(), len(known), over_all)
 
 
 def _rows(place: Place, estimates: dict[str, Estimate]) -> Iterator[MetricRow]:

@@ -105,6 +105,8 @@ def test_recordings_have_their_digests(run: Path, tmp_path: Path) -> None:
     record = read_record(run)
     table = read_run(run).table
     by_name = {Path(clip.clip_id).stem: clip.clip_id for clip in source}
+    digests = {clip: hashlib.blake2b(clip.encode(), digest_size=16).hexdigest() for clip in by_name}
+    table["audio_digest"] = table["clip_id"].map(digests)
     table["clip_id"] = table["clip_id"].map(by_name)
     shutil.rmtree(run / "scores")
     with ScoresWriter(run) as writer:
@@ -115,6 +117,10 @@ def test_recordings_have_their_digests(run: Path, tmp_path: Path) -> None:
     assert written.clips == len(CLIPS)
     manifest = json.loads(read_archive(written.path)[MANIFEST])
     assert manifest["clips"]["fake/f3.wav"] == hashlib.sha256(b"f3").hexdigest()
+    (data / "fake" / "f3.wav").write_bytes(b"another")
+    again = write_bundle(run, run.parent / "again.zip")
+    told = "'fake/f3.wav' is not the recording that was scored"
+    assert (again.clips, again.clips_left_out) == (0, told)
 
 
 def test_a_tampered_file_is_named(bundle: Path) -> None:

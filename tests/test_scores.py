@@ -11,6 +11,7 @@ import pytest
 from harness.errors import UsageError
 from harness.scores import (
     SCHEMA,
+    Exchanged,
     ScoresWriter,
     finished,
     read_scores,
@@ -90,6 +91,24 @@ def test_a_newer_table_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="version 99"):
         read_scores(tmp_path)
+
+
+def test_a_row_of_another_recording_is_not_kept(tmp_path: Path) -> None:
+    """Nor any other row that came with it; what was there before stays."""
+    with ScoresWriter(tmp_path, recordings={"a": "ab"}) as writer:
+        writer.append([row("a") | {"audio_digest": "ab"}, row("b") | {"audio_digest": "cd"}])
+        writer.append([row("a", "noise") | {"audio_digest": ""}])  # nothing is known of it
+        for clip_id, before in (("a", "ab"), ("b", "cd")):
+            with pytest.raises(
+                Exchanged, match=rf"'{clip_id}' is not .* \(digest ef, was {before}\)"
+            ):
+                writer.append([row("c"), row(clip_id, "codec") | {"audio_digest": "ef"}])
+    assert set(finished(tmp_path)) == {
+        ("a", "clean", "m"),
+        ("a", "noise", "m"),
+        ("b", "clean", "m"),
+    }
+    assert finished(tmp_path)["b", "clean", "m"] == "cd"
 
 
 def test_a_table_of_version_1_opens_with_nothing_known_of_what_was_read(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ from harness.audio import Wave, load, resample
 from harness.data.clip import Clip
 from harness.engine.prepare import Recipe, perturb
 from harness.errors import ClipError, ClipRejected
+from harness.recording import content_of
 from harness.storage import clear, write_whole
 from harness.suite import Suite
 
@@ -100,6 +101,25 @@ def write_examples(
             }
         )
     write_whole(folder / "examples.json", json.dumps(listed, indent=1) + "\n")
+
+
+def as_scored(
+    clips: Iterable[Clip], wanted: Collection[str], made_from: Mapping[str, str]
+) -> dict[str, Clip]:
+    """The wanted clips by name, without those that are other recordings than were scored.
+
+    Parameters
+    ----------
+    made_from
+        Digests of what was scored, by clip; one that is not known counts as the same.
+    """
+    found: dict[str, Clip] = {}
+    for clip in clips:
+        if clip.clip_id in wanted:
+            content = content_of(clip.audio)
+            if content is None or made_from.get(clip.clip_id, content.digest) == content.digest:
+                found[clip.clip_id] = clip
+    return found
 
 
 def fair(lists: Sequence[Sequence[Sound]], budget_bytes: int) -> list[Sound]:

@@ -1,5 +1,6 @@
 """What is kept to listen to: who gets how much of the room, and that it is what was scored."""
 
+import hashlib
 import io
 import json
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ import pytest
 import soundfile
 from PIL import Image
 
+from harness.data.clip import Clip
 from harness.data.sample import CompanionPool
 from harness.data.source import open_source
 from harness.engine import example
-from harness.engine.example import BUDGET_BYTES, Sound, fair, write_examples
+from harness.engine.example import BUDGET_BYTES, Sound, as_scored, fair, write_examples
 from harness.engine.prepare import Recipe, prepare
 from harness.suite import load_suite
 
@@ -138,3 +140,13 @@ def test_the_room_is_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {each["condition"] for each in listed} == {NOISE, GAIN}
     fewer = [len(path.read_bytes()) for path in folder.iterdir() if path.suffix != ".json"]
     assert sum(fewer) <= sum(sizes) // 2
+
+
+def test_a_recording_that_was_exchanged_is_not_played() -> None:
+    """One whose digest is not known counts as the same; what nobody wants is not even read."""
+    clips = [Clip(name, "fake", name.encode()) for name in ("same", "other", "unknown", "unwanted")]
+    made_from = {
+        name: hashlib.blake2b(b"same", digest_size=16).hexdigest() for name in ("same", "other")
+    }
+    found = as_scored(clips, {"same", "other", "unknown"}, made_from)
+    assert list(found) == ["same", "unknown"]
