@@ -278,7 +278,7 @@ def read_scores(run: Path) -> pd.DataFrame:
     paths = shards(run)
     if not paths:
         raise UsageError("no scores", str(run), "name the directory of a run")
-    frame = pa.concat_tables(_each(paths, _read)).to_pandas()
+    frame = pa.concat_tables(_each(paths, _read)).to_pandas().fillna(dict.fromkeys(_SINCE_2, ""))
     _refuse_mixed(frame, run)
     return frame.sort_values(list(KEY), kind="stable", ignore_index=True)
 
