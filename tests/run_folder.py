@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pyarrow as pa
+
 from harness.publish import Finished
 from harness.record import write_record
 from harness.scores import SCHEMA, ScoresWriter
@@ -14,7 +16,7 @@ def write_run(run: Finished, folder: Path) -> Path:
     """Write the record and the table of a run; columns that it lacks are unknown."""
     rows = run.table.to_dict("records")
     empty = {
-        field.name: False if field.name == "changed" else math.nan
+        field.name: {pa.string(): "", pa.bool_(): False}.get(field.type, math.nan)
         for field in SCHEMA
         if field.name not in run.table.columns
     }

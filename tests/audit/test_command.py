@@ -37,7 +37,7 @@ def run(tmp_path: Path) -> Path:
     with ScoresWriter(folder) as writer:
         rows = made.table.assign(
             logit_fake=0.0, logit_real=0.0, snr_db=0.0, bandwidth_hz=0.0, delay_samples=0.0,
-            changed=True,
+            changed=True, audio_digest="", decoder="", audio_notes="",
         ).to_dict("records")  # fmt: skip
         writer.append([{name: row[name] for name in SCHEMA.names} for row in rows])
     write_record(made.record, folder)
