@@ -57,6 +57,9 @@ def write_run(folder: Path, record: RunRecord, clips: int, groups: int, seed: in
         "snr_db": np.nan,
         "bandwidth_hz": 7000.0,
         "delay_samples": 0.0,
+        "audio_digest": [f"{number:032x}" for number in numbers],
+        "decoder": "soundfile",
+        "audio_notes": "",
     }
     (folder / "scores").mkdir(parents=True)
     each = np.random.default_rng(0).standard_normal(clips)  # of the clip, alike in every run
