@@ -54,7 +54,9 @@ suites_app.command("show")(show.suites_show)
 def main() -> None:
     """Run the command; a `UsageError` is one line on stderr and exit code 2."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in _REQUESTS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, _interrupt)
     try:
         app()
     except (UsageError, ClipRejected, ClipError) as fault:
@@ -62,8 +64,14 @@ def main() -> None:
         sys.exit(2)
 
 
+_REQUESTS = (signal.SIGTERM, signal.SIGHUP)
+"""To end: a scheduler's, or that of a terminal that was closed."""
+
+
 def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001
     """A polite request to end is the same as Ctrl-C: what is done is written first."""
+    for each in _REQUESTS:  # often both are sent, and once is enough
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -75,8 +75,8 @@ _VERSION_1 = pa.schema([each for each in SCHEMA if each.name not in _SINCE_2])
 
 Row = Mapping[str, Any]
 
-_ROWS, _STORE_ROWS = 1000, 20_000
-"""Of a shard: writing one to a store takes a request, however large it is."""
+SHARD_ROWS, STORE_SHARD_ROWS = 1000, 20_000
+"""After which a shard is written: to a store that takes a request, however large it is."""
 _AT_ONCE = 16
 """Requests to a store, when shards are read."""
 _Answer = TypeVar("_Answer")
@@ -131,7 +131,7 @@ class ScoresWriter:
         if not is_remote(run):
             for left in self._folder.glob("part-*.tmp"):  # of a run that was killed while it wrote
                 left.unlink()
-        self._rows_per_shard = rows_per_shard or (_STORE_ROWS if is_remote(run) else _ROWS)
+        self._rows_per_shard = rows_per_shard or (STORE_SHARD_ROWS if is_remote(run) else SHARD_ROWS)
         self._waiting: list[Row] = []
         self._next = next_number(run) if number is None else number
         self._name = uuid4().hex if is_remote(run) else ""
@@ -181,6 +181,13 @@ class ScoresWriter:
                 raise NotAlone(self._run) from fault
         self._next += 1
         self._waiting.clear()
+
+    def has_scored(self, model: str) -> bool:
+        """Whether a model has a score in the table, which is read for it."""
+        each = (_read(path).select(["model", "status"]) for path in shards(self._run))
+        return any(
+            (model, "ok") in zip(*table.to_pydict().values(), strict=True) for table in each
+        )
 
     def __enter__(self) -> ScoresWriter:
         return self

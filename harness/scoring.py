@@ -224,6 +224,7 @@ def _score_there(
     blocks = max(1, CHUNK_ROWS // record.machine.batch_size)
     receiver = Receiver(writer, advance, split)
     run_chunks(chunks(owed, names, done, blocks), work, cluster, receiver, split, logbook.tell)
+    receiver.finish()
 
 
 def _calibrate(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook) -> None:

@@ -6,8 +6,13 @@ no escape sequence and no character that reorders a line reaches the terminal.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
+import os
+import sys
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -37,10 +42,35 @@ class _Console(Console):
         return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
 
 
+@contextmanager
+def _answer_alone() -> Generator[None]:
+    """Keep stdout for the answer: whatever else prints meanwhile, C code too, does so to stderr."""
+    before = sys.stdout
+    try:
+        answer, aside = os.dup(1), os.dup(2)
+    except OSError:  # one of them is closed
+        yield
+        return
+    before.flush()
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(aside, "w", buffering=1, errors="backslashreplace")
+    try:
+        yield
+    finally:
+        sys.stdout = before
+        ctypes.CDLL(None).fflush(None)  # what C code has printed and not yet written
+        os.dup2(answer, 1)
+        os.close(answer)
+
+
 class Progress:
-    """A bar on stderr where that is a terminal; notes go there in any case."""
+    """A bar on stderr where that is a terminal; notes go there in any case.
+
+    While it is open, what others print to stdout goes to stderr too: a library, a user's detector.
+    """
 
     def __init__(self) -> None:
+        self._aside = ExitStack()
         self._console = _Console(stderr=True)
         self._bar = Bar(
             "[progress.description]{task.description}",
@@ -61,11 +91,13 @@ class Progress:
         self._bar.update(self._task, completed=done, total=total, pace=pace)
 
     def __enter__(self) -> Progress:
+        self._aside.enter_context(_answer_alone())
+        self._aside.callback(self._bar.stop)
         self._bar.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._bar.stop()
+        self._aside.close()
 
 
 def print_answer(outcome: Outcome, lines: list[HeadlineRow]) -> None:

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.audio import Wave
 from harness.data.clip import Label
 from harness.detector.code import own_identity, source_digests
 from harness.detector.detector import Logits
+from harness.detector.guest import Guest, told
 from harness.detector.scale import COMPUTED, KINDS, LOOKS_LIKE, Kind, logits_of, range_doubt
 from harness.errors import ClipError, UsageError
 from harness.record import ModelRecord
@@ -48,10 +50,12 @@ class CallableDetector:
     batch_size = _BATCH_SIZE
     longest = None
 
-    def __init__(self, function: Callable[..., Any], identity: ModelRecord, rate_hz: int) -> None:
+    def __init__(
+        self, function: Callable[..., Any], identity: ModelRecord, rate_hz: int, guest: Guest
+    ) -> None:
         self.identity = identity
         self.rate_hz = rate_hz
-        self._function = function
+        self._function, self._guest = function, guest
         self._kind: Kind | None = identity.settings.get("kind")
         self._higher: Label = identity.settings.get("higher", "fake")
         self._seen: list[float] | None = [] if self._kind is None else None
@@ -67,11 +71,13 @@ class CallableDetector:
         # Copies, because other detectors may score the same waves.
         samples = [wave.samples.copy() for wave in waves]
         try:
-            answer = np.asarray(self._function(samples, self.rate_hz), dtype=np.float64)
+            with self._guest.at_work():
+                answer = _numbers(self._function(samples, self.rate_hz))
+        except UsageError:
+            raise
         except Exception as fault:
             # Somebody else's code: whatever it raises is about these clips, and the run goes on.
-            text = " ".join(str(fault).split())
-            raise ClipError(f"{type(fault).__name__}: {text}"[:300]) from fault
+            raise ClipError(told(fault)) from fault
         if answer.shape not in ((len(waves), 2), (len(waves),)):
             raise UsageError(
                 f"returned shape {answer.shape} for {len(waves)} clips",
@@ -125,27 +131,32 @@ def open_callable(target: str, spec: str) -> CallableDetector:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
+    guest = Guest(spec)
     try:
-        module = importlib.import_module(module_name)
-        function = getattr(module, factory_name)()
+        with guest.at_work():
+            module = importlib.import_module(module_name)
+            function = getattr(module, factory_name)()
+            rate_hz = getattr(function, "rate_hz", _RATE_HZ)
+            name = str(getattr(function, "name", factory_name))
+    except UsageError:
+        raise
     except Exception as fault:
-        text = " ".join(str(fault).split())
-        raise UsageError(f"cannot be made ({type(fault).__name__}: {text})", spec, _HOW) from fault
+        raise UsageError(f"cannot be made ({told(fault)})", spec, _HOW) from fault
     if not callable(function):
         raise UsageError(
             f"the factory returned {type(function).__name__}, which cannot be called",
             spec,
             "return an object to call as f(samples, rate_hz)",
         )
-    rate_hz = getattr(function, "rate_hz", _RATE_HZ)
     if not isinstance(rate_hz, int) or rate_hz <= 0:
         raise UsageError(f"rate_hz is {rate_hz!r}", spec, "give a positive whole number of Hz")
-    said = own_identity(function, spec)
-    declared = {
-        name: _declared(function, name, spec) for name in _DECLARED if hasattr(function, name)
-    }
+    with guest.at_work():
+        said = own_identity(function, spec)
+        declared = {
+            each: _declared(function, each, spec) for each in _DECLARED if hasattr(function, each)
+        }
     identity = ModelRecord(
-        name=str(getattr(function, "name", factory_name)),
+        name=name,
         spec=spec,
         kind="callable",
         digest=_source_digest(module),
@@ -158,7 +169,22 @@ def open_callable(target: str, spec: str) -> CallableDetector:
             **{f"source {path}": digest for path, digest in source_digests(module).items()},
         },
     )
-    return CallableDetector(function, identity, rate_hz)
+    return CallableDetector(function, identity, rate_hz, guest)
+
+
+def _numbers(answer: Any) -> NDArray[np.float64]:
+    """The answer as float64; what it masks is NaN, and complex numbers are none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where it is no array of real numbers.
+    """
+    if isinstance(answer, np.ma.MaskedArray):
+        answer = answer.astype(np.float64).filled(np.nan)
+    if np.iscomplexobj(answer):
+        raise TypeError("it returned complex numbers")
+    return np.array(answer, dtype=np.float64)
 
 
 def _declared(function: Any, name: str, spec: str) -> str:

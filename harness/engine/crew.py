@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -50,7 +50,19 @@ def warm_up(workers: int) -> None:
     """Have the preparing processes' imports done beside what this one does first."""
     if workers:
         _context()
-        forkserver.ensure_running()
+        with _unasked():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _unasked() -> Generator[None]:
+    """Start processes whom neither Ctrl-C nor a terminal that is closed reaches: we end them."""
+    resource_tracker.ensure_running()  # which would let Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Crew:
@@ -209,7 +221,7 @@ class _Member:
         ours, theirs = multiprocessing.Pipe()
         arguments = (theirs, self._recipe, self._row_seconds)
         process = _context().Process(target=_serve, args=arguments, daemon=True)
-        with _no_script():
+        with _no_script(), _unasked():  # in case it is the first, and so starts the server
             process.start()  # one that cannot be started is no process to dismiss
         self._pipe, self._process = ours, process
         theirs.close()

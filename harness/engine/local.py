@@ -59,8 +59,7 @@ def run_tasks(
     Raises
     ------
     UsageError
-        Where a detector fails on every row of the first block, which is no fault of the clips, or
-        a condition does not do what its name says.
+        As `Receiver.take` and `Receiver.finish`.
     """
     split = split or TimeSplit(workers=1)
     receiver = Receiver(writer, advance, split)
@@ -68,6 +67,7 @@ def run_tasks(
     split.scorers = lanes if _on_processors(scorers) else 1
     for batch in batches(crew.prepare(tasks), scorers, done, lanes):
         receiver.take(batch)
+    receiver.finish()
 
 
 def batches(

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from harness.engine.probation import Probation
 from harness.engine.scorer import Scored, Scorer
 from harness.engine.vigil import Vigil
-from harness.errors import UsageError
 from harness.scores import Row, ScoresWriter
 from harness.stopwatch import Stopwatch, TimeSplit
 
-_FLUSH_SECONDS = 30.0
+FLUSH_SECONDS = 30.0
+"""After which rows that are finished are on disk, however few they are."""
 
 Advance = Callable[[int], None]
 """Called with the number of rows that are new in the table."""
@@ -76,7 +77,7 @@ class Receiver:
 
     def __init__(self, writer: ScoresWriter, advance: Advance, split: TimeSplit) -> None:
         self._writer, self._advance, self._split = writer, advance, split
-        self._vigil, self._first = Vigil(), True
+        self._vigil, self._probation = Vigil(), Probation(writer.has_scored)
         self._flushed = time.monotonic()
 
     def take(self, batch: Batch) -> None:
@@ -85,28 +86,34 @@ class Receiver:
         Raises
         ------
         UsageError
-            Where a detector fails on every row of the first batch, which is no fault of the clips,
-            or a condition does not do what its name says.
+            Where a detector fails on several clips and has never scored any, or a condition does
+            not do what its name says.
         """
-        if self._first:
-            _refuse_broken(batch)
-            self._first = False
+        prepared = {(one.clip_id, one.condition) for one in batch.heard if one.status == "ok"}
         self._split.preparing.add(batch.preparing)
         self._split.scoring.add(batch.scoring)
-        with self._split.scoring.timing("write"):
-            self._writer.append(batch.rows)
-        self._advance(len(batch.rows))
+        self._keep(self._probation.passed(batch.rows, prepared))
+        self._keep(self._probation.judged())
         for one in batch.heard:
             self._vigil.see(one.condition, one.clip_id, one.reason)
-        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
             with self._split.scoring.timing("write"):
                 self._writer.flush()
             self._flushed = time.monotonic()
 
+    def finish(self) -> None:
+        """Keep what is left once the last batch was taken.
 
-def _refuse_broken(batch: Batch) -> None:
-    rows = batch.rows
-    prepared = any(one.status == "ok" for one in batch.heard)
-    if prepared and rows and all(row["status"] == "error" for row in rows):
-        faults = sorted({str(row["reason"]) for row in rows})
-        raise UsageError(f"nothing could be scored: {faults[0]}", str(rows[0]["model"]))
+        Raises
+        ------
+        UsageError
+            Where a detector has failed on everything.
+        """
+        self._keep(self._probation.judged(1))
+
+    def _keep(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        with self._split.scoring.timing("write"):
+            self._writer.append(rows)
+        self._advance(len(rows))

@@ -20,6 +20,7 @@ from harness.detector.detector import Detector, ScoreLookup
 from harness.detector.source import open_detector
 from harness.engine.crew import Crew
 from harness.engine.plan import Task
+from harness.engine.probation import SEVERAL, broken
 from harness.engine.scorer import Outcome, Scorer
 from harness.errors import UsageError
 from harness.record import MachineRecord, RunRecord, SelfCheckRecord
@@ -70,6 +71,7 @@ def self_checks(
                     compiled=machine.compiled,
                     threshold=record.threshold_of(scorer.model),
                     reference=_reference(detector, machine),
+                    fresh=not any(part.rows for part in record.parts),
                 )
             )
     return checks
@@ -101,26 +103,34 @@ def self_check(
     threshold: float,
     reference: Callable[[], Detector] | None,
     compiled: bool = False,
+    fresh: bool = True,
 ) -> SelfCheckRecord:
     """Score the waves in every way and compare.
 
     Parameters
     ----------
+    waves
+        Each of another clip.
     reference
         Opens the same detector in float32; None where the run is in float32 already.
     compiled
         Whether the detector is, for batches of this size.
+    fresh
+        Whether the detector has scored nothing yet, and so may be broken.
 
     Raises
     ------
     UsageError
-        Where a difference is over the tolerance: model, figure, what to do.
+        Where a difference is over the tolerance: model, figure, what to do; and where the detector
+        works on none of several clips.
     """
     usual: list[Outcome] = []
     for start in range(0, len(waves), batch_size):
         batch = waves[start : start + batch_size]
         full = list(islice(cycle(batch), batch_size)) if compiled else batch
         usual += scorer.forward(full)[: len(batch)]
+    if fresh and len(usual) >= SEVERAL and all(one[0] == "error" for one in usual):
+        raise broken(scorer.model, len(usual), (one[1] for one in usual))
     alone = [outcome for wave in waves for outcome in scorer.forward([wave])]
     difference, flips = _compare(usual, alone, threshold)
     exact_difference: float | None = None

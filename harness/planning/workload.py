@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.detector.detector import Detector, ScoreLookup
 from harness.planning.extent import Extent
+from harness.engine.receive import FLUSH_SECONDS
 from harness.planning.forecast import (
     Array,
     Load,
@@ -21,15 +22,13 @@ from harness.planning.forecast import (
 )
 from harness.planning.measurement import Measurement, on_gpu, on_processors
 from harness.planning.prospect import HAND_OVER, LOAD, READ, STORE, TAKE, WRITE
+from harness.scores import SHARD_ROWS
 
 _GB = 1e9
 
-SHARD_ROWS, FLUSH_SECONDS = 1000, 30.0
-"""After which a run writes a shard of the table."""
-
 
 def shard_count(scorings: int, seconds: float = 0.0) -> int:
-    """Shards of a table of so many rows that so many seconds were spent on."""
+    """Shards of a table on a disk, of so many rows that so many seconds were spent on."""
     return -(-scorings // SHARD_ROWS) + int(seconds / FLUSH_SECONDS)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from harness.engine.probation import SEVERAL
 from harness.engine.receive import Batch, Heard, Receiver
 from harness.engine.vigil import LEAST_ROWS
 from harness.errors import UsageError
@@ -41,12 +42,59 @@ def test_rows_are_kept_and_their_cost_is_counted(tmp_path: Path) -> None:
     assert split.scoring["write"] > 0
 
 
-def test_a_detector_that_fails_on_all_of_the_first_batch_is_refused(tmp_path: Path) -> None:
-    with ScoresWriter(tmp_path) as writer:
-        receiver = Receiver(writer, lambda rows: None, TimeSplit(1))
-        with pytest.raises(UsageError, match=r"nothing could be scored: .* no kernel image"):
-            receiver.take(batch([row(0, "error", FAILED), row(1, "error", FAILED)], "ok"))
+def take(folder: Path, *batches: Batch) -> list[int]:
+    """How many rows were counted at each batch, and at the end."""
+    counted: list[int] = []
+    with ScoresWriter(folder) as writer:
+        receiver = Receiver(writer, counted.append, TimeSplit(1))
+        for one in batches:
+            receiver.take(one)
+        receiver.finish()
+    return counted
+
+
+def failed(*numbers: int, model: str = "m") -> Batch:
+    return batch([row(number, "error", FAILED, model) for number in numbers], "ok")
+
+
+def test_a_detector_that_fails_on_several_clips_is_refused_and_its_rows_are_owed(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(UsageError, match=r"^m: nothing could be scored: .* no kernel image"):
+        take(tmp_path, failed(*range(SEVERAL - 1)), failed(SEVERAL - 1))
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_detector_that_fails_on_every_clip_there_is_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nothing could be scored: .* \(the only clip\)"):
+        take(tmp_path, failed(0))
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_one_bad_clip_in_front_is_no_end_however_many_rows_it_has(tmp_path: Path) -> None:
+    """All failures of the first clips are kept once another clip has a score."""
+    counted = take(tmp_path, *[failed(0)] * 66, failed(1), batch([row(2, "ok")], "ok"), failed(3))
+    assert counted == [68, 1]
+    assert read_scores(tmp_path).status.value_counts().to_dict() == {"error": 68, "ok": 1}
+
+
+def test_of_two_detectors_the_broken_one_is_named_and_the_other_keeps_its_rows(
+    tmp_path: Path,
+) -> None:
+    rows = [row(number, "ok", model="good") for number in range(SEVERAL)]
+    rows += [row(number, "error", FAILED, "bad") for number in range(SEVERAL)]
+    with pytest.raises(UsageError, match=r"^bad: nothing could be scored"):
+        take(tmp_path, batch(rows, "ok"))
+    with pytest.raises(UsageError, match=r"^bad: "):
+        take(tmp_path, batch(rows[:1] + rows[-SEVERAL:], "ok"))
+    assert set(read_scores(tmp_path).model) == {"good"}
+
+
+def test_a_detector_that_has_scored_in_an_earlier_part_is_not_refused(tmp_path: Path) -> None:
+    take(tmp_path, batch([row(0, "ok")], "ok"))
+    take(tmp_path, failed(*range(1, SEVERAL + 1)))
+    take(tmp_path, failed(99))
+    assert len(read_scores(tmp_path)) == SEVERAL + 2
 
 
 def test_clips_that_cannot_be_prepared_are_no_fault_of_the_detector(tmp_path: Path) -> None:
