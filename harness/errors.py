@@ -38,3 +38,7 @@ class ClipRejected(Exception):
 
 class ClipError(Exception):
     """Something failed while the clip was worked on."""
+
+
+CLIP_FAULTS = (ClipRejected, ClipError)
+"""What is the matter with one clip and no end of what is done with many."""

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from harness.audio import Wave, load, resample
 from harness.data.clip import Clip
-from harness.errors import ClipRejected, UsageError
+from harness.errors import CLIP_FAULTS, ClipRejected, UsageError
 from harness.seed import generator
 
 ID_TO_LABEL = {0: "fake", 1: "real"}
@@ -94,7 +94,7 @@ class Whole(Dataset[Example]):
         for clip in clips:
             try:
                 shelf.take(clip)
-            except ClipRejected:
+            except CLIP_FAULTS:
                 self.rejected.add(clip.clip_id)
         self._clips = [clip for clip in clips if clip.clip_id not in self.rejected]
 
@@ -157,7 +157,7 @@ class Stream(Dataset[Example]):
             clip = self._clips[chosen]
             try:
                 return self._shelf.take(clip)
-            except ClipRejected:
+            except CLIP_FAULTS:
                 self.rejected.add(clip.clip_id)
         raise UsageError("no clip can be decoded", "--data", "check the files")
 

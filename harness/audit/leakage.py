@@ -39,7 +39,7 @@ from harness.audit.fingerprint import (
 )
 from harness.data.clip import Clip
 from harness.data.twin import twins
-from harness.errors import ClipRejected
+from harness.errors import CLIP_FAULTS
 from harness.perturb.sample import convert
 
 Array = NDArray[np.float64]
@@ -167,7 +167,11 @@ def audit_leakage(
         pair = frozenset({(one.split, one.clip.clip_id), (two.split, two.clip.clip_id)})
         if pair in seen or one.split == two.split == SPLITS[1]:
             continue
-        match = _judged(one, two, prints[hit.first], prints[hit.second], hit)
+        try:
+            match = _judged(one, two, prints[hit.first], prints[hit.second], hit)
+        except CLIP_FAULTS as fault:  # one of them went away since it was fingerprinted
+            notes.append(f"{one.clip.clip_id} and {two.clip.clip_id}: not compared: {fault}")
+            continue
         if match is not None:
             found.append(match)
             seen.add(pair)
@@ -188,7 +192,7 @@ def _fingerprinted(
         try:
             prints.append(fingerprint(load(entry.clip.audio)))
             known.append(entry)
-        except ClipRejected as fault:
+        except CLIP_FAULTS as fault:
             notes.append(f"{entry.clip.clip_id}: not compared: {fault}")
         if advance is not None:
             advance(done)
@@ -211,7 +215,7 @@ def _byte_twins(entries: Sequence[_Entry]) -> Iterator[Match]:
 def _seconds(clip: Clip) -> float:
     try:
         return load(clip.audio).seconds
-    except ClipRejected:
+    except CLIP_FAULTS:
         return 0.0
 
 

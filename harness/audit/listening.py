@@ -13,6 +13,7 @@ from jinja2 import Environment
 from harness.audio import Wave, load
 from harness.audit.leakage import Match, Member
 from harness.data.clip import Clip
+from harness.errors import CLIP_FAULTS
 
 MOST_PAIRS = 40
 _LONGEST_S = 5.0
@@ -36,7 +37,7 @@ td { overflow-wrap: anywhere } audio { width: 100%; min-width: 12rem } .leak { f
 {% for side in row.sides %}<td>{{ side.member.clip_id }}<br>{{ side.member.label }},
 {{ "%.2f"|format(side.start_s) }} s to {{ "%.2f"|format(side.start_s + side.seconds) }} s<br>
 {% if side.audio %}<audio controls preload="none" src="data:audio/flac;base64,{{ side.audio }}">
-</audio>{% endif %}</td>{% endfor %}</tr>
+</audio>{% else %}{{ side.silent }}{% endif %}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></body></html>
 """
 
@@ -47,6 +48,7 @@ class _Side:
     start_s: float
     seconds: float
     audio: str
+    silent: str
 
 
 def pairs_page(matches: Sequence[Match], clips: Clips) -> str:
@@ -71,9 +73,17 @@ def _sides(match: Match, clips: Clips) -> list[_Side]:
     seconds = min(match.overlap_s, _LONGEST_S)
     starts = max(match.offset_s, 0.0), max(-match.offset_s, 0.0)
     return [
-        _Side(member, start, seconds, _flac(clips[member.split, member.clip_id], start, seconds))
+        _Side(member, start, seconds, *_heard(clips[member.split, member.clip_id], start, seconds))
         for member, start in zip((match.first, match.second), starts, strict=True)
     ]
+
+
+def _heard(clip: Clip, start_s: float, seconds: float) -> tuple[str, str]:
+    """The part as FLAC in base 64, or why it cannot be heard."""
+    try:
+        return _flac(clip, start_s, seconds), ""
+    except CLIP_FAULTS as fault:  # it went away since it was compared
+        return "", f"cannot be heard: {fault}"
 
 
 def _flac(clip: Clip, start_s: float, seconds: float) -> str:

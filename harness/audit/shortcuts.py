@@ -38,7 +38,7 @@ from harness.audit.separation import (
     separations,
 )
 from harness.data.clip import Clip
-from harness.errors import ClipRejected, UsageError
+from harness.errors import CLIP_FAULTS, UsageError
 from harness.metrics.significance import holm
 from harness.publish import RESAMPLES, Finished
 
@@ -123,7 +123,7 @@ def measured(clips: Iterable[Clip], advance: Callable[[int], None]) -> Measured:
         try:
             found.append(measure(read(clip.audio)))
             kept.append(clip)
-        except ClipRejected as fault:
+        except CLIP_FAULTS as fault:
             rejected.append((clip.clip_id, str(fault)))
         advance(done)
     return Measured(tuple(kept), tuple(found), tuple(rejected))

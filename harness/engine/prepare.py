@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 
-from harness.audio import LIMITS, Wave, load, read, resample, sound
+from harness.audio import LIMITS, Wave, read, resample, sound
 from harness.condition import Condition
 from harness.data.clip import Clip
+from harness.engine.companion import CompanionWaves
 from harness.errors import ClipError, ClipRejected
 from harness.expectation import PREFIX
 from harness.perturb.attestation import Attestation, apply_chain, attest
@@ -23,6 +23,8 @@ from harness.seed import generator
 from harness.stopwatch import Stopwatch
 
 Status = Literal["ok", "rejected", "error"]
+
+_COMPANIONS = CompanionWaves()
 
 
 class Companions(Protocol):
@@ -219,7 +221,7 @@ def _companion_waves(
         waves: list[Wave] = []
         for other in recipe.companions.choose(clip, rng, count):
             try:
-                waves.append(_companion(other))
+                waves.append(_COMPANIONS.wave(other))
             except ClipRejected:  # an unreadable recording cannot be part of a crowd
                 continue
         return waves
@@ -236,11 +238,6 @@ def _undeclared(count: int) -> list[Wave]:
         Always: prepared audio would be kept and found again whatever the companions are.
     """
     raise TypeError(f"asks for {count} companions, and its `hears_others` says that it does not")
-
-
-@lru_cache(maxsize=64)
-def _companion(clip: Clip) -> Wave:
-    return load(clip.audio)
 
 
 def _cut(wave: Wave, longest: dict[int, int]) -> Wave:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,15 @@ from hypothesis import strategies as st
 
 from harness.audio import Wave, load
 from harness.audit.fingerprint import bit_error, fingerprint, hits
-from harness.audit.leakage import LeakageAudit, audit_leakage
+from harness.audit.leakage import (
+    LeakageAudit,
+    _in_band,  # pyright: ignore[reportPrivateUsage]
+    audit_leakage,
+)
 from harness.audit.listening import pairs_page
 from harness.data.clip import Clip
 from harness.data.source import open_source
+from harness.errors import ClipError
 from harness.perturb.codec import Codec
 from harness.perturb.perturbation import Draw
 from harness.perturb.sample import convert
@@ -132,6 +137,51 @@ def test_what_cannot_be_read_is_told() -> None:
     found = audit_leakage([Clip("broken", "real", b"nothing")])
     assert found.notes
     assert found.notes[0].startswith("broken: not compared")
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """A recording in a store that does not answer."""
+
+    def fetch(self, most_bytes: int) -> bytes:
+        raise ClipError(f"the store does not answer, of {most_bytes} bytes")
+
+
+def test_a_recording_that_cannot_be_reached_is_told_and_the_others_are_compared(
+    corpus: list[Clip],
+) -> None:
+    twin = replace(corpus[0], clip_id="twin", group="another")
+    found = audit_leakage([*corpus[:4:2], Clip("away", "real", Unreachable()), twin])
+    assert [match.kind for match in found.matches] == ["same bytes"]
+    (note,) = found.notes
+    assert note.startswith("away: not compared: the store does not answer")
+
+
+def test_a_recording_that_goes_away_while_it_is_compared_costs_its_pairs_and_sounds(
+    corpus: list[Clip], tmp_path: Path
+) -> None:
+    """It is read once to be fingerprinted and again to be laid on another."""
+    wave = load(corpus[0].audio)
+    clips = [
+        Clip(name, "real", tmp_path / f"{name}.wav", group=name) for name in ("whole", "quiet")
+    ]
+    for clip, gain in zip(clips, (1.0, 0.25), strict=True):
+        assert isinstance(clip.audio, Path)
+        clip.audio.write_bytes(stored(Wave(wave.samples * np.float32(gain), wave.rate_hz)))
+    kept = audit_leakage(clips)
+    assert [match.kind for match in kept.matches] == ["same recording"]
+
+    def remove(done: int) -> None:
+        if done == len(clips):
+            (tmp_path / "quiet.wav").unlink()
+
+    _in_band.cache_clear()
+    found = audit_leakage(clips, advance=remove)
+    assert not found.matches
+    assert "not compared: cannot be opened" in found.notes[0]
+    page = pairs_page(kept.matches, {("first", clip.clip_id): clip for clip in clips})
+    assert page.count("<audio") == 1
+    assert page.count("cannot be heard: cannot be opened") == 1
 
 
 def test_a_page_to_hear_them(corpus: list[Clip]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from harness.audit.shortcuts import Measured, ShortcutAudit, audit_shortcuts, me
 from harness.data.clip import Clip
 from harness.data.sample import limited
 from harness.data.source import open_source
-from harness.errors import UsageError
+from harness.errors import ClipError, UsageError
 from harness.metrics.detection import auc
 from harness.reference.corpus import EmbeddedSource
 from harness.suite import load_suite
@@ -70,6 +70,22 @@ def test_the_clean_corpus_is_quiet(clean: Measured) -> None:
     length = next(each for each in found.shortcuts if each.name == "length")
     assert length.verdict == "does not tell"  # every fake has its real twin of the same length
     assert (length.auc, length.low, length.high) == (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """A recording in a store that does not answer."""
+
+    def fetch(self, most_bytes: int) -> bytes:
+        raise ClipError(f"the store does not answer, of {most_bytes} bytes")
+
+
+def test_a_recording_that_cannot_be_reached_is_told_and_the_others_are_measured() -> None:
+    clips = [*list(EmbeddedSource("test"))[:2], Clip("away", "real", Unreachable())]
+    found = measured(clips, nothing)
+    assert len(found.clips) == 2
+    ((name, why),) = found.rejected
+    assert (name, why[:28]) == ("away", "the store does not answer, o")
 
 
 def test_louder_fakes_are_found(clean: Measured) -> None:
