@@ -131,7 +131,9 @@ class ScoresWriter:
         if not is_remote(run):
             for left in self._folder.glob("part-*.tmp"):  # of a run that was killed while it wrote
                 left.unlink()
-        self._rows_per_shard = rows_per_shard or (STORE_SHARD_ROWS if is_remote(run) else SHARD_ROWS)
+        self._rows_per_shard = rows_per_shard or (
+            STORE_SHARD_ROWS if is_remote(run) else SHARD_ROWS
+        )
         self._waiting: list[Row] = []
         self._next = next_number(run) if number is None else number
         self._name = uuid4().hex if is_remote(run) else ""
@@ -185,9 +187,7 @@ class ScoresWriter:
     def has_scored(self, model: str) -> bool:
         """Whether a model has a score in the table, which is read for it."""
         each = (_read(path).select(["model", "status"]) for path in shards(self._run))
-        return any(
-            (model, "ok") in zip(*table.to_pydict().values(), strict=True) for table in each
-        )
+        return any((model, "ok") in zip(*table.to_pydict().values(), strict=True) for table in each)
 
     def __enter__(self) -> ScoresWriter:
         return self

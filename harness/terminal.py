@@ -53,11 +53,12 @@ def _answer_alone() -> Generator[None]:
         return
     before.flush()
     os.dup2(2, 1)
-    sys.stdout = os.fdopen(aside, "w", buffering=1, errors="backslashreplace")
+    sys.stdout = ours = os.fdopen(aside, "w", buffering=1, errors="backslashreplace")
     try:
         yield
     finally:
         sys.stdout = before
+        ours.close()
         ctypes.CDLL(None).fflush(None)  # what C code has printed and not yet written
         os.dup2(answer, 1)
         os.close(answer)

@@ -41,6 +41,7 @@ from harness.data.clip import Clip
 from harness.data.twin import twins
 from harness.errors import CLIP_FAULTS
 from harness.perturb.sample import convert
+from harness.recent import Recent
 
 Array = NDArray[np.float64]
 
@@ -53,7 +54,8 @@ LEAST_WORDS, LEAST_WORDS_OF_CONTENT = 8, 20
 SPLITS = ("first", "second")
 
 _REACH = 2 * HOP
-_KEPT = 256
+_KEPT_BYTES = 256_000_000
+"""Of filtered recordings: 1,000 of 4 s."""
 
 Kind = Literal["same bytes", "same recording", "same content"]
 
@@ -252,11 +254,13 @@ def _judged(
     return Match(kind, members[0], members[1], offset_s, overlap_s, error, correlation, leak)
 
 
-@lru_cache(maxsize=_KEPT)
-def _in_band(clip: Clip) -> Array:
+def _filtered(clip: Clip) -> Array:
     """Samples in the band of the fingerprint, at its rate."""
     samples = convert(load(clip.audio), RATE_HZ).samples
     return np.asarray(sosfiltfilt(_band(), samples, padlen=min(200, len(samples) - 1)))
+
+
+_in_band = Recent(_filtered, lambda samples: samples.nbytes, _KEPT_BYTES)
 
 
 @lru_cache(maxsize=1)

@@ -10,21 +10,27 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from harness.audio import LIMITS, Wave, read, resample, sound
+from harness.audio import LIMITS, Wave, load, read, resample, sound
 from harness.condition import Condition
 from harness.data.clip import Clip
-from harness.engine.companion import CompanionWaves
 from harness.errors import ClipError, ClipRejected
 from harness.expectation import PREFIX
 from harness.perturb.attestation import Attestation, apply_chain, attest
 from harness.perturb.perturbation import Draw
+from harness.recent import Recent
 from harness.recording import content_of
 from harness.seed import generator
 from harness.stopwatch import Stopwatch
 
 Status = Literal["ok", "rejected", "error"]
 
-_COMPANIONS = CompanionWaves()
+_COMPANION_BYTES = 64_000_000
+"""Of companions that a process keeps decoded: 250 of 4 s at 16 kHz, fewer where they are long."""
+
+
+_companion: Recent[Clip, Wave] = Recent(
+    lambda clip: load(clip.audio), lambda wave: wave.samples.nbytes, _COMPANION_BYTES
+)
 
 
 class Companions(Protocol):
@@ -221,7 +227,7 @@ def _companion_waves(
         waves: list[Wave] = []
         for other in recipe.companions.choose(clip, rng, count):
             try:
-                waves.append(_COMPANIONS.wave(other))
+                waves.append(_companion(other))
             except ClipRejected:  # an unreadable recording cannot be part of a crowd
                 continue
         return waves

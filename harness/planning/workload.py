@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from harness.detector.detector import Detector, ScoreLookup
-from harness.planning.extent import Extent
 from harness.engine.receive import FLUSH_SECONDS
+from harness.planning.extent import Extent
 from harness.planning.forecast import (
     Array,
     Load,
