@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from in_process import harness
+from pyarrow.parquet import read_table
 
 from harness.record import read_record
 from harness.run import RunOptions, run
-from harness.scores import read_scores
+from harness.scores import read_scores, shards
 
 RATE_HZ = 16000
 
@@ -201,17 +204,39 @@ def test_a_directory_that_cannot_be_made_is_said(place: Path) -> None:
         run(options(out=Path("file/run")), quiet, quiet)
 
 
-def test_a_polite_request_to_end_is_an_interrupt(place: Path) -> None:
+def stopped(numbers: tuple[int, ...], handler: Any = signal.SIG_DFL) -> tuple[int, str]:
+    """Exit code and stderr of a run that gets these signals once it scores."""
     process = subprocess.Popen(
         [*COMMAND, "--json"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: [signal.signal(number, handler) for number in numbers],
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
         if "of them done already" in line:
-            process.terminate()
+            for number in numbers:
+                process.send_signal(number)
             break
     told = process.stderr.read()
-    assert process.wait(20) == 130
-    assert "scores kept; --out run goes on." in told
     process.stderr.close()
+    return process.wait(20), told
+
+
+def test_a_polite_request_to_end_is_an_interrupt(place: Path) -> None:
+    code, told = stopped((signal.SIGTERM,))
+    assert code == 130
+    assert "scores kept; --out run goes on." in told
+
+
+def test_a_terminal_that_is_closed_is_an_interrupt(place: Path) -> None:
+    """Some shells and schedulers send both; nothing is lost because of the second."""
+    code, told = stopped((signal.SIGHUP, signal.SIGTERM))
+    assert code == 130
+    kept = int(told.partition("Stopped with ")[2].split()[0])
+    assert kept == sum(len(read_table(path)) for path in shards(place / "run"))
+
+
+def test_a_run_under_nohup_goes_on(place: Path) -> None:
+    code, _ = stopped((signal.SIGHUP,), signal.SIG_IGN)
+    assert code in (0, 3)
+    assert len(read_scores(place / "run")) == 80 * 25

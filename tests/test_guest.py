@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -247,3 +248,26 @@ def test_a_detector_that_closes_stdout_does_not_lose_the_answer(
     assert code in (0, 3), err
     assert json.loads(out)
     assert "scores" in err
+
+
+@pytest.mark.parametrize("after_s", [0.2, 0.8, 2.0])
+def test_an_interrupt_in_the_first_second_is_one_line(place: Path, after_s: float) -> None:
+    """Counted from when the harness's own code begins; Python itself takes what comes before."""
+    code = (
+        "import os, signal, threading\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from harness.__main__ import main\n"
+        f"threading.Timer({after_s}, lambda: os.killpg(0, signal.SIGINT)).start()\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", code, *arguments("plain", workers=2)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    out, err = process.communicate(timeout=120)
+    lines = [line for line in err.splitlines() if not line.startswith(("Opening", "small: "))]
+    assert process.returncode in (130, -signal.SIGINT), err
+    assert len(lines) <= 1, err
+    assert out == ""
+    with pytest.raises(ProcessLookupError):  # whoever had its stderr has ended, as it was closed
+        os.killpg(process.pid, 0)

@@ -38,6 +38,18 @@ def in_place():
 def not_a_number():
     return lambda samples, rate_hz: [float("nan") if s[0] > 0 else 1.0 for s in samples]
 
+def complex_numbers():
+    return lambda samples, rate_hz: np.ones(len(samples)) * 1j
+
+def words():
+    return lambda samples, rate_hz: ["fake"] * len(samples)
+
+def pairs():
+    return lambda samples, rate_hz: [[1.0], *[[1.0, 2.0]] * (len(samples) - 1)]
+
+def masked():
+    return lambda samples, rate_hz: np.ma.array([1, 2, 3], mask=[False, True, False])
+
 def flat():
     return lambda samples, rate_hz: 0.0
 
@@ -107,6 +119,20 @@ def test_a_callable_cannot_spoil_the_waves_of_the_next_detector() -> None:
 def test_a_nan_is_the_row_of_its_clip_alone() -> None:
     logits = opened("not_a_number").score([waves()[0], Wave(np.zeros(5, dtype=np.float32), 16000)])
     assert np.isfinite(logits).all(axis=1).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("factory", "told"),
+    [("complex_numbers", "complex"), ("words", "could not convert"), ("pairs", "inhomogeneous")],
+)
+def test_what_is_no_real_number_is_no_score(factory: str, told: str) -> None:
+    with pytest.raises(ClipError, match=told):
+        opened(factory).score(waves())
+
+
+def test_what_is_masked_is_no_score() -> None:
+    logits = opened("masked").score(waves())
+    assert np.isfinite(logits).all(axis=1).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("factory", ["flat", "three_columns"])
