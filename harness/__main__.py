@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import threading
 import time
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
 _GRACE_SECONDS = 3.0
 
 
 def main() -> NoReturn:
     """Run the command; the process ends with it, whatever threads and processes are left."""
+    sys.unraisablehook = _unraised
     try:
         from harness.cli import main as command
 
@@ -30,6 +32,14 @@ def main() -> NoReturn:
         sys.stdout.flush()
     threading.Thread(target=_end, args=(code,), name="end", daemon=True).start()
     sys.exit(code)
+
+
+def _unraised(fault: Any) -> None:
+    """Interrupt again where Python was at something, such as an import, that drops interrupts."""
+    if issubclass(fault.exc_type, KeyboardInterrupt):
+        _thread.interrupt_main()
+    else:
+        sys.__unraisablehook__(fault)
 
 
 def _end(code: int) -> None:
