@@ -315,14 +315,16 @@ def _key(
         meant: dict[str, Label] = dict.fromkeys(seen, "real")
         meant[wanted.fake] = "fake"
         return [meant[word] for word in words], []
-    labels = [canonical_label(word) for word in words]
-    known: list[Label] = [label for label in labels if label is not None]
-    if len(known) == len(labels):
-        return known, []
-    return [], [
-        f"its key is not compared with the data: {', '.join(seen[:4])} do not say which class they "
-        "are; say ?fake=VALUE"
-    ]
+    known: list[Label] = []
+    for word in words:
+        label = canonical_label(word)
+        if label is None:
+            return [], [
+                f"its key is not compared with the data: {', '.join(seen[:4])} do not say which "
+                "class they are; say ?fake=VALUE"
+            ]
+        known.append(label)
+    return known, []
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:

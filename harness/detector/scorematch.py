@@ -41,9 +41,9 @@ def match(clips: Iterable[str], names: Iterable[str]) -> Match:
     if equal := {clip: clip for clip in clips if clip in known}:
         return Match(equal, {}, "")
     for agreeing, words in _WAYS:
-        names_of, clips_of = agreeing(clips, names), agreeing(names, clips)
-        if names_of:
-            return _settled(names_of, clips_of, words)
+        if names_of := agreeing(clips, names):
+            found = dict.fromkeys(name for names in names_of.values() for name in names)
+            return _settled(names_of, agreeing(found, clips), words)
     return Match({}, {}, "")
 
 
@@ -78,9 +78,11 @@ def _ending(ones: Iterable[str], others: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one in ones:
         path = _path(one)
-        longer = endings.get(path, [])
-        shorter = [other for ending in _endings(path) for other in whole.get(ending, [])]
-        if both := list(dict.fromkeys([*longer, *shorter])):
+        both = endings.get(path, [])
+        if len(both) < 2:
+            shorter = [other for ending in _endings(path) for other in whole.get(ending, [])]
+            both = list(dict.fromkeys([*both, *shorter]))
+        if both:
             found[one] = both[:2]
     return found
 
