@@ -20,9 +20,9 @@ import numpy as np
 
 from harness.decode import decode
 from harness.decoded import LIMITS, Limits, Recording, Samples
-from harness.downmix import Channels, downmix, signal_notes
+from harness.downmix import downmix, signal_notes
 from harness.errors import ClipRejected
-from harness.recording import Encoded
+from harness.recording import Channels, Encoded
 
 _LARGEST_RESAMPLER = 2**25
 """Taps of the largest polyphase filter that is built: 128 MiB, and 1 GiB while it is computed."""

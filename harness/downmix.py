@@ -6,17 +6,12 @@ Levels are of the alternating part: a constant offset is no sound.
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.decoded import Samples
-
-Channels = Literal["mean", "first", "loudest"]
-"""Which channel is heard: the mean of all, the first, or the one of the highest level."""
-
-CHANNELS: tuple[Channels, ...] = get_args(Channels)
+from harness.recording import Channels
 
 _BLOCK = 2**16
 """Frames that are in float64 at a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.figure import Curve, Histogram, Mistake, Unscored
+from harness.figure import AudioNote, Curve, Histogram, Mistake, Unscored
 from harness.grid import CLEAN, Grid
 from harness.metrics.detection import Roc, roc
 
@@ -141,3 +142,19 @@ def unscored(table: pd.DataFrame, grid: Grid) -> Iterator[Unscored]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def audio_notes(table: pd.DataFrame) -> list[AudioNote]:
+    """How many clips have each kind of note on how they were read, the most frequent first.
+
+    A note is of one kind with others up to its colon; behind that stands what is of one file alone.
+    """
+    if "audio_notes" not in table:  # a table that is of scores alone
+        return []
+    noted: Any = table[table["audio_notes"].fillna("") != ""]
+    found = Counter(
+        words
+        for notes in noted.drop_duplicates("clip_id")["audio_notes"]
+        for words in {note.partition(":")[0] for note in notes.split("; ")}
+    )
+    return [AudioNote(*each) for each in sorted(found.items(), key=lambda one: (-one[1], one[0]))]

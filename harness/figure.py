@@ -335,6 +335,14 @@ class Recordings:
 
 
 @dataclass(frozen=True)
+class AudioNote:
+    """What was noted of how recordings were read: a kind of note, and of how many clips."""
+
+    words: str
+    clips: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """Everything that the report shows of one run, already computed."""
 
@@ -354,6 +362,7 @@ class Summary:
     attested: list[Attested] = field(default_factory=list[Attested])
     hindsight: list[Hindsight] = field(default_factory=list[Hindsight])
     recordings: Recordings = Recordings()
+    audio_notes: list[AudioNote] = field(default_factory=list[AudioNote])
 
     @property
     def contradictions(self) -> list[Contradiction]:

@@ -18,6 +18,7 @@ from harness.engine.prepare import Recipe, contradiction
 from harness.engine.prepare import perturb as perturbed
 from harness.errors import ClipRejected, UsageError
 from harness.perturb.attestation import Attestation, attest
+from harness.recording import Channels
 from harness.suite import load_suite
 
 _KINDS = {".wav": ("WAV", "FLOAT"), ".flac": ("FLAC", "PCM_24")}
@@ -34,7 +35,14 @@ class Heard:
     contradiction: str
 
 
-def write_perturbed(source: Path, target: Path, suite: str, condition: str, data: str) -> Heard:
+def write_perturbed(
+    source: Path,
+    target: Path,
+    suite: str,
+    condition: str,
+    data: str,
+    channels: Channels = "mean",
+) -> Heard:
     """Write `source` under a condition to `target` (WAV or FLAC) and measure what that did.
 
     The random state is that of the suite's seed, the file's name and the condition, so the same
@@ -52,9 +60,10 @@ def write_perturbed(source: Path, target: Path, suite: str, condition: str, data
     chosen = loaded.condition(condition)
     clip = Clip(source.name, "real", source)
     pool = CompanionPool(open_source(data), seed=loaded.seed)
+    recipe = Recipe(loaded.seed, (16000,), {}, pool, channels)
     try:
-        before = load(source)
-        after, snr_db = perturbed(clip, before, chosen, Recipe(loaded.seed, (16000,), {}, pool))
+        before = load(source, channels=channels)
+        after, snr_db = perturbed(clip, before, chosen, recipe)
         at_rate = resample(after, before.rate_hz)
     except ClipRejected as fault:
         raise UsageError(str(fault), str(source), "listen to another file") from fault

@@ -187,6 +187,8 @@ def barred(run: RunRecord, baseline: RunRecord, model: Match, condition: Match, 
 
     Empty where it may.
     """
+    if run.channels != baseline.channels:
+        return f"the channels are heard as {run.channels}, were as {baseline.channels}"
     one, other = _recorded(run, condition.run), _recorded(baseline, condition.baseline)
     if one is not None and other is not None:
         if one.digest != other.digest:

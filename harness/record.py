@@ -16,6 +16,7 @@ from harness.errors import UsageError
 from harness.expectation import Expectation
 from harness.metrics.classification import Policy
 from harness.metrics.threshold import Choice
+from harness.recording import Channels
 from harness.storage import read, write_whole
 
 VERSION = 3
@@ -264,7 +265,15 @@ class ThresholdRecord(_Frozen):
 
 
 class RunRecord(_Frozen):
-    """The whole of `run.json`; `machine` is that of the last part."""
+    """The whole of `run.json`.
+
+    Parameters
+    ----------
+    machine
+        That of the last part.
+    channels
+        What was heard of recordings with several.
+    """
 
     version: int = VERSION
     harness_version: str
@@ -283,6 +292,7 @@ class RunRecord(_Frozen):
     parts: list[PartRecord] = []
     self_checks: list[SelfCheckRecord] = []
     thresholds: list[ThresholdRecord] = []
+    channels: Channels = "mean"
 
     def threshold_of(self, model: str) -> float:
         """Where a model's scores are called fake: its own, else the suite's.

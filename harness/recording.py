@@ -11,9 +11,11 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 Stamp = tuple[int, int, int]
+Channels = Literal["mean", "first", "loudest"]
+"""What is heard of several channels: their mean, the first, or the one of the highest level."""
 
 
 class Elsewhere(Protocol):

@@ -28,6 +28,7 @@ from harness.gate import refuse_ungated, ruled
 from harness.metrics.classification import Policy
 from harness.publish import Outcome, figures, publish, read_run
 from harness.record import CountRecord, DataRecord, MachineRecord, RunRecord, ThresholdRule
+from harness.recording import Channels
 from harness.scores import recordings
 from harness.scoring import DEVELOPMENT, Job, Progress, alone_in, recipe_of, room_in, score
 from harness.suite import Suite, load_suite
@@ -59,6 +60,8 @@ class RunOptions:
         Of prepared audio that is kept for later runs; 0 neither keeps nor uses any.
     engine, address
         Where it is computed: `local`, or `ray` on the cluster at the address.
+    channels
+        What is heard of recordings with several.
     development
         Data source to choose thresholds on, instead of the one that the suite names.
     unscored
@@ -79,6 +82,7 @@ class RunOptions:
     row_seconds: float = ROW_SECONDS
     cache_gb: float | None = None
     fake_label: str | None = None
+    channels: Channels = "mean"
     published: str | None = None
     baseline: str | None = None
     policy: str | None = None
@@ -190,7 +194,7 @@ def _job(
         note(line)
     detectors = _matched(detectors, clips if source is whole else list(whole), suite, note)
     record = _record(options, cluster, suite, source, clips, detectors, twins)
-    recipe = recipe_of(suite, whole, detectors)
+    recipe = recipe_of(suite, whole, detectors, options.channels)
     told = options.batch_size is not None
     return Job(folder, record, clips, suite, recipe, detectors, told, options.compiled, cluster)
 
@@ -303,6 +307,7 @@ def _record(
         models=[detector.identity for detector in detectors],
         machine=machine_of(options, cluster, listening),
         counts=CountRecord(),
+        channels=options.channels,
     )
 
 

@@ -31,7 +31,7 @@ from harness.errors import UsageError
 from harness.identity import difference
 from harness.logbook import Logbook
 from harness.record import MachineRecord, RunRecord, read_record
-from harness.recording import content_of
+from harness.recording import Channels, content_of
 from harness.scores import (
     Exchanged,
     NotAlone,
@@ -264,7 +264,12 @@ def _use_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def recipe_of(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreLookup]) -> Recipe:
+def recipe_of(
+    suite: Suite,
+    whole: Source,
+    detectors: Sequence[Detector | ScoreLookup],
+    channels: Channels = "mean",
+) -> Recipe:
     """What workers need to prepare the clips of a source for the detectors."""
     listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
     rates = tuple(dict.fromkeys(detector.rate_hz for detector in listening))
@@ -273,7 +278,7 @@ def recipe_of(suite: Suite, whole: Source, detectors: Sequence[Detector | ScoreL
         most = [detector.longest for detector in listening if detector.rate_hz == rate]
         if most and all(count is not None for count in most):
             longest[rate] = max(count for count in most if count is not None)
-    return Recipe(suite.seed, rates, longest, CompanionPool(whole, seed=suite.seed))
+    return Recipe(suite.seed, rates, longest, CompanionPool(whole, seed=suite.seed), channels)
 
 
 def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, dict[Key, str]]:
@@ -295,6 +300,7 @@ def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, dict[Ke
     for what, before, now in (
         ("of another suite", earlier.suite.digest, record.suite.digest),
         ("of other data", _data_key(earlier), _data_key(record)),
+        (f"with --channels {earlier.channels}", earlier.channels, record.channels),
         ("with thresholds of other clips", _threshold_key(earlier), _threshold_key(record)),
         ("of another harness", earlier.harness_version, record.harness_version),
     ):

@@ -126,6 +126,7 @@ def summarise(
         attested=attested.conditions(table, record),
         hindsight=list(_hindsight(grid, estimates)),
         recordings=_recordings(table),
+        audio_notes=evidence.audio_notes(table),
     )
 
 

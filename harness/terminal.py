@@ -145,8 +145,13 @@ def print_answer(outcome: Outcome, lines: list[HeadlineRow]) -> None:
 
 
 def _cautions(outcome: Outcome) -> list[str]:
-    """What is missing, what was scored too seldom, and what clips without a score count as."""
-    from harness.report.sentence import POLICIES, missing_sentence, shortfall_sentence
+    """What is missing or scored too seldom, what no score counts as, how recordings were read."""
+    from harness.report.sentence import (
+        POLICIES,
+        missing_sentence,
+        notes_sentence,
+        shortfall_sentence,
+    )
 
     summary, suite = outcome.summary, outcome.record.suite
     lines = [missing_sentence(outcome.record, summary.tally)]
@@ -163,6 +168,8 @@ def _cautions(outcome: Outcome) -> list[str]:
             lines.append(f"  and {len(short) - MOST_SHORTFALLS} more; the report has them.")
     if summary.policy != "excluded":
         lines.append(POLICIES[summary.policy])
+    if noted := notes_sentence(summary.audio_notes):
+        lines.append(f"Not every recording was heard as it is. {noted}")
     return [line for line in lines if line]
 
 

@@ -45,6 +45,7 @@ def conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
                 "unscored": outcome.summary.policy,
                 "contradictions": [asdict(each) for each in outcome.summary.contradictions],
                 "shortfalls": [asdict(shortfall) for shortfall in outcome.summary.shortfalls],
+                "audio_notes": [asdict(each) for each in outcome.summary.audio_notes],
                 "headline": [asdict(line) for line in lines],
                 "gate": None if ruling is None else as_plain(ruling.gate),
             }

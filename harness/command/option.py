@@ -17,6 +17,12 @@ Unscored = Annotated[
         "excluded, wrong (decided wrongly) or real (called real)."
     ),
 ]
+Heard = Literal["mean", "first", "loudest"]
+"""`harness.recording.Channels`, without its imports."""
+Channels = Annotated[
+    Heard,
+    typer.Option(help="What is heard of a recording with several channels; moves its scores."),
+]
 DISK, PLACE = "<path>", "<path|url>"
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", parser=place, help="Directory of a run, or its URL.")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from harness.command.conclusion import conclude
-from harness.command.option import DISK, PLACE, Baseline, Json, PolicyFile, Unscored
+from harness.command.option import DISK, PLACE, Baseline, Channels, Json, PolicyFile, Unscored
 from harness.errors import UsageError, printable
 from harness.storage import disk, place
 from harness.terminal import Progress, print_json
@@ -69,6 +69,7 @@ def run(
     fake_label: Annotated[
         str | None, typer.Option(help="The model's label that means fake, where it is not plain.")
     ] = None,
+    channels: Channels = "mean",
     published: Annotated[
         str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
     ] = None,
@@ -109,6 +110,7 @@ def run(
         row_seconds=row_seconds,
         cache_gb=cache_gb,
         fake_label=fake_label,
+        channels=channels,
         published=published,
         unscored=unscored,
         baseline=baseline,

@@ -182,7 +182,7 @@ def _sounds(
             continue
         try:
             condition = suite.condition(scored.condition)
-            wave, _ = perturb(clip, load(clip.audio), condition, recipe)
+            wave, _ = perturb(clip, load(clip.audio, channels=recipe.channels), condition, recipe)
             wave = resample(wave, rate_hz)
         except (ClipRejected, ClipError):  # the file went away since it was scored
             continue

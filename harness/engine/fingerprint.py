@@ -65,7 +65,9 @@ class Fingerprinter:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         heard = [[rate_hz, recipe.longest.get(rate_hz)] for rate_hz in recipe.rates_hz]
-        self._common = _hash(canonical([_surroundings(), recipe.seed, heard])).hex()
+        self._common = _hash(
+            canonical([_surroundings(), recipe.seed, heard, recipe.channels])
+        ).hex()
         self._lock = RLock()
         self._read: dict[Path, Content | None] = {}
         self._pool: _Pool | None = None

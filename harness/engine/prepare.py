@@ -18,7 +18,7 @@ from harness.expectation import PREFIX
 from harness.perturb.attestation import Attestation, apply_chain, attest
 from harness.perturb.perturbation import Draw
 from harness.recent import Recent
-from harness.recording import content_of
+from harness.recording import Channels, content_of
 from harness.seed import generator
 from harness.stopwatch import Stopwatch
 
@@ -28,8 +28,10 @@ _COMPANION_BYTES = 64_000_000
 """Of companions that a process keeps decoded: 250 of 4 s at 16 kHz, fewer where they are long."""
 
 
-_companion: Recent[Clip, Wave] = Recent(
-    lambda clip: load(clip.audio), lambda wave: wave.samples.nbytes, _COMPANION_BYTES
+_companion: Recent[tuple[Clip, Channels], Wave] = Recent(
+    lambda key: load(key[0].audio, channels=key[1]),
+    lambda wave: wave.samples.nbytes,
+    _COMPANION_BYTES,
 )
 
 
@@ -56,12 +58,15 @@ class Recipe:
     longest
         By rate, how many samples the detectors look at; a wave is cut to that once it is measured,
         so that nothing is moved between processes that nobody hears.
+    channels
+        What is heard of recordings with several, companions too.
     """
 
     seed: int
     rates_hz: tuple[int, ...]
     longest: dict[int, int]
     companions: Companions
+    channels: Channels = "mean"
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iter
             reading = Reading(content.digest if content else "")
             recording = read(clip.audio)
             reading = replace(reading, decoder=recording.decoder, notes=recording.notes)
-            wave = sound(recording)
+            wave = sound(recording, channels=recipe.channels)
             if content and not content.holds:
                 raise ClipError("the recording was replaced or written to while it was read")
         with watch.timing("resample"):
@@ -227,7 +232,7 @@ def _companion_waves(
         waves: list[Wave] = []
         for other in recipe.companions.choose(clip, rng, count):
             try:
-                waves.append(_companion(other))
+                waves.append(_companion((other, recipe.channels)))
             except ClipRejected:  # an unreadable recording cannot be part of a crowd
                 continue
         return waves

@@ -133,7 +133,8 @@ def examine(path: Path, examiner: Examiner, options: Options) -> Case:
         Where it cannot be decoded.
     """
     listener = examiner.listener
-    opened = open_file(path, listener.rate_hz if listener else None)
+    channels = examiner.run.record.channels
+    opened = open_file(path, listener.rate_hz if listener else None, channels)
     signal, signs, spoken = measure(opened), traces(opened.wave), speech(opened.wave)
     left_out: dict[str, str] = {}
     score, reason, heard_s = _score(opened, examiner)

@@ -14,6 +14,7 @@ from harness.errors import ClipRejected
 from harness.perturb.attestation import bandwidth_hz
 from harness.perturb.loudness import LOWEST_RATE_HZ, integrated_lufs
 from harness.questioned.level import clipped_samples, peak_dbfs, rms_dbfs, snr_db
+from harness.recording import Channels
 
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32} | {
     "FLOAT": 32,
@@ -40,7 +41,7 @@ class Opened:
     heard: Wave
 
 
-def open_file(path: Path, rate_hz: int | None) -> Opened:
+def open_file(path: Path, rate_hz: int | None, channels: Channels = "mean") -> Opened:
     """Decode a file, and resample it to the detector's rate as a run does.
 
     Raises
@@ -49,7 +50,7 @@ def open_file(path: Path, rate_hz: int | None) -> Opened:
         Where it is no recording that could be scored.
     """
     recording = read(path)
-    wave = sound(recording)
+    wave = sound(recording, channels=channels)
     heard = wave if rate_hz is None else resample(wave, rate_hz)
     try:
         with path.open("rb") as file:
@@ -68,7 +69,7 @@ def open_file(path: Path, rate_hz: int | None) -> Opened:
         rate_hz=recording.rate_hz,
         channels=recording.channels,
         seconds=wave.seconds,
-        path=_path(recording, heard),
+        path=_path(recording, heard, channels),
         notes=list(recording.notes),
     )
     return Opened(facts, wave, heard)
@@ -107,10 +108,11 @@ def _lossy(recording: Recording) -> bool | None:
     return not codec.startswith(_LOSSLESS) if codec else None
 
 
-def _path(recording: Recording, heard: Wave) -> list[str]:
+def _path(recording: Recording, heard: Wave, channels: Channels) -> list[str]:
     steps = [f"decoded as {recording.container} by {recording.decoder}"]
     if recording.channels > 1:
-        steps.append(f"mean over {recording.channels} channels")
+        named = "mean over" if channels == "mean" else f"the {channels} of"
+        steps.append(f"{named} {recording.channels} channels")
     if heard.rate_hz != recording.rate_hz:
         steps.append(
             f"resampled from {recording.rate_hz} to {heard.rate_hz} Hz "

@@ -110,6 +110,7 @@ def _content(index: Index, published: Published | None) -> dict[str, Any]:
         "tally": summary.tally,
         "missing": sentence.missing_sentence(record, summary.tally),
         "shortfalls": _shortfalls(index),
+        "audio_notes": sentence.notes_sentence(summary.audio_notes),
         "unscored": sentence.POLICIES[summary.policy],
         "contradictions": summary.contradictions,
         "treatments": measurement.treatments(index),

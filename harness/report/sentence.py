@@ -7,7 +7,9 @@ another test.
 
 from __future__ import annotations
 
-from harness.figure import ClaimCheck, Shortfall, Tally
+from collections.abc import Sequence
+
+from harness.figure import AudioNote, ClaimCheck, Shortfall, Tally
 from harness.metrics.classification import Policy
 from harness.published import Published
 from harness.record import RunRecord, ThresholdRule
@@ -48,6 +50,12 @@ def missing_sentence(record: RunRecord, tally: Tally) -> str:
         return ""
     what = "An unfinished run" if record.finished is None else "A table with rows missing"
     return f"{what}: {count(tally.there)} of {count(tally.owed)} rows."
+
+
+def notes_sentence(notes: Sequence[AudioNote]) -> str:
+    """What was noted of how recordings were read, and of how many; empty where nothing was."""
+    told = (f"{count(n.clips)} recording{'s' if n.clips > 1 else ''}: {n.words}" for n in notes)
+    return "; ".join(told) + "." if notes else ""
 
 
 def shortfall_sentence(shortfall: Shortfall, words: str, minimum: float) -> str:

@@ -248,6 +248,7 @@ DIFFERENT: dict[str, Callable[[], tuple[bytes, bytes]]] = {
         key(recipe=replace(RECIPE, rates_hz=(8000, RATE_HZ))),
         key(recipe=replace(RECIPE, rates_hz=(RATE_HZ, 8000))),
     ),
+    "channels": lambda: (key(), key(recipe=replace(RECIPE, channels="first"))),
     "cut": lambda: (key(), key(recipe=replace(RECIPE, longest={RATE_HZ: 1000}))),
     "a companion": lambda: (key(of=BABBLE), key(of=BABBLE, recipe=OTHERS)),
     "group, which chooses companions": lambda: (key(of=BABBLE), key(MOVED, BABBLE)),
