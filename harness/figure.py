@@ -343,6 +343,34 @@ class AudioNote:
 
 
 @dataclass(frozen=True)
+class ScoreWarning:
+    """A sign that a model's scores are not log-odds of fake; `harness.warning` says when.
+
+    Parameters
+    ----------
+    kind
+        `swapped`, or `one class`: nearly every clip is called the same.
+    condition
+        Whose AUC is `value`, with its interval, of n clips.
+    words
+        What is wrong and what to do.
+    """
+
+    model: str
+    kind: Literal["swapped", "one class"]
+    condition: str
+    value: float
+    low: float
+    high: float
+    n: int
+    words: str
+
+    @property
+    def line(self) -> str:
+        return f"{self.model}: {self.words}."
+
+
+@dataclass(frozen=True)
 class Summary:
     """Everything that the report shows of one run, already computed."""
 
@@ -363,6 +391,7 @@ class Summary:
     hindsight: list[Hindsight] = field(default_factory=list[Hindsight])
     recordings: Recordings = Recordings()
     audio_notes: list[AudioNote] = field(default_factory=list[AudioNote])
+    warnings: list[ScoreWarning] = field(default_factory=list[ScoreWarning])
 
     @property
     def contradictions(self) -> list[Contradiction]:

@@ -39,6 +39,7 @@ from harness.policy import DEFAULT, Policy, Requirement, load_policy
 from harness.publish import Finished
 from harness.record import RunRecord
 from harness.verdict import Gate, Verdict, Word
+from harness.warning import baseline_warnings
 
 _WORDS: dict[str, Word] = {"inconclusive": "INCONCLUSIVE", "fail": "FAIL", "pass": "PASS"}
 
@@ -92,12 +93,15 @@ def rule(run: Finished, summary: Summary, baseline: str, policy: str | None) -> 
     """
     held = _policy(baseline, policy)
     if baseline == PUBLISHED:
-        return Ruling(judge(run, summary, None, held, f"the card of {run.published.model}"), None)
+        gate = judge(run, summary, None, held, f"the card of {run.published.model}")
+        return Ruling(replace(gate, warnings=summary.warnings), None)
     found = _baseline(baseline, run.record, run.folder)
     if found is None:
         return None
     comparison = compare(run, found)
-    return Ruling(judge(run, summary, comparison, held, str(found.folder)), comparison)
+    gate = judge(run, summary, comparison, held, str(found.folder))
+    warnings = [*summary.warnings, *baseline_warnings(found)]
+    return Ruling(replace(gate, warnings=warnings), comparison)
 
 
 def refuse_ungated(

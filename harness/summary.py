@@ -45,6 +45,7 @@ from harness.published import Published
 from harness.record import RunRecord
 from harness.scores import recordings
 from harness.seed import digest
+from harness.warning import score_warnings
 
 __all__ = [
     "ClaimCheck",
@@ -127,6 +128,7 @@ def summarise(
         hindsight=list(_hindsight(grid, estimates)),
         recordings=_recordings(table),
         audio_notes=evidence.audio_notes(table),
+        warnings=score_warnings(rows, record),
     )
 
 
@@ -291,6 +293,7 @@ def metrics_json(summary: Summary) -> str:
         "claims": summary.claims,
         "contradictions": summary.contradictions,
         "hindsight": summary.hindsight,
+        "warnings": summary.warnings,
     }
     lists: list[str] = []
     for name, items in parts.items():

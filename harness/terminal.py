@@ -11,7 +11,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from rich.text import Text
 from harness.errors import printable
 
 if TYPE_CHECKING:
+    from harness.figure import ScoreWarning
     from harness.publish import Outcome
     from harness.summary import HeadlineRow
 
@@ -142,6 +143,13 @@ def print_answer(outcome: Outcome, lines: list[HeadlineRow]) -> None:
     for line in _cautions(outcome):
         console.print(printable(line), soft_wrap=True)
     console.print(printable(f"Report: {outcome.report}"), soft_wrap=True)
+
+
+def print_warnings(warnings: Sequence[ScoreWarning], *, stderr: bool = False) -> None:
+    """Print, before any figure, which models' scores are probably not what they are taken for."""
+    console = _Console(stderr=True) if stderr else stdout()
+    for warning in warnings:
+        console.print(printable(f"Warning: {warning.line}"), soft_wrap=True)
 
 
 def _cautions(outcome: Outcome) -> list[str]:

@@ -6,11 +6,12 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import Any, Literal
 from xml.etree import ElementTree
 
+from harness.figure import ScoreWarning
 from harness.markdown import clean, code, line, prose
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -82,7 +83,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Gate:
-    """All verdicts of a policy on a run, and what they come to."""
+    """All verdicts of a policy on a run, and what they come to.
+
+    `warnings` are of the scores of the run and of its baseline.
+    """
 
     policy: str
     run: str
@@ -90,6 +94,7 @@ class Gate:
     correction: str
     verdicts: list[Verdict]
     notes: list[str]
+    warnings: list[ScoreWarning] = field(default_factory=list[ScoreWarning])
 
     @property
     def word(self) -> Word:
@@ -163,6 +168,7 @@ def as_plain(gate: Gate) -> dict[str, Any]:
         "run": gate.run,
         "baseline": gate.baseline,
         "correction": gate.correction,
+        "warnings": [asdict(warning) for warning in gate.warnings],
         "notes": gate.notes,
         "requirements": [asdict(verdict) for verdict in gate.verdicts],
     }
@@ -184,6 +190,11 @@ def as_junit(gate: Gate) -> str:
     root = ElementTree.Element("testsuites", counts)
     title = f"gate {clean(gate.policy)}"
     suite = ElementTree.SubElement(root, "testsuite", {"name": title, **counts})
+    if gate.warnings:
+        properties = ElementTree.SubElement(suite, "properties")
+        for warning in gate.warnings:
+            told = {"name": "warning", "value": clean(warning.line)}
+            ElementTree.SubElement(properties, "property", told)
     seen: Counter[tuple[str, str]] = Counter()
     for verdict in gate.verdicts:
         place, name = clean(verdict.model) or title, clean(verdict.name)
@@ -216,6 +227,7 @@ def as_markdown(gate: Gate, most: int = 20) -> str:
     head = [
         f"## {_MARKS[gate.word]} Detector gate: {gate.word}",
         "",
+        *_warned(gate, most),
         f"{gate.tally[0].upper()}{gate.tally[1:]}. {gate.meaning}",
         "",
     ]
@@ -227,6 +239,12 @@ def as_markdown(gate: Gate, most: int = 20) -> str:
     if left:
         table += ["", f"… and {left} more in `junit.xml` and the report."]
     return "\n".join([*head, *table, "", *_basis(gate, several, most), ""])
+
+
+def _warned(gate: Gate, most: int) -> list[str]:
+    lines = [f"- ⚠️ {prose(warning.line)}" for warning in gate.warnings[:most]]
+    lines = _fitting(lines, _LONGEST // 8)
+    return [*lines, ""] if lines else []
 
 
 def _basis(gate: Gate, several: bool, most: int) -> list[str]:

@@ -11,10 +11,11 @@ import typer
 from harness.command.option import DISK, EXIT_FOUND, PLACE, Json, RunFolder
 from harness.errors import UsageError
 from harness.storage import disk, place
-from harness.terminal import Progress, print_json, stdout
+from harness.terminal import Progress, print_json, print_warnings, stdout
 
 if TYPE_CHECKING:
     from harness.data.clip import Clip
+    from harness.publish import Finished
 
 audit_app = typer.Typer(no_args_is_help=True, help="Questions to a card, a test set or a model.")
 
@@ -70,7 +71,9 @@ def audit_claims(
     if run is not None:
         from harness.publish import figures, read_run
 
-        rows = figures(read_run(run)).rows
+        summary = figures(read_run(run))
+        print_warnings(summary.warnings, stderr=True)
+        rows = summary.rows
     audits = [(audit_claim(each), list(against_run(each, rows, margin))) for each in claims]
     if as_json:
         print_json([plain(audit, compared) for audit, compared in audits])
@@ -124,12 +127,11 @@ def audit_shortcuts(
     from harness.audit.intervention import Treatment, interventions, treated
     from harness.audit.shortcuts import audit_shortcuts as ask
     from harness.audit.shortcuts import measured
-    from harness.publish import read_run
 
     if out is not None and model is None:
         raise UsageError("keeps the run of a model", "--out", "name one with --model")
     clips = _clips(data, limit)
-    finished = None if run is None else read_run(run)
+    finished = None if run is None else _read(run)
     with Progress() as progress, TemporaryDirectory() as folder:
         made = measured(clips, lambda done: progress.advance(done, len(clips), ""))
         changes = []
@@ -200,9 +202,8 @@ def audit_labels(folder: RunFolder, strict: Strict = False, as_json: Json = Fals
     """
     from harness.audit.answer_run import print_labels
     from harness.audit.labels import audit_labels as ask
-    from harness.publish import read_run
 
-    audit = ask(read_run(folder))
+    audit = ask(_read(folder))
     if not as_json:
         print_labels(stdout(), audit)
     _conclude(audit, audit.found, strict, as_json)
@@ -223,12 +224,21 @@ def audit_flips(
     """
     from harness.audit.answer_run import print_flips
     from harness.audit.flips import audit_flips as ask
-    from harness.publish import read_run
 
-    audit = ask(read_run(folder), share=share)
+    audit = ask(_read(folder), share=share)
     if not as_json:
         print_flips(stdout(), audit)
     _conclude(audit, audit.found, strict, as_json)
+
+
+def _read(folder: Path) -> Finished:
+    """A run, once what is wrong with its scores was said."""
+    from harness.publish import read_run
+    from harness.warning import run_warnings
+
+    run = read_run(folder)
+    print_warnings(run_warnings(run), stderr=True)
+    return run
 
 
 def _clips(data: str, limit: int | None) -> list[Clip]:

@@ -12,7 +12,7 @@ import typer
 
 from harness.command.option import EXIT_CONTRADICTED, EXIT_UNSCORED
 from harness.errors import printable
-from harness.terminal import print_answer, print_json
+from harness.terminal import print_answer, print_json, print_warnings
 
 if TYPE_CHECKING:
     from harness.publish import Outcome
@@ -29,6 +29,9 @@ def conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
 
     lines, tally = headline(outcome.summary, outcome.record), outcome.summary.tally
     ruling = outcome.ruling
+    warnings = outcome.summary.warnings if ruling is None else ruling.gate.warnings
+    if not as_json:
+        print_warnings(warnings)
     if ruling is None and outcome.withdrawn:
         gone = f"{', '.join(outcome.withdrawn)}: removed, as this report shows no gate"
         print(  # noqa: T201
@@ -38,6 +41,7 @@ def conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
     if as_json:
         print_json(
             {
+                "warnings": [asdict(warning) for warning in warnings],
                 "run": str(outcome.folder),
                 "report": str(outcome.report),
                 "counts": outcome.record.counts.model_dump(),

@@ -13,7 +13,7 @@ from harness.command.conclusion import conclude
 from harness.command.option import PLACE, Json, Page, PolicyFile, RunFolder, Unscored
 from harness.errors import UsageError, printable
 from harness.storage import place
-from harness.terminal import print_json, stdout
+from harness.terminal import print_json, print_warnings, stdout
 
 
 def report(
@@ -42,12 +42,14 @@ def compare(
     from harness.compare import compare as do
     from harness.compare import comparison_json
     from harness.publish import read_run
+    from harness.warning import baseline_warnings, run_warnings
 
     run = read_run(folder)
     found = open_baseline(baseline, run.record)
     if found is None:
         raise UsageError("no baseline was accepted", baseline, "name a run")
     comparison = do(run, found)
+    print_warnings([*run_warnings(run), *baseline_warnings(found)], stderr=as_json)
     if as_json:
         typer.echo(comparison_json(comparison), nl=False)
     else:
@@ -106,7 +108,9 @@ def card(
 
     finished = read_run(folder)
     options = CardOptions(tuple(condition or ["clean"]), allow_synthetic)
-    blocks = card_blocks(finished.record, figures(finished), options)
+    summary = figures(finished)
+    print_warnings(summary.warnings, stderr=True)
+    blocks = card_blocks(finished.record, summary, options)
     typer.echo("\n".join(blocks.values()), nl=False)
 
 
@@ -217,6 +221,7 @@ def leaderboard(
     if as_json:
         print_json(asdict(found))
     elif as_csv:
+        print_warnings(found.warnings, stderr=True)
         typer.echo(board.as_csv(found), nl=False)
         for each in found.refused:
             print(f"harness: {printable(each.line)}", file=sys.stderr)  # noqa: T201

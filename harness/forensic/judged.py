@@ -14,7 +14,9 @@ from harness.errors import UsageError
 from harness.grid import CLEAN, Grid
 from harness.identity import difference
 from harness.metrics.bootstrap import Cell
+from harness.metrics.calibration import Falling, fit
 from harness.record import ConditionRecord, ModelRecord, RunRecord
+from harness.warning import grid_warnings
 
 if TYPE_CHECKING:
     from harness.publish import Finished
@@ -86,6 +88,28 @@ class Judged:
     def column(self, name: str) -> Array:
         """A column of numbers, over all rows."""
         return self.table[name].to_numpy(dtype=np.float64)
+
+
+def refuse_falling(judged: Judged, where: str, models: Sequence[str] | None = None) -> None:
+    """Raise UsageError where the scores of a model run the wrong way on `clean`.
+
+    That is so where an AUC is surely below 0.5 (`harness.warning`), and where the straight line
+    that fits best falls. Under other conditions a fall costs that condition its calibration alone.
+    """
+    wanted = judged.models if models is None else models
+    for warning in grid_warnings(judged.grid, judged.record):
+        if warning.kind == "swapped" and warning.model in wanted:
+            raise UsageError(warning.line.removesuffix("."), where)
+    for model in wanted:
+        cell = judged.cell(model, CLEAN)
+        try:
+            fit(cell.real, cell.fake, "logistic")
+        except Falling as fault:
+            told = f"no calibration of {model}: on clean clips {fault}"
+            fix = "check which score means fake, or score more clips"
+            raise UsageError(told, where, fix) from fault
+        except ValueError:  # too few clips, or no overlap: the analyses say so themselves
+            continue
 
 
 def refuse_kinship(run: Judged, development: Judged, where: str) -> None:

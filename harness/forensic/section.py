@@ -12,7 +12,7 @@ from harness.forensic.admissible import Admissible, admissible
 from harness.forensic.calibrated import RAW, Worth, all_ratios, worth
 from harness.forensic.curve import Curves, curves
 from harness.forensic.envelope import Envelope, envelope_of
-from harness.forensic.judged import Judged, refuse_kinship
+from harness.forensic.judged import Judged, refuse_falling, refuse_kinship
 from harness.forensic.measured import RESAMPLES
 from harness.forensic.prevalence import Needed, Prevalence, needed, prevalences
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
@@ -84,12 +84,15 @@ def forensic(
     Raises
     ------
     UsageError
-        Where the development run has clips or groups of the judged one, or other detectors.
+        Where the development run has clips or groups of the judged one, or other detectors, and
+        where a model's scores run the wrong way on `clean`.
     """
     judged = Judged.of(run)
+    refuse_falling(judged, str(run.folder))
     tuned_on = None if development is None else Judged.of(development)
     if development is not None and tuned_on is not None:
         refuse_kinship(judged, tuned_on, str(development.folder))
+        refuse_falling(tuned_on, str(development.folder), judged.models)
     ratios = all_ratios(judged, tuned_on, options.seed, options.cost)
     draws = options.resamples, options.seed
     return Forensic(

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.baseline import FOLDER as BASELINES
 from harness.entry import Entry, Refused, barrier, entries, find_runs, open_run
 from harness.errors import UsageError
+from harness.figure import ScoreWarning
 from harness.history.release import Release, measure
 from harness.publish import RESAMPLES, Finished
 from harness.record import RunRecord
@@ -69,6 +70,16 @@ class History:
     @property
     def lines(self) -> list[str]:
         return list(dict.fromkeys(track.line for track in self.tracks))
+
+    @property
+    def warnings(self) -> list[ScoreWarning]:
+        """Of the scores of every release, which the words name."""
+        return [
+            replace(warning, words=f"run {release.run}: {warning.words}")
+            for track in self.tracks
+            for release in track.releases
+            for warning in release.warnings
+        ]
 
     @property
     def runs(self) -> int:

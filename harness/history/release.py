@@ -18,7 +18,7 @@ from harness.compare import compare
 from harness.corruption import FamilyLoss, family_losses
 from harness.difference import Difference
 from harness.entry import Entry, on_clean
-from harness.figure import FamilyDamage, MetricRow
+from harness.figure import FamilyDamage, MetricRow, ScoreWarning
 from harness.grid import CLEAN, Grid
 from harness.metrics import METRICS
 from harness.metrics.intervals import LEVEL as CERTAINTY
@@ -91,6 +91,7 @@ class Release:
     same: bool = False
     steps: list[Step] = field(default_factory=list[Step])
     family_steps: list[Step] = field(default_factory=list[Step])
+    warnings: list[ScoreWarning] = field(default_factory=list[ScoreWarning])
 
 
 def measure(entry: Entry, before: Entry | None, resamples: int) -> Release:
@@ -103,10 +104,9 @@ def measure(entry: Entry, before: Entry | None, resamples: int) -> Release:
     """
     record = entry.record
     clean = on_clean(entry)
+    summary = summarise(clean.table, clean.record, resamples=resamples, seed=0)
     rows = {
-        row.metric: row
-        for row in summarise(clean.table, clean.record, resamples=resamples, seed=0).rows
-        if row.slice == "all" and row.condition == CLEAN
+        row.metric: row for row in summary.rows if row.slice == "all" and row.condition == CLEAN
     }
     grid = Grid.of(coverage.complete(entry.run.table, record), record)
     release = Release(
@@ -120,6 +120,7 @@ def measure(entry: Entry, before: Entry | None, resamples: int) -> Release:
         synthetic=record.data.synthetic or entry.model.synthetic,
         figures=[rows[metric] for metric in HEADLINE if metric in rows],
         families=family_damage(grid, ("accuracy",), resamples=resamples, seed=0),
+        warnings=summary.warnings,
     )
     if before is None:
         return release

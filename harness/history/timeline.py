@@ -9,7 +9,7 @@ from rich.table import Table
 
 from harness.history.history import History, Track
 from harness.history.release import HEADLINE, Release, Step
-from harness.terminal import stdout
+from harness.terminal import print_warnings, stdout
 
 MARKS = {"worse": " ▼", "better": " ▲", "open": "", "not compared": " ?"}
 _FAMILIES = 7
@@ -18,6 +18,7 @@ _FAMILIES = 7
 def print_history(history: History) -> None:
     """Print every track: its figures on `clean`, then what families cost."""
     console = stdout()
+    print_warnings(history.warnings)
     if any(each.synthetic for track in history.tracks for each in track.releases):
         console.print(
             "Some clips or detectors are synthetic: their figures say nothing about any published "

@@ -16,7 +16,7 @@ from harness.errors import printable
 from harness.leaderboard.leaderboard import Leaderboard, Row
 from harness.leaderboard.standing import Bounded, Standing
 from harness.markdown import code, line, prose
-from harness.terminal import stdout
+from harness.terminal import print_warnings, stdout
 
 Named = Iterator[tuple[str, object]]
 
@@ -35,7 +35,8 @@ def as_csv(board: Leaderboard) -> str:
 
 def as_markdown(board: Leaderboard) -> str:
     """Tables, and under them what has to be known to read them."""
-    parts: list[str] = []
+    parts = [f"- {prose(warning.line)}" for warning in board.warnings]
+    parts += [""] * bool(parts)
     for head, rows in _tables(board):
         parts += [line([prose(title) for title in head]), line(["---"] * len(head))]
         parts += [line([code(row[0]), *(prose(cell) for cell in row[1:])]) for row in rows]
@@ -47,6 +48,7 @@ def as_markdown(board: Leaderboard) -> str:
 def print_board(board: Leaderboard) -> None:
     """Print the leaderboard, and what has to be known to read it."""
     console = stdout()
+    print_warnings(board.warnings)
     for head, rows in _tables(board):
         table = Table(*head)
         for column in table.columns[1:]:

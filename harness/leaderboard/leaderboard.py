@@ -12,8 +12,8 @@ perturbations. Ranks have bounds that hold for a whole column at once (`harness.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from harness.entry import Entry, Refused, entries, open_run
 from harness.errors import UsageError
+from harness.figure import ScoreWarning
 from harness.leaderboard.field import FIGURES, Field, difference_of, mean_of, part_of, short
 from harness.leaderboard.pool import pool
 from harness.leaderboard.selection import choose, label
@@ -36,6 +37,7 @@ from harness.leaderboard.standing import (
 from harness.metrics import COMPARED, METRICS
 from harness.metrics.classification import Policy
 from harness.publish import RESAMPLES
+from harness.warning import run_warnings
 
 RANKING = tuple(name for name in COMPARED if name != "coverage")
 _INDEPENDENT = 1_000_003
@@ -124,6 +126,7 @@ class Leaderboard:
     rows: list[Row]
     refused: list[Refused]
     resamples: int
+    warnings: list[ScoreWarning] = field(default_factory=list[ScoreWarning])
 
     @property
     def synthetic(self) -> bool:
@@ -185,7 +188,17 @@ def read_leaderboard(
         Field.of(models, metric, resamples, _INDEPENDENT * place)
         for place, models in enumerate(labelled)
     ]
-    return _board(fields, labelled, refused, metric, reference or "", resamples)
+    board = _board(fields, labelled, refused, metric, reference or "", resamples)
+    return replace(board, warnings=list(_warnings(labelled)))
+
+
+def _warnings(labelled: Sequence[Mapping[str, Entry]]) -> Iterator[ScoreWarning]:
+    """Of the scores of every model on every data set."""
+    for models in labelled:
+        for name, entry in models.items():
+            for warning in run_warnings(entry.run):
+                told = f"on {entry.record.data.name}, {warning.words}"
+                yield replace(warning, model=name, words=told if labelled[1:] else warning.words)
 
 
 def _board(

@@ -13,7 +13,8 @@ however many clips they have, so that no prior goes into a ratio.
 `misleading` clips of each class beyond the far end of the scores keep ratios finite: what has not
 been seen in n clips may still be the next one. An isotonic map has them always, a line only where
 the classes do not overlap and none would fit best, because they would make every line too flat.
-Bounds (`harness.metrics.bound`) say how far any of the maps can be believed.
+Bounds (`harness.metrics.bound`) say how far any of the maps can be believed. No map is fitted where
+it would fall with the score: it would turn what the detector says into its opposite.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 
 from harness.metrics.classification import Array
-from harness.metrics.detection import Index
+from harness.metrics.detection import Index, auc
 
 Kind = Literal["logistic", "isotonic", "kde"]
 KINDS: tuple[Kind, ...] = ("logistic", "isotonic", "kde")
@@ -36,6 +37,16 @@ _BEYOND = 1.0
 _STEPS = 100
 _CLOSE = 1e-10
 _MOST_CELLS = 2**22
+
+
+class Falling(ValueError):
+    """Scores that are lower for fakes than for real clips, on the clips of a fit."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "fakes do not score higher than real clips: the scores carry no information in the "
+            "direction of fake"
+        )
 
 
 class Calibrator(Protocol):
@@ -98,6 +109,8 @@ def fit(real: Array, fake: Array, kind: Kind, misleading: int = 0) -> Calibrator
 
     Raises
     ------
+    Falling
+        Where the map would fall: a higher score would speak for real.
     ValueError
         Where a class has no score, one is not finite, or the map does not exist: a line for classes
         that do not overlap, a density of scores that are all the same.
@@ -107,10 +120,15 @@ def fit(real: Array, fake: Array, kind: Kind, misleading: int = 0) -> Calibrator
     every = np.concatenate([real, fake])
     if not np.all(np.isfinite(every)):
         raise ValueError("a calibration needs finite scores")
+    if auc(real, fake) < 0.5:
+        raise Falling
     if kind == "kde":
         return Kde(real, fake, _silverman(real), _silverman(fake))
     if kind == "logistic":
-        return _logistic(real, fake, misleading)
+        line = _logistic(real, fake, misleading)
+        if line.slope < 0:
+            raise Falling
+        return line
     real = np.append(real, np.full(misleading, np.max(every) + _BEYOND))
     fake = np.append(fake, np.full(misleading, np.min(every) - _BEYOND))
     return _isotonic(real, fake)

@@ -16,7 +16,7 @@ from harness.detector.source import open_detector
 from harness.engine.example import flac, picture
 from harness.errors import ClipRejected, UsageError
 from harness.forensic.envelope import Envelope, envelope
-from harness.forensic.judged import Judged, refuse_kinship
+from harness.forensic.judged import Judged, refuse_falling, refuse_kinship
 from harness.identity import difference
 from harness.publish import Finished, read_run
 from harness.questioned.facts import Opened, measure, open_file
@@ -82,10 +82,12 @@ def open_examiner(
     Raises
     ------
     UsageError
-        Where the run cannot be read, or has not measured that detector.
+        Where the run cannot be read or has not measured that detector, and where the detector's
+        scores run the wrong way on `clean`.
     """
     finished = read_run(run)
     record = _chosen(finished, model)
+    refuse_falling(Judged.of(finished), str(run), [record.name])
     spec = record.spec if model in (None, record.name) else str(model)
     kind = spec.partition(":")[0]
     label = None if kind in ("python", "scores") else record.fake_label or None
@@ -101,6 +103,7 @@ def open_examiner(
     if development is not None:
         calibration = read_run(development)
         refuse_kinship(Judged.of(finished), Judged.of(calibration), str(development))
+        refuse_falling(Judged.of(calibration), str(development), [record.name])
     looked_up = isinstance(detector, ScoreLookup)
     return Examiner(
         run=finished,

@@ -96,6 +96,7 @@ def render_history(history: History) -> str:
             history=history,
             lines=lines,
             span=" to ".join(dict.fromkeys([days[0], days[-1]])) if days else "no runs",
+            warnings=history.warnings,
             synthetic=any(each.synthetic for track in history.tracks for each in track.releases),
         )
     )

@@ -93,6 +93,7 @@ def render_leaderboard(board: Leaderboard) -> str:
             answer=_answer(board),
             words=robust.words,
             synthetic=board.synthetic,
+            warnings=board.warnings,
         )
     )
 

@@ -78,6 +78,7 @@ def _judged(index: Index, gate: Gate | None, comparison: Comparison | None) -> d
     flipped = {(flip.model, flip.condition, flip.clip_id): flip for flip in flips}
     mistakes = {(each.model, each.condition, each.clip_id) for each in index.summary.mistakes}
     return {
+        "warnings": index.summary.warnings if gate is None else gate.warnings,
         "gate": gate,
         "requirements": None if gate is None else requirements(index, gate),
         "against": {
