@@ -38,12 +38,11 @@ _ALL = 0.99
 
 _TURN = {
     "callable": "return the negative of the score if a high one means real",
-    "scores": "state higher=real for the file if a high score means real",
+    "scores": "say scores:FILE?higher=real if a high score means real",
 }
 _SCALE = {
     "callable": "probabilities are probably taken for log-odds: return log(p / (1 - p))",
-    "scores": "probabilities are probably taken for log-odds: state the scale or convert them, "
-    "log(p / (1 - p))",
+    "scores": "probabilities are probably taken for log-odds: say scores:FILE?score=probability",
 }
 
 

@@ -487,7 +487,7 @@ def test_claims_without_a_measurement() -> None:
 def test_metrics_json_is_strict_and_whole(table: pd.DataFrame) -> None:
     summary = summarise(table, record(), resamples=20)
     content = json.loads(metrics_json(summary), parse_constant=pytest.fail)
-    lists = ["rows", "damage", "families", "claims", "contradictions", "hindsight"]
+    lists = ["rows", "damage", "families", "claims", "contradictions", "hindsight", "warnings"]
     assert list(content) == ["unscored", *lists]
     assert content["unscored"] == "excluded"
     assert content["claims"] == []

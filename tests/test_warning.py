@@ -45,7 +45,7 @@ def scored(change: str, groups: int = 20, kind: str = "hub", clean: bool = True)
     [
         ("swapped", "hub", "so real clips score higher than fakes; say which label means fake"),
         ("swapped", "callable", "return the negative of the score"),
-        ("swapped", "scores", "state higher=real"),
+        ("swapped", "scores", "say scores:FILE.higher=real"),
         ("probability", "scores", "every clip is called fake.*probabilities are probably taken"),
         ("percent", "callable", "every clip is called fake.*return log"),
         ("offset", "hub", "every clip is called real.*the threshold is off, or choose"),

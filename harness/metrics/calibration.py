@@ -36,16 +36,18 @@ _BEYOND = 1.0
 """How far outside the scores a misleading clip is put, in log-odds."""
 _STEPS = 100
 _CLOSE = 1e-10
+_FLAT = 1e-9
+"""Ratios over a standard deviation of the scores, up to which a line is level but for rounding."""
 _MOST_CELLS = 2**22
 
 
 class Falling(ValueError):
-    """Scores that are lower for fakes than for real clips, on the clips of a fit."""
+    """Scores that do not rise from real clips to fakes, on the clips of a fit."""
 
     def __init__(self) -> None:
         super().__init__(
-            "fakes do not score higher than real clips: the scores carry no information in the "
-            "direction of fake"
+            "fakes do not score higher than real clips: the scores carry no information in that "
+            "direction"
         )
 
 
@@ -126,9 +128,9 @@ def fit(real: Array, fake: Array, kind: Kind, misleading: int = 0) -> Calibrator
         return Kde(real, fake, _silverman(real), _silverman(fake))
     if kind == "logistic":
         line = _logistic(real, fake, misleading)
-        if line.slope < 0:
+        if line.slope * np.std(every) < -_FLAT:
             raise Falling
-        return line
+        return line if line.slope > 0 else Logistic(line.intercept, 0.0)
     real = np.append(real, np.full(misleading, np.max(every) + _BEYOND))
     fake = np.append(fake, np.full(misleading, np.min(every) - _BEYOND))
     return _isotonic(real, fake)

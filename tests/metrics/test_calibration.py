@@ -14,7 +14,7 @@ from lir.algorithms.isotonic_regression import IsotonicCalibrator
 from lir.algorithms.kde import KDECalibrator
 from lir.algorithms.logistic_regression import LogitCalibrator
 
-from harness.metrics.calibration import KINDS, Kind, cross_calibrated, fit, logistic_lines
+from harness.metrics.calibration import KINDS, Falling, Kind, cross_calibrated, fit, logistic_lines
 from harness.metrics.intervals import bootstrap_error, student_interval
 from harness.metrics.likelihood import cllr, cllr_min
 
@@ -156,3 +156,18 @@ def test_folds_spread_groups_of_one_class() -> None:
     assert np.isfinite(found.real).all()
     with pytest.raises(ValueError, match="both classes"):
         cross_calibrated(real, fake, np.zeros(12, int), np.ones(12, int), "kde", folds=2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_calibration_falls(kind: Kind) -> None:
+    """Scores of the other sign are refused, apart or overlapping; so is a line that would fall."""
+    real, fake = made(1)
+    for swapped in ((-real, -fake), (np.array([1.0, 2.0]), np.array([-2.0, -1.0]))):
+        with pytest.raises(Falling, match="no information in that direction"):
+            fit(*swapped, kind, 1)
+    group = np.arange(len(real)), np.arange(len(fake))
+    with pytest.raises(Falling):
+        cross_calibrated(-real, -fake, *group, kind, misleading=1)
+    # Three of four fakes lie above all real clips, one far below: AUC 0.75, mean difference -2.
+    with pytest.raises(Falling):
+        fit(np.array([0.0, 0.1, -0.1, 2.9]), np.array([3.0, 3.1, 3.2, -20.0]), "logistic")
