@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from in_process import command
-from level_detector import level
+from level_detector import floor
 
 from harness.audio import Wave, load
 from harness.perturb import background
@@ -44,7 +44,7 @@ def place(
         patch.chdir(folder)
         patch.setattr(sys, "path", [*sys.path])
         code = command(
-            *("run", "as-it-is.toml", "--model", "python:level_detector:factory"),
+            *("run", "as-it-is.toml", "--model", "python:level_detector:floor_factory"),
             *("--workers", "0", "--out", "run"),
         )
         assert code == 0
@@ -71,7 +71,7 @@ def test_a_recording_gets_its_facts_its_score_and_its_weight(place: Path, inspec
     assert case["file"]["bits"] == 16
     assert case["file"]["lossy_now"] is False
     samples, _ = soundfile.read(place / "files" / "speech.wav", dtype="float32")
-    assert case["score"] == pytest.approx(level(samples), abs=1e-3)
+    assert case["score"] == pytest.approx(floor(samples), abs=1e-3)
     weight = case["weight"]
     assert weight["refused"] == []
     assert weight["condition"] == "clean"
