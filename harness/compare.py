@@ -315,10 +315,23 @@ def _notes(pairing: Pairing) -> list[str]:
             notes.append(f"other clips may have been mixed with them under {', '.join(mixing)}")
     if shared.words_unknown and _listens(run) and _listens(baseline):
         notes.append(shared.words_unknown)
+    notes += [
+        f"whether {match.name} draws from the same recordings is not known: one record is of an "
+        "older harness"
+        for match in pairing.conditions
+        if _known(run, match.run) != _known(baseline, match.baseline)
+        and match.run
+        and match.baseline
+    ]
     for what, one, other in _settings(run, baseline):
         if one != other:
             notes.append(f"{what} is {one or 'unknown'}, was {other or 'unknown'}")
     return notes
+
+
+def _known(record: RunRecord, condition: str) -> bool:
+    """Whether the record has a digest of what the condition draws from."""
+    return any(each.name == condition and each.content for each in record.suite.conditions)
 
 
 def _identities(pairing: Pairing) -> Iterator[str]:

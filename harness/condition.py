@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from harness.errors import UsageError
 from harness.expectation import AS_IT_IS, Expectation
 from harness.perturb import PERTURBATIONS, Axis, Perturbation
+from harness.perturb.folder import contents_digest
 from harness.record import AxisRecord, ConditionRecord
 from harness.refusal import known_keys, nearest, refusal, shown
 from harness.seed import digest
@@ -48,8 +49,19 @@ class Condition:
 
     @cached_property
     def digest(self) -> str:
-        """Of the chain alone, its values and what is made of them: names are not in it."""
+        """Of the chain alone, its values and what is made of them: names are not in it.
+
+        What is random is drawn by it, so it stays what it is when recordings are exchanged.
+        """
         return digest([_content(step) for step in self.chain])
+
+    @cached_property
+    def content(self) -> str:
+        """Digest of the bytes of the user's files that it draws from; empty where there are none.
+
+        Reads them all when it is first asked for.
+        """
+        return contents_digest(self.recordings) if self.recordings else ""
 
     @property
     def hears_others(self) -> bool:
@@ -81,6 +93,7 @@ class Condition:
             words=self.words,
             chain=[step.model_dump(mode="json") for step in self.chain],
             digest=self.digest,
+            content=self.content,
             expects=self.expectation(),
         )
 
@@ -94,8 +107,13 @@ def _content(step: Perturbation) -> dict[str, Any]:
 CLEAN = Condition("clean", "clean", "clean", 0.0, None, "as it is", ())
 
 
-def conditions_of(table: Mapping[str, Any], where: str) -> Iterator[Condition]:
-    """The conditions that one table stands for, one for each combination of swept values."""
+def conditions_of(
+    table: Mapping[str, Any], where: str, root: Path | None = None
+) -> Iterator[Condition]:
+    """The conditions that one table stands for, one for each combination of swept values.
+
+    Folders that it names are relative to `root`, or else to the working directory.
+    """
     own = {key: table[key] for key in ("name", "family") if key in table}
     for key, value in own.items():
         if not isinstance(value, str) or not value or not value.isprintable():
@@ -108,7 +126,7 @@ def conditions_of(table: Mapping[str, Any], where: str) -> Iterator[Condition]:
             raise UsageError("chain must be a list of tables", where)
     else:
         steps = [rest]
-    sweeps = [_sweep(step, where) for step in steps]
+    sweeps = [_sweep(step, where, root or Path()) for step in steps]
     check_count(math.prod(map(len, sweeps)), where)
     swept = [number for number, choices in enumerate(sweeps) if len(choices) > 1]
     for chain in product(*sweeps):
@@ -153,7 +171,7 @@ def _value_name(step: Perturbation) -> str:
     return step.name.rpartition("@")[2] if "@" in step.name else step.name
 
 
-def _sweep(step: Mapping[str, Any], where: str) -> list[Perturbation]:
+def _sweep(step: Mapping[str, Any], where: str, root: Path) -> list[Perturbation]:
     """One perturbation for each combination of the values that are lists."""
     kind = step.get("perturb")
     if not isinstance(kind, str) or kind not in PERTURBATIONS:
@@ -169,7 +187,8 @@ def _sweep(step: Mapping[str, Any], where: str) -> list[Perturbation]:
     swept: list[Perturbation] = []
     for values in product(*choices):
         try:
-            swept.append(perturbation.model_validate(dict(zip(step, values, strict=True))))
+            given = dict(zip(step, values, strict=True))
+            swept.append(perturbation.model_validate(given, context={"root": root}))
         except ValidationError as fault:
             raise refusal(fault, f"{where} ({kind})") from fault
     if not swept:

@@ -193,6 +193,8 @@ def barred(run: RunRecord, baseline: RunRecord, model: Match, condition: Match, 
     if one is not None and other is not None:
         if one.digest != other.digest:
             return "the condition is another one under the same name"
+        if one.content and other.content and one.content != other.content:
+            return "the recordings that the condition draws from are others under the same name"
         if one.chain and run.suite.seed != baseline.suite.seed:
             return (
                 f"the suite's seed is {run.suite.seed}, was "

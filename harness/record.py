@@ -19,9 +19,10 @@ from harness.metrics.threshold import Choice
 from harness.recording import Channels
 from harness.storage import read, write_whole
 
-VERSION = 3
+VERSION = 4
 """1: the first. 2: parts, self-checks, what is expected of a condition, what unscored clips are.
-3: thresholds chosen on development clips."""
+3: thresholds chosen on development clips. 4: settings of detectors, contents of the files that
+conditions draw from, notes of the suite."""
 
 
 class _Frozen(BaseModel):
@@ -41,6 +42,8 @@ class ConditionRecord(_Frozen):
     """A condition as it ran; `chain` holds the perturbations as their values, in order.
 
     `expects` is what must be measured of its audio; None in a record from before that was known.
+    `content` is a digest of the bytes of the user's files that it draws from; empty where there are
+    none, and in a record from before they were looked at.
     """
 
     name: str
@@ -51,6 +54,7 @@ class ConditionRecord(_Frozen):
     words: str
     chain: list[dict[str, Any]]
     digest: str
+    content: str = ""
     expects: Expectation | None = None
 
 
@@ -93,6 +97,8 @@ class SuiteRecord(_Frozen):
 
     `threshold` is a log-odds of fake, or how each model's was chosen (`RunRecord.threshold_of`).
 
+    `notes` say what of the suites that it includes was not taken.
+
     `unscored` is the policy of the figures beside this record: the suite's own, or the one that the
     user asked for instead. It moves no score, and is not in the digest.
     """
@@ -105,6 +111,7 @@ class SuiteRecord(_Frozen):
     min_coverage: float
     unscored: Policy = "excluded"
     conditions: list[ConditionRecord]
+    notes: list[str] = []
 
 
 class DataRecord(_Frozen):

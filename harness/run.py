@@ -111,7 +111,7 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
         warm_up(worker_count(options))
     whole = open_source(options.data)
     source = whole if options.limit is None else limited(whole, options.limit, suite.seed)
-    for line in source.origin.notes:
+    for line in (*suite.notes, *source.origin.notes):
         note(line)
     detectors = [
         open_detector(

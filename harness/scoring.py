@@ -297,6 +297,8 @@ def _taken_up(job: Job, note: Callable[[str], None]) -> tuple[RunRecord, dict[Ke
     if not exists(folder / "run.json"):
         return record, {}
     earlier = read_record(folder)
+    if told := _other_recordings(earlier, record):
+        raise UsageError(f"holds a run in which {told}", str(folder), "choose another --out")
     for what, before, now in (
         ("of another suite", earlier.suite.digest, record.suite.digest),
         ("of other data", _data_key(earlier), _data_key(record)),
@@ -366,6 +368,17 @@ def _used_alike(earlier: MachineRecord, now: MachineRecord) -> MachineRecord:
 
 def _data_key(record: RunRecord) -> tuple[object, ...]:
     return (record.data.digest, record.data.limit, record.data.limit_seed)
+
+
+def _other_recordings(earlier: RunRecord, record: RunRecord) -> str:
+    """Under which condition files of a folder are others, in words; empty where none is."""
+    before = {each.name: each for each in earlier.suite.conditions}
+    for now in record.suite.conditions:
+        was = before.get(now.name)
+        if was is not None and was.digest == now.digest and was.content != now.content:
+            how = "drew from other recordings" if was.content else "drew from unknown recordings"
+            return f"{now.name} {how}"
+    return ""
 
 
 def _other_models(earlier: RunRecord, record: RunRecord) -> str:

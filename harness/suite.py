@@ -3,14 +3,15 @@
 A suite file has `version`, `name` and, optionally, `description`, `seed`, `threshold` (a log-odds,
 or a table that says how to choose it on development clips), `min_coverage`, `unscored` (what a
 figure makes of clips without a score), `include` (other suites, by name or by a path relative to
-the file) and any number of `[[condition]]` tables. `clean`, the empty chain, is in every suite.
+the file, for their conditions alone) and any number of `[[condition]]` tables, whose folders are
+relative to the file as well. `clean`, the empty chain, is in every suite.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +28,9 @@ from harness.seed import digest
 
 VERSION = 1
 
+_OF_THE_WHOLE = ("seed", "threshold", "min_coverage", "unscored")
+"""What a suite says once, of all its conditions."""
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -39,11 +43,15 @@ class Suite:
     min_coverage: float
     conditions: tuple[Condition, ...]
     unscored: Policy = "excluded"
+    notes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """Of seed, threshold and conditions; `min_coverage` and `unscored` move no score."""
-        named = [[condition.name, condition.digest] for condition in self.conditions]
+        named = [
+            [condition.name, condition.digest, *filter(None, [condition.content])]
+            for condition in self.conditions
+        ]
         threshold = self.threshold
         if isinstance(threshold, ThresholdRule):
             threshold = threshold.model_dump()
@@ -59,6 +67,7 @@ class Suite:
             min_coverage=self.min_coverage,
             unscored=self.unscored,
             conditions=[condition.record() for condition in self.conditions],
+            notes=list(self.notes),
         )
 
     def condition(self, name: str) -> Condition:
@@ -113,11 +122,13 @@ def load_suite(spec: str | Path) -> Suite:
         impossible value: names the file, the key and the nearest that is known.
     """
     path = _find(str(spec), Path())
-    head, conditions = _read(path, set())
+    heads: dict[Path, _File] = {}
+    conditions = _read(path, heads)
+    head = heads[path.resolve()]
     unique: dict[str, Condition] = {CLEAN.name: CLEAN}
     for condition in conditions:
         twin = unique.setdefault(condition.name, condition)
-        if twin.chain != condition.chain:
+        if (twin.chain, twin.recordings) != (condition.chain, condition.recordings):
             raise UsageError(
                 f"two different conditions are called {condition.name!r}",
                 str(path),
@@ -131,7 +142,24 @@ def load_suite(spec: str | Path) -> Suite:
         min_coverage=head.min_coverage,
         unscored=head.unscored,
         conditions=tuple(ranked(list(unique.values()))),
+        notes=tuple(_left_out(heads, head)),
     )
+
+
+def _left_out(heads: Mapping[Path, _File], head: _File) -> Iterator[str]:
+    """What included files say themselves, and is not taken: only their conditions are."""
+    for each in heads.values():
+        for key in _OF_THE_WHOLE:
+            theirs, own = getattr(each, key), getattr(head, key)
+            if key in each.model_fields_set and theirs != own:
+                yield (
+                    f"{key} of the included suite {each.name} ({_worded(theirs)}) is not taken: "
+                    f"{_worded(own)} holds for all of {head.name}"
+                )
+
+
+def _worded(value: object) -> str:
+    return value.words if isinstance(value, ThresholdRule) else str(value)
 
 
 def _folder() -> Path:
@@ -155,10 +183,8 @@ def _listed() -> str:
     return ", ".join(suite_names())
 
 
-def _read(
-    path: Path, finished: set[Path], including: Sequence[Path] = ()
-) -> tuple[_File, list[Condition]]:
-    """The head of a file, and its conditions after those of its includes, each file read once."""
+def _read(path: Path, heads: dict[Path, _File], including: Sequence[Path] = ()) -> list[Condition]:
+    """The conditions of a file after those of its includes, each file read once; keeps heads."""
     resolved = path.resolve()
     if resolved in including:
         trail = " → ".join(step.name for step in (*including, resolved))
@@ -173,14 +199,14 @@ def _read(
     conditions: list[Condition] = []
     for name in head.include:
         included = _find(name, path.parent)
-        if included.resolve() not in finished:  # else its conditions are known already
-            conditions += _read(included, finished, (*including, resolved))[1]
+        if included.resolve() not in heads:  # else its conditions are known already
+            conditions += _read(included, heads, (*including, resolved))
             check_count(len(conditions), str(path))
     for number, table in enumerate(head.condition, start=1):
-        conditions += conditions_of(table, f"{path}: condition {number}")
+        conditions += conditions_of(table, f"{path}: condition {number}", path.parent)
         check_count(len(conditions), str(path))
-    finished.add(resolved)
-    return head, conditions
+    heads[resolved] = head
+    return conditions
 
 
 def _head(content: Mapping[str, Any], path: Path) -> _File:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Literal
@@ -43,11 +44,15 @@ from harness.training_clips import (
     Shelf,
     Stream,
     Whole,
+    distinct,
     split,
 )
 
 _NEW = ("classifier", "projector")
 """Where the heads of audio classifiers are: what is new there is new on purpose."""
+
+_LARGEST_LOSS = 1000.0
+"""Nats a clip; guessing costs 0.7, and a model that is certain of the wrong class some tens."""
 
 Progress = Callable[[int, dict[str, float]], None]
 """Gets the step and what was measured there: `loss`, `eval_loss`, `eval_accuracy`, ..."""
@@ -74,7 +79,7 @@ class TrainingOptions(BaseModel):
         `auto` is CUDA where there is one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     out: Path
     base: str = "MIT/ast-finetuned-audioset-10-10-0.4593"
@@ -87,15 +92,25 @@ class TrainingOptions(BaseModel):
     batch_size: int = Field(default=16, ge=1)
     gradient_accumulation_steps: int = Field(default=8, ge=1)
     eval_steps: int = Field(default=500, ge=1)
-    val_samples: int = Field(default=5000, ge=1)
+    val_samples: int = Field(default=5000, ge=2)
     validation_share: float = Field(default=0.1, gt=0, lt=1)
     crop_s: tuple[float, float] | None = None
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 class TrainingResult(BaseModel):
-    """What came out: the last validation, and how many clips were used or had to be left out."""
+    """What came out: the last validation, and how many clips were used or had to be left out.
+
+    Parameters
+    ----------
+    training_clips
+        Clips that were drawn at least once.
+    rejected_clips
+        Clips of either side that were to be used and could not be decoded.
+    duplicate_clips
+        Clips that were left out for another with the same bytes.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -104,6 +119,7 @@ class TrainingResult(BaseModel):
     training_clips: int
     validation_clips: int
     rejected_clips: int
+    duplicate_clips: int
     validation_accuracy: float
     validation_loss: float
     training_loss: float
@@ -128,18 +144,22 @@ def train(
     ------
     UsageError
         Where the base cannot be loaded from safetensors, CUDA was asked for and is not there, or
-        the clips leave one side of the split without a class.
+        the clips leave one side of the split without a class, or where training diverges: then
+        nothing is saved.
     """
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device", "--device cuda", "leave it out to train on the CPU")
-    with _without_traces():
+    with _without_traces(), tempfile.TemporaryDirectory(prefix="harness-train-") as scratch:
         extractor, model = _load_base(options)
-        clips = split(list(source), options.validation_share, options.val_samples, options.seed)
+        given = list(source)
+        known = distinct(given)
+        clips = split(known, options.validation_share, options.val_samples, options.seed)
         shelf = Shelf(extractor.sampling_rate)
         stream, whole = Stream(clips[0], shelf, _draws(options, augment)), Whole(clips[1], shelf)
+        _refuse_one_class(whole.labels, "validation")
         trainer = Trainer(
             model=model,
-            args=_arguments(options),
+            args=_arguments(options, scratch),
             train_dataset=stream,
             eval_dataset=whole,
             data_collator=_Collator(extractor),
@@ -149,16 +169,21 @@ def train(
         trainer.remove_callback(PrinterCallback)  # it writes to stdout
         if progress is not None:
             trainer.add_callback(_Report(progress))
+        trainer.add_callback(_Watch(options.learning_rate))
         outcome = trainer.train()
         measured = trainer.evaluate()
+        _refuse_one_class(set(stream.used.values()), "training")
+        if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
+            raise _diverged("weights are not finite", outcome.global_step, options.learning_rate)
         trainer.save_model(str(options.out))
     (options.out / "training_args.bin").unlink(missing_ok=True)
     return TrainingResult(
         out=options.out,
         steps=outcome.global_step,
-        training_clips=len(clips[0]) - len(stream.rejected),
+        training_clips=len(stream.used),
         validation_clips=len(whole),
         rejected_clips=len(stream.rejected) + len(whole.rejected),
+        duplicate_clips=len(given) - len(known),
         validation_accuracy=measured["eval_accuracy"],
         validation_loss=measured["eval_loss"],
         training_loss=outcome.training_loss,
@@ -239,14 +264,48 @@ class _Report(TrainerCallback):
         self._progress(state.global_step, {name: float(v) for name, v in (logs or {}).items()})
 
 
+class _Watch(TrainerCallback):
+    """Ends a training that has diverged as soon as a loss shows it."""
+
+    def __init__(self, learning_rate: float) -> None:
+        self._learning_rate = learning_rate
+
+    def on_log(
+        self,
+        args: TrainingArguments,  # noqa: ARG002
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        for name, value in (logs or {}).items():
+            if name.endswith("loss") and not abs(value) < _LARGEST_LOSS:
+                raise _diverged(f"{name} is {value:g}", state.global_step, self._learning_rate)
+
+
+def _diverged(told: str, step: int, learning_rate: float) -> UsageError:
+    return UsageError(
+        f"diverged by step {step}: {told}; nothing is saved",
+        f"--learning-rate {learning_rate:g}",
+        "train with a lower one, and look for damaged clips",
+    )
+
+
+def _refuse_one_class(labels: set[str], side: str) -> None:
+    if len(labels) < len(LABEL_TO_ID):
+        raise UsageError(
+            f"the {side} clips that can be decoded are of one class", "--data", "check the files"
+        )
+
+
 def _draws(options: TrainingOptions, augment: Augment | None) -> Draws:
     count = options.max_steps * options.batch_size * options.gradient_accumulation_steps
     return Draws(count, options.seed, options.crop_s, augment)
 
 
-def _arguments(options: TrainingOptions) -> TrainingArguments:
+def _arguments(options: TrainingOptions, scratch: str) -> TrainingArguments:
     return TrainingArguments(
-        output_dir=str(options.out),
+        output_dir=scratch,
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,
         warmup_steps=options.warmup_steps,
@@ -258,6 +317,7 @@ def _arguments(options: TrainingOptions) -> TrainingArguments:
         eval_strategy="steps",
         eval_steps=options.eval_steps,
         logging_steps=options.eval_steps,
+        logging_nan_inf_filter=False,
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,

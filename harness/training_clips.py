@@ -11,6 +11,8 @@ from torch.utils.data import Dataset
 
 from harness.audio import Wave, load, resample
 from harness.data.clip import Clip
+from harness.data.sample import allocate, stratified
+from harness.data.twin import refuse_twins, twins
 from harness.errors import CLIP_FAULTS, ClipRejected, UsageError
 from harness.seed import generator
 
@@ -34,28 +36,73 @@ class Example(NamedTuple):
 def split(
     clips: Sequence[Clip], validation_share: float, val_samples: int, seed: int
 ) -> tuple[list[Clip], list[Clip]]:
-    """Training and validation clips, whole groups on either side; at least one group on each.
+    """Training and validation clips: whole groups and both classes on either side.
+
+    Groups of real clips, of fake ones and of both are drawn apart, each by its share.
 
     Raises
     ------
     UsageError
-        Where all clips are of one group, or one side lacks a class.
+        Where a class has clips of one group alone, which can be on one side only.
     """
-    groups = sorted({clip.group for clip in clips})
-    if len(groups) < 2:
+    labels: dict[str, set[str]] = {}
+    for clip in clips:
+        labels.setdefault(clip.group, set()).add(clip.label)
+    if len(labels) < 2:
         raise UsageError("fewer than two groups", "--data", "name speakers or groups in the data")
+    for label in LABEL_TO_ID:
+        count = sum(label in each for each in labels.values())
+        if count < 2:
+            raise UsageError(
+                f"{label} clips come from {count} group{'s' * (count != 1)}: training and "
+                "validation need one each",
+                "--data",
+                f"add {label} clips of other speakers",
+            )
     rng = generator("training split", seed)
-    count = min(max(1, round(validation_share * len(groups))), len(groups) - 1)
-    kept = set(rng.permutation(groups)[:count].tolist())
+    order: list[str] = rng.permutation(sorted(labels)).tolist()
+    kinds = [[name for name in order if labels[name] == kind] for kind in _KINDS]
+    count = min(max(1, round(validation_share * len(order))), len(order) - 1)
+    kept: set[str] = set()
+    shares = allocate([len(kind) for kind in kinds], count)
+    for kind, share, (least, left) in zip(kinds, shares, _needed(*kinds), strict=True):
+        kept |= set(kind[: min(max(share, least), len(kind) - left)])
     training = [clip for clip in clips if clip.group not in kept]
     validation = [clip for clip in clips if clip.group in kept]
     if len(validation) > val_samples:
-        chosen = np.sort(rng.permutation(len(validation))[:val_samples])
-        validation = [validation[index] for index in chosen]
-    for side, name in ((training, "training"), (validation, "validation")):
-        if len({clip.label for clip in side}) < 2:
-            raise UsageError(f"the {name} clips are of one class", "--data", "add clips")
+        validation = [validation[place] for place in stratified(validation, val_samples, seed)]
     return training, validation
+
+
+_KINDS = ({"real", "fake"}, {"real"}, {"fake"})
+"""Of groups, by the classes of their clips."""
+
+
+def _needed(both: list[str], real: list[str], fake: list[str]) -> list[tuple[int, int]]:
+    """How many groups of each kind validation and training need, for both classes on both sides."""
+    if len(both) > 1:
+        return [(1, 1), (0, 0), (0, 0)]
+    if not both:
+        return [(0, 0), (1, 1), (1, 1)]
+    if len(real) > 1 and len(fake) > 1:  # the group of both then goes where its share is
+        return [(0, 0), (1, 1), (1, 1)]
+    return [(1, 0), (0, 1), (0, 1)]
+
+
+def distinct(clips: Sequence[Clip]) -> list[Clip]:
+    """The clips, of those with the same bytes the first: no recording is on both sides of a split.
+
+    Raises
+    ------
+    UsageError
+        Where a recording is of both classes, or two clips have one id.
+    """
+    refuse_twins(clips, "--data")
+    by_id = {clip.clip_id: clip for clip in clips}
+    if len(by_id) < len(clips):
+        raise UsageError("two clips have the same id", "--data", "give each its own")
+    spare = {twin.clip_id for group in twins(clips) for twin in group[1:]}
+    return [clip for clip in clips if clip.clip_id not in spare]
 
 
 class Shelf:
@@ -97,6 +144,7 @@ class Whole(Dataset[Example]):
             except CLIP_FAULTS:
                 self.rejected.add(clip.clip_id)
         self._clips = [clip for clip in clips if clip.clip_id not in self.rejected]
+        self.labels = {clip.label for clip in self._clips}
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -129,12 +177,14 @@ class Stream(Dataset[Example]):
     """Every draw of a whole training: draw i is a function of (clips, seed, i) alone.
 
     Each epoch goes through all clips in an order of its own. A clip that cannot be decoded is
-    named in `rejected` and the next one of the order stands in for it.
+    named in `rejected` and the next one of the order stands in for it. What was drawn is in `used`,
+    by its id, with its label.
     """
 
     def __init__(self, clips: Sequence[Clip], shelf: Shelf, draws: Draws) -> None:
         self._clips, self._shelf, self._draws = clips, shelf, draws
         self.rejected: set[str] = set()
+        self.used: dict[str, str] = {}
 
     def __len__(self) -> int:
         return self._draws.count
@@ -156,9 +206,12 @@ class Stream(Dataset[Example]):
         for chosen in np.roll(order, -place):
             clip = self._clips[chosen]
             try:
-                return self._shelf.take(clip)
+                example = self._shelf.take(clip)
             except CLIP_FAULTS:
                 self.rejected.add(clip.clip_id)
+                continue
+            self.used[clip.clip_id] = clip.label
+            return example
         raise UsageError("no clip can be decoded", "--data", "check the files")
 
 

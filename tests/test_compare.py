@@ -367,6 +367,32 @@ def test_several_models_are_matched_by_name() -> None:
     assert by_model == {"a": "new", "b": "compared", "c": "missing"}
 
 
+@pytest.mark.parametrize(
+    ("contents", "status", "noted"),
+    [
+        (("one", "other"), "not comparable", False),
+        (("one", "one"), "compared", False),
+        (("one", ""), "compared", True),  # a run of an older harness
+    ],
+)
+def test_a_condition_that_draws_from_other_recordings_is_barred(
+    contents: tuple[str, str], status: str, noted: bool
+) -> None:
+    run, baseline = (
+        changed(
+            finished({"clean": CLEAN, NOISE: CLEAN}),
+            "suite",
+            conditions=[condition("clean"), condition(NOISE, content=content)],
+        )
+        for content in contents
+    )
+    found = compare(run, baseline, resamples=20)
+    cells = [cell for cell in found.cells if cell.condition == NOISE and cell.metric == "accuracy"]
+    assert [cell.status for cell in cells] == [status]
+    assert ("draws from are others" in cells[0].reason) == (status == "not comparable")
+    assert any(f"whether {NOISE} draws from" in note for note in found.notes) == noted
+
+
 def test_a_renamed_condition_is_found_by_its_digest() -> None:
     baseline = finished({"clean": CLEAN, "noise:old@1": NOISY})
     run = finished({"clean": CLEAN, NOISE: NOISY})

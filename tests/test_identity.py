@@ -208,3 +208,19 @@ def test_an_adapter_that_would_not_be_applied_is_refused(place: Path) -> None:
     (place / "model" / "adapter_config.json").write_text("{}")
     with pytest.raises(UsageError, match="has an adapter beside its weights"):
         open_detector("model", device="cpu")
+
+
+def test_a_run_does_not_go_on_with_other_noises(place: Path) -> None:
+    table = '[[condition]]\nperturb="noise"\ncolor="file"\nfolder="noises"\nsnr_db=5\n'
+    (place / "noisy.toml").write_text(f'version = 1\nname = "noisy"\n{table}')
+    (place / "noises").mkdir()
+    for number in (0, 1):
+        noise = np.random.default_rng(number).standard_normal(16000) / 10
+        soundfile.write(place / "noises" / f"{number}.wav", noise, 16000, subtype="FLOAT")
+    given = options(suite="noisy.toml", models=("python:heard:factory",), out=Path("noisy"))
+    run(given, quiet, quiet)
+    run(given, quiet, quiet)
+    noise = np.random.default_rng(2).standard_normal(16000) / 10
+    soundfile.write(place / "noises" / "1.wav", noise, 16000, subtype="FLOAT")
+    with pytest.raises(UsageError, match="noise:file:noises@5dB drew from other recordings"):
+        run(given, quiet, quiet)

@@ -1,11 +1,15 @@
 import os
+import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from harness.errors import UsageError
 from harness.perturb.codec import Codec
 from harness.perturb.noise import Noise
+from harness.seed import digest
 from harness.suite import load_suite, suite_names
 
 
@@ -271,3 +275,102 @@ def test_every_suite_that_comes_along_can_be_read(name: str) -> None:
 def test_an_unknown_condition_names_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"did you mean 'codec:mp3@32k'\?"):
         load_suite("release").condition("codec:mp3@33k")
+
+
+def sounds(folder: Path, *levels: float) -> Path:
+    """A folder of short noises at these levels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, level in enumerate(levels):
+        noise = level * np.random.default_rng(number).standard_normal(1600)
+        soundfile.write(folder / f"{number}.wav", noise, 16_000, subtype="FLOAT")
+    return folder
+
+
+HISS = '[[condition]]\nname="hiss"\nperturb="noise"\ncolor="file"\nsnr_db=10\nfolder="{}"\n'
+HALL = '[[condition]]\nperturb="reverb"\nfolder="{}"\n'
+
+
+@pytest.mark.parametrize("text", [HISS, HALL])
+def test_a_folder_is_relative_to_the_suite_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    sounds(tmp_path / "suites" / "noises", 0.1, 0.2)
+    write(tmp_path / "suites" / "part.toml", text.format("noises"), "part")
+    write(tmp_path / "whole.toml", 'include = ["suites/part.toml"]', "whole")
+    (tmp_path / "elsewhere").mkdir()
+    digests = set()
+    for place, spec in (
+        (".", "whole.toml"),
+        ("suites", "part.toml"),
+        ("elsewhere", "../whole.toml"),
+    ):
+        monkeypatch.chdir(tmp_path / place)
+        (condition,) = load_suite(spec).conditions[1:]
+        assert [path.name for path in condition.recordings] == ["0.wav", "1.wav"]
+        assert all(path.is_file() for path in pickle.loads(pickle.dumps(condition)).recordings)
+        digests.add((condition.digest, condition.content, condition.name))
+    assert len(digests) == 1
+    # By the name as it is written, as before folders were relative: the draws are the same.
+    step = condition.chain[0].model_dump(mode="json")
+    assert digest([step]) == condition.digest
+    assert step["folder"] == "noises"
+
+
+def test_a_folder_beside_the_working_directory_alone_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sounds(tmp_path / "noises", 0.1)
+    (tmp_path / "suites").mkdir()
+    write(tmp_path / "suites" / "mine.toml", HISS.format("noises"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"no folder suites/noises: relative to .* is \.\./noises"):
+        load_suite("suites/mine.toml")
+
+
+def test_recordings_exchanged_under_the_same_names_are_another_condition(file: Path) -> None:
+    folder = sounds(file.parent / "noises", 0.1, 0.2)
+    write(file, HISS.format("noises") + '[[condition]]\nperturb="gain"\ngain_db=3\n')
+    before = load_suite(file).record()
+    first, second = folder / "0.wav", folder / "1.wav"
+    first.rename(folder / "x")
+    second.rename(first)
+    (folder / "x").rename(second)
+    after = load_suite(file).record()
+    assert before.digest != after.digest
+    records = [suite.conditions for suite in (before, after)]
+    assert records[0][1].digest == records[1][1].digest  # by which noise is drawn
+    assert records[0][1].content != records[1][1].content
+    assert records[0][2] == records[1][2]
+    assert not records[0][2].content
+
+
+def test_one_name_for_two_folders_is_two_conditions(tmp_path: Path) -> None:
+    for name, level in (("a", 0.1), ("b", 0.2)):
+        sounds(tmp_path / name / "noises", level)
+        write(tmp_path / name / "part.toml", HISS.format("noises"), name)
+    whole = write(tmp_path / "whole.toml", 'include = ["a/part.toml", "b/part.toml"]', "whole")
+    with pytest.raises(UsageError, match="two different conditions are called 'hiss'"):
+        load_suite(whole)
+
+
+def test_what_an_included_suite_says_of_itself_and_is_not_taken_is_said(tmp_path: Path) -> None:
+    text = 'seed=3\nthreshold={choose="eer"}\nmin_coverage=0.5\nunscored="wrong"\n'
+    write(tmp_path / "part.toml", text, "part")
+    write(tmp_path / "plain.toml", "seed=20241\n", "plain")
+    write(tmp_path / "own.toml", 'include = ["part.toml"]\nthreshold={choose="eer"}', "own")
+    whole = write(
+        tmp_path / "whole.toml", 'include = ["own.toml", "plain.toml", "smoke"]\nseed=3', "whole"
+    )
+    suite = load_suite(whole)
+    assert suite.notes == (
+        "threshold of the included suite part (equal error rates) is not taken: 0.0 holds for all "
+        "of whole",
+        "min_coverage of the included suite part (0.5) is not taken: 0.99 holds for all of whole",
+        "unscored of the included suite part (wrong) is not taken: excluded holds for all of whole",
+        "threshold of the included suite own (equal error rates) is not taken: 0.0 holds for all "
+        "of whole",
+        "seed of the included suite plain (20241) is not taken: 3 holds for all of whole",
+        "seed of the included suite smoke (20241) is not taken: 3 holds for all of whole",
+    )
+    assert suite.record().notes == list(suite.notes)
+    assert load_suite("release").notes == ()

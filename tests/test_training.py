@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from in_process import harness
 
+from harness.audio import Wave
 from harness.data.clip import Clip
 from harness.detector.source import open_detector
 from harness.errors import UsageError
@@ -152,3 +156,117 @@ def test_a_base_that_is_not_there(tmp_path: Path) -> None:
     options = _options(tmp_path / "nothing", tmp_path / "out", from_scratch=False)
     with pytest.raises(UsageError, match="nothing"):
         train(options, Noises(tmp_path))
+
+
+@pytest.mark.parametrize("how", ["learning rate", "samples"])
+def test_a_training_that_diverges_saves_nothing(base: Path, tmp_path: Path, how: str) -> None:
+    def without_numbers(wave: Wave, rng: np.random.Generator) -> Wave:
+        del rng
+        return Wave(np.full_like(wave.samples, np.nan), wave.rate_hz)
+
+    out = tmp_path / "out"
+    rate = 1e30 if how == "learning rate" else 1e-5
+    options = _options(base, out, learning_rate=rate, max_steps=4)
+    augment = None if how == "learning rate" else without_numbers
+    with pytest.raises(UsageError, match=r"diverged by step \d: .* is .*nothing is saved"):
+        train(options, Noises(tmp_path), augment)
+    assert not out.exists()
+
+
+def test_clips_are_counted_as_they_were_used(base: Path, tmp_path: Path) -> None:
+    source = Noises(tmp_path)
+    (tmp_path / "text.wav").write_text("no sound")
+    first = source._clips[0]
+    source._clips += [
+        Clip("text.wav", "real", tmp_path / "text.wav", speaker="s0"),
+        Clip("copy.wav", first.label, first.audio, speaker="s3"),
+    ]
+    result = train(_options(base, tmp_path / "out", max_steps=5), source)
+    assert (result.rejected_clips, result.duplicate_clips) == (1, 1)
+    assert result.training_clips + result.validation_clips == 8
+    once = _options(base, tmp_path / "once", max_steps=1, gradient_accumulation_steps=1)
+    assert train(once, source).training_clips == 2
+
+
+def test_a_recording_of_both_classes_is_refused(base: Path, tmp_path: Path) -> None:
+    source = Noises(tmp_path)
+    source._clips.append(Clip("x.wav", "fake", source._clips[0].audio, speaker="s1"))
+    with pytest.raises(UsageError, match="the same recording is"):
+        train(_options(base, tmp_path / "out"), source)
+
+
+def test_a_class_that_cannot_be_decoded_at_all_is_no_class(base: Path, tmp_path: Path) -> None:
+    source = Noises(tmp_path)
+    for clip in source:
+        if clip.label == "fake":
+            assert isinstance(clip.audio, Path)
+            clip.audio.write_text(f"no sound {clip.clip_id}")
+    with pytest.raises(UsageError, match="that can be decoded are of one class"):
+        train(_options(base, tmp_path / "out"), source)
+    assert not (tmp_path / "out").exists()
+
+
+@given(
+    groups=st.lists(st.sampled_from(["real", "fake", "both"]), min_size=1, max_size=12),
+    share=st.floats(0.01, 0.99),
+    most=st.integers(2, 30),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_both_classes_are_on_both_sides_whatever_the_seed(
+    groups: list[str], share: float, most: int, seed: int
+) -> None:
+    clips = [
+        Clip(f"{number}-{label}-{take}", label, b"", speaker=f"s{number}")
+        for number, kind in enumerate(groups)
+        for label in ("real", "fake")
+        if kind in (label, "both")
+        for take in range(2)
+    ]
+    enough = all(sum(kind in (label, "both") for kind in groups) > 1 for label in ("real", "fake"))
+    if not enough:
+        with pytest.raises(UsageError, match=r"fewer than two groups|clips come from [01] group"):
+            split(clips, share, most, seed)
+        return
+    training, validation = split(clips, share, most, seed)
+    assert (
+        {clip.label for clip in training} == {clip.label for clip in validation} == {"real", "fake"}
+    )
+    assert {clip.group for clip in training}.isdisjoint(clip.group for clip in validation)
+    assert len(validation) <= most
+
+
+def test_validation_has_its_share_of_the_groups_of_either_class() -> None:
+    clips = [
+        Clip(f"{label}{number}", label, b"", speaker=f"{label}{number}")
+        for label, count in (("real", 40), ("fake", 10))
+        for number in range(count)
+    ]
+    for seed in range(5):
+        validation = split(clips, 0.2, 5000, seed)[1]
+        assert [sum(clip.label == label for clip in validation) for label in ("real", "fake")] == [
+            8,
+            2,
+        ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--seed", "-1"), "--seed: input should be greater than or equal to 0, given -1"),
+        (("--seed", str(2**32)), "--seed: input should be less than 4294967296"),
+        (("--learning-rate", "nan"), "--learning-rate: input should be a finite number, given nan"),
+        (("--learning-rate", "0"), "--learning-rate: input should be greater than 0"),
+        (("--weight-decay", "inf"), "--weight-decay: input should be a finite number"),
+        (("--gradient-accumulation", "0"), "--gradient-accumulation: input should be greater"),
+        (("--val-samples", "1"), "--val-samples: input should be greater than or equal to 2"),
+        (("--device", "tpu"), "--device: input should be 'auto', 'cpu' or 'cuda', given tpu"),
+    ],
+)
+def test_numbers_that_are_none_are_one_line_and_exit_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
+) -> None:
+    out = str(tmp_path / "out")
+    code, _, err = harness(capsys, "train", "--out", out, "--data", "embedded", *arguments)
+    assert code == 2
+    assert told in err
+    assert len(err.strip().splitlines()) == 1

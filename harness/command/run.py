@@ -177,8 +177,12 @@ def train(
         )
     except ValidationError as fault:
         first = fault.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(first["msg"].lower(), f"--{option}") from fault
+        option = (
+            str(first["loc"][0]).replace("accumulation_steps", "accumulation").replace("_", "-")
+        )
+        raise UsageError(
+            f"{first['msg'].lower()}, given {first['input']}", f"--{option}"
+        ) from fault
     with Progress() as progress:
         result = fit(
             options,
@@ -193,6 +197,6 @@ def train(
         return
     typer.echo(
         f"{printable(str(result.out))}: {result.steps} steps on {result.training_clips} clips "
-        f"({result.rejected_clips} rejected); validation accuracy "
-        f"{result.validation_accuracy:.4f} on {result.validation_clips} clips"
+        f"({result.rejected_clips} rejected, {result.duplicate_clips} duplicates left out); "
+        f"validation accuracy {result.validation_accuracy:.4f} on {result.validation_clips} clips"
     )

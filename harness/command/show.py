@@ -44,6 +44,8 @@ def suites_show(
         table.add_row(condition.name, condition.family, f"{condition.severity:g}", condition.words)
     console = stdout()
     console.print(f"{suite.name}: {suite.description} (seed {suite.seed}, digest {suite.digest})")
+    for note in suite.notes:
+        console.print(note)
     console.print(table)
 
 

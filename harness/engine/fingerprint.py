@@ -28,11 +28,12 @@ LARGEST_BYTES = 2**30
 """Of a file that is read to know its content; a larger one is worth more than its key."""
 
 _MAKERS = (
-    *("activity.py", "audio.py", "bitstream.py", "container.py", "decode.py", "decoded.py"),
-    *("downmix.py", "expectation.py", "ffmpeg.py", "perturb", "seed.py"),
-    *("engine/cache.py", "engine/prepare.py"),
+    *("activity.py", "audio.py", "bitstream.py", "condition.py", "container.py", "decode.py"),
+    *("decoded.py", "downmix.py", "expectation.py", "ffmpeg.py", "perturb", "recording.py"),
+    *("seed.py", "suffix.py", "data/clip.py", "data/listing.py", "data/sample.py"),
+    *("engine/cache.py", "engine/fingerprint.py", "engine/prepare.py"),
 )
-"""The code that makes, measures and packs audio, below the package."""
+"""The code that makes, measures and packs audio, and that chooses what is heard in it."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from harness.audio import Wave
 from harness.errors import ClipRejected
 from harness.expectation import Expectation
 from harness.perturb import background
-from harness.perturb.folder import sound_files
+from harness.perturb.folder import SoundFolder, place_of, sound_files
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import convert, ratio, remade, speech_level_db
 
@@ -65,7 +65,7 @@ class Noise(Perturbation, frozen=True):
     perturb: Literal["noise"] = "noise"
     color: Color
     snr_db: float = Field(ge=-20, le=60)
-    folder: str | None = None
+    folder: SoundFolder | None = None
     voices: int = Field(default=_VOICES, ge=background.LEAST_COMPANIONS, le=64)
     mains_hz: Literal[50, 60] = _MAINS_HZ
 
@@ -93,7 +93,7 @@ class Noise(Perturbation, frozen=True):
     def series(self) -> str:
         detail = ""
         if self.folder is not None:
-            detail = ":" + "-".join(Path(self.folder).resolve().name.split())
+            detail = ":" + "-".join(place_of(self.folder).resolve().name.split())
         elif self.voices != _VOICES:
             detail = f":{self.voices}voices"
         elif self.mains_hz != _MAINS_HZ:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from harness.audio import Wave
 from harness.expectation import Expectation
-from harness.perturb.folder import load_at, sound_files
+from harness.perturb.folder import SoundFolder, load_at, place_of, sound_files
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import leveled, speech_level_db
 
@@ -45,7 +45,7 @@ class Reverb(Perturbation, frozen=True):
     perturb: Literal["reverb"] = "reverb"
     rt60_s: float | None = Field(default=None, ge=0.05, le=10)
     drr_db: float = Field(default=_DRR_DB, ge=-20, le=30)
-    folder: str | None = None
+    folder: SoundFolder | None = None
 
     @model_validator(mode="after")
     def _fitting(self) -> Reverb:
@@ -64,7 +64,7 @@ class Reverb(Perturbation, frozen=True):
     @property
     def series(self) -> str:
         if self.folder is not None:
-            return f"reverb:file:{'-'.join(Path(self.folder).resolve().name.split())}"
+            return f"reverb:file:{'-'.join(place_of(self.folder).resolve().name.split())}"
         return "reverb" if self.drr_db == _DRR_DB else f"reverb:drr{self.drr_db:g}dB"
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import math
@@ -328,6 +329,43 @@ def test_code_that_makes_audio_is_in_the_key(tmp_path: Path) -> None:
     with (tmp_path / "perturb" / "codec.py").open("a") as file:
         file.write("\n")
     assert fingerprint._text(tmp_path) != fingerprint._text(package)
+
+
+MAKE_NO_AUDIO = {
+    *("__init__.py", "errors.py", "place.py", "refusal.py", "stopwatch.py", "storage.py"),
+    *("record.py", "metrics/classification.py", "metrics/cost.py", "metrics/threshold.py"),
+    "provenance.py",  # its versions are in the key themselves
+}
+
+
+def test_every_module_that_audio_depends_on_is_in_the_key() -> None:
+    """Walks the imports from what prepares audio, keeps it, and chooses companions."""
+    package = Path(fingerprint.__file__).parents[1]
+    known = {path.relative_to(package).as_posix() for path in fingerprint._files(package)}
+    owed = ["engine/prepare.py", "engine/cache.py", "data/sample.py"]
+    reached: set[str] = set()
+    while owed:
+        name = owed.pop()
+        if name not in reached:
+            reached.add(name)
+            owed += imported_files(package, package / name)
+    assert {"data/sample.py", "audio.py", "perturb/folder.py"} <= reached
+    assert reached - MAKE_NO_AUDIO <= known, "name it in _MAKERS, or here if it moves no sample"
+    assert reached >= MAKE_NO_AUDIO
+
+
+def imported_files(package: Path, path: Path) -> list[str]:
+    """The project's own files that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    inside = [name.split(".")[1:] for name in names if name.split(".")[0] == package.name]
+    files = [package.joinpath(*parts) for parts in inside]
+    found = [each / "__init__.py" if each.is_dir() else each.with_suffix(".py") for each in files]
+    return [each.relative_to(package).as_posix() for each in found if each.is_file()]
 
 
 def test_recordings_that_a_condition_draws_from_are_in_the_key(tmp_path: Path) -> None:
