@@ -224,3 +224,15 @@ def test_a_run_does_not_go_on_with_other_noises(place: Path) -> None:
     soundfile.write(place / "noises" / "1.wav", noise, 16000, subtype="FLOAT")
     with pytest.raises(UsageError, match="noise:file:noises@5dB drew from other recordings"):
         run(given, quiet, quiet)
+
+
+def test_a_score_file_that_is_read_in_another_way_gives_other_scores(place: Path) -> None:
+    names = [path.relative_to("clips").as_posix() for path in Path("clips").rglob("*.wav")]
+    rows = [f"{name},{0.1 + 0.2 * number},{number}" for number, name in enumerate(sorted(names))]
+    Path("made.csv").write_text("\n".join(["clip_id,score,other", *rows]) + "\n")
+    found = [
+        open_detector(f"scores:made.csv?score={kind}&higher={higher}").identity
+        for kind, higher in (("probability", "fake"), ("probability", "real"), ("log-odds", "fake"))
+    ]
+    assert difference(found[1], found[0]) == "higher fake, now real"
+    assert difference(found[2], found[0]) == "score probability, now log-odds"

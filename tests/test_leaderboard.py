@@ -193,6 +193,27 @@ def test_releases_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert {row.model for row in board.rows} == {"model (digest of mo)", "model (ffffffffffff)"}
 
 
+@pytest.mark.parametrize(
+    ("means", "joined"),
+    [((-4.27, -4.27), True), ((-4.27, -4.0), False), ((-4.27, None), True)],
+)
+def test_the_same_weights_with_other_settings_are_another_model(
+    tmp_path: Path, means: tuple[float, float | None], joined: bool
+) -> None:
+    """A record of an older harness, without settings, is held to its weights."""
+    runs: list[Finished] = []
+    for data, mean in zip("ab", means, strict=True):
+        for seed, model in enumerate(("good", "bad", "odd")):
+            made = run(model, 2.0, seed=seed, data=data)
+            settings = {} if mean is None else {"mean": mean if model == "odd" else 0}
+            models = [made.record.models[0].model_copy(update={"settings": settings})]
+            runs.append(changed(made, models=models))
+    board = read_leaderboard(write(runs, tmp_path), resamples=50)
+    assert {row.model for row in board.rows} == {"good", "bad", *(["odd"] if joined else [])}
+    told = [each.reason for each in board.refused]
+    assert told == ([] if joined else ["not run on every data set"] * 2)
+
+
 def test_what_does_not_fit_is_left_out_and_said(tmp_path: Path) -> None:
     alien = run("alien", 3.0, data="elsewhere")
     seeded = changed(run("seeded", 3.0), "suite", seed=2)
