@@ -30,6 +30,7 @@ from harness.engine.selfcheck import self_checks
 from harness.errors import UsageError
 from harness.identity import difference
 from harness.logbook import Logbook
+from harness.perturb.folder import contents_digest
 from harness.record import MachineRecord, RunRecord, read_record
 from harness.recording import Channels, content_of
 from harness.scores import (
@@ -164,6 +165,7 @@ def score(job: Job, note: Callable[[str], None], progress: Progress) -> None:
                 _score_there(job, job.cluster, done, logbook, writer, advance)
             else:
                 _score_here(job, scorers, done, logbook, writer, advance)
+            _hold_recordings(job)
             if job.recipe.rates_hz:
                 note(logbook.split.words())
     except KeyboardInterrupt:
@@ -368,6 +370,17 @@ def _used_alike(earlier: MachineRecord, now: MachineRecord) -> MachineRecord:
 
 def _data_key(record: RunRecord) -> tuple[object, ...]:
     return (record.data.digest, record.data.limit, record.data.limit_seed)
+
+
+def _hold_recordings(job: Job) -> None:
+    """Refuse a run in which files that a condition draws from were exchanged while it went on."""
+    for condition in job.suite.conditions:
+        if condition.content != contents_digest(condition.recordings) and condition.recordings:
+            raise UsageError(
+                f"recordings that {condition.name} draws from were exchanged meanwhile",
+                str(job.folder),
+                "run again with another --out",
+            )
 
 
 def _other_recordings(earlier: RunRecord, record: RunRecord) -> str:

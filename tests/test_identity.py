@@ -210,20 +210,36 @@ def test_an_adapter_that_would_not_be_applied_is_refused(place: Path) -> None:
         open_detector("model", device="cpu")
 
 
-def test_a_run_does_not_go_on_with_other_noises(place: Path) -> None:
+def write_noise(number: int, seed: int) -> None:
+    noise = np.random.default_rng(seed).standard_normal(16000) / 10
+    soundfile.write(Path("noises") / f"{number}.wav", noise, 16000, subtype="FLOAT")
+
+
+@pytest.fixture
+def noisy(place: Path) -> RunOptions:
+    """A run with two noises of a folder."""
     table = '[[condition]]\nperturb="noise"\ncolor="file"\nfolder="noises"\nsnr_db=5\n'
     (place / "noisy.toml").write_text(f'version = 1\nname = "noisy"\n{table}')
     (place / "noises").mkdir()
     for number in (0, 1):
-        noise = np.random.default_rng(number).standard_normal(16000) / 10
-        soundfile.write(place / "noises" / f"{number}.wav", noise, 16000, subtype="FLOAT")
-    given = options(suite="noisy.toml", models=("python:heard:factory",), out=Path("noisy"))
-    run(given, quiet, quiet)
-    run(given, quiet, quiet)
-    noise = np.random.default_rng(2).standard_normal(16000) / 10
-    soundfile.write(place / "noises" / "1.wav", noise, 16000, subtype="FLOAT")
+        write_noise(number, number)
+    return options(suite="noisy.toml", models=("python:heard:factory",), out=Path("noisy"))
+
+
+def test_a_run_does_not_go_on_with_other_noises(noisy: RunOptions) -> None:
+    run(noisy, quiet, quiet)
+    run(noisy, quiet, quiet)
+    write_noise(1, 2)
     with pytest.raises(UsageError, match="noise:file:noises@5dB drew from other recordings"):
-        run(given, quiet, quiet)
+        run(noisy, quiet, quiet)
+
+
+def test_noises_exchanged_while_a_run_goes_on_are_said(noisy: RunOptions) -> None:
+    def exchange(*_: object) -> None:
+        write_noise(1, 2)
+
+    with pytest.raises(UsageError, match="recordings that noise:file:noises@5dB draws from were"):
+        run(noisy, quiet, exchange)
 
 
 def test_a_score_file_that_is_read_in_another_way_gives_other_scores(place: Path) -> None:
