@@ -250,5 +250,5 @@ def test_a_score_file_that_is_read_in_another_way_gives_other_scores(place: Path
         open_detector(f"scores:made.csv?score={kind}&higher={higher}").identity
         for kind, higher in (("probability", "fake"), ("probability", "real"), ("log-odds", "fake"))
     ]
-    assert difference(found[1], found[0]) == "higher fake, now real"
-    assert difference(found[2], found[0]) == "score probability, now log-odds"
+    assert difference(found[1], found[0]) == "reading higher fake, now real"
+    assert difference(found[2], found[0]) == ("reading score probability, now log-odds, and 1 more")
