@@ -30,7 +30,7 @@ LARGEST_BYTES = 2**30
 _MAKERS = (
     *("activity.py", "audio.py", "bitstream.py", "condition.py", "container.py", "decode.py"),
     *("decoded.py", "downmix.py", "expectation.py", "ffmpeg.py", "perturb", "recording.py"),
-    *("seed.py", "suffix.py", "data/clip.py", "data/listing.py", "data/sample.py"),
+    *("recent.py", "seed.py", "suffix.py", "data/clip.py", "data/listing.py", "data/sample.py"),
     *("engine/cache.py", "engine/fingerprint.py", "engine/prepare.py"),
 )
 """The code that makes, measures and packs audio, and that chooses what is heard in it."""
