@@ -81,6 +81,8 @@ def test_a_finished_run_is_not_taken_for_one_of_other_recordings(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert harness(capsys, *RUN, "run")[0] == 0
+    made = (place / "run" / "report.html").read_text()
+    assert "16 of 16 recordings have a digest in the table; digest over all of them" in made
     before = {path: path.read_bytes() for path in (place / "run").rglob("*") if path.is_file()}
     record(place / "clips" / "fake" / "3.wav", 99, 0.1)
     code, out, err = harness(capsys, *RUN, "run")
@@ -133,6 +135,9 @@ def test_a_run_that_knows_no_digests_goes_on(
     whole = read_scores(place / "run")
     first = whole[whole.condition == "clean"]
     keep(place / "run", first.assign(audio_digest="", decoder=""))
+    harness(capsys, "report", "run")
+    made = (place / "run" / "report.html").read_text()
+    assert "The table has no digests of its recordings" in made
     assert harness(capsys, *RUN, "run")[0] == 0
     table = read_scores(place / "run")
     pd.testing.assert_series_equal(table.score, whole.score, check_exact=True)
