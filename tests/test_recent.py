@@ -1,7 +1,7 @@
 """What is kept is found again, within its bytes, what was asked for last longest."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.recent import Recent
@@ -40,6 +40,7 @@ def test_what_cannot_be_made_is_said_each_time() -> None:
     assert made == [-1, -1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30)), st.integers(0, 60))
 def test_never_more_bytes_than_that(keys: list[int], most_bytes: int) -> None:
     kept, _ = recent(most_bytes)

@@ -173,7 +173,14 @@ def read_shards(
     label, labels = choose_label(plan.labels, values, wanted, where)
     ids, said = _ids(paths, root, plan, sheets)
     cells = (
-        ShardCell(str(path), plan.leaf, group, row, sheet.version)
+        # By its whole name: it is read later, when a detector may have changed directory.
+        ShardCell(
+            str(path if isinstance(path, StorePath) else path.absolute()),
+            plan.leaf,
+            group,
+            row,
+            sheet.version,
+        )
         for path, sheet in zip(paths, sheets, strict=True)
         for group, count in enumerate(sheet.groups)
         for row in range(count)

@@ -180,11 +180,13 @@ def _numbers(answer: Any) -> NDArray[np.float64]:
     TypeError, ValueError
         Where it is no array of real numbers.
     """
-    if isinstance(answer, np.ma.MaskedArray):
-        answer = answer.astype(np.float64).filled(np.nan)
     if np.iscomplexobj(answer):
         raise TypeError("it returned complex numbers")
-    return np.array(answer, dtype=np.float64)
+    values = np.array(answer, dtype=np.float64)
+    masked: Any = np.ma.getmask(answer)
+    if masked is not np.ma.nomask:
+        values[masked] = np.nan
+    return values
 
 
 def _declared(function: Any, name: str, spec: str) -> str:
