@@ -121,7 +121,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number in range(24):
         path = tmp_path / "clips" / ("fake" if number % 2 else "real") / f"{number}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, rng.uniform(-0.5, 0.5, 500 + number), RATE_HZ, subtype="FLOAT")
+        samples = rng.uniform(-0.5, 0.5, 500 + number) + 0.01 * (number % 2)
+        soundfile.write(path, samples, RATE_HZ, subtype="FLOAT")
     (tmp_path / "guests.py").write_text(DETECTOR)
     (tmp_path / "ending.py").write_text("import sys\nsys.exit(0)\n")
     (tmp_path / "small.toml").write_text(SUITE)
