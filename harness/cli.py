@@ -8,11 +8,16 @@ import threading
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
+from typer.main import get_command
 
 from harness import __version__
 from harness.command import case, plan, read, run, show
 from harness.command.audit import audit_app
-from harness.errors import ClipError, ClipRejected, UsageError, printable
+from harness.command.misuse import misuse, strict, unexpected
+from harness.command.option import EXIT_REFUSED
+from harness.command.stream import outlets
+from harness.errors import ClipError, ClipRejected, UsageError, refusal
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,16 +57,57 @@ suites_app.command("show")(show.suites_show)
 
 
 def main() -> None:
-    """Run the command; a `UsageError` is one line on stderr and exit code 2."""
+    """Run the command; whatever goes wrong is one line on stderr and exit code 2.
+
+    Exit code 1 is left to a gate that fails and a check that finds something.
+    """
     if threading.current_thread() is threading.main_thread():
         for number in _REQUESTS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
                 signal.signal(number, _interrupt)
+    with outlets() as out:
+        code = _run()
+        sys.stdout.flush()
+        if out is not None and out.fault is not None:
+            code = _unprinted(out.fault, code)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command and give its exit code."""
     try:
-        app()
+        code = strict(get_command(app))(prog_name="harness", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except TyperException as fault:
+        print(misuse(fault), file=sys.stderr)  # noqa: T201
+        return EXIT_REFUSED
     except (UsageError, ClipRejected, ClipError) as fault:
-        print(f"harness: {printable(str(fault))}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        return _tell(str(fault))
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as stop:  # of a library or a detector: no command of ours ends like this
+        return _tell(unexpected(stop))
+    except OSError as fault:
+        named = fault.filename is not None and fault.errno is not None
+        return _tell(str(refusal(fault)) if named else unexpected(fault))
+    except Exception as fault:
+        return _tell(unexpected(fault))
+
+
+def _tell(line: str) -> int:
+    print(f"harness: {line}", file=sys.stderr)  # noqa: T201
+    return EXIT_REFUSED
+
+
+def _unprinted(fault: OSError, code: int) -> int:
+    """The exit code where not all of the output could be printed; a verdict keeps its own.
+
+    A reader that closes the pipe, such as `head`, has what it wants.
+    """
+    if isinstance(fault, BrokenPipeError):
+        return code
+    told = _tell(str(refusal(fault, "standard output")))
+    return code or told
 
 
 _REQUESTS = (signal.SIGTERM, signal.SIGHUP)

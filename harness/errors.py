@@ -2,8 +2,14 @@
 
 A `UsageError` ends the command with one line and exit code 2. A `ClipRejected` is a property of a
 clip (too short, not audio) and a `ClipError` a fault while working on it: both become a row of the
-scores table with a reason, and the run goes on.
+scores table with a reason, and the run goes on. What the operating system refuses is an `OSError`
+until `refusal` puts it in one line.
 """
+
+from __future__ import annotations
+
+import errno
+import os
 
 
 class UsageError(Exception):
@@ -42,3 +48,39 @@ class ClipError(Exception):
 
 CLIP_FAULTS = (ClipRejected, ClipError)
 """What is the matter with one clip and no end of what is done with many."""
+
+
+def refusal(fault: OSError, where: str = "") -> UsageError:
+    """What the operating system refused: which file, why, and what to do about it.
+
+    Parameters
+    ----------
+    where
+        What was worked on, where the error names no file of its own.
+    """
+    name = fault.filename if fault.filename2 is None else fault.filename2
+    path = os.fsdecode(name) if isinstance(name, str | bytes) else str(name or where)
+    what = (fault.strerror or str(fault) or type(fault).__name__).rstrip(".")
+    fix = _FIXES.get(fault.errno or 0, "check the path")
+    return UsageError(what[:1].lower() + what[1:], path, fix)
+
+
+_ROOM = "make room, then give the same command again"
+_RIGHTS = "check the permissions, or name another place"
+_FIXES = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: "raise the limit on the size of files, or name another place",
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: "name a place that can be written to",
+    errno.ENOENT: "check the name",
+    errno.EEXIST: "name a new one",
+    errno.EISDIR: "name a file",
+    errno.ENOTDIR: "a part of the path is a file: check the path",
+    errno.ENOTEMPTY: "name a new one",
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.ELOOP: "check its links",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.EIO: "check the disk",
+}

@@ -44,5 +44,6 @@ PolicyFile = Annotated[
 ]
 
 EXIT_FOUND = 1
+EXIT_REFUSED = 2
 EXIT_CONTRADICTED = 2
 EXIT_UNSCORED = 3
