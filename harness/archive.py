@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from harness.errors import UsageError
+from harness.storage import replacing
 
 SUFFIXES = (".zip", ".tar")
 
@@ -53,12 +54,10 @@ def write_archive(files: Mapping[str, Path | bytes], target: Path) -> None:
     if target.suffix.lower() not in SUFFIXES:
         raise UsageError("writes .zip or .tar", str(target), "give --out one of these endings")
     write = _write_tar if target.suffix.lower() == ".tar" else _write_zip
-    temporary = target.with_name(target.name + ".tmp")
     try:
-        write({name: files[name] for name in sorted(files)}, temporary)
-        temporary.replace(target)
+        with replacing(target) as temporary:
+            write({name: files[name] for name in sorted(files)}, temporary)
     except OSError as fault:
-        temporary.unlink(missing_ok=True)
         told = fault.strerror or str(fault)
         raise UsageError(f"cannot be written: {told}", str(target), "choose another --out") from (
             fault

@@ -6,6 +6,7 @@ be computed from them. It is read as any run is, so what reads runs of older for
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -18,7 +19,7 @@ from harness.errors import UsageError
 from harness.publish import Finished, read_run
 from harness.record import RunRecord, read_record, write_record
 from harness.scores import SCHEMA
-from harness.storage import is_folder, place
+from harness.storage import is_folder, is_remote, place
 
 FOLDER = Path("reports/baselines")
 ACCEPTED = "accepted"
@@ -26,19 +27,32 @@ IF_ACCEPTED = "if-accepted"
 
 
 def name_of(record: RunRecord) -> str:
-    """What a baseline of such a run is called: its suite and its data."""
+    """What a baseline of such a run is called: its suite, its data and the digest of these."""
+    digest = re.sub(r"\W+", "", record.data.digest, flags=re.ASCII)[:8]
+    return "-".join(filter(None, [_former_name(record), digest]))
+
+
+def _former_name(record: RunRecord) -> str:
+    """What it was called when the digest was no part of it."""
     data = re.sub(r"[^\w.-]+", "-", record.data.name, flags=re.ASCII).strip("-.") or "data"
     part = "" if record.data.limit is None else f"-{record.data.limit}"
     return f"{record.suite.name}-{data}{part}"
 
 
-def accept(run: Path, name: str | None = None, folder: Path = FOLDER) -> Path:
-    """Keep a run as the baseline of its suite and data, in place of the one before.
+def accept(
+    run: Path, name: str | None = None, folder: Path = FOLDER, *, force: bool = False
+) -> Path:
+    """Keep a run as the baseline of its suite and data.
+
+    Parameters
+    ----------
+    force
+        Whether it may replace an earlier one of that name.
 
     Raises
     ------
     UsageError
-        Where it is not a run, or not a whole one.
+        Where it is not a run, or not a whole one, and where another is there already.
     """
     finished = read_run(run)
     missing = tally(complete(finished.table, finished.record)).missing
@@ -52,6 +66,7 @@ def accept(run: Path, name: str | None = None, folder: Path = FOLDER) -> Path:
     if not re.fullmatch(r"[\w][\w.-]*", name, re.ASCII):
         raise UsageError(f"{name!r} is no name for a directory", "--name", "use letters and digits")
     target = folder / name
+    _refuse_taken(target, run, force)
     fresh = folder / f".{name}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     (fresh / "scores").mkdir(parents=True)
@@ -67,9 +82,27 @@ def accept(run: Path, name: str | None = None, folder: Path = FOLDER) -> Path:
         write_page_checksum=True,
     )
     write_record(finished.record.model_copy(update={"command": []}), fresh)
-    shutil.rmtree(target, ignore_errors=True)
+    former = folder / f".{name}.old"
+    shutil.rmtree(former, ignore_errors=True)
+    if target.exists():
+        target.rename(former)
     fresh.rename(target)
+    shutil.rmtree(former, ignore_errors=True)
     return target
+
+
+def _refuse_taken(target: Path, run: Path, force: bool) -> None:
+    """Refuse to replace what is no baseline, the run itself, or anything without `force`."""
+    if not os.path.lexists(target):
+        return
+    if not is_remote(run) and run.resolve().is_relative_to(target.resolve()):
+        raise UsageError("is that baseline, or within it", str(run), "name another run or --name")
+    if target.is_symlink() or not (target / "run.json").is_file():
+        raise UsageError("exists and is no baseline", str(target), "choose another --name")
+    if not force:
+        raise UsageError(
+            "is a baseline already", str(target), "give --force to replace it, or another --name"
+        )
 
 
 def open_baseline(spec: str, record: RunRecord, folder: Path = FOLDER) -> Finished | None:
@@ -84,13 +117,14 @@ def open_baseline(spec: str, record: RunRecord, folder: Path = FOLDER) -> Finish
         Where there is none of that name, or it cannot be read.
     """
     if spec in (ACCEPTED, IF_ACCEPTED):
-        path = folder / name_of(record)
-        if path.is_dir():
-            return _read(path)
+        name = name_of(record)
+        found = next(filter(Path.is_dir, (folder / name, folder / _former_name(record))), None)
+        if found is not None:
+            return _read(found)
         if spec == IF_ACCEPTED:
             return None
         raise UsageError(
-            f"no baseline {path.name} was accepted, the one of this suite and data",
+            f"no baseline {name} was accepted, the one of this suite and data",
             f"--baseline {spec}",
             "accept an earlier run with: harness baseline accept RUN",
         )

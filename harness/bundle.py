@@ -30,6 +30,7 @@ from harness.scores import recordings, shards
 from harness.seed import canonical
 from harness.storage import is_remote, local_copy, names
 from harness.summary import metrics_json
+from harness.target import refuse_taken
 
 VERSION = 1
 MANIFEST, METRICS = "manifest.json", "metrics.json"
@@ -104,7 +105,7 @@ class Verdict:
     sha256: str = ""
 
 
-def write_bundle(folder: Path, out: Path | None = None) -> Bundle:
+def write_bundle(folder: Path, out: Path | None = None, *, force: bool = False) -> Bundle:
     """Pack a run into one archive, beside it where no other place is named.
 
     The archive is on a disk; a run in a store is fetched for it.
@@ -112,7 +113,8 @@ def write_bundle(folder: Path, out: Path | None = None) -> Bundle:
     Raises
     ------
     UsageError
-        Where it is not a run, has no metrics yet, or the archive cannot be written.
+        Where it is not a run, has no metrics yet, or the archive cannot be written or would
+        replace what may not be replaced (`harness.target`).
     """
     if METRICS not in names(folder):
         read_record(folder)
@@ -120,14 +122,15 @@ def write_bundle(folder: Path, out: Path | None = None) -> Bundle:
     if is_remote(folder) and out is None:
         raise UsageError("is in a store", str(folder), "name a file on a disk with --out")
     with local_copy(folder) as copy:
-        return _packed(copy, out)
+        return _packed(copy, out, force)
 
 
-def _packed(folder: Path, out: Path | None) -> Bundle:
+def _packed(folder: Path, out: Path | None, force: bool) -> Bundle:
     run = read_run(folder)
     target = out if out is not None else folder.resolve().with_name(f"{folder.resolve().name}.zip")
     if target.resolve().is_relative_to(folder.resolve()):
         raise UsageError("lies within the run", str(target), "choose another --out")
+    refuse_taken(target, _files(folder), force=force)
     files: dict[str, Path | bytes] = {}
     files |= {path.relative_to(folder).as_posix(): path for path in _files(folder)}
     suite = json.dumps(run.record.suite.model_dump(), indent=1) + "\n"

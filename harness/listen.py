@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,9 @@ from harness.engine.prepare import perturb as perturbed
 from harness.errors import ClipRejected, UsageError
 from harness.perturb.attestation import Attestation, attest
 from harness.recording import Channels
+from harness.storage import write_whole
 from harness.suite import load_suite
+from harness.target import refuse_taken
 
 _KINDS = {".wav": ("WAV", "FLOAT"), ".flac": ("FLAC", "PCM_24")}
 
@@ -42,6 +45,8 @@ def write_perturbed(
     condition: str,
     data: str,
     channels: Channels = "mean",
+    *,
+    force: bool = False,
 ) -> Heard:
     """Write `source` under a condition to `target` (WAV or FLAC) and measure what that did.
 
@@ -51,11 +56,12 @@ def write_perturbed(
     Raises
     ------
     UsageError
-        For an unknown condition, a target that is neither WAV nor FLAC, and a file that cannot be
-        read or cannot take the condition.
+        For an unknown condition, a target that is neither WAV nor FLAC or may not be replaced
+        (`harness.target`), and a file that cannot be read or cannot take the condition.
     """
     if target.suffix.lower() not in _KINDS:
         raise UsageError("writes .wav or .flac", str(target), "give OUT one of these endings")
+    refuse_taken(target, [source, suite, data], force=force)
     loaded = load_suite(suite)
     chosen = loaded.condition(condition)
     clip = Clip(source.name, "real", source)
@@ -68,7 +74,9 @@ def write_perturbed(
     except ClipRejected as fault:
         raise UsageError(str(fault), str(source), "listen to another file") from fault
     container, subtype = _KINDS[target.suffix.lower()]
-    soundfile.write(target, after.samples, after.rate_hz, format=container, subtype=subtype)
+    file = io.BytesIO()
+    soundfile.write(file, after.samples, after.rate_hz, format=container, subtype=subtype)
+    write_whole(target, file.getvalue())
     did = attest(before, at_rate, chosen.chain, snr_db)
     return Heard(
         f"{target}: {chosen.words} ({', '.join(_facts(before, after, did))})",

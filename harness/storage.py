@@ -17,6 +17,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
+from uuid import uuid4
 
 from harness.errors import UsageError
 
@@ -177,16 +178,32 @@ def write_whole(path: Path, content: str | bytes) -> None:
             system, name = _opened(path)
             system.pipe_file(name, content)
         return
-    temporary = path.with_name(path.name + ".tmp")
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Generator[Path]:
+    """The name of a new file beside another, whose place it takes once it is written.
+
+    Raises
+    ------
+    OSError
+        That names `path`, whichever of the two it was about.
+    """
+    temporary = path.with_name(f"{path.name[:40]}.{uuid4().hex[:8]}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    except OSError as fault:
+        if fault.errno is None:
+            raise
+        raise OSError(fault.errno, fault.strerror, str(path)) from fault
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_new(path: Path, content: bytes) -> None:

@@ -15,6 +15,7 @@ import soundfile
 from in_process import command, harness
 from s3_server import s3_server
 
+from harness.baseline import name_of
 from harness.record import read_record
 from harness.scores import KEY, read_scores, shards
 from harness.storage import names, place, read, write_whole
@@ -181,9 +182,10 @@ def test_it_is_gated_against_a_disk_and_what_was_accepted_and_not_against_itself
     assert f"Gate: PASS (of 8 requirements 8 pass; policy release, against {local}" in out
     assert {"gate.json", "gate.md", "junit.xml"} <= set(names(place(remote)))
     code, out, err = harness(capsys, "baseline", "accept", remote)
-    assert (code, out) == (0, "reports/baselines/small-clips: accepted; commit it\n"), err
+    accepted = Path("reports/baselines") / name_of(read_record(place(remote)))
+    assert (code, out) == (0, f"{accepted}: accepted; commit it\n"), err
     assert harness(capsys, "gate", remote)[0] == 0
-    same_table(Path("reports/baselines/small-clips"), place(remote))
+    same_table(accepted, place(remote))
     code, _, err = harness(capsys, "report", remote)
     assert "gate.json, junit.xml, gate.md, comparison.json: removed" in err
     assert "gate.json" not in names(place(remote))

@@ -1,5 +1,6 @@
 import errno
 import math
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -177,13 +178,16 @@ def test_a_damaged_shard_is_set_aside_and_its_number_not_used_again(
 
 def test_no_room_for_a_shard_leaves_the_others_and_no_rest(tmp_path: Path, shard: Path) -> None:
     writer = ScoresWriter(tmp_path)
-    full = shard.with_name("part-000001.parquet.tmp")
-    full.symlink_to("/dev/full")
     writer.append([row("late")])
-    with pytest.raises(OSError, match="No space left") as fault:
-        writer.flush()
-    assert fault.value.errno == errno.ENOSPC
-    assert not full.is_symlink()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large.*part-000001\.parquet'$") as fault:
+            writer.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert fault.value.errno == errno.EFBIG
+    assert sorted(shard.parent.iterdir()) == [shard]
     assert len(read_scores(tmp_path)) == 500
     writer.flush()  # there is room again: nothing was forgotten
     assert len(read_scores(tmp_path)) == 501

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import soundfile
-from jinja2 import Environment
+from markupsafe import Markup
 
 from harness.audio import Wave, load
 from harness.audit.leakage import Match, Member
 from harness.data.clip import Clip
 from harness.errors import CLIP_FAULTS
+from harness.report.shell import asset, data_uri, environment, security, trusted
 
 MOST_PAIRS = 40
 _LONGEST_S = 5.0
@@ -21,33 +21,13 @@ _LONGEST_S = 5.0
 Clips = Mapping[tuple[str, str], Clip]
 """By split and id."""
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Pairs</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
-table { border-collapse: collapse; width: 100% }
-td, th { border-bottom: 1px solid #ddd; padding: .5rem; text-align: left; vertical-align: top }
-td { overflow-wrap: anywhere } audio { width: 100%; min-width: 12rem } .leak { font-weight: 600 }
-</style></head><body>
-<h1>Pairs of recordings</h1>
-<p>{{ shown }} of {{ total }} pairs, leaks first; at most {{ longest }} s from where both begin.</p>
-<table><thead><tr><th>what</th><th>first</th><th>second</th></tr></thead><tbody>
-{% for row in rows %}<tr><td{% if row.match.leak %} class="leak"{% endif %}>{{ row.match.kind }}
-{%- if row.match.leak %}: a leak{% endif %}<br>{{ row.apart }}</td>
-{% for side in row.sides %}<td>{{ side.member.clip_id }}<br>{{ side.member.label }},
-{{ "%.2f"|format(side.start_s) }} s to {{ "%.2f"|format(side.start_s + side.seconds) }} s<br>
-{% if side.audio %}<audio controls preload="none" src="data:audio/flac;base64,{{ side.audio }}">
-</audio>{% else %}{{ side.silent }}{% endif %}</td>{% endfor %}</tr>
-{% endfor %}</tbody></table></body></html>
-"""
-
 
 @dataclass(frozen=True)
 class _Side:
     member: Member
     start_s: float
     seconds: float
-    audio: str
+    audio: Markup | None
     silent: str
 
 
@@ -60,8 +40,19 @@ def pairs_page(matches: Sequence[Match], clips: Clips) -> str:
         {"match": match, "apart": _apart(match), "sides": _sides(match, clips)}
         for match in matches[:MOST_PAIRS]
     ]
-    template = Environment(autoescape=True).from_string(_PAGE)
-    return template.render(rows=rows, shown=len(rows), total=len(matches), longest=_LONGEST_S)
+    style = asset("pairs.css")
+    return (
+        environment()
+        .get_template("pairs.html.j2")
+        .render(
+            security=security([style], []),
+            style=trusted(style),
+            rows=rows,
+            shown=len(rows),
+            total=len(matches),
+            longest=_LONGEST_S,
+        )
+    )
 
 
 def _apart(match: Match) -> str:
@@ -78,21 +69,21 @@ def _sides(match: Match, clips: Clips) -> list[_Side]:
     ]
 
 
-def _heard(clip: Clip, start_s: float, seconds: float) -> tuple[str, str]:
-    """The part as FLAC in base 64, or why it cannot be heard."""
+def _heard(clip: Clip, start_s: float, seconds: float) -> tuple[Markup | None, str]:
+    """The part as FLAC, or why it cannot be heard."""
     try:
         return _flac(clip, start_s, seconds), ""
     except CLIP_FAULTS as fault:  # it went away since it was compared
-        return "", f"cannot be heard: {fault}"
+        return None, f"cannot be heard: {fault}"
 
 
-def _flac(clip: Clip, start_s: float, seconds: float) -> str:
+def _flac(clip: Clip, start_s: float, seconds: float) -> Markup | None:
     wave = load(clip.audio)
     first = round(start_s * wave.rate_hz)
     part = Wave(wave.samples[first : first + round(seconds * wave.rate_hz)], wave.rate_hz)
     if not len(part.samples):
-        return ""
+        return None
     file = io.BytesIO()
     peak = max(1.0, float(abs(part.samples).max()))
     soundfile.write(file, part.samples / peak, part.rate_hz, format="FLAC", subtype="PCM_16")
-    return base64.b64encode(file.getvalue()).decode()
+    return data_uri(file.getvalue(), "audio/flac")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.command.option import DISK, EXIT_FOUND, PLACE, Json, RunFolder
+from harness.command.option import DISK, EXIT_FOUND, PLACE, Force, Json, RunFolder
 from harness.errors import UsageError
 from harness.storage import disk, place
+from harness.target import refuse_taken
 from harness.terminal import Progress, print_json, print_warnings, stdout
 
 if TYPE_CHECKING:
@@ -156,10 +157,9 @@ def audit_leakage(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(
-            metavar=DISK, parser=disk, help="Write a page to hear the pairs; must be new."
-        ),
+        typer.Option(metavar=DISK, parser=disk, help="Write a page to hear the pairs."),
     ] = None,
+    force: Force = False,
     limit: Limit = None,
     strict: Strict = False,
     as_json: Json = False,
@@ -175,8 +175,8 @@ def audit_leakage(
     from harness.audit.listening import pairs_page
     from harness.storage import write_whole
 
-    if html is not None and html.exists():
-        raise UsageError("exists already", str(html), "name a new file")
+    if html is not None:
+        refuse_taken(html, [data, against or ""], force=force)
     sides = [_clips(data, limit), _clips(against, limit) if against is not None else []]
     total = sum(map(len, sides))
     with Progress() as progress:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.command.option import DISK, EXIT_FOUND, PLACE, Json, RunFolder
+from harness.command.option import DISK, EXIT_FOUND, PLACE, Force, Json, RunFolder
 from harness.errors import printable
 from harness.storage import disk, place
 from harness.terminal import Progress, print_json
@@ -53,17 +53,23 @@ def inspect(
             help="Picture where the evidence lies; takes minutes for a large model on a CPU.",
         ),
     ] = True,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Examine questioned recordings: what they are, their scores, and what those are worth."""
-    from harness.questioned.batch import examine_all, files_of, folder_for, plain_cases
+    from harness.questioned.batch import (
+        examine_all,
+        files_of,
+        folder_for,
+        plain_cases,
+    )
     from harness.questioned.examiner import Options, open_examiner
 
-    paths = files_of(files)
+    paths, where = files_of(files), out or folder_for(run)
     with Progress() as progress:
         examiner = open_examiner(run, model, development, device, progress.note)
-        where = out or folder_for(run)
-        done = examine_all(paths, examiner, Options(attribution, audio), where, progress.note)
+        options = Options(attribution, audio)
+        done = examine_all(paths, examiner, options, where, progress.note, force=force)
     if as_json:
         print_json(plain_cases(done))
         return
@@ -80,12 +86,13 @@ def bundle(
             metavar=DISK, parser=disk, help="A .zip or .tar to write; else beside the run."
         ),
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Pack a run into one archive with the SHA-256 of every file and recording."""
     from harness.bundle import write_bundle
 
-    made = write_bundle(folder, out)
+    made = write_bundle(folder, out, force=force)
     if as_json:
         print_json({**asdict(made), "path": str(made.path)})
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.command.option import EXIT_CONTRADICTED, EXIT_UNSCORED
-from harness.errors import printable
+from harness.errors import printable, refusal
 from harness.terminal import print_answer, print_json, print_warnings
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
 
             print_gate(ruling.gate)
         if summary_file := os.environ.get("GITHUB_STEP_SUMMARY"):
-            with Path(summary_file).open("a", encoding="utf-8") as file:
-                file.write(as_markdown(ruling.gate) + "\n")
+            _append(Path(summary_file), as_markdown(ruling.gate) + "\n")
     for contradiction in outcome.summary.contradictions:
         print(f"harness: {printable(contradiction.line)}", file=sys.stderr)  # noqa: T201
     if outcome.summary.contradictions:
@@ -72,3 +71,12 @@ def conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
         raise typer.Exit(ruling.gate.exit_code)
     if outcome.summary.shortfalls:
         raise typer.Exit(EXIT_UNSCORED)
+
+
+def _append(path: Path, text: str) -> None:
+    """Add to the summary of a CI job, which which never costs the verdict."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as fault:
+        print(f"harness: {refusal(fault, str(path))}", file=sys.stderr)  # noqa: T201

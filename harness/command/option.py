@@ -24,6 +24,9 @@ Channels = Annotated[
     typer.Option(help="What is heard of a recording with several channels; moves its scores."),
 ]
 DISK, PLACE = "<path>", "<path|url>"
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace what exists; never what the command reads.")
+]
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", parser=place, help="Directory of a run, or its URL.")
 ]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from harness.command.option import DISK, PLACE, Json
+from harness.command.option import DISK, PLACE, Force, Json
 from harness.errors import UsageError
 from harness.storage import disk, place
+from harness.target import refuse_taken
 from harness.terminal import Progress, print_json, stdout
+
+_COUNT = re.compile("0*[1-9][0-9]{0,8}")
 
 
 def plan(
@@ -68,6 +72,7 @@ def plan(
             help="With --after: a plan that --out kept, instead of measuring now.",
         ),
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Say what a run would take, from a sample of its clips measured on this machine.
@@ -80,6 +85,8 @@ def plan(
     from harness.planning.hindsight import compare, read_plan, refuse_other_suite
     from harness.storage import write_whole
 
+    if out is not None:
+        refuse_taken(out, [suite, data, *(model or []), *([kept] if kept else [])], force=force)
     counts, cards = _counts(workers, "--workers"), _counts(gpus, "--gpus") if gpus else ()
     if kept is not None:
         found = read_plan(kept)
@@ -124,6 +131,6 @@ def plan(
 def _counts(text: str, where: str) -> tuple[int, ...]:
     """Whole numbers from 1, as in `1,8,64`."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdecimal() and int(part) for part in parts):
-        raise UsageError(f"{text!r} are no numbers from 1", where, "write them like 1,8,64")
+    if not all(_COUNT.fullmatch(part) for part in parts):
+        raise UsageError(f"{text!r}: expected positive integers", where, "write them like 1,8,64")
     return tuple(map(int, parts))

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from harness.command.conclusion import conclude
-from harness.command.option import PLACE, Json, Page, PolicyFile, RunFolder, Unscored
+from harness.command.option import PLACE, Force, Json, Page, PolicyFile, RunFolder, Unscored
 from harness.errors import UsageError, printable
 from harness.storage import place
+from harness.target import refuse_taken
 from harness.terminal import print_json, print_warnings, stdout
 
 
@@ -86,11 +87,12 @@ def gate(
 def baseline_accept(
     folder: RunFolder,
     name: Annotated[str | None, typer.Option(help="Instead of that of its suite and data.")] = None,
+    force: Force = False,
 ) -> None:
     """Keep a run, small enough to be committed, as what later runs are held against."""
     from harness.baseline import accept
 
-    typer.echo(f"{accept(folder, name)}: accepted; commit it")
+    typer.echo(f"{accept(folder, name, force=force)}: accepted; commit it")
 
 
 def card(
@@ -173,12 +175,15 @@ def history(
         ),
     ] = False,
     out: Page = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Show every release of every model over time, and which steps are more than chance."""
     from harness.history.history import read_history
     from harness.history.timeline import print_history
 
+    if out is not None:
+        refuse_taken(out, force=force)
     found = read_history(folders or [], one_detector=one_detector)
     if out is not None:
         from harness.report.history import write_history
@@ -203,6 +208,7 @@ def leaderboard(
     ] = None,
     unscored: Unscored = None,
     out: Page = None,
+    force: Force = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: Json = False,
@@ -213,6 +219,8 @@ def leaderboard(
 
     if as_csv + as_markdown + as_json > 1:
         raise UsageError("more than one form", "--csv, --markdown, --json", "take one")
+    if out is not None:
+        refuse_taken(out, force=force)
     found = read_leaderboard(folders, metric=metric, reference=reference, unscored=unscored)
     if out is not None:
         from harness.report.leaderboard import write_leaderboard

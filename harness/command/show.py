@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from harness.command.option import EXIT_CONTRADICTED, Channels, Json
+from harness.command.option import EXIT_CONTRADICTED, Channels, Force, Json
 from harness.errors import printable
 from harness.terminal import print_json, stdout
 
@@ -56,11 +56,12 @@ def perturb(
     suite: Annotated[str, typer.Option(help="Name of a suite, or a suite file.")] = "release",
     data: Annotated[str, typer.Option(help="Where babble comes from.")] = "embedded",
     channels: Channels = "mean",
+    force: Force = False,
 ) -> None:
     """Write what a condition does to a file, to listen to it; exit 2 where that contradicts it."""
     from harness.listen import write_perturbed
 
-    heard = write_perturbed(source, target, suite, condition, data, channels)
+    heard = write_perturbed(source, target, suite, condition, data, channels, force=force)
     typer.echo(printable(heard.line))
     if heard.contradiction:
         print(f"harness: {printable(heard.contradiction)}", file=sys.stderr)  # noqa: T201

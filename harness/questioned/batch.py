@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +19,11 @@ from harness.case import Case, case_json, plain
 from harness.errors import ClipError, ClipRejected, UsageError, printable
 from harness.questioned.examiner import Examiner, Options, examine
 from harness.report.case import CLEAR_STEP, render_case
-from harness.storage import write_whole
+from harness.storage import make_folder, write_whole
 from harness.suffix import is_audio
+from harness.target import refuse_taken
 
+TABLE_CSV, TABLE_JSON = "table.csv", "table.json"
 Told = Callable[[str], None]
 
 
@@ -101,14 +105,26 @@ def plain_cases(done: Sequence[Examined]) -> list[dict[str, Any]]:
 
 
 def examine_all(
-    paths: Sequence[Path], examiner: Examiner, options: Options, out: Path, note: Told
+    paths: Sequence[Path],
+    examiner: Examiner,
+    options: Options,
+    out: Path,
+    note: Told,
+    *,
+    force: bool = False,
 ) -> list[Examined]:
-    """Examine every file and write what was found into `out`; a bad file costs its own row."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        told = fault.strerror or str(fault)
-        raise UsageError(f"cannot be made: {told}", str(out), "choose another --out") from fault
+    """Examine every file and write what was found into `out`; a bad file costs its own row.
+
+    Raises
+    ------
+    UsageError
+        Before anything is examined where a file to be written exists and `force` is not given, or
+        is itself to be examined.
+    """
+    make_folder(out)
+    tables = [out / TABLE_CSV, out / TABLE_JSON]
+    for target in (*_pages(paths, out), *(tables if len(paths) > 1 else [])):
+        refuse_taken(target, paths, force=force)
     done: list[Examined] = []
     for place, path in enumerate(paths, start=1):
         note(f"{place} of {len(paths)}: {path.name}")
@@ -123,15 +139,29 @@ def examine_all(
             told = f"could not be examined: {type(fault).__name__}: {fault}"
             done.append(Examined(Entry(path.name, reason=told), None, None))
             continue
-        name = _file_name(case)
+        name = _file_name(case.file.name, case.file.sha256)
         write_whole(out / f"{name}.json", case_json(case))
         write_whole(out / f"{name}.html", render_case(case))
         done.append(Examined(_entry(case, f"{name}.html"), case, out / f"{name}.html"))
     if len(paths) > 1 or not done[0].case:
         entries = [each.entry for each in done]
-        write_whole(out / "table.csv", table_csv(entries))
-        write_whole(out / "table.json", json.dumps(plain_table(entries), indent=1) + "\n")
+        if len(paths) == 1:
+            note(f"{paths[0].name}: {entries[0].reason}")
+        for target in tables if len(paths) == 1 else []:
+            refuse_taken(target, paths, force=force)
+        write_whole(out / TABLE_CSV, table_csv(entries))
+        write_whole(out / TABLE_JSON, json.dumps(plain_table(entries), indent=1) + "\n")
     return done
+
+
+def _pages(paths: Sequence[Path], out: Path) -> Iterator[Path]:
+    """What will be written of the recordings that can be read, where the folder holds something."""
+    if not any(out.iterdir()):
+        return
+    for path in paths:
+        with suppress(OSError), path.open("rb") as file:
+            name = _file_name(path.name, hashlib.file_digest(file, "sha256").hexdigest())
+            yield from (out / f"{name}.json", out / f"{name}.html")
 
 
 def plain_table(entries: Sequence[Entry]) -> list[dict[str, object]]:
@@ -160,9 +190,9 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _file_name(case: Case) -> str:
-    stem = re.sub(r"[^\w.-]+", "-", Path(case.file.name).stem, flags=re.ASCII).strip("-.")
-    return f"{stem[:80] or 'recording'}-{case.file.sha256[:8]}"
+def _file_name(recording: str, sha256: str) -> str:
+    stem = re.sub(r"[^\w.-]+", "-", Path(recording).stem, flags=re.ASCII).strip("-.")
+    return f"{stem[:80] or 'recording'}-{sha256[:8]}"
 
 
 def _entry(case: Case, page: str) -> Entry:

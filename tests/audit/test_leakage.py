@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from harness.perturb.codec import Codec
 from harness.perturb.perturbation import Draw
 from harness.perturb.sample import convert
 from harness.reference.corpus import EmbeddedSource
+from harness.report.shell import security
 from harness.seed import generator
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -181,13 +183,17 @@ def test_a_recording_that_goes_away_while_it_is_compared_costs_its_pairs_and_sou
 
 
 def test_a_page_to_hear_them(corpus: list[Clip]) -> None:
-    twin = replace(corpus[0], clip_id="<b>twin", group="another")
+    twin = replace(corpus[0], clip_id="<b>twin\x1b[2J", group="another")
     clips = [*corpus[:4:2], twin]
     found = audit_leakage(clips)
     page = pairs_page(found.matches, {("first", clip.clip_id): clip for clip in clips})
     assert page.count("<audio") == 2
     assert "&lt;b&gt;twin" in page
     assert "<b>twin" not in page
+    assert "\x1b" not in page
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    policy = page.partition('Content-Security-Policy" content="')[2].partition('"')[0]
+    assert html.unescape(policy) == security([style], [])
 
 
 # Fingerprints
