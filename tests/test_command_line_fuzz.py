@@ -97,14 +97,13 @@ def commands(command: Any = None, above: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 def cases() -> list[tuple[str, list[str]]]:
-    """A command's sound arguments with one option or argument replaced or added, or one left out."""
+    """A command's sound arguments with one of them replaced, added or left out."""
     found: list[tuple[str, list[str]]] = []
     for name, command in commands():
         sound = list(SOUND[name])
         for param in command.params:
             if param.param_type_name == "argument":
-                places = [place for place in range(len(name.split()), len(sound))]
-                places = places[: max(param.nargs, 1)]
+                places = list(range(len(name.split()), len(sound)))[: max(param.nargs, 1)]
                 for value in TEXTS:
                     found += [(name, [*sound[:at], value, *sound[at + 1 :]]) for at in places]
                     found.append((name, [*sound, value]))

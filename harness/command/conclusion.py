@@ -74,7 +74,7 @@ def conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
 
 
 def _append(path: Path, text: str) -> None:
-    """Add to the summary of a CI job, which which never costs the verdict."""
+    """Add to the summary of a CI job, which never costs the verdict."""
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
