@@ -216,7 +216,7 @@ def _trials(
         if name not in named:
             yield _Trial(
                 Verdict("", requirement.metric, name, "to be measured", "FAIL",
-                        reason="missing: no condition or family of the run is called so"),
+                        reason="missing: no condition or family with this name"),
                 math.nan, "FAIL",
             )  # fmt: skip
     for model, name in wanted:

@@ -198,7 +198,7 @@ def barred(run: RunRecord, baseline: RunRecord, model: Match, condition: Match, 
         if one.chain and run.suite.seed != baseline.suite.seed:
             return (
                 f"the suite's seed is {run.suite.seed}, was "
-                f"{baseline.suite.seed}: its perturbations fall out otherwise"
+                f"{baseline.suite.seed}, so the perturbed audio differs"
             )
     if metric in DECIDED:
         if told := _threshold_bar(run, baseline, model):

@@ -80,8 +80,8 @@ class TimeSplit:
     preparing
         Processor seconds: `decode`, `perturb codec`, `attest`, ...
     scoring
-        Seconds on the wall: `check`, `waiting`, `features`, `forward`, `write`. What is missing to
-        the seconds of the part is bookkeeping. On a GPU features and forward are seconds of the
+        Seconds on the wall: `check`, `waiting`, `features`, `forward`, `write`. The
+        remainder is overhead. On a GPU features and forward are seconds of the
         device, which go on beside the others.
     """
 

@@ -304,7 +304,7 @@ def test_clips_without_any_row_lower_coverage() -> None:
         (
             "suite",
             {"seed": 2},
-            "the suite's seed is 2, was 1: its perturbations fall out otherwise",
+            "the suite's seed is 2, was 1, so the perturbed audio differs",
             COMPARED,
         ),
     ],

@@ -366,7 +366,7 @@ def test_the_command(three: list[Path], tmp_path: Path) -> None:
     assert "3 [3–3]" in done.stdout
     text = page.read_text(encoding="utf-8")
     assert len(text.encode()) < 3_000_000
-    assert "surely behind" in text
+    assert "significantly worse" in text
     told = CliRunner().invoke(app, ["leaderboard", *names, "--json"])
     assert [row["model"] for row in json.loads(told.stdout)["rows"]][-1] == "bad"
     assert CliRunner().invoke(app, ["leaderboard", *names, "--csv"]).stdout.startswith("model,")

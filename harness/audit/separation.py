@@ -30,7 +30,7 @@ Index = NDArray[np.intp]
 _TENTHS = 10
 _SAME = 1e-9
 _PRIOR_CLIPS = 1.0
-"""That every value is taken to have had before in either class."""
+"""Pseudo-count per value and class (Laplace smoothing)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.command.option import DISK, EXIT_FOUND, PLACE, Force, Json, RunFolder
+from harness.command.option import DISK, EXIT_FOUND, PLACE, Force, Json, Limit, RunFolder
 from harness.errors import UsageError
 from harness.storage import disk, place
 from harness.target import refuse_taken
@@ -25,9 +25,6 @@ SEED = 20241
 
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 where something was found.")]
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Clips, as for harness run --data.")]
-Limit = Annotated[
-    int | None, typer.Option(min=2, help="At most this many clips, stratified and seeded.")
-]
 
 
 @audit_app.command("claims")

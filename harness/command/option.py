@@ -27,6 +27,14 @@ DISK, PLACE = "<path>", "<path|url>"
 Force = Annotated[
     bool, typer.Option("--force", help="Replace what exists; never what the command reads.")
 ]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="At most this many clips, drawn in proportion from each label and generator, with the "
+        "suite's seed.",
+    ),
+]
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", parser=place, help="Directory of a run, or its URL.")
 ]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.command.option import DISK, PLACE, Force, Json
+from harness.command.option import DISK, PLACE, Force, Json, Limit
 from harness.errors import UsageError
 from harness.storage import disk, place
 from harness.target import refuse_taken
@@ -24,9 +24,7 @@ def plan(
         list[str] | None,
         typer.Option(help="As for harness run --model. Repeat for several."),
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=2, help="At most this many clips, stratified and seeded.")
-    ] = None,
+    limit: Limit = None,
     sample: Annotated[int, typer.Option(min=2, help="Clips to measure.")] = 24,
     workers: Annotated[
         str, typer.Option(help="Numbers of workers to plan for, each with a processor of its own.")

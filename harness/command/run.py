@@ -8,7 +8,16 @@ from typing import Annotated, Literal
 import typer
 
 from harness.command.conclusion import conclude
-from harness.command.option import DISK, PLACE, Baseline, Channels, Json, PolicyFile, Unscored
+from harness.command.option import (
+    DISK,
+    PLACE,
+    Baseline,
+    Channels,
+    Json,
+    Limit,
+    PolicyFile,
+    Unscored,
+)
 from harness.errors import UsageError, printable
 from harness.storage import disk, place
 from harness.terminal import Progress, print_json
@@ -38,9 +47,7 @@ def run(
             help="Run directory, or s3://BUCKET/… and the like; the same one again goes on in it.",
         ),
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=2, help="At most this many clips, stratified and seeded.")
-    ] = None,
+    limit: Limit = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="float32, tf32, bf16 or fp16.")] = "float32",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Rows scored together.")] = None,
@@ -145,7 +152,7 @@ def train(
     gradient_accumulation: Annotated[int, typer.Option(help="Batches in a step.")] = 8,
     eval_steps: Annotated[int, typer.Option(help="Validate every so many steps.")] = 500,
     val_samples: Annotated[int, typer.Option(help="Clips to validate on, at most.")] = 5000,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Json = False,
 ) -> None:

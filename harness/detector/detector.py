@@ -99,7 +99,7 @@ class Compilable(Protocol):
 
     @property
     def one_shape(self) -> bool:
-        """Whether every clip comes to inputs of one shape, without which there is nothing to it."""
+        """Whether all inputs share one shape, as compilation requires."""
         ...
 
     def compile(self, rows: int) -> None:

@@ -47,7 +47,7 @@ def _quiet(line: str) -> None:
 
 
 def warm_up(workers: int) -> None:
-    """Have the preparing processes' imports done beside what this one does first."""
+    """Start importing in the worker processes while the parent initialises."""
     if workers:
         _context()
         with _unasked():

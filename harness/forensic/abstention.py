@@ -1,4 +1,4 @@
-"""Deciding fewer clips: what is gained by keeping silent on those that are not sure.
+"""Deciding fewer clips: what is gained by abstaining on those that are not sure.
 
 Two ways. By confidence alone, condition by condition: the risk-coverage curve, and the largest
 coverage at which a wanted error rate holds with confidence. And by a rule of thumb that an examiner

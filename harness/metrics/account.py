@@ -3,7 +3,7 @@
 A cell's clips are laid out once as a sparse matrix from clips to sums; weighted sums are what one
 product with weights gives. What needs an order (pooling, confidence) is resampled in at most
 `LEVELS` steps of about equal weight: a figure of more clips than that has its value from all of
-them and its spread from these steps, which is no other for it.
+them and its spread from these steps: binning leaves the spread essentially unchanged.
 """
 
 from __future__ import annotations

@@ -163,5 +163,5 @@ def _notes(plan: Plan, record: RunRecord) -> list[str]:
     if hits > _FIRST_ROWS:
         lines.append(f"{hits} rows of the run were prepared before, which no plan counts on")
     if any(part.ended != "finished" for part in record.parts):
-        lines.append("the run was stopped on the way; the seconds of parts that were killed lack")
+        lines.append("the run was interrupted; time spent in killed parts is not included")
     return lines

@@ -97,7 +97,7 @@ TERMS = (
         "lower",
         "Detection cost at the threshold, normalised: 1.9 times the false alarm rate plus the miss "
         "rate (ASVspoof 5: share of fakes 0.05, cost of a rejected real clip 1, of an accepted "
-        "fake 10). 1 is no better than not to listen.",
+        "fake 10). 1 is no better than a detector that ignores its input.",
     ),
     Term(
         "eer",

@@ -169,9 +169,12 @@ def _answer(tracks: Sequence[Track]) -> str:
         )
         said += "."
     many = sum(len(each.releases) for each in tracks)
+    if many == 1:
+        return "1 run; nothing to compare yet."
     fell = sum(bool(_named(each, "worse")) for one in tracks for each in one.releases)
-    curves = f" on {count(len(tracks))} curves" if len(tracks) > 1 else ""
-    return f"{said} Of {count(many)} runs{curves}, {count(fell)} took a step for the worse."
+    curves = f" of {count(len(tracks))} detectors" if len(tracks) > 1 else ""
+    worse = "1 is" if fell == 1 else f"{count(fell)} are"
+    return f"{said} {count(many)} runs{curves}: {worse} significantly worse than the one before."
 
 
 def _named(release: Release, turn: str) -> list[str]:

@@ -99,7 +99,7 @@ def render_leaderboard(board: Leaderboard) -> str:
 
 
 def _answer(board: Leaderboard) -> str:
-    """Who is first, who may be as good, and who is surely behind."""
+    """Who is first, who is not significantly worse, and who is."""
     by = term(board.metric).prose
     told = [_first(board, "clean", f"By {by} on clean clips")]
     if any(row.perturbed.rank for row in board.rows):
@@ -119,13 +119,13 @@ def _first(board: Leaderboard, which: str, where: str) -> str:
         for name, standing in ranked
         if standing.rank > 1 and letters & set(standing.letters.split())
     ]
-    behind = len(ranked) - len(first) - len(near)
+    behind = [name for name, _ in ranked if name not in {*first, *near}]
     are = "is" if len(first) == 1 else "are"
     told = f"{where} {_names(first)} {are} first"
     if near:
         told += f", and not told apart from {_names(near)}"
     if behind:
-        told += f"; {count(behind)} {'is' if behind == 1 else 'are'} surely behind"
+        told += f"; {_names(behind)} {'is' if len(behind) == 1 else 'are'} significantly worse"
     return f"{told}."
 
 

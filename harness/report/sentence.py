@@ -1,8 +1,7 @@
 """The answer in sentences, from finished figures; no sentence says more than its figures show.
 
-Figures that differ by no more than chance are not for that equivalent; a loss whose interval
-reaches 0 is none that this many clips can show; a figure that was reported on other data is of
-another test.
+A non-significant difference is not equivalence; a loss whose interval reaches 0 is not
+measurable with this many clips; a figure that was reported on other data is of another test.
 """
 
 from __future__ import annotations
@@ -194,8 +193,8 @@ def breaking_sentences(index: Index, model: str) -> list[str]:
     rest = len(had) - len(shown)
     if shown and rest:
         sentences.append(
-            f"{count(rest)} of {count(len(had))} conditions {'do' if rest > 1 else 'does'} no "
-            f"damage that this many clips can show."
+            f"{count(rest)} of {count(len(had))} conditions show{'' if rest > 1 else 's'} no "
+            "measurable loss."
         )
     if len(had) < len(losses):
         without = len(losses) - len(had)
@@ -222,12 +221,13 @@ def _worst(shown: list[Loss], policy: Policy) -> str:
 def _no_damage(had: list[Loss]) -> str:
     first = had[0]
     conditions = (
-        "The one condition does" if len(had) == 1 else f"None of {len(had)} conditions does"
+        "The one condition shows no"
+        if len(had) == 1
+        else f"None of the {len(had)} conditions shows a"
     )
-    negation = "no " if len(had) == 1 else ""
     damage = first.damage
     return (
-        f"{conditions} {negation}damage that this many clips can show. The largest difference in "
+        f"{conditions} measurable loss. The largest difference in "
         f"accuracy is {measured(damage.value, damage.low, damage.high)}, under "
         f"“{first.condition.words}”."
     )

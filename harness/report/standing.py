@@ -109,11 +109,11 @@ def _families(losses: Sequence[FamilyLoss]) -> str:
         each = max(known, key=lambda each: abs(each.difference))
         told = measured(each.difference, each.low, each.high)
         return (
-            "No family of conditions costs other than it cost the baseline, as far as these clips "
-            f"can show; the largest difference is {told}, of {each.family}."
+            "No family of conditions degrades significantly more or less than in the baseline; "
+            f"the largest difference is {told}, of {each.family}."
         )
     parts = [
-        f"Families that cost {word} accuracy than they cost the baseline: {_family_list(each)}."
+        f"Families that degrade significantly {word} than in the baseline: {_family_list(each)}."
         for word, each in (("more", worse), ("less", better))
         if each
     ]

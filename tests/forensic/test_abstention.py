@@ -1,4 +1,4 @@
-"""Keeping silent: what the rule refuses, and that it is judged on others than it is tuned on."""
+"""Abstaining: what the rule refuses, and that it is judged on others than it is tuned on."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from in_process import command
+from in_process import command, harness
 from level_detector import floor
 
 from harness.audio import Wave, load
@@ -166,6 +166,17 @@ def test_odd_recordings_are_refused_and_break_nothing(place: Path) -> None:
         assert row["reason"], name
         assert "could not be examined" not in row["reason"], row["reason"]
         assert not row["log10_lr"]
+
+
+def test_another_case_is_not_written_over(
+    place: Path, inspected: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in inspected.iterdir()}
+    for files in ("files", "files/speech.wav", "files/bad.wav"):
+        code, out, err = harness(capsys, "inspect", files, "--run", "run", "--out", "out")
+        assert (code, out) == (2, "")
+        assert err.endswith("exists already; name a new file, or give --force\n")
+    assert {path.name: path.read_bytes() for path in inspected.iterdir()} == before
 
 
 def test_a_name_is_text_on_the_page(place: Path) -> None:

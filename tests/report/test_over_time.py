@@ -46,7 +46,7 @@ def test_a_page_loads_nothing_and_names_stay_text(pages: dict[str, str], name: s
 def test_the_history_says_what_happened(pages: dict[str, str]) -> None:
     text = text_of(pages["history"])
     assert "The run of 2026-03-08 has no comparable run before it. Of 6 runs on 2 curves" in text
-    assert "1 took a step for the worse" in text
+    assert "1 is significantly worse than the one before" in text
     assert "2026-03-08, suite other (3 conditions) on data: other data:" in text
     assert "▼ −0.050 (−0.080 to −0.020)" in text
     assert "▲ −0.050 (−0.080 to −0.020)" in text

@@ -134,14 +134,14 @@ def test_what_breaks_it_most_comes_with_its_interval() -> None:
     assert text == (
         "It breaks most under “white noise at 0 dB”: accuracy falls by 0.350 (0.290 to 0.410) to "
         "0.600, on the 199 clips scored both ways; then “white noise at 10 dB” (by 0.150). 2 of 4 "
-        "conditions do no damage that this many clips can show. 1 condition could not be measured."
+        "conditions show no measurable loss. 1 condition could not be measured."
     )
 
 
 def test_an_interval_that_holds_zero_is_no_damage_that_can_be_shown() -> None:
     text = broken({"noise:white@0dB": (-0.05, -0.12, 0.0), "codec:g711": (0.01, -0.02, 0.03)})
     assert text.startswith(
-        "None of 2 conditions does damage that this many clips can show. The largest difference "
+        "None of the 2 conditions shows a measurable loss. The largest difference "
         "in accuracy is −0.050 (−0.120 to 0.000), under “white noise at 0 dB”."
     )
     assert "breaks" not in text
