@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,12 +24,16 @@ def refuse_taken(target: Path, inputs: Iterable[str | Path] = (), *, force: bool
     ------
     UsageError
         Where `target` is a folder, an input, part of a run, or exists without `force`.
+    OSError
+        Where that cannot be known, as of a name that is too long.
     """
     if storage.is_remote(target):
         if storage.exists(target) and not force:
             raise _taken(target)
         return
-    if not os.path.lexists(target):
+    try:
+        target.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a ValueError: a zero byte
         return
     if target.is_dir():
         raise UsageError("is a directory", str(target), "name a file")
