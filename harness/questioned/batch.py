@@ -121,7 +121,11 @@ def examine_all(
         Before anything is examined where a file to be written exists and `force` is not given, or
         is itself to be examined.
     """
-    make_folder(out)
+    try:
+        make_folder(out)
+    except OSError as fault:
+        told = fault.strerror or str(fault)
+        raise UsageError(f"cannot be made: {told}", str(out), "choose another --out") from fault
     tables = [out / TABLE_CSV, out / TABLE_JSON]
     for target in (*_pages(paths, out), *(tables if len(paths) > 1 else [])):
         refuse_taken(target, paths, force=force)

@@ -177,7 +177,7 @@ def test_summaries_are_told_in_sentences() -> None:
     assert "mean corruption error 1.23 (1.10 to 1.37) and relative mCE 1.50" in told
     assert "Left out of one or both: crop." in told
     assert "most was lost under “white noise at 0 dB” (−0.150)" in told
-    assert "cost more accuracy than they cost the baseline: noise −0.070 (−0.090 to" in told
+    assert "degrade significantly more than in the baseline: noise −0.070 (−0.090 to" in told
 
 
 def test_nothing_to_compare_is_said() -> None:
