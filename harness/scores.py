@@ -290,7 +290,7 @@ def read_scores(run: Path) -> pd.DataFrame:
     return frame.sort_values(list(KEY), kind="stable", ignore_index=True)
 
 
-def recordings(table: pd.DataFrame) -> pd.Series[str]:
+def recordings(table: pd.DataFrame) -> pd.Series:
     """The digest of every clip's recording by clip_id, of those where it is known."""
     if "audio_digest" not in table:
         return pd.Series([], index=pd.Index([], name="clip_id"), dtype=str)

@@ -135,7 +135,7 @@ def summarise(
 def _recordings(table: pd.DataFrame) -> Recordings:
     known = recordings(table)
     over_all = digest(sorted(known.items())) if len(known) else ""
-    return Recordings(table["clip_id"].nunique(), len(known), over_all)
+    return Recordings(len(set(table["clip_id"])), len(known), over_all)
 
 
 def _rows(place: Place, estimates: dict[str, Estimate]) -> Iterator[MetricRow]:
