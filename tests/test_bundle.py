@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from in_process import command
 from two_runs import finished
@@ -25,7 +26,7 @@ from harness.bundle import MANIFEST, Manifest, verify, write_bundle
 from harness.errors import UsageError
 from harness.publish import Finished, figures, publish, read_run
 from harness.record import CountRecord, read_record, write_record
-from harness.scores import ScoresWriter
+from harness.scores import SCHEMA, ScoresWriter
 
 CLIPS = {f"{label}{number}": (number - 3.0) for label in "fr" for number in range(8)}
 
@@ -201,7 +202,8 @@ def test_rows_that_are_gone_are_named(run: Path) -> None:
 def test_a_damaged_shard_is_named(run: Path) -> None:
     shard = next((run / "scores").glob("*.parquet"))
     content = bytearray(shard.read_bytes())
-    content[len(content) // 2] ^= 255
+    scores = pq.read_metadata(shard).row_group(0).column(SCHEMA.get_field_index("score"))
+    content[scores.data_page_offset + scores.total_compressed_size // 2] ^= 255
     shard.write_bytes(bytes(content))
     (fault,) = verify(run).faults
     assert fault.startswith(shard.name)
