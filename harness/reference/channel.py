@@ -109,9 +109,16 @@ def match_spectrum(samples: Array, reference: Array, bands: int = 12) -> Array:
 
 
 def match_crest(versions: list[Array]) -> list[Array]:
-    """Peaks rounded off (tanh) until all versions have the lowest crest factor among them."""
-    target = min(_crest(samples) for samples in versions)
-    return [_limit(samples, target) for samples in versions]
+    """Peaks rounded off (tanh) until all versions have the lowest crest factor among them.
+
+    The version that has it is left alone: whether its crest factor is above itself is rounding,
+    which differs between processors.
+    """
+    crests = [_crest(samples) for samples in versions]
+    return [
+        _limit(samples, min(crests)) if crest > min(crests) else _unit(samples)
+        for samples, crest in zip(versions, crests, strict=True)
+    ]
 
 
 def _limit(samples: Array, crest: float) -> Array:
@@ -123,7 +130,7 @@ def _limit(samples: Array, crest: float) -> Array:
             high = knee
         else:
             low = knee
-    return unit if _crest(unit) <= crest else np.tanh(unit / low) * low
+    return np.tanh(unit / low) * low
 
 
 def _crest(samples: Array) -> float:

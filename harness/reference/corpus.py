@@ -30,7 +30,9 @@ from harness.reference.voice import RATE_HZ, draw_speaker, speak
 from harness.seed import digest, generator, stable_seed
 
 VERSION = 1
-"""Of the recipe: raise it with every change that moves a sample."""
+"""Of what is drawn: speakers, words, channels."""
+_SAMPLES = 2
+"""Raise it with every change that moves a sample of what is drawn."""
 
 Half = Literal["test", "training", "development"]
 _RATES_HZ = (22_050, 24_000, 44_100, 48_000)
@@ -125,7 +127,7 @@ def build(spec: CorpusSpec, workers: int | None = None) -> Path:
     workers
         Processes; all available cores where None, and none beside this one where 1.
     """
-    name = f"embedded-{spec.half}-v{spec.version}-{digest(spec.model_dump())}"
+    name = f"embedded-{_revision(spec)}"
     folder = cache_directory() / name
     if folder.exists():
         if len(list(folder.glob("*.flac"))) == 2 * spec.speakers * spec.utterances:
@@ -183,7 +185,7 @@ class EmbeddedSource:
             name=name,
             digest=digest(labels),
             synthetic=True,
-            revision=f"{self.spec.half}-v{self.spec.version}-{digest(self.spec.model_dump())}",
+            revision=_revision(self.spec),
             notes=("synthetic speech made by a recipe: says nothing about any published model",),
         )
 
@@ -192,6 +194,10 @@ class EmbeddedSource:
 
     def __len__(self) -> int:
         return 2 * self.spec.speakers * self.spec.utterances
+
+
+def _revision(spec: CorpusSpec) -> str:
+    return f"{spec.half}-v{spec.version}.{_SAMPLES}-{digest(spec.model_dump())}"
 
 
 def _clip(half: Half, utterance: Utterance, label: Label, folder: Path) -> Clip:

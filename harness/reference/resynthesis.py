@@ -30,6 +30,9 @@ from harness.reference.voice import RATE_HZ
 
 Resynthesis = Callable[[Array, np.random.Generator], Array]
 
+_SILENT = 1e-9
+"""Of the largest magnitude: -180 dB."""
+
 
 def griffin_lim(samples: Array, rng: np.random.Generator) -> Array:
     """Phase recovered from a mel spectrogram (Griffin & Lim 1984; Perraudin et al. 2013)."""
@@ -221,6 +224,8 @@ def _stretch(samples: Array, factor: float, length: int) -> Array:
     """`length` samples, `factor` times as long; each bin's phase advances at its own frequency."""
     size, hop = 1024, 256
     spectra = stft(samples, size, hop)
+    # In silence the phase is that of rounding errors, which differ between processors.
+    spectra[np.abs(spectra) < _SILENT * np.abs(spectra).max()] = 0
     advance = np.angle(spectra[1:] * np.conj(spectra[:-1]))
     count = -(-length // hop) + 1
     place = np.minimum(np.arange(count) / factor, len(spectra) - 1.001)
