@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from harness.errors import UsageError
 from harness.metrics import COMPARED, METRICS
+from harness.storage import contents
 
 VERSION = 1
 DEFAULT = "release"
@@ -130,7 +131,7 @@ def load_policy(spec: str) -> Policy:
     """
     path = Path(spec) if spec.endswith(".toml") or "/" in spec else _folder() / f"{spec}.toml"
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(contents(path).decode())
     except FileNotFoundError as fault:
         raise UsageError(
             "no such policy", spec, f"name a TOML file or one of {', '.join(policy_names())}"

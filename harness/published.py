@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UsageError
+from harness.storage import contents
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Clips = Annotated[int, Field(ge=0)]
@@ -90,7 +91,7 @@ def load_published(name_or_path: str) -> Published:
     """
     path = published_path(name_or_path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(contents(path).decode())
         return Published.model_validate(content)
     except OSError as fault:
         names = ", ".join(published_names()) or "none"

@@ -9,9 +9,11 @@ record.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -168,6 +170,21 @@ def read(path: Path) -> bytes:
     with answering(path, FileNotFoundError):
         system, name = _opened(path)
         return system.cat_file(name)
+
+
+def contents(path: Path) -> bytes:
+    """All of a file of this machine; a device such as `/dev/zero`, which never ends, is refused.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be read, or is a device.
+    """
+    with path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            raise OSError(errno.EINVAL, "Is a device and no file", str(path))
+        return file.read()
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -25,6 +25,7 @@ from harness.metrics.classification import Policy
 from harness.record import SuiteRecord, ThresholdRule
 from harness.refusal import known_keys, nearest, refusal, shortened, shown
 from harness.seed import digest
+from harness.storage import contents
 
 VERSION = 1
 
@@ -190,7 +191,7 @@ def _read(path: Path, heads: dict[Path, _File], including: Sequence[Path] = ()) 
         trail = " → ".join(step.name for step in (*including, resolved))
         raise UsageError(f"includes itself: {trail}", str(path), "remove one include")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = tomllib.loads(contents(path).decode("utf-8-sig"))
     except (ValueError, RecursionError) as fault:  # wrong syntax, not UTF-8, too many digits
         raise UsageError(f"not TOML: {fault}", str(path), "mend the syntax") from fault
     except OSError as fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -113,6 +114,31 @@ def test_an_unwritable_page_names_itself_and_not_what_stood_in_for_it(
     code, _, err = harness(capsys, "history", "none", "--out", f"{name}x")
     assert code == 2
     assert err == f"harness: {name}x: file name too long; use a shorter name\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("gate", "run", "--baseline", "published", "--policy", "zero.toml"),
+        ("gate", "run", "--published", "zero.toml"),
+        ("audit", "claims", "zero.toml"),
+        ("audit", "claims", "--model-card", "zero.toml"),
+        ("plan", "--after", "run", "--plan", "zero.toml"),
+        ("suites", "show", "zero.toml"),
+    ],
+)
+def test_a_device_without_an_end_is_no_file(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    shutil.copytree(RUN, "run")
+    Path("zero.toml").symlink_to("/dev/zero")
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (12 << 30, limits[1]))
+    try:
+        code, out, err = harness(capsys, *arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
 
 
 @pytest.mark.parametrize(

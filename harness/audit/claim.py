@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from harness.published import Published, load_published, published_path
+from harness.storage import contents
 
 Side = Literal["fake", "real"]
 
@@ -135,7 +136,7 @@ def claim_of_file(name_or_path: str) -> Claim:
         As `harness.published.load_published`.
     """
     published = load_published(name_or_path)
-    text = published_path(name_or_path).read_text(encoding="utf-8")
+    text = contents(published_path(name_or_path)).decode()
     figures: dict[str, Decimal | int] = tomllib.loads(text, parse_float=Decimal)["figures"]
     return _claim(published, {name: Decimal(value) for name, value in figures.items()})
 

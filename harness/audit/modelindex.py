@@ -20,6 +20,7 @@ import yaml
 
 from harness.audit.claim import SHARES, Claim, Reported, as_written
 from harness.errors import UsageError
+from harness.storage import contents
 
 MOST_BYTES = 2**20
 """A front matter of more is none."""
@@ -61,7 +62,7 @@ def read_model_card(path: Path) -> list[Claim]:
         Where there is no such file, no front matter, no model-index, or it is damaged.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = contents(path).decode("utf-8-sig")
     except OSError as fault:
         raise UsageError("cannot be read", str(path), "name a model card") from fault
     except UnicodeDecodeError as fault:

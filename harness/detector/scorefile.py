@@ -27,6 +27,7 @@ from harness.detector.scorereading import Reading, read_values
 from harness.detector.scoresheet import Sheet, read_sheet
 from harness.errors import ClipRejected, UsageError
 from harness.record import ModelRecord
+from harness.storage import contents
 from harness.vocabulary import canonical_label
 
 _CLEAN = "clean"
@@ -242,7 +243,7 @@ def open_scores(rest: str, spec: str) -> ScoreFile:
     """
     wanted = Wanted.parse(rest, spec)
     try:
-        content = wanted.place.read_bytes()
+        content = contents(wanted.place)
     except OSError as fault:
         raise UsageError(fault.strerror or "cannot be read", spec, "name a score file") from fault
     sheet = read_sheet(content, spec, wanted.missing or ())

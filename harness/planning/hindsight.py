@@ -28,6 +28,7 @@ from harness.planning.prospect import (
 )
 from harness.record import RunRecord, read_record
 from harness.scores import shards
+from harness.storage import contents
 from harness.suite import load_suite
 
 _FIX = "plan what it ran"
@@ -47,7 +48,7 @@ def read_plan(path: Path) -> Plan:
         Where there is none, it is none, or it is of another version.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(contents(path).decode())
         version = content["version"]
         if version != VERSION:
             raise UsageError(f"a plan of version {version}", str(path), "plan again")

@@ -162,7 +162,7 @@ def _pages(paths: Sequence[Path], out: Path) -> Iterator[Path]:
     """What will be written of the recordings that can be read, where the folder holds something."""
     if not any(out.iterdir()):
         return
-    for path in paths:
+    for path in filter(Path.is_file, paths):
         with suppress(OSError), path.open("rb") as file:
             name = _file_name(path.name, hashlib.file_digest(file, "sha256").hexdigest())
             yield from (out / f"{name}.json", out / f"{name}.html")
