@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
 import sys
 import tempfile
@@ -15,6 +17,8 @@ from typer.exceptions import TyperException
 from harness.errors import printable, refusal
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_LOOP = "Symlink loop from "
+"""What `Path.resolve` says, up to Python 3.12, where others raise an `OSError`."""
 _LARGEST = 2**63
 """No number is as large: what computes with it has 64 bits."""
 
@@ -37,6 +41,9 @@ def unexpected(fault: BaseException) -> str:
         what = f"a detector or a library ended the command with sys.exit({fault.code!r})"
     elif isinstance(fault, MemoryError):
         what = "out of memory; use fewer --workers, a smaller --batch-size or fewer clips"
+    elif isinstance(fault, RuntimeError) and str(fault).startswith(_LOOP):
+        where = str(fault).removeprefix(_LOOP).strip("'")
+        return str(refusal(OSError(errno.ELOOP, os.strerror(errno.ELOOP), where)))
     elif isinstance(fault, OSError):
         what = str(refusal(fault))
     else:
@@ -79,6 +86,8 @@ def _plainly(param: Any, convert: Any) -> Any:
         made = convert(context, value)
         several = isinstance(made, list | tuple) and isinstance(value, list | tuple)
         for text, number in zip(value, made, strict=True) if several else [(value, made)]:
+            if isinstance(text, str) and "\0" in text:
+                raise typer.BadParameter("a zero byte is in it", context, param)
             if isinstance(text, str) and isinstance(number, int | float):
                 _refuse_odd(text, number, context, param)
         return made
