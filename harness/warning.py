@@ -37,11 +37,14 @@ _ALL = 0.99
 """Share of either class that is called the same."""
 
 _TURN = {
-    "callable": "return the negative of the score if a high one means real",
-    "scores": "say scores:FILE?higher=real if a high score means real",
+    "callable": "return the negative of the score, or set its attribute higher to the other class",
+    "scores": "say scores:FILE?higher=real, or higher=fake where it was read as higher = real",
 }
 _SCALE = {
-    "callable": "probabilities are probably taken for log-odds: return log(p / (1 - p))",
+    "callable": (
+        "probabilities are probably taken for log-odds: return log(p / (1 - p)), or set "
+        "the attribute kind"
+    ),
     "scores": "probabilities are probably taken for log-odds: say scores:FILE?score=probability",
 }
 

@@ -79,10 +79,13 @@ class CallableDetector:
             # Somebody else's code: whatever it raises is about these clips, and the run goes on.
             raise ClipError(told(fault)) from fault
         if answer.shape not in ((len(waves), 2), (len(waves),)):
+            one, two = f"({len(waves)},)", f"({len(waves)}, 2)"
             raise UsageError(
-                f"returned shape {answer.shape} for {len(waves)} clips",
+                f"returned shape {answer.shape} for a list of {len(waves)} clips",
                 self.identity.spec,
-                f"return ({len(waves)},) log-odds of fake or ({len(waves)}, 2) logits [fake, real]",
+                f"return {one} log-odds of fake or {two} logits [fake, real]"
+                if self._kind is None
+                else f"return one value a clip, {one}, or one for fake and one for real, {two}",
             )
         if self._seen is not None and len(self._seen) < _LEAST_SCORES:
             self._seen += answer.ravel().tolist()

@@ -127,9 +127,7 @@ def _one_of(known: Sequence[str], options: dict[str, str], option: str, spec: st
         return value
     near = difflib.get_close_matches(value, known, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(
-        f"{option}={value} says nothing that is known", spec, f"{meant}Take {', '.join(known)}"
-    )
+    raise UsageError(f"{option}={value} is not known", spec, f"{meant}Take {', '.join(known)}")
 
 
 def _missing(given: str) -> tuple[str, ...]:
