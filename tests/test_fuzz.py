@@ -26,6 +26,7 @@ from harness.data.clip import Clip
 from harness.data.sample import CompanionPool
 from harness.data.source import open_source
 from harness.detector.callable import CallableDetector
+from harness.detector.guest import Guest
 from harness.engine.crew import Crew
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, prepare
@@ -48,7 +49,9 @@ def loudness(samples: list[np.ndarray], rate_hz: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
     identity = ModelRecord(name="loudness", spec="loudness", kind="test")
-    return Scorer(CallableDetector(loudness, identity, RATE_HZ), lambda line: None)
+    return Scorer(
+        CallableDetector(loudness, identity, RATE_HZ, Guest("loudness")), lambda line: None
+    )
 
 
 @pytest.fixture(scope="module")

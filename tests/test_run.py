@@ -228,7 +228,7 @@ def test_perturb_writes_what_a_condition_does(
     np.testing.assert_allclose(after, before * 10 ** (-6 / 20), rtol=1e-5, atol=1e-7)
     code, _, err = harness(capsys, *call[:2], "heard.mp3", *call[3:])
     assert (code, "writes .wav or .flac" in err) == (2, True)
-    code, _, err = harness(capsys, "perturb", "clips/none.wav", *call[2:])
+    code, _, err = harness(capsys, "perturb", "clips/none.wav", "none.wav", *call[3:])
     assert (code, err) == (
         2,
         "harness: clips/none.wav: cannot be opened: No such file or directory; "

@@ -252,11 +252,11 @@ def test_validation_has_its_share_of_the_groups_of_either_class() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--seed", "-1"), "--seed: input should be greater than or equal to 0, given -1"),
-        (("--seed", str(2**32)), "--seed: input should be less than 4294967296"),
-        (("--learning-rate", "nan"), "--learning-rate: input should be a finite number, given nan"),
+        (("--seed", "-1"), "'--seed': Input should be greater than or equal to 0;"),
+        (("--seed", str(2**32)), "'--seed': Input should be less than or equal to 4294967295;"),
+        (("--learning-rate", "nan"), "'--learning-rate': 'nan' is not a number;"),
         (("--learning-rate", "0"), "--learning-rate: input should be greater than 0"),
-        (("--weight-decay", "inf"), "--weight-decay: input should be a finite number"),
+        (("--weight-decay", "inf"), "'--weight-decay': 'inf' is not a number;"),
         (("--gradient-accumulation", "0"), "--gradient-accumulation: input should be greater"),
         (("--val-samples", "1"), "--val-samples: input should be greater than or equal to 2"),
         (("--device", "tpu"), "--device: input should be 'auto', 'cpu' or 'cuda', given tpu"),

@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # its libraries would be loaded by every process that prepare
     from harness.engine.cache import AudioCache
 
 ROW_SECONDS = 120.0
-_STARTS = 3
+_STARTS = 8
 _STARTING = Lock()
 WINDOW = 3  # tasks in flight for each process: enough to hide one slow clip, little to hold
 

@@ -49,7 +49,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def examined(place: Path, files: list[Path]) -> dict[str, Any]:
     examiner = open_examiner(place / "run", str(DETECTOR), None, "cpu", lambda line: None)
-    out = place / "out"
+    out = place / f"cases-of-{files[0].stem}"
     done = examine_all(files, examiner, Options(attribution=False), out, lambda line: None)
     pages = [each.page for each in done if each.page is not None]
     found = [json.loads(page.with_suffix(".json").read_text()) for page in pages]
