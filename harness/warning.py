@@ -4,9 +4,11 @@ Two can be seen in finished figures. An AUC that is surely below 0.5 (the upper 
 interval over groups is) means that real clips score higher than fakes: the scores or the labels are
 probably swapped. An AUC that is surely high though nearly every clip is called the same means that
 the threshold does not lie among the scores: they are probably probabilities, or it is another
-detector's. Both are of `clean`. Where that has no AUC, scores count as swapped if the AUC is surely
-below 0.5 under more than half of the conditions, which chance alone does in 1 of 20 runs at most
-(Markov's inequality). `harness.audit.polarity` asks the same of parts of a set.
+detector's. Both are of `clean`; a condition of a score file counts as swapped by itself
+where its AUC is surely below 0.25 and that of `clean` surely above 0.5. Where `clean` has no AUC,
+scores count as swapped if the AUC is surely below 0.5 under more than half of the conditions, which
+chance alone does in 1 of 20 runs at most (Markov's inequality).
+`harness.audit.polarity` asks the same of parts of a set.
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ def grid_warnings(grid: Grid, record: RunRecord) -> list[ScoreWarning]:
     cells = {
         (model, condition): grid.whole(model, condition, FIGURES)
         for model in grid.models
-        for condition in _asked(grid, model)
+        for condition in grid.conditions
     }
     drawn = estimate(list(cells.values()), grid.groups, RESAMPLES, 0)
     rows: list[MetricRow] = []
@@ -99,11 +101,6 @@ def grid_warnings(grid: Grid, record: RunRecord) -> list[ScoreWarning]:
             n = 0 if math.isnan(figure.value) else figure.clips
             rows.append(MetricRow(model, condition, "all", name, figure.value, low, high, n))
     return score_warnings(rows, record)
-
-
-def _asked(grid: Grid, model: str) -> list[str]:
-    cell = grid.whole(model, CLEAN, FIGURES)
-    return [CLEAN] if len(cell.real) and len(cell.fake) else grid.conditions
 
 
 def _of_model(
@@ -118,9 +115,23 @@ def _of_model(
     if auc.high < _CHANCE:
         yield _warning("swapped", auc, _swapped(auc, "clean clips", kind))
         return
+    if auc.low > _CHANCE and kind == "scores":
+        yield from _turned(conditions)
     shares = [clean[name].value for name in FIGURES[1:] if name in clean]
     if auc.low > _HIGH and len(shares) == 2 and min(shares) <= 1 - _ALL <= _ALL <= max(shares):
         yield _warning("one class", auc, _one_class(auc, shares[0] > shares[1], kind))
+
+
+def _turned(conditions: Mapping[str, Mapping[str, MetricRow]]) -> Iterator[ScoreWarning]:
+    """Conditions of a score file that are the wrong way round though `clean` is not."""
+    aucs = [each["auc"] for each in conditions.values() if "auc" in each]
+    turned = [row for row in aucs if row.high < _PROBABLY_SWAPPED]
+    if turned:
+        worst, more = min(turned, key=lambda row: row.high), len(turned) - 1
+        where = worst.condition + f" and {more} more" * (more > 0)
+        told = f"AUC {_measured(worst)}, though not on clean clips"
+        words = f"probably swapped under {where}: {told}; turn the sign of these rows of the file"
+        yield _warning("swapped", worst, words)
 
 
 def _under_conditions(aucs: Sequence[MetricRow], kind: str) -> Iterator[ScoreWarning]:

@@ -73,6 +73,15 @@ def test_a_detector_as_it_should_be_and_one_that_guesses_say_nothing(change: str
     assert run_warnings(scored(change)) == []
 
 
+def test_a_file_that_is_swapped_under_other_conditions_alone_is_told() -> None:
+    run = scored("as it is", kind="scores")
+    other = run.table["condition"] != "clean"
+    turned = run.table.assign(score=run.table["score"].where(~other, -run.table["score"]))
+    (warning,) = run_warnings(replace(run, table=turned))
+    assert re.search("probably swapped under .*though not on clean clips", warning.line)
+    assert run_warnings(replace(scored("as it is"), table=turned)) == []  # fooled, not turned
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_ten_clips_below_chance_say_nothing(seed: int) -> None:
     run = finished(groups=5, each=1)

@@ -91,7 +91,10 @@ def baseline_accept(
 ) -> None:
     """Keep a run, small enough to be committed, as what later runs are held against."""
     from harness.baseline import accept
+    from harness.publish import read_run
+    from harness.warning import run_warnings
 
+    print_warnings(run_warnings(read_run(folder)), stderr=True)
     typer.echo(f"{accept(folder, name, force=force)}: accepted; commit it")
 
 
