@@ -10,6 +10,7 @@ import pytest
 from small_run import MODEL, claim, example, published, record, summary
 
 from harness.figure import Reason, Shortfall, Summary, Tally
+from harness.record import PartRecord
 from harness.report.glossary import term
 from harness.report.number import figure, interval
 from harness.report.page import MOST_BYTES, MOST_SHORTFALLS, render
@@ -290,3 +291,13 @@ def test_the_same_run_gives_the_same_page() -> None:
 def test_importing_the_report_leaves_torch_alone() -> None:
     code = "import sys, harness.report.page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_was_noted_on_the_way_is_on_the_page() -> None:
+    told = "its first 32 values lie in [0, 1] & are <read> as log-odds"
+    parts = [PartRecord(started="", notes=[told]), PartRecord(started="", notes=[told, "again"])]
+    text = page(parts=parts)
+    assert (
+        text.count("its first 32 values lie in [0, 1] &amp; are &lt;read&gt; as log-odds<br>") == 1
+    )
+    assert "On the way" not in page()
