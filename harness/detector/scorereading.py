@@ -26,8 +26,8 @@ from harness.errors import UsageError
 from harness.metrics.detection import auc
 from harness.vocabulary import canonical_label
 
-_SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0)
-"""Numbers that people write where there is no answer."""
+_SENTINELS = (0.0, -1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0)
+"""Numbers that people write where there is no answer; 0 is one among log-odds alone."""
 _LEAST_OTHERS = 20
 _PLACES = ("clip", "values", "condition")
 
@@ -135,6 +135,8 @@ def _refuse_sentinel(values: Array, said: Kind | None, spec: str) -> None:
     """Refuse a number that stands out as one for no answer, where nobody said what it is."""
     found = values[np.isfinite(values).all(axis=1)].ravel()
     for sentinel, count in Counter(found[np.isin(found, _SENTINELS)].tolist()).items():
+        if not sentinel and said not in (None, "log-odds"):
+            continue
         others = found[found != sentinel]
         whole = (others == np.round(others)).sum()
         distinct = len(np.unique(others)) >= 0.9 * len(others)

@@ -231,6 +231,8 @@ MANY = [f"{math.sin(place):.6f}" for place in range(1, 40)]
          "-1 occurs 1 time among scores that lie in [0, 1], as probabilities do; say missing=-1"),
         ("clip_id,score\n" + "".join(f"{i},{v}\n" for i, v in enumerate([*MANY, "-1", "-1"])), "",
          "-1 occurs 2 times among scores that hardly repeat; say missing=-1"),
+        ("clip_id,score\n" + "".join(f"{i},{v}\n" for i, v in enumerate([*MANY, "0", "0.0"])), "",
+         "0 occurs 2 times among scores that hardly repeat; say missing=0"),
         ("clip_id,score\na,0.5\nb,-1\n", "?score=probability", "-1 is no probability"),
         ("clip_id,score\na,0.5\nb,100.1\n", "?score=percent", "100.1 is no percentage"),
         ("id,fake,real\na,0.5,0.9\n", "?score=probability", "0.5 and 0.9 do not add up to 1"),
@@ -251,6 +253,7 @@ def test_what_is_not_stated_is_refused_with_what_to_add(
         ("clip_id,score\na,0.5\nb,-1\n", "?missing=none"),
         ("clip_id,score\na,0.5\nb,-1\n", "?score=log-odds"),
         ("clip_id,score\na,1\nb,-1\n", ""),
+        ("clip_id,score\na,-0.5\n" + "".join(f"{v},{v}\n" for v in (*MANY, "0")), ""),
     ],
 )
 def test_log_odds_that_look_like_something_else_have_a_way_in(
