@@ -182,7 +182,7 @@ def within(seconds: int) -> Generator[None]:
 
 def chosen() -> list[tuple[str, list[str]]]:
     """As many cases as are asked for, some of every command."""
-    asked = os.environ.get("HARNESS_FUZZ", "150")
+    asked = os.environ.get("HARNESS_FUZZ", "100")
     if asked == "all":
         return CASES
     drawn = random.Random(20241).sample(CASES, len(CASES))

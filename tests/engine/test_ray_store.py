@@ -54,7 +54,7 @@ def test_from_a_store_through_two_nodes_to_a_store(
         code, out, err = harness(capsys, "report", there, "--json")
         assert code == 0, err
         assert json.loads(out)
-        code, out, err = harness(capsys, "gate", there, "--baseline", there)
+        code, out, err = harness(capsys, "gate", there, "--baseline", here)
         assert code == 0, err
         assert "Gate: PASS" in out
         assert {"run.json", "metrics.json", "report.html", "junit.xml"} <= set(names(place(there)))
