@@ -17,7 +17,7 @@ def main() -> NoReturn:
     """Run the command; the process ends with it, whatever threads and processes are left."""
     sys.unraisablehook = _unraised
     try:
-        from harness.cli import main as command
+        from harness.cli.main import main as command
 
         command()
         code = 0

@@ -11,6 +11,9 @@ from __future__ import annotations
 import errno
 import os
 
+_SHOWN = 80
+"""Characters of a value that a message repeats."""
+
 
 class UsageError(Exception):
     """Bad usage or bad input: what is wrong, where, and what to do about it.
@@ -36,6 +39,11 @@ def printable(text: str) -> str:
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
     )
+
+
+def shortened(text: str) -> str:
+    """A text, cut to a length that a line bears."""
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 class ClipRejected(Exception):

@@ -11,27 +11,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from harness import __version__, development, provenance
+from harness import __version__
+from harness.compare.flips import hearable
+from harness.compare.gate import refuse_ungated, ruled
 from harness.data.clip import Clip, Source
-from harness.data.sample import limited
+from harness.data.duplicates import refuse_twins
 from harness.data.source import open_source
-from harness.data.twin import refuse_twins
+from harness.data.subset import limited
 from harness.detector.detector import Compilable, Detector, ScoreLookup, gpu_batch_size
 from harness.detector.source import open_detector
+from harness.engine import provenance, threshold_choice
 from harness.engine.cache import limit_gb
-from harness.engine.crew import ROW_SECONDS, warm_up
-from harness.engine.example import as_scored, write_examples
 from harness.engine.ray import Cluster, connect, leave
+from harness.engine.report_audio import as_scored, write_examples
+from harness.engine.scoring import DEVELOPMENT, Job, Progress, alone_in, recipe_of, room_in, score
+from harness.engine.worker_pool import ROW_SECONDS, warm_up
 from harness.errors import UsageError
-from harness.flip import hearable
-from harness.gate import refuse_ungated, ruled
 from harness.metrics.classification import Policy
-from harness.publish import Outcome, figures, publish, read_run
-from harness.record import CountRecord, DataRecord, MachineRecord, RunRecord, ThresholdRule
-from harness.recording import Channels
-from harness.scores import recordings
-from harness.scoring import DEVELOPMENT, Job, Progress, alone_in, recipe_of, room_in, score
-from harness.suite import Suite, load_suite
+from harness.report.publish import Outcome, publish
+from harness.results.record import CountRecord, DataRecord, MachineRecord, RunRecord, ThresholdRule
+from harness.results.run_folder import read_run
+from harness.results.scores import recordings
+from harness.suite.suite import Suite, load_suite
+from harness.summary.summary import figures
+from harness.terms import Channels
 
 _MOST_WORKERS = 16
 _LOOKUP_BLOCK = 64
@@ -46,7 +49,7 @@ class RunOptions:
     Parameters
     ----------
     out
-        Run directory; `harness.storage.place` makes one of the address of a store.
+        Run directory; `harness.storage.storage.place` makes one of the address of a store.
     limit
         At most this many clips, stratified by label and generator, drawn with the suite's seed.
     compiled
@@ -235,11 +238,11 @@ def _tuned(
     progress: Progress,
 ) -> Job:
     """The job with every model's threshold, chosen on the development clips."""
-    suite, folder = development.clean_suite(job.suite), job.folder / DEVELOPMENT
+    suite, folder = threshold_choice.clean_suite(job.suite), job.folder / DEVELOPMENT
     clips, all_of_it = tuning.source, replace(options, limit=None)
     first = _job(all_of_it, job.cluster, suite, clips, clips, job.detectors, folder, note)
-    development.refuse_shared(first.clips, job.clips, clips.origin.spec)
-    thresholds = development.choose(first, tuning.rule, note, progress)
+    threshold_choice.refuse_shared(first.clips, job.clips, clips.origin.spec)
+    thresholds = threshold_choice.choose(first, tuning.rule, note, progress)
     return replace(job, record=job.record.model_copy(update={"thresholds": thresholds}))
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_server import HubServer
+
+from tests.support.hub_server import HubServer
 
 # What a test hears is made for it, and the user's own prepared audio is left alone.
 os.environ["HARNESS_CACHE_GB"] = "0"
@@ -20,23 +21,23 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 LONGEST = (
-    "test_night.py",
+    "engine/test_night.py",
     "test_hub_run.py",
-    "test_sameness.py",
+    "engine/test_sameness.py",
     "detector/test_card.py",
     "perturb/test_suites.py",
     "test_faults.py",
     "engine/test_cache.py",
-    "questioned/test_shared.py",
+    "inspect/test_shared.py",
     "test_simulation.py",
     "test_release.py",
     "detector/test_compilation.py",
-    "planning/test_plan_command.py",
+    "cli/test_plan.py",
     "test_remote_run.py",
     "data/test_remote.py",
     "data/test_shards.py",
-    "test_storage.py",
-    "test_training.py",
+    "storage/test_storage.py",
+    "training/test_training.py",
     "detector/test_hub.py",
 )
 """Files that take seconds; begun first, so that none of them is left over at the end."""

@@ -17,7 +17,7 @@ def command_line() -> str:
     import typer
     from typer.testing import CliRunner
 
-    from harness.cli import app
+    from harness.cli.main import app
 
     runner = CliRunner()
     commands: list[tuple[str, ...]] = [()]

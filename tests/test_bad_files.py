@@ -18,7 +18,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from sound_bytes import (
+
+from harness.audio.wave import LIMITS, load
+from harness.errors import ClipRejected
+from harness.report.publish import Outcome
+from harness.results.coverage import shortfalls
+from harness.results.record import read_record
+from harness.results.scores import read_scores
+from harness.run import RunOptions, run
+from tests.support.sound_bytes import (
     babble,
     encoded,
     silent_flac,
@@ -27,14 +35,6 @@ from sound_bytes import (
     with_total,
     written,
 )
-
-from harness.audio import LIMITS, load
-from harness.coverage import shortfalls
-from harness.errors import ClipRejected
-from harness.publish import Outcome
-from harness.record import read_record
-from harness.run import RunOptions, run
-from harness.scores import read_scores
 
 RATE_HZ = 16000
 SUITE = """
@@ -307,7 +307,7 @@ def test_no_permission_to_read() -> None:
     script = """
 import os, sys
 from pathlib import Path
-from harness.audio import load
+from harness.audio.wave import load
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -363,7 +363,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     script = """
 import resource, sys
 from pathlib import Path
-from harness.audio import load
+from harness.audio.wave import load
 from harness.errors import ClipRejected
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -407,17 +407,17 @@ def test_what_decoders_say_about_damaged_files_does_not_reach_the_terminal(tmp_p
     damaged = CUT["mp3"][0][: len(CUT["mp3"][0]) // 2]
     (tmp_path / "x.mp3").write_bytes(damaged)
     path = str(tmp_path / "x.mp3")
-    read = "import sys; from pathlib import Path; from harness.audio import load"
+    read = "import sys; from pathlib import Path; from harness.audio.wave import load"
     alone = in_a_process(f"{read}; load(Path(sys.argv[1]))", path)
     assert "fuzzy seeking" in alone.stderr, "or it would show nothing that the next line is quiet"
     crew = """
 import sys
 from pathlib import Path
 from harness.data.clip import Clip
-from harness.engine.crew import Crew
+from harness.engine.worker_pool import Crew
 from harness.engine.plan import Task
 from harness.engine.prepare import Recipe
-from harness.condition import CLEAN
+from harness.suite.condition import CLEAN
 if __name__ == "__main__":
     with Crew(1, Recipe(1, (16000,), {}, None)) as crew:
         task = Task(Clip("x", "real", Path(sys.argv[1])), (CLEAN,), (0,))

@@ -2,11 +2,11 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
+
 LINES = [
     line
     for line in (ROOT / "docs" / "faults.md").read_text(encoding="utf-8").splitlines()

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from in_process import harness
 from pyarrow.parquet import read_table
 
-from harness.record import read_record
+from harness.results.record import read_record
+from harness.results.scores import read_scores, shards
 from harness.run import RunOptions, run
-from harness.scores import read_scores, shards
+from tests.support.in_process import harness
 
 RATE_HZ = 16000
 

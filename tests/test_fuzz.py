@@ -19,27 +19,28 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from sound_bytes import babble, encoded, silent_flac, written
 
-from harness.condition import CLEAN, Condition
 from harness.data.clip import Clip
-from harness.data.sample import CompanionPool
 from harness.data.source import open_source
+from harness.data.subset import CompanionPool
 from harness.detector.callable import CallableDetector
-from harness.detector.guest import Guest
-from harness.engine.crew import Crew
+from harness.detector.user_code import Guest
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, prepare
 from harness.engine.scorer import Scored, Scorer
-from harness.expectation import PREFIX
+from harness.engine.worker_pool import Crew
 from harness.perturb import PERTURBATIONS, Perturbation
 from harness.perturb.coder import CODERS, Steps
-from harness.record import ModelRecord
-from harness.scores import SCHEMA, Row
+from harness.results.expectation import PREFIX
+from harness.results.record import ModelRecord
+from harness.results.scores import SCHEMA, Row
+from harness.suite.condition import CLEAN, Condition
+from tests.support.paths import SHARED
+from tests.support.sound_bytes import babble, encoded, silent_flac, written
 
 CASES = {"waves": 500, "files": 2000}
 RATE_HZ = 16000
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+DATA = SHARED / "data"
 
 
 def loudness(samples: list[np.ndarray], rate_hz: int) -> np.ndarray:
@@ -338,7 +339,7 @@ def seeds() -> dict[str, bytes]:
         ("avi", "libmp3lame", 44100),
     ):
         files[f"{container} {codec}"] = encoded(babble(rate_hz, 0.3), rate_hz, container, codec)
-    found = sorted((SHARED / "hostile").glob("*")) + sorted((SHARED / "test").rglob("*.*"))
+    found = sorted((DATA / "hostile").glob("*")) + sorted((DATA / "test").rglob("*.*"))
     real = [path for path in found if path.suffix != ".csv" and path.stat().st_size < 40_000]
     return files | {path.name: path.read_bytes() for path in real[:20]}
 

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 import torch
-from hub_server import HubServer
-from in_process import harness
 from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
 
-from harness.record import read_record
-from harness.scores import read_scores
+from harness.results.record import read_record
+from harness.results.scores import read_scores
+from tests.support.hub_server import HubServer
+from tests.support.in_process import harness
 
 
 def add_model(root: Path) -> None:

@@ -16,19 +16,18 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
-from in_process import command
 from safetensors.torch import load_file, save_file
 
-from harness.audio import load, resample
-from harness.baseline import accept
+from harness.audio.wave import load, resample
+from harness.compare.baseline import accept
 from harness.data.source import open_source
-from harness.detector.checkpoint import find
 from harness.detector.detector import ScoreLookup
-from harness.detector.source import open_detector
-from harness.publish import read_run
-from harness.record import read_record
+from harness.detector.source import find, open_detector
+from harness.results.record import read_record
+from harness.results.run_folder import read_run
+from harness.results.scores import read_scores
 from harness.run import RunOptions, run
-from harness.scores import read_scores
+from tests.support.in_process import command
 
 SUITE = """
 version = 1
@@ -156,7 +155,7 @@ def _without_condition(folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from harness.scores import SCHEMA
+    from harness.results.scores import SCHEMA
 
     table = read_scores(folder)
     kept = table[table.condition != "noise:white@30dB"]
@@ -173,7 +172,7 @@ def _unscored(folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from harness.scores import SCHEMA
+    from harness.results.scores import SCHEMA
 
     table = read_scores(folder)
     lost = table.condition == "noise:white@30dB"

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from in_process import command, harness
-from s3_server import s3_server
 
-from harness.baseline import name_of
-from harness.record import read_record
-from harness.scores import KEY, read_scores, shards
-from harness.storage import names, place, read, write_whole
+from harness.compare.baseline import name_of
+from harness.results.record import read_record
+from harness.results.scores import KEY, read_scores, shards
+from harness.storage.storage import names, place, read, write_whole
+from tests.support.in_process import command, harness
+from tests.support.s3_server import s3_server
 
 RATE_HZ = 16000
 
@@ -46,7 +46,7 @@ def joined():
         global calls
         calls += 1
         if calls == 40:
-            from in_process import command
+            from tests.support.in_process import command
             assert command(*os.environ["THE_SAME"].split()) == 0
         return np.array([wave.sum() for wave in samples])
     return score

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from in_process import harness
 
-from harness.record import read_record
-from harness.scores import read_scores
+from harness.results.record import read_record
+from harness.results.scores import read_scores
+from tests.support.in_process import harness
 
 RATE_HZ = 16000
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.coverage import shortfalls
+from harness.results.coverage import shortfalls
+from harness.results.scores import read_scores
 from harness.run import RunOptions, run
-from harness.scores import read_scores
+from tests.support.paths import SHARED
 
-SHARED = Path(__file__).parents[2] / "shared"
 HOSTILE = SHARED / "data" / "hostile"
 
 pytestmark = pytest.mark.skipif(

@@ -9,8 +9,9 @@ only by an exact binomial interval at 99.9 % that lies wholly outside it.
 from __future__ import annotations
 
 import pytest
-from known_truth import METRICS, Coverage, Design, coverage, family_alarms, power
 from scipy.stats import binomtest
+
+from tests.support.known_truth import METRICS, Coverage, Design, coverage, family_alarms, power
 
 SETS = 1500
 SPEAKERS = Design(groups=30, clips=10, likeness=0.3)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
 
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(1800)]
 

@@ -1,1 +1,1 @@
-"""Questions about a card, a test set or a detector; an audit reports and decides nothing."""
+"""Questions that a run's table answers about its test set: labels and flips."""

@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audit.turn import (
+from harness.audit.paired_verdicts import (
     Turn,
     mean_draws,
     median_interval,
@@ -29,11 +29,13 @@ from harness.audit.turn import (
     sum_contrast,
 )
 from harness.errors import UsageError
-from harness.grid import CLEAN, Grid
 from harness.metrics.bootstrap import draw
 from harness.metrics.significance import holm, mcnemar_exact
-from harness.publish import RESAMPLES, Finished
-from harness.record import ConditionRecord
+from harness.results.record import ConditionRecord
+from harness.results.run_folder import Finished
+from harness.summary.cells import Grid
+from harness.summary.summary import RESAMPLES
+from harness.terms import CLEAN
 
 Array = NDArray[np.float64]
 

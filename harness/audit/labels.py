@@ -4,7 +4,7 @@ A detector that calls a real clip fake is wrong, or the label is, and no table c
 clip. Of many clips it can tell something. What a clip's scores say under all conditions and of all
 models is one number, its evidence: the mean of its log-odds, each calibrated on clips of other
 groups. A label is suspicious where its clip lies among those of the other class and not at the edge
-of its own (`harness.audit.mixture`), and the sum of these probabilities is how many are wrong.
+of its own (`harness.audit.label_noise`), and the sum of these probabilities is how many are wrong.
 Confident learning (Northcutt, Jiang & Chuang, Journal of Artificial Intelligence Research 70, 2021)
 asks the same by counting; it takes whatever lies beyond a typical clip of the other class for a
 wrong label, which with a weak detector are its plain errors.
@@ -29,13 +29,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.audit.fold import folds_of
-from harness.audit.mixture import Labelled, Suspicion, fit, wrong_labels
-from harness.audit.polarity import Polarity, polarities
+from harness.audit.label_noise import Labelled, Suspicion, fit, wrong_labels
+from harness.audit.swapped_labels import Polarity, polarities
 from harness.errors import UsageError
-from harness.grid import Grid
 from harness.metrics.bootstrap import draw
 from harness.metrics.intervals import FEWEST_GROUPS, proportion_interval
-from harness.publish import RESAMPLES, Finished
+from harness.results.run_folder import Finished
+from harness.summary.cells import Grid
+from harness.summary.summary import RESAMPLES
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from harness.recording import Encoded
+from harness.audio.encoded import Encoded
 
 Label = Literal["real", "fake"]
 

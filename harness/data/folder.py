@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from harness.audio.formats import is_audio, is_hidden
+from harness.data.class_names import SPLITS, canonical_label
 from harness.data.clip import Clip, Label, Origin
+from harness.data.clip_list import Listing, checked, name_below
 from harness.data.leftover import skipped
-from harness.data.listing import Listing, checked, name_below
 from harness.data.missing import OptionalCells
 from harness.data.store import StorePath, answering, as_path, at_rest, in_store, listed
 from harness.errors import UsageError
-from harness.suffix import is_audio, is_hidden
-from harness.vocabulary import SPLITS, canonical_label
 
 
 def open_folder(rest: str, spec: str) -> Listing:
@@ -58,7 +58,7 @@ def directory(path: str, spec: str) -> Path:
 
 
 def class_folders(root: Path, spec: str) -> dict[Label, Path]:
-    """The sub-folder of each class, by the words that `harness.vocabulary` knows.
+    """The sub-folder of each class, by the words that `harness.data.class_names` knows.
 
     Raises
     ------

@@ -16,8 +16,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from harness.audio.formats import AUDIO_SUFFIXES
 from harness.data.clip import Clip, Origin
-from harness.data.column import (
+from harness.data.clip_list import checked
+from harness.data.hub_column import (
     Column,
     Wanted,
     audio_column,
@@ -28,12 +30,10 @@ from harness.data.column import (
     read_roles,
     role_columns,
 )
-from harness.data.listing import checked
+from harness.data.hub_split import Split, Unreachable, choose_split, explained
 from harness.data.missing import OptionalCells
-from harness.data.split import Split, Unreachable, choose_split, explained
 from harness.errors import UsageError
 from harness.seed import digest
-from harness.suffix import AUDIO_SUFFIXES
 
 _SPEC = re.compile(
     r"(?P<repo>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[^:?]+))?(?::(?P<split>[^?]+))?"

@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path, PurePosixPath
 
+from harness.audio.formats import is_audio, is_hidden
 from harness.data.missing import counted
 from harness.data.store import StorePath
-from harness.suffix import is_audio, is_hidden
 
 _LONGEST_SUFFIX = 9
 _MANIFESTS = frozenset(f"manifest{suffix}" for suffix in (".csv", ".tsv", ".jsonl", ".ndjson"))

@@ -16,17 +16,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.audio.encoded import Encoded
+from harness.data.class_names import ACCEPTED, canonical_label, refusal
 from harness.data.clip import Clip, Label, Origin
-from harness.data.column import differing, stated_labels
+from harness.data.clip_list import Listing, checked, name_below
 from harness.data.folder import opposed, walk
+from harness.data.hub_column import differing, stated_labels
 from harness.data.leftover import names_below, stale
-from harness.data.listing import Listing, checked, name_below
 from harness.data.missing import OptionalCells
 from harness.data.store import StorePath, Tree, answering, as_path, in_store, joined, listed, told
 from harness.data.table import OPTIONAL, REQUIRED, ROLES, SHOWN, Row, read_rows
 from harness.errors import UsageError
-from harness.recording import Encoded
-from harness.vocabulary import ACCEPTED, canonical_label, refusal
 
 _Locate = Callable[[str], tuple[str, Encoded] | None]
 """What a cell `path` names: its path below the manifest's folder, and how to read it."""

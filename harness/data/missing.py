@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from typing import Any
 
-from harness.vocabulary import is_missing
+from harness.data.class_names import is_missing
 
 _SHOWN = 6
 

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from harness.data.class_names import canonical_label, refusal
 from harness.data.clip import Clip, Label, Origin
+from harness.data.clip_list import Listing, checked, name_below
 from harness.data.folder import class_folders, directory, list_classes, recordings
 from harness.data.leftover import names_below, skipped, stale
-from harness.data.listing import Listing, checked, name_below
 from harness.data.missing import OptionalCells
 from harness.data.store import at_rest, in_store
 from harness.errors import UsageError
-from harness.vocabulary import canonical_label, refusal
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from harness.errors import UsageError
 
 
 def _open_embedded(rest: str, spec: str) -> Source:
-    from harness.reference.corpus import SPECS, EmbeddedSource
+    from harness.data.embedded import SPECS, EmbeddedSource
 
     for half in SPECS:
         if half == (rest or "test"):
@@ -34,7 +34,7 @@ def _open_hub(rest: str, spec: str) -> Source:
 
 
 def _open_shards(rest: str, spec: str) -> Source:
-    from harness.data.shard import open_shards
+    from harness.data.shards import open_shards
 
     return open_shards(rest, spec)
 
@@ -96,7 +96,7 @@ def _open_stored(spec: str) -> Source:
 def _open_file(path: Path, spec: str) -> Source:
     """A manifest, or a Parquet file that has the recordings themselves in it."""
     if path.suffix.lower() == ".parquet":
-        from harness.data.shard import holds_audio, read_shards
+        from harness.data.shards import holds_audio, read_shards
 
         if holds_audio(path):
             return read_shards([path], path.parent, spec)
@@ -128,7 +128,7 @@ def _open_directory(path: Path, spec: str) -> Source:
     if class_folders(path, spec):
         return read_folder(path, spec)
     if any(entry.suffix.lower() == ".parquet" for entry in walk(path)):
-        from harness.data.shard import read_directory
+        from harness.data.shards import read_directory
 
         return read_directory(path, spec)
     if parts := sorted(entry.name for entry in path.iterdir() if has_both(entry)):

@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 
 from harness.data.clip import Clip
 from harness.errors import ClipError, ClipRejected, UsageError
-from harness.storage import is_remote, place, refused
+from harness.storage.storage import is_remote, place, refused
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 

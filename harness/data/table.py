@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.data.column import states_labels
+from harness.data.hub_column import states_labels
 from harness.data.missing import cell_text
 from harness.errors import UsageError
 

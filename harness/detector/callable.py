@@ -6,7 +6,7 @@ one for real, shape (clips, 2). Attributes are read from it where it has them: `
 otherwise), `name`, `kind` of its values (`probability` or `percent`; otherwise `log-odds`, or
 `logits` where they are two), `higher`, the class that a higher value speaks for (`real`; otherwise
 `fake`), and `identity` or `digest`, a text (or a function that gives one) that changes with the
-weights it has loaded: its source alone is known from outside (`harness.detector.code`).
+weights it has loaded: its source alone is known from outside (`harness.detector.source_digest`).
 """
 
 from __future__ import annotations
@@ -22,14 +22,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.data.clip import Label
-from harness.detector.code import own_identity, source_digests
 from harness.detector.detector import Logits
-from harness.detector.guest import Guest, told
-from harness.detector.scale import COMPUTED, KINDS, LOOKS_LIKE, Kind, logits_of, range_doubt
+from harness.detector.score_file.scale import (
+    COMPUTED,
+    KINDS,
+    LOOKS_LIKE,
+    Kind,
+    logits_of,
+    range_doubt,
+)
+from harness.detector.source_digest import own_identity, source_digests
+from harness.detector.user_code import Guest, told
 from harness.errors import ClipError, UsageError
-from harness.record import ModelRecord
+from harness.results.record import ModelRecord
 
 _RATE_HZ = 16000
 _BATCH_SIZE = 16

@@ -12,12 +12,11 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
 from harness.errors import UsageError
-from harness.identity import flattened
+from harness.results.identity import flattened
 
 CONFIG = "config.json"
 EXTRACTOR = ("preprocessor_config.json", "processor_config.json")
@@ -37,7 +36,6 @@ _MOVE_NO_SCORE = (
 )
 """Names, versions and storage types: weights are loaded as float32 whatever type is named."""
 _HEX = re.compile(r"[0-9a-f]+")
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -169,37 +167,6 @@ class Checkpoint:
                 self.spec,
                 f"delete {os.path.normpath(kept)} and run again to fetch it anew",
             )
-
-
-def find(spec: str) -> Checkpoint:
-    """The files of `embedded`, a local directory or a hub id, checked before anything is imported.
-
-    Raises
-    ------
-    UsageError
-        Where they are not there, damaged, or of a kind that is not opened.
-    """
-    folder = Path(spec).expanduser()
-    if spec == "embedded":
-        folder = Path(str(files("harness.reference"))) / "detector"
-        if not (folder / CONFIG).is_file():
-            raise UsageError("is not in this installation", spec, "make it with: make reference")
-        checkpoint = Checkpoint(folder, spec, "embedded", "embedded")
-    elif os.path.isdir(folder):  # unlike Path.is_dir, no error for a name that cannot be one
-        checkpoint = Checkpoint(folder, spec, "directory", folder.resolve().name)
-    elif _HUB_ID.fullmatch(spec) and not spec.startswith("."):
-        from harness.detector.hub import fetch
-
-        checkpoint = fetch(spec)
-    else:
-        raise UsageError(
-            "is a file, not a model's directory" if os.path.exists(folder) else "no such directory",
-            spec,
-            "name embedded, a directory, owner/name[@revision] at the hub, "
-            "python:package.module:factory or scores:FILE",
-        )
-    checkpoint.check()
-    return checkpoint
 
 
 def missing(names: tuple[str, ...], spec: str, folder: Path | None = None) -> UsageError:

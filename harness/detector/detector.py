@@ -13,10 +13,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.data.clip import Clip
-from harness.record import ModelRecord
-from harness.stopwatch import Stopwatch
+from harness.results.record import ModelRecord
+from harness.timing import Stopwatch
 
 Logits = NDArray[np.float64]
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torchaudio.compliance.kaldi import get_mel_banks
 
-from harness.audio import Samples
+from harness.audio.wave import Samples
 from harness.detector.device import sent
 
 _WINDOW_MS, _HOP_MS = 25.0, 10.0

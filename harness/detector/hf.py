@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.audio import Samples, Wave
+from harness.audio.wave import Samples, Wave
 from harness.detector.checkpoint import Checkpoint
 from harness.detector.compilation import Compiled, Inputs
 from harness.detector.detector import Logits, gpu_batch_size
@@ -34,8 +34,8 @@ from harness.detector.frontend import LogMel
 from harness.detector.labels import check_indices, fake_index
 from harness.detector.soundness import check_extractor, check_loading, check_numbers, head_notes
 from harness.errors import ClipError, UsageError
-from harness.record import ModelRecord
-from harness.stopwatch import Stopwatch
+from harness.results.record import ModelRecord
+from harness.timing import Stopwatch
 
 _FIXED_SIZE = ("ASTFeatureExtractor", "WhisperFeatureExtractor")
 _LONGEST_SECONDS = 120.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.data.class_names import canonical_label
 from harness.errors import UsageError
-from harness.vocabulary import canonical_label
 
 _SAY_WHICH = "say which one means fake with --fake-label NAME or --fake-label INDEX"
 

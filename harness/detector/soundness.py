@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.audio import LIMITS
+from harness.audio.wave import LIMITS
 from harness.detector.checkpoint import Checkpoint
 from harness.errors import UsageError
 

@@ -18,24 +18,25 @@ from typing import Any
 
 import numpy as np
 
-from harness import __version__, provenance
-from harness.condition import Condition
-from harness.data.cell import ShardCell
+from harness import __version__
+from harness.audio.encoded import Encoded
 from harness.data.clip import Clip
+from harness.data.parquet_row import ShardCell
 from harness.data.store import in_store
 from harness.detector.detector import ScoreLookup
 from harness.detector.source import open_detector
+from harness.engine import provenance
 from harness.engine.compiling import compile_all
-from harness.engine.crew import Crew
 from harness.engine.local import batches
 from harness.engine.plan import Chunk, Task
 from harness.engine.prepare import Prepared, Recipe
-from harness.engine.receive import Batch
+from harness.engine.row_sink import Batch
 from harness.engine.scorer import Scorer
-from harness.engine.selfcheck import self_checks
+from harness.engine.self_check import self_checks
+from harness.engine.worker_pool import Crew
 from harness.errors import UsageError
-from harness.record import MachineRecord, RunRecord, SelfCheckRecord
-from harness.recording import Encoded
+from harness.results.record import MachineRecord, RunRecord, SelfCheckRecord
+from harness.suite.condition import Condition
 
 
 @dataclass(frozen=True)

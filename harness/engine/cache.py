@@ -32,15 +32,15 @@ from diskcache import Cache, Disk, Timeout
 from diskcache.core import MODE_BINARY, MODE_RAW
 from numpy.typing import NDArray
 
-from harness.audio import Wave
-from harness.condition import Condition
+from harness.audio.encoded import content_of
+from harness.audio.wave import Wave
 from harness.data.clip import Clip
-from harness.engine.fingerprint import LARGEST_BYTES, Fingerprint, Fingerprinter
+from harness.engine.cache_key import LARGEST_BYTES, Fingerprint, Fingerprinter
 from harness.engine.prepare import Prepared, Reading, Recipe
 from harness.errors import UsageError
 from harness.perturb.attestation import Attestation
-from harness.place import cache_directory
-from harness.recording import content_of
+from harness.storage.cache_dir import cache_directory
+from harness.suite.condition import Condition
 
 DEFAULT_GB = 10.0
 GB_VARIABLE = "HARNESS_CACHE_GB"

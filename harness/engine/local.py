@@ -11,15 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
 
-from harness import provenance
 from harness.detector.detector import ScoreLookup
-from harness.engine.crew import Crew
+from harness.engine import provenance
 from harness.engine.plan import Key, Task
 from harness.engine.prepare import Prepared
-from harness.engine.receive import Advance, Batch, Receiver, batch_of
+from harness.engine.row_sink import Advance, Batch, Receiver, batch_of
 from harness.engine.scorer import Scored, Scorer
-from harness.scores import Row, ScoresWriter
-from harness.stopwatch import WAITING, Stopwatch, TimeSplit
+from harness.engine.worker_pool import Crew
+from harness.results.scores import Row, ScoresWriter
+from harness.timing import WAITING, Stopwatch, TimeSplit
 
 _GPU_LANES = 2
 _MOST_LANES = 8

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.condition import Condition
 from harness.data.clip import Clip
+from harness.suite.condition import Condition
 
 Key = tuple[str, str, str]
 

@@ -10,17 +10,18 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from harness.audio import LIMITS, Wave, load, read, resample, sound
-from harness.condition import Condition
+from harness.audio.encoded import content_of
+from harness.audio.wave import LIMITS, Wave, load, read, resample, sound
 from harness.data.clip import Clip
 from harness.errors import ClipError, ClipRejected
-from harness.expectation import PREFIX
 from harness.perturb.attestation import Attestation, apply_chain, attest
 from harness.perturb.perturbation import Draw
 from harness.recent import Recent
-from harness.recording import Channels, content_of
+from harness.results.expectation import PREFIX
 from harness.seed import generator
-from harness.stopwatch import Stopwatch
+from harness.suite.condition import Condition
+from harness.terms import Channels
+from harness.timing import Stopwatch
 
 Status = Literal["ok", "rejected", "error"]
 
@@ -36,7 +37,7 @@ _companion: Recent[tuple[Clip, Channels], Wave] = Recent(
 
 
 class Companions(Protocol):
-    """Chooses other clips of the source: `harness.data.sample.CompanionPool`."""
+    """Chooses other clips of the source: `harness.data.subset.CompanionPool`."""
 
     @property
     def clips(self) -> tuple[Clip, ...]: ...
@@ -76,7 +77,7 @@ class Reading:
     Parameters
     ----------
     audio_digest
-        Of its encoded bytes, as `harness.recording.content_of` has it.
+        Of its encoded bytes, as `harness.audio.encoded.content_of` has it.
     decoder
         What decoded it; empty where nothing could.
     notes

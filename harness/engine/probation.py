@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.errors import UsageError
-from harness.scores import Row
+from harness.results.scores import Row
 
 SEVERAL = 8
 """Clips that a detector must have failed on."""

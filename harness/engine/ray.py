@@ -24,10 +24,10 @@ from typing import Any
 from harness.data.clip import Clip
 from harness.engine.actor import Answer, Judge, Preparer, Station, Work, check
 from harness.engine.plan import Chunk
-from harness.engine.receive import Receiver
+from harness.engine.row_sink import Receiver
 from harness.errors import UsageError
-from harness.record import RunRecord, SelfCheckRecord
-from harness.stopwatch import WAITING, TimeSplit
+from harness.results.record import RunRecord, SelfCheckRecord
+from harness.timing import WAITING, TimeSplit
 
 _REACH_SECONDS = 10
 _LOOK_SECONDS = 2.0

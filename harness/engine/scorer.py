@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.audio import Wave
-from harness.condition import Condition
+from harness.audio.wave import Wave
 from harness.data.clip import Clip
 from harness.detector.detector import Detector, Doubtful, Logits, ScoreLookup, Timed
 from harness.engine.plan import Key
 from harness.engine.prepare import Prepared
 from harness.errors import ClipRejected, UsageError
-from harness.scores import Row
-from harness.stopwatch import Stopwatch
+from harness.results.scores import Row
+from harness.suite.condition import Condition
+from harness.timing import Stopwatch
 
 Outcome = tuple[str, str, float, float]
 """status, reason, logit_fake, logit_real"""

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from harness.forensic.judged import Judged
-from harness.forensic.measured import NOTHING, Measured, measured
+from harness.forensic.estimate import NOTHING, Measured, measured
+from harness.forensic.run_view import Judged
 from harness.metrics.bootstrap import Cell, draw, estimate
 from harness.metrics.intervals import proportion_interval
 from harness.metrics.selective import confidence_of, coverage_at, risk_coverage, wrong_of

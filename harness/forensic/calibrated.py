@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.forensic.judged import Judged
-from harness.forensic.measured import NOTHING, Measured, measured
-from harness.grid import CLEAN
+from harness.forensic.estimate import NOTHING, Measured, measured
+from harness.forensic.run_view import Judged
 from harness.metrics.bootstrap import Cell, estimate
-from harness.metrics.bound import Bounds, empirical_bounds
 from harness.metrics.calibration import KINDS, Kind, cross_calibrated, fit
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
+from harness.metrics.elub import Bounds, empirical_bounds
 from harness.metrics.likelihood import dev_pav
+from harness.terms import CLEAN
 
 Array = NDArray[np.float64]
 

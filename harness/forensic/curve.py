@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.evidence import thin
 from harness.forensic.calibrated import Ratios
-from harness.metrics.bound import LN10
 from harness.metrics.detection import roc
+from harness.metrics.elub import LN10
 from harness.metrics.likelihood import cross_entropy, pav, reliability, tippett
+from harness.summary.curves import thin
 
 Array = NDArray[np.float64]
 

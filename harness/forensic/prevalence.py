@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.forensic.judged import Judged
-from harness.forensic.measured import Measured, measured
+from harness.forensic.estimate import Measured, measured
+from harness.forensic.run_view import Judged
 from harness.metrics.bootstrap import Cell, Estimate, estimate
 
 Array = NDArray[np.float64]

@@ -1,1 +1,1 @@
-"""Models side by side on the same clips: ranks, and which of them are more than chance."""
+"""Many models on the same clips, and one model over its releases."""

@@ -1,9 +1,10 @@
 """Many models side by side on the same clips: who is ahead, and of whom that can be said.
 
-Only entries of the same data and suite stand beside each other (`harness.entry.barrier`); the
-others are named with the reason. Runs of several data sets make several fields: a model is ranked
-if it is in all of them, by the plain mean over fields (every data set weighs alike), whose draws
-are each field's own. Beside it stands the pooled figure, of all clips together at one threshold.
+Only entries of the same data and suite stand beside each other
+(`harness.leaderboard.entry.barrier`); the others are named with the reason. Runs of several data
+sets make several fields: a model is ranked if it is in all of them, by the plain mean over fields
+(every data set weighs alike), whose draws are each field's own. Beside it stands the pooled figure,
+of all clips together at one threshold.
 
 The ranking figure is of `clean`; robustness is ranked by itself, by the mean over the families of
 perturbations. Ranks have bounds that hold for a whole column at once (`harness.metrics.rank`).
@@ -19,13 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from harness.entry import Entry, Refused, entries, open_run
 from harness.errors import UsageError
-from harness.figure import ScoreWarning
-from harness.leaderboard.field import FIGURES, Field, difference_of, mean_of, part_of, short
-from harness.leaderboard.pool import pool
-from harness.leaderboard.selection import choose, label
-from harness.leaderboard.standing import (
+from harness.leaderboard.comparable_runs import (
+    FIGURES,
+    Field,
+    difference_of,
+    mean_of,
+    part_of,
+    short,
+)
+from harness.leaderboard.entry import Entry, Refused, entries, open_run
+from harness.leaderboard.pooled import pool
+from harness.leaderboard.rank import (
     Bounded,
     Standing,
     bounds,
@@ -34,10 +40,12 @@ from harness.leaderboard.standing import (
     unknown,
     unranked,
 )
+from harness.leaderboard.selection import choose, label
 from harness.metrics import COMPARED, METRICS
 from harness.metrics.classification import Policy
-from harness.publish import RESAMPLES
-from harness.warning import run_warnings
+from harness.results.figures import ScoreWarning
+from harness.summary.score_warnings import run_warnings
+from harness.summary.summary import RESAMPLES
 
 RANKING = tuple(name for name in COMPARED if name != "coverage")
 _INDEPENDENT = 1_000_003

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.entry import Entry, Refused, barrier
 from harness.errors import UsageError
-from harness.identity import identity_of
-from harness.leaderboard.field import of_entry, short
+from harness.leaderboard.comparable_runs import of_entry, short
+from harness.leaderboard.entry import Entry, Refused, barrier
+from harness.results.identity import identity_of
 
 
 def _identity(entry: Entry) -> tuple[str, str]:

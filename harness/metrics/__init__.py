@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
-from harness.metrics import account, classification, detection, likelihood, selective
-from harness.metrics.account import Account
+from harness.metrics import classification, detection, likelihood, selective, weighted_sums
 from harness.metrics.classification import Array, Confusion
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.metrics.detection import Sweep
+from harness.metrics.weighted_sums import Account
 
 Support = Literal["clips", "both", "real", "fake", "called_real", "called_fake", "asked"]
 """What a figure is of: all clips that count; all, with both classes present; the clips of one
@@ -94,7 +94,7 @@ def _at_any(value: Callable[[Array, Array], float]) -> Callable[[Array, Array, f
     return lambda real, fake, _threshold: value(real, fake)
 
 
-_c, _d, _l, _a = classification, detection, likelihood, account
+_c, _d, _l, _a = classification, detection, likelihood, weighted_sums
 
 METRICS: dict[str, Decision | Ranking | Calibration] = {
     metric.name: metric

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from harness.metrics import METRICS, Calibration, Decision, Metric, Ranking, metric_at
-from harness.metrics.account import Ledger
 from harness.metrics.classification import Array, Confusion, Policy, outcome_of, refuse_nan
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.metrics.detection import Index, Sweep, accumulate, collapse
+from harness.metrics.weighted_sums import Ledger
 
 Weights = NDArray[np.float32]
 

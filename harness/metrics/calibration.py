@@ -13,7 +13,7 @@ however many clips they have, so that no prior goes into a ratio.
 `misleading` clips of each class beyond the far end of the scores keep ratios finite: what has not
 been seen in n clips may still be the next one. An isotonic map has them always, a line only where
 the classes do not overlap and none would fit best, because they would make every line too flat.
-Bounds (`harness.metrics.bound`) say how far any of the maps can be believed. No map is fitted where
+Bounds (`harness.metrics.elub`) say how far any of the maps can be believed. No map is fitted where
 it would fall with the score: it would turn what the detector says into its opposite.
 """
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from harness.audio import Samples, Wave
+from harness.audio.wave import Samples, Wave
 
 _WHITENING = 0.5
 """Power of the cross-spectrum's magnitude that is divided out.

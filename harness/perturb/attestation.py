@@ -11,11 +11,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
-from harness.audio import Samples, Wave
-from harness.expectation import BAND_EDGE_DB
+from harness.audio.wave import Samples, Wave
 from harness.perturb.alignment import lag_seconds
 from harness.perturb.noise import Noise, snr_db
 from harness.perturb.perturbation import Draw, Perturbation
+from harness.results.expectation import BAND_EDGE_DB
 
 _SEGMENT = 512
 _TOGETHER = 256

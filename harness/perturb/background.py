@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfftfreq
 
-from harness.activity import active_level_db
-from harness.audio import Wave, resample
+from harness.audio.speech_level import active_level_db
+from harness.audio.wave import Wave, resample
 from harness.errors import ClipError, ClipRejected
 from harness.perturb.folder import load_at
 from harness.perturb.sample import ratio

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.errors import ClipRejected
-from harness.expectation import Expectation
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import remade, require_samples
+from harness.results.expectation import Expectation
 
 _FRAME_MS = 20.0
 _PCM_BITS = 16

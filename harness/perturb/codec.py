@@ -11,13 +11,13 @@ from typing import Any, Literal, cast
 import numpy as np
 from pydantic import Field, model_validator
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.errors import ClipRejected
-from harness.expectation import Expectation
 from harness.perturb.coder import CODERS, Coder
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import convert
 from harness.perturb.transcode import Setting, transcode, versions
+from harness.results.expectation import Expectation
 
 __all__ = ["Codec", "CodecName", "versions"]
 

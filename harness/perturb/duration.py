@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from harness.activity import FRAME_SECONDS, most_active
-from harness.audio import Samples, Wave
-from harness.expectation import Expectation, Length
+from harness.audio.speech_level import FRAME_SECONDS, most_active
+from harness.audio.wave import Samples, Wave
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import ratio, remade, require_samples, speech_level_db
+from harness.results.expectation import Expectation, Length
 
 _WHERE = {
     "active": "the most active part",

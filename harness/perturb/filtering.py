@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.errors import ClipRejected
-from harness.expectation import BAND_EDGE_DB, Expectation
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import direction, remade, require_samples
+from harness.results.expectation import BAND_EDGE_DB, Expectation
 
 TELEPHONE_HZ = (300.0, 3400.0)
 

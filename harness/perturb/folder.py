@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ValidationInfo
 
-from harness.audio import Wave, load, resample
+from harness.audio.encoded import content_of
+from harness.audio.formats import is_audio
+from harness.audio.wave import Wave, load, resample
 from harness.errors import ClipError, ClipRejected
-from harness.recording import content_of
 from harness.seed import digest
-from harness.suffix import is_audio
 
 
 class Folder(str):

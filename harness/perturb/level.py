@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.errors import ClipRejected
-from harness.expectation import Expectation
 from harness.perturb.loudness import LOWEST_RATE_HZ, integrated_lufs
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import direction, leveled, ratio, remade, require_samples
+from harness.results.expectation import Expectation
 
 _STEP_SECONDS = 0.001
 """A compressor's gain is computed so often, and interpolated between."""

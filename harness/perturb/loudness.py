@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 
 BLOCK_SECONDS = 0.4
 ABSOLUTE_GATE_LUFS = -70.0

@@ -1,9 +1,9 @@
 """Additive noise at an exact signal-to-noise ratio over active speech.
 
-The ratio is that of the active level of the speech (see `harness.activity`) to the power of the
-noise over the whole clip, both without their mean and both below 8 kHz: detectors listen at 16 kHz,
-and noise that lies above their band would make one SNR another for clips of another sample rate.
-The mix is not clipped and not scaled back.
+The ratio is that of the active level of the speech (see `harness.audio.speech_level`) to the power
+of the noise over the whole clip, both without their mean and both below 8 kHz: detectors listen at
+16 kHz, and noise that lies above their band would make one SNR another for clips of another sample
+rate. The mix is not clipped and not scaled back.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from harness.activity import active_level_db
-from harness.audio import Wave
+from harness.audio.speech_level import active_level_db
+from harness.audio.wave import Wave
 from harness.errors import ClipRejected
-from harness.expectation import Expectation
 from harness.perturb import background
 from harness.perturb.folder import SoundFolder, place_of, sound_files
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import convert, ratio, remade, speech_level_db
+from harness.results.expectation import Expectation
 
 Color = Literal["white", "pink", "brown", "babble", "music", "hum", "file"]
 

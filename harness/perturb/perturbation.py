@@ -16,8 +16,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel
 
-from harness.audio import Wave
-from harness.expectation import Expectation, Length
+from harness.audio.wave import Wave
+from harness.results.expectation import Expectation, Length
 
 
 def _no_companions(count: int) -> list[Wave]:  # noqa: ARG001

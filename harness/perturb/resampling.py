@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from harness.audio import Wave, resample
-from harness.expectation import Expectation, Length
+from harness.audio.wave import Wave, resample
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import convert, fit, remade, require_samples
+from harness.results.expectation import Expectation, Length
 
 MODEL_RATE_HZ = 16_000
 
@@ -39,7 +39,7 @@ class Resample(Perturbation, frozen=True):
     rate_hz
         The rate between; none for `native`. A clip that has this rate already is not changed.
     method
-        `sinc` is `harness.audio.resample`; `soxr` its HQ quality; `linear` and `nearest` pick
+        `sinc` is `harness.audio.wave.resample`; `soxr` its HQ quality; `linear` and `nearest` pick
         from the neighbours and have no anti-aliasing filter, so what is above the new Nyquist
         frequency folds down. `native` hands on the samples of any rate as if they were at 16 kHz,
         which is what forgetting to resample does: pitch and tempo move by the ratio.

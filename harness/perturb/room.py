@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from harness.audio import Wave
-from harness.expectation import Expectation
+from harness.audio.wave import Wave
 from harness.perturb.folder import SoundFolder, load_at, place_of, sound_files
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import leveled, speech_level_db
+from harness.results.expectation import Expectation
 
 _DRR_DB = 0.0
 _GAP_SECONDS = 0.0025

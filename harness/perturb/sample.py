@@ -9,8 +9,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from harness.activity import active_level_db
-from harness.audio import Wave
+from harness.audio.speech_level import active_level_db
+from harness.audio.wave import Wave
 from harness.errors import ClipRejected
 
 
@@ -54,7 +54,7 @@ def fit(samples: NDArray[Any], length: int) -> NDArray[Any]:
 def convert(wave: Wave, rate_hz: int) -> Wave:
     """The wave at another rate, ceil(n * ratio) samples, content at its place (soxr, HQ).
 
-    Steeper than `harness.audio.resample`, whose transition band is a tenth of the spectrum: an
+    Steeper than `harness.audio.wave.resample`, whose transition band is a tenth of the spectrum: an
     8 kHz codec shall leave nothing above 4 kHz, and no images of it.
     """
     if wave.rate_hz == rate_hz:

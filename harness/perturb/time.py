@@ -9,10 +9,10 @@ import soxr
 from pydantic import Field
 from python_stretch import Signalsmith
 
-from harness.audio import Samples, Wave
-from harness.expectation import Expectation, Length
+from harness.audio.wave import Samples, Wave
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.sample import direction, fit, remade, require_samples
+from harness.results.expectation import Expectation, Length
 
 _STRETCH_SEED = 0
 """The stretcher breaks ties of phase at random; a fixed seed leaves nothing to chance."""

@@ -21,7 +21,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from harness.audio import Samples, Wave
+from harness.audio.wave import Samples, Wave
 from harness.errors import ClipError
 from harness.perturb.alignment import lag_seconds, shift
 from harness.perturb.coder import Coder

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from harness.audio import LIMITS
+from harness.audio.encoded import Encoded
+from harness.audio.wave import LIMITS
 from harness.data.clip import Clip
 from harness.errors import ClipError, ClipRejected
 from harness.planning.forecast import Array, Estimate, exactly, total_by_mean
-from harness.recording import Encoded
 
 MOST_HEADERS = 20_000
 """Files whose headers are read for their lengths: a few seconds on a disk of this machine."""

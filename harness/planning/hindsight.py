@@ -26,10 +26,10 @@ from harness.planning.prospect import (
     Plan,
     StageHindsight,
 )
-from harness.record import RunRecord, read_record
-from harness.scores import shards
-from harness.storage import contents
-from harness.suite import load_suite
+from harness.results.record import RunRecord, read_record
+from harness.results.scores import shards
+from harness.storage.storage import contents
+from harness.suite.suite import load_suite
 
 _FIX = "plan what it ran"
 WHOLE = "everything"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.data.clip import Clip
 from harness.detector.detector import Detector
-from harness.record import MachineRecord
+from harness.results.record import MachineRecord
 
 
 @dataclass

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness import provenance
 from harness.data.clip import Clip, Origin
-from harness.data.listing import indexed
-from harness.data.sample import limited
+from harness.data.clip_list import indexed
 from harness.data.source import open_source
+from harness.data.subset import limited
 from harness.detector.detector import Detector, ScoreLookup
 from harness.detector.source import open_detector
-from harness.engine.crew import WINDOW, warm_up
+from harness.engine import provenance
+from harness.engine.scoring import recipe_of
+from harness.engine.worker_pool import WINDOW, warm_up
 from harness.errors import UsageError
 from harness.planning.extent import EVERY, Extent, extent_of
 from harness.planning.forecast import (
@@ -32,10 +33,9 @@ from harness.planning.measurement import Measurement, on_gpu
 from harness.planning.prospect import LayoutPlan, Plan, StagePlan
 from harness.planning.trial import PREPARE_SECONDS, Setting, measure
 from harness.planning.workload import kept_bytes, spread, stages_of, written_bytes
-from harness.record import ThresholdRule
+from harness.results.record import ThresholdRule
 from harness.run import RunOptions, machine_of, tell_apart, worker_count
-from harness.scoring import recipe_of
-from harness.suite import load_suite
+from harness.suite.suite import load_suite
 
 SAMPLE = 24
 """Clips that are measured where the user does not say."""

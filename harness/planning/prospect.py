@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness import __version__
 from harness.planning.forecast import Basis, Figure, Number, Resource
-from harness.record import MachineRecord, ModelRecord
+from harness.results.record import MachineRecord, ModelRecord
 
 VERSION = 1
 

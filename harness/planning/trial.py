@@ -18,28 +18,28 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from harness import provenance
-from harness.audio import Wave
+from harness.audio.encoded import Encoded
+from harness.audio.wave import Wave
 from harness.data.clip import Clip
 from harness.detector.detector import Detector, ScoreLookup
+from harness.engine import provenance
+from harness.engine.batch_tuning import LEAST_ROWS, Bench, calibrate
 from harness.engine.cache import AudioCache
-from harness.engine.calibration import LEAST_ROWS, Bench, calibrate
 from harness.engine.compiling import compile_all
-from harness.engine.crew import Crew
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, at_hand
 from harness.engine.scorer import Scored, Scorer
-from harness.engine.selfcheck import MOST_CLIPS, self_check
+from harness.engine.self_check import MOST_CLIPS, self_check
+from harness.engine.worker_pool import Crew
 from harness.errors import ClipError, ClipRejected
 from harness.planning.extent import content
 from harness.planning.footprint import largest_child_bytes, resident_bytes
 from harness.planning.measurement import Batch, Measurement, on_gpu, on_processors
-from harness.record import MachineRecord
-from harness.recording import Encoded
-from harness.scores import Row, ScoresWriter, shards
+from harness.results.record import MachineRecord
+from harness.results.scores import Row, ScoresWriter, shards
 from harness.seed import generator
-from harness.stopwatch import Stopwatch
-from harness.suite import Suite
+from harness.suite.suite import Suite
+from harness.timing import Stopwatch
 
 LEAST_CLIPS = 4
 """That are prepared however long it takes."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.detector.detector import Detector, ScoreLookup
-from harness.engine.receive import FLUSH_SECONDS
+from harness.engine.row_sink import FLUSH_SECONDS
 from harness.planning.extent import Extent
 from harness.planning.forecast import (
     Array,
@@ -22,7 +22,7 @@ from harness.planning.forecast import (
 )
 from harness.planning.measurement import Measurement, on_gpu, on_processors
 from harness.planning.prospect import HAND_OVER, LOAD, READ, STORE, TAKE, WRITE
-from harness.scores import SHARD_ROWS
+from harness.results.scores import SHARD_ROWS
 
 _GB = 1e9
 

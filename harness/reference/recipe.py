@@ -14,16 +14,16 @@ import typer
 from scipy import signal
 from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
 
-from harness.audio import Wave, load, resample
+from harness.audio.wave import Wave, load, resample
 from harness.data.clip import Source
-from harness.detector.checkpoint import find
+from harness.data.embedded import EmbeddedSource
 from harness.detector.hf import open_checkpoint
+from harness.detector.source import find
 from harness.metrics.detection import eer
 from harness.reference import DETECTOR
-from harness.reference.corpus import EmbeddedSource
-from harness.reference.resynthesis import HELD_OUT
 from harness.reference.shortcut import shortcut_auc
-from harness.training import TrainingOptions, TrainingResult, train
+from harness.synthesis.resynthesis import HELD_OUT
+from harness.training.training import TrainingOptions, TrainingResult, train
 
 _THREADS = 2
 _HIGHEST_SHORTCUT_AUC = 0.6

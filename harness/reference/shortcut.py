@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from harness.audio import Wave, load
+from harness.audio.wave import Wave, load
 from harness.data.clip import Source
 
 PROPERTIES = ("seconds", "level_db", "leading_silence_s", "bandwidth_hz", "crest_db")

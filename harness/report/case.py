@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from harness.case import Case, Timeline
+from harness.forensic.case import Case, Timeline
 from harness.forensic.verbal import ratio
-from harness.report import number
-from harness.report.shell import asset, data_uri, environment, security, trusted
+from harness.report import formatting
+from harness.report.page_base import asset, data_uri, environment, security, trusted
 
 CLEAR_STEP = 0.6
 """A step that explains this share of the windows' variance is drawn."""
@@ -174,7 +174,7 @@ def _cells(case: Case) -> list[Cell]:
             opacity=round(abs(value) / largest, 3),
             words=(
                 f"{found.seconds * place / columns:.2f} s, band {row + 1} of {rows}: "
-                f"{number.signed(value, 2)}"
+                f"{formatting.signed(value, 2)}"
             ),
         )
         for row, values in enumerate(found.cells)
@@ -211,13 +211,13 @@ def _spread(case: Case) -> str:
     low, high = min([*known, case.score]), max([*known, case.score])
     turned = [change.words for change in case.changes if change.turned]
     crossed = (
-        f"It crosses the run's threshold of {number.quantity(case.subject.threshold)} after "
-        f"{number.listed(turned)}."
+        f"It crosses the run's threshold of {formatting.quantity(case.subject.threshold)} after "
+        f"{formatting.listed(turned)}."
         if turned
         else f"None of them takes it across the run's threshold of "
-        f"{number.quantity(case.subject.threshold)}."
+        f"{formatting.quantity(case.subject.threshold)}."
     )
     return (
-        f"Between {number.figure(low, 2)} and {number.figure(high, 2)}, a spread of "
-        f"{number.figure(high - low, 2)}. {crossed}"
+        f"Between {formatting.figure(low, 2)} and {formatting.figure(high, 2)}, a spread of "
+        f"{formatting.figure(high - low, 2)}. {crossed}"
     )

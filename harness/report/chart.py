@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
-from harness.figure import Curve, Histogram
-from harness.record import ConditionRecord
-from harness.report.index import CLEAN, Index, Loss, names
-from harness.report.number import count, figure, quantity
+from harness.report.formatting import count, figure, quantity
+from harness.report.lookup import Index, Loss, names
+from harness.results.figures import Curve, Histogram
+from harness.results.record import ConditionRecord
+from harness.terms import CLEAN
 
 Columns = dict[str, list[Any]]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from harness.report.chart import Chart, Columns
-from harness.report.number import count, figure, interval, signed
-from harness.report.specification import ROWS, finished
+from harness.report.formatting import count, figure, interval, signed
+from harness.report.vega import ROWS, finished
 
 if TYPE_CHECKING:
-    from harness.history.history import Track
-    from harness.history.release import Release, Step
+    from harness.leaderboard.history import Track
+    from harness.leaderboard.release import Release, Step
 
 _LINES = 6
 TURNS = {"worse": ("▼", "v-below"), "better": ("▲", "w-PASS")}

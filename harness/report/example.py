@@ -14,8 +14,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from harness.errors import UsageError
-from harness.record import read_record
-from harness.storage import is_remote, read
+from harness.results.record import read_record
+from harness.storage.storage import is_remote, read
 
 AUDIO_TYPES = {
     ".flac": "audio/flac",

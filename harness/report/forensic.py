@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.forensic.verbal import SCALE, ratio, verbal
-from harness.record import RunRecord
 from harness.report.chart import Chart
 from harness.report.forensic_chart import KINDS, chart_of, forensic_specifications
-from harness.report.number import MISSING, count, figure, interval, listed, measured, quantity
-from harness.report.shell import dress, environment
+from harness.report.formatting import MISSING, count, figure, interval, listed, measured, quantity
+from harness.report.page_base import dress, environment
+from harness.results.record import RunRecord
+from harness.terms import CLEAN
 
 if TYPE_CHECKING:
     from harness.forensic.abstention import Ruled, Selection
+    from harness.forensic.analysis import Forensic
     from harness.forensic.calibrated import Worth
-    from harness.forensic.envelope import Part
-    from harness.forensic.measured import Measured
+    from harness.forensic.estimate import Measured
     from harness.forensic.prevalence import Needed, Predicted, Prevalence
-    from harness.forensic.section import Forensic
+    from harness.forensic.validated_range import Part
 
 _METHODS = {"none": "as they are", "logistic": "logistic", "isotonic": "isotonic", "kde": "KDE"}
-_CLEAN = "clean"
 _LN10 = math.log(10)
 
 
@@ -139,7 +139,7 @@ def _sheet(content: Forensic, record: RunRecord, number: int) -> Sheet:
         choices=choices,
         precision=_rates(content, words, model, "precision"),
         missed=_rates(content, words, model, "missed"),
-        needed=[e for e in content.needed if (e.model, e.condition) == (model, _CLEAN)],
+        needed=[e for e in content.needed if (e.model, e.condition) == (model, CLEAN)],
         selections=[each for each in content.selections if each.model == model],
         rules=[each for each in content.rules if each.model == model],
         floors=_floors(content, words, model),
@@ -178,8 +178,8 @@ def _choices(
 ) -> list[Choice]:
     """Clean, then the condition of each family whose ratios say least, the worst first."""
     families = {each.name: each.family for each in record.suite.conditions}
-    known = [c for c in calibration if math.isfinite(_cost(c)) and c.condition != _CLEAN]
-    chosen = [c for c in calibration if c.condition == _CLEAN]
+    known = [c for c in calibration if math.isfinite(_cost(c)) and c.condition != CLEAN]
+    chosen = [c for c in calibration if c.condition == CLEAN]
     seen = set[str]()
     for each in sorted(known, key=_cost, reverse=True):
         family = families.get(each.condition, each.condition)
@@ -208,7 +208,7 @@ def _answer(calibration: Sequence[Calibration]) -> list[str]:
     told: list[str] = []
     for each in calibration:
         best = each.by_method["logistic"]
-        if each.condition == _CLEAN and not best.reason:
+        if each.condition == CLEAN and not best.reason:
             told.append(
                 f"On clips as they are, a score supports fake over real by a factor of "
                 f"{ratio(best.upper)} at most ({verbal(best.upper)}) and real over fake by "
@@ -220,7 +220,7 @@ def _answer(calibration: Sequence[Calibration]) -> list[str]:
                 "nothing; the scores as they are, taken for log-likelihood ratios, cost "
                 f"{_told(each.by_method['none'].cllr)}."
             )
-    rest = [c for c in calibration if c.condition != _CLEAN and math.isfinite(_cost(c))]
+    rest = [c for c in calibration if c.condition != CLEAN and math.isfinite(_cost(c))]
     useless = [c for c in rest if c.by_method["logistic"].cllr.high >= 1]
     if rest:
         worst = max(rest, key=_cost)
@@ -244,7 +244,7 @@ def _silence(content: Forensic, model: str, calibration: Sequence[Calibration]) 
         {
             each.prevalence
             for each in content.prevalence
-            if (each.model, each.condition) == (model, _CLEAN) and not each.precision.known
+            if (each.model, each.condition) == (model, CLEAN) and not each.precision.known
         },
         reverse=True,
     )

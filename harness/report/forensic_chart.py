@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from harness.report.chart import Chart, Columns, probit
-from harness.report.number import count
-from harness.report.specification import ROWS, Layered, finished
+from harness.report.formatting import count
+from harness.report.vega import ROWS, Layered, finished
 
 if TYPE_CHECKING:
     from harness.forensic.curve import Curves

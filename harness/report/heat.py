@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.record import ConditionRecord
-from harness.report.index import Index, Loss
-from harness.report.number import count, figure, interval, measured, quantity, signed
+from harness.report.formatting import count, figure, interval, measured, quantity, signed
+from harness.report.lookup import Index, Loss
+from harness.results.record import ConditionRecord
 
 # A heat-map cell's colour by how much accuracy it loses; the first step is no colour.
 LOSS_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from harness.report.chart import Chart
 from harness.report.curve import TURNS, Point, curve, point_of, specification, title_of, told
+from harness.report.formatting import count, figure, interval, listed, probability, signed
 from harness.report.glossary import term
-from harness.report.number import count, figure, interval, listed, probability, signed
-from harness.report.shell import dress, environment
-from harness.storage import make_folder, write_whole
+from harness.report.page_base import dress, environment
+from harness.storage.storage import make_folder, write_whole
 
 if TYPE_CHECKING:
-    from harness.history.history import History, Track
-    from harness.history.release import Release
+    from harness.leaderboard.history import History, Track
+    from harness.leaderboard.release import Release
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ import altair as alt
 
 from harness.report import table
 from harness.report.chart import Chart
+from harness.report.formatting import MISSING, count, figure, interval, listed, signed
 from harness.report.glossary import term
-from harness.report.number import MISSING, count, figure, interval, listed, signed
-from harness.report.shell import dress, environment
-from harness.report.specification import ROWS, finished
-from harness.storage import make_folder, write_whole
+from harness.report.page_base import dress, environment
+from harness.report.vega import ROWS, finished
+from harness.storage.storage import make_folder, write_whole
 
 if TYPE_CHECKING:
     from harness.leaderboard.leaderboard import Leaderboard
     from harness.leaderboard.leaderboard import Row as Ranked
-    from harness.leaderboard.standing import Bounded, Standing
+    from harness.leaderboard.rank import Bounded, Standing
 
 _NAMED = 4
 

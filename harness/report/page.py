@@ -6,23 +6,23 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.figure import Summary
-from harness.published import Published
-from harness.record import RunRecord
-from harness.report import glossary, measurement, number, sentence
-from harness.report.against import against
+from harness.claims.published import Published
+from harness.report import condition_table, formatting, glossary, narrative
+from harness.report.card_limits import limitations
+from harness.report.comparison import against
 from harness.report.example import Example
 from harness.report.heat import LOSS_STEPS
-from harness.report.index import Index
-from harness.report.limitation import limitations
-from harness.report.panel import PARTS, panel
+from harness.report.lookup import Index
+from harness.report.model_section import PARTS, panel
+from harness.report.page_base import data_uri, dress, environment
 from harness.report.requirement import requirements
-from harness.report.shell import data_uri, dress, environment
-from harness.report.specification import specifications
+from harness.report.vega import specifications
+from harness.results.figures import Summary
+from harness.results.record import RunRecord
 
 if TYPE_CHECKING:  # a comparison is computed with more than a page is written with
-    from harness.compare import Comparison
-    from harness.verdict import Gate
+    from harness.compare.compare import Comparison
+    from harness.compare.verdict import Gate
 
 MOST_BYTES = 3_000_000
 MOST_SHORTFALLS = 200
@@ -106,16 +106,16 @@ def _content(index: Index, published: Published | None) -> dict[str, Any]:
     return {
         **dress(charts, specifications()),
         "record": record,
-        "threshold": sentence.rule_words(record),
+        "threshold": narrative.rule_words(record),
         "summary": summary,
         "tally": summary.tally,
-        "missing": sentence.missing_sentence(record, summary.tally),
+        "missing": narrative.missing_sentence(record, summary.tally),
         "shortfalls": _shortfalls(index),
-        "audio_notes": sentence.notes_sentence(summary.audio_notes),
-        "unscored": sentence.POLICIES[summary.policy],
+        "audio_notes": narrative.notes_sentence(summary.audio_notes),
+        "unscored": narrative.POLICIES[summary.policy],
         "contradictions": summary.contradictions,
-        "treatments": measurement.treatments(index),
-        "titles": measurement.TITLES,
+        "treatments": condition_table.treatments(index),
+        "titles": condition_table.TITLES,
         "index": index,
         "panels": panels,
         "published": published,
@@ -126,7 +126,7 @@ def _content(index: Index, published: Published | None) -> dict[str, Any]:
         "terms": [t for t in glossary.TERMS if t.metric in index.metrics],
         "steps": LOSS_STEPS,
         "term": glossary.term,
-        "interval": number.interval,
+        "interval": formatting.interval,
         "data_uri": data_uri,
     }
 
@@ -134,6 +134,6 @@ def _content(index: Index, published: Published | None) -> dict[str, Any]:
 def _shortfalls(index: Index) -> list[str]:
     minimum = index.record.suite.min_coverage
     return [
-        sentence.shortfall_sentence(shortfall, index.words(shortfall.condition), minimum)
+        narrative.shortfall_sentence(shortfall, index.words(shortfall.condition), minimum)
         for shortfall in index.summary.shortfalls[:MOST_SHORTFALLS]
     ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from harness.compare.verdict import Gate, Verdict, ranked
 from harness.report import table
+from harness.report.formatting import figure, interval, probability, signed
 from harness.report.glossary import term
-from harness.report.index import EVERY, Index
-from harness.report.number import figure, interval, probability, signed
-from harness.verdict import Gate, Verdict, ranked
+from harness.report.lookup import EVERY, Index
 
 DIGITS = 4
 """A margin is often 0.01: the end of an interval has to be told from it."""

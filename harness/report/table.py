@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.figure import ClaimCheck, Damage, MetricRow
-from harness.record import ConditionRecord
+from harness.report.formatting import MISSING, figure, interval, signed
 from harness.report.glossary import GROUPS, Term, term
-from harness.report.index import CLEAN, Index, Loss, names
-from harness.report.number import MISSING, figure, interval, signed
-from harness.report.sentence import claim_verdict
+from harness.report.lookup import Index, Loss, names
+from harness.report.narrative import claim_verdict
+from harness.results.figures import ClaimCheck, Damage, MetricRow
+from harness.results.record import ConditionRecord
+from harness.terms import CLEAN
 
 
 @dataclass(frozen=True)

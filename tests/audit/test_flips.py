@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from two_runs import condition, finished
 
 from harness.audit.flips import ClassFlip, ConditionFlip, FlipAudit, audit_flips
 from harness.errors import UsageError
-from harness.publish import Finished
+from harness.results.run_folder import Finished
+from tests.support.two_runs import condition, finished
 
 CLEAN = {"ra0": -2.0, "ra1": -1.0, "rb2": 1.0, "fa0": 2.0, "fa1": 1.0, "fb2": -1.0}
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from two_runs import MODEL, Scores, finished
 
+from harness.audit.label_noise import Labelled, fit, posterior, wrong_labels
 from harness.audit.labels import LabelAudit, LabelCount, audit_labels
-from harness.audit.mixture import Labelled, fit, posterior, wrong_labels
 from harness.errors import UsageError
-from harness.publish import Finished
+from harness.results.run_folder import Finished
+from tests.support.two_runs import MODEL, Scores, finished
 
 GROUPS = 40
 

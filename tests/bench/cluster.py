@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.record import RunRecord
+from harness.results.record import RunRecord
+from harness.results.scores import KEY, read_scores
 from harness.run import RunOptions, run
-from harness.scores import KEY, read_scores
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 _STORE_BYTES = 300 * 2**20
 
 

@@ -33,7 +33,7 @@ def cores() -> int:
 @pytest.fixture(scope="session")
 def recordings() -> list[Path]:
     """The embedded corpus: 180 FLAC files of 0.3 to 12 s at 16 to 48 kHz."""
-    from harness.reference.corpus import EmbeddedSource
+    from harness.data.embedded import EmbeddedSource
 
     return [Path(str(clip.audio)) for clip in EmbeddedSource("test")]
 

@@ -16,11 +16,11 @@ from typing import Any
 import pandas as pd
 import torch
 
-from harness.scores import read_scores
+from harness.results.scores import read_scores
 from tests.bench import ours
 from tests.bench.contest import Sheet
 from tests.bench.page import machine, table, write
-from tests.small_model import save_card_ast
+from tests.support.small_model import save_card_ast
 
 HEAD = [
     "detector, device, precision",

@@ -20,8 +20,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.record import RunRecord, write_record
-from harness.scores import SCHEMA
+from harness.results.record import RunRecord, write_record
+from harness.results.scores import SCHEMA
 
 CONDITIONS, GENERATORS = 60, 12
 MODEL = "owner/model"
@@ -79,7 +79,7 @@ def write_run(folder: Path, record: RunRecord, clips: int, groups: int, seed: in
 
 def record_of(small_run: Path, clips: int) -> RunRecord:
     """The record of a real run, with these conditions and as many clips."""
-    from harness.record import read_record
+    from harness.results.record import read_record
 
     record = read_record(small_run)
     first = next(one for one in record.suite.conditions if one.name == "clean")
@@ -110,8 +110,10 @@ def record_of(small_run: Path, clips: int) -> RunRecord:
 
 def measure(run: Path, baseline: Path, resamples: int) -> dict[str, Any]:
     """Seconds of every part and the peak of memory after it."""
-    from harness.gate import ruled
-    from harness.publish import figures, publish, read_run
+    from harness.compare.gate import ruled
+    from harness.report.publish import publish
+    from harness.results.run_folder import read_run
+    from harness.summary.summary import figures
 
     found: dict[str, Any] = {"import": {"peak_bytes": _peak_bytes()}}
 

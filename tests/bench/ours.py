@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.publish import Outcome
+from harness.report.publish import Outcome
 from harness.run import RunOptions, run
-from harness.suite import load_suite
+from harness.suite.suite import load_suite
 
 
 @dataclass(frozen=True)

@@ -14,27 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import provenance
 from harness.data.clip import Clip
-from harness.data.sample import limited
 from harness.data.source import open_source
+from harness.data.subset import limited
 from harness.detector.source import open_detector
+from harness.engine import provenance
 from harness.engine.actor import Work
 from harness.engine.local import batches
 from harness.engine.plan import Task, chunks, tasks
 from harness.engine.prepare import prepare
 from harness.engine.ray import MOST_BLOCKS
-from harness.engine.receive import Receiver
+from harness.engine.row_sink import Receiver
 from harness.engine.scorer import Scorer
-from harness.scores import ScoresWriter
-from harness.scoring import CHUNK_ROWS, recipe_of
-from harness.stopwatch import Stopwatch, TimeSplit
-from harness.suite import load_suite
+from harness.engine.scoring import CHUNK_ROWS, recipe_of
+from harness.results.scores import ScoresWriter
+from harness.suite.suite import load_suite
+from harness.timing import Stopwatch, TimeSplit
 from tests.bench.cluster import measured, nodes
 from tests.bench.contest import seconds
 from tests.bench.test_memory import make_clips
 
-ROOT = Path(__file__).parents[2]
 CLIPS, CONDITIONS, MODELS = 680_774, 60, 5
 SCORINGS = CLIPS * CONDITIONS * MODELS
 GPUS = (8, 64)

@@ -10,7 +10,7 @@ import argparse
 import math
 from collections.abc import Iterable, Iterator
 
-from tests.known_truth import METRICS, Coverage, Design, coverage, family_alarms, power
+from tests.support.known_truth import METRICS, Coverage, Design, coverage, family_alarms, power
 
 GROUPS = (10, 20, 30, 50)
 ACCURACIES = (0.8, 0.9, 0.97)

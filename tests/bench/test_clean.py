@@ -86,7 +86,7 @@ def _best_batch_size(pipe: Any, paths: list[Path]) -> int:
 
 
 def _scores(done: ours.Done) -> dict[str, float]:
-    from harness.scores import read_scores
+    from harness.results.scores import read_scores
 
     table = read_scores(done.outcome.folder)
     return dict(zip(table["clip_id"], table["score"], strict=True))

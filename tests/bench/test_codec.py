@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from harness.audio import Wave, resample
+from harness.audio.wave import Wave, resample
 from harness.perturb.codec import Codec
 from harness.perturb.perturbation import Draw
 from tests.bench import rival

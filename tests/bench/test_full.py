@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.detector.source import open_detector
 from tests.bench import full, rival
 from tests.bench.contest import Sheet, take_turns, times

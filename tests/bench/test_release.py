@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness.condition import Condition
 from harness.perturb.codec import Codec
 from harness.reference import DETECTOR
-from harness.suite import load_suite
+from harness.suite.condition import Condition
+from harness.suite.suite import load_suite
 from tests.bench import ours, rival
 from tests.bench.contest import Sheet, Times, seconds, take_turns, times
 from tests.bench.rival import Transform

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.suite import load_suite
+from harness.suite.suite import load_suite
 from tests.bench import ours, paper
 from tests.bench.cluster import Measured, largest_difference, measured, nodes, say
 from tests.bench.contest import Sheet, seconds

@@ -14,7 +14,7 @@ ROUNDS = 7
 _LOADED = """
 import sys
 sys.argv = ["harness", "report", {folder!r}, "--json"]
-from harness.cli import main
+from harness.cli.main import main
 try:
     main()
 finally:

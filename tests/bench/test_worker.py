@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.suite import load_suite
+from harness.suite.suite import load_suite
 from tests.bench import ours
 from tests.bench.contest import Sheet, take_turns, times
 

@@ -1,14 +1,14 @@
 import os
-from pathlib import Path
 
 import pytest
-from data_layout import record, write
 
 from harness.data.source import open_source
 from harness.errors import UsageError
+from tests.support.data_layout import record, write
+from tests.support.paths import SHARED
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared/data")
+DATA = SHARED / "data"
+needs_shared = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")
 
 
 def test_real_and_fake_with_generators_below(tmp_path):
@@ -104,7 +104,7 @@ def test_odd_names_are_names(tmp_path):
 @needs_shared
 @pytest.mark.parametrize(("spec", "kind"), [("{}", "manifest"), ("folder:{}", "folder")])
 def test_recordings_as_found(spec, kind):
-    source = open_source(spec.format(SHARED / "test"))
+    source = open_source(spec.format(DATA / "test"))
     assert source.origin.kind == kind
     assert len(source) == 423
     assert sum(clip.label == "fake" for clip in source) == 220
@@ -113,7 +113,7 @@ def test_recordings_as_found(spec, kind):
 
 @needs_shared
 def test_hostile_files_are_listed_all(tmp_path):
-    os.symlink(SHARED / "hostile", tmp_path / "real")
+    os.symlink(DATA / "hostile", tmp_path / "real")
     record(tmp_path / "fake/x.wav")
     source = open_source(str(tmp_path))
-    assert len(source) == 1 + len(list((SHARED / "hostile").iterdir()))
+    assert len(source) == 1 + len(list((DATA / "hostile").iterdir()))

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from hub_server import Fault
+
+from tests.support.hub_server import Fault
 
 READ = """
 import json, os, pickle, sys, time
-from harness.audio import load
-from harness.data.sample import CompanionPool, limited
+from harness.audio.wave import load
+from harness.data.subset import CompanionPool, limited
 from harness.data.source import open_source
 from harness.errors import UsageError
 for order in map(json.loads, sys.stdin):

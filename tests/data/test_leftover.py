@@ -4,12 +4,12 @@ import os
 import re
 
 import pytest
-from data_layout import asvspoof2019, mlaad, record, wavefake, write
-from test_shards import FILES, shard
 
 from harness.data.leftover import skipped, stale
 from harness.data.source import open_source
 from harness.errors import UsageError
+from tests.data.test_shards import FILES, shard
+from tests.support.data_layout import asvspoof2019, mlaad, record, wavefake, write
 
 
 def test_skipped_files_are_counted_by_their_endings():

@@ -4,10 +4,10 @@ import os
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_layout import record, write
 
 from harness.data.source import open_source
 from harness.errors import UsageError
+from tests.support.data_layout import record, write
 
 ROWS = [
     {"path": "a.wav", "label": "bona-fide", "speaker": "s1", "year": 2020},

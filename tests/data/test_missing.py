@@ -7,12 +7,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_layout import asvspoof2019, record, write
 
+from harness.data.class_names import MISSING
 from harness.data.missing import OptionalCells, cell_text
 from harness.data.source import open_source
 from harness.errors import UsageError
-from harness.vocabulary import MISSING
+from tests.support.data_layout import asvspoof2019, record, write
 
 NAMES = ["Na", "none", "NONE", "unknown", "nil", "0", "False", "--", "Nan", "s-1"]
 ROLES = ("speaker", "generator", "group", "source")

@@ -1,8 +1,8 @@
 import pytest
-from data_layout import in_the_wild, record, write
 
 from harness.data.source import KINDS, open_source
 from harness.errors import UsageError
+from tests.support.data_layout import in_the_wild, record, write
 
 
 @pytest.mark.parametrize(

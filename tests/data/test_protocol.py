@@ -1,11 +1,11 @@
 import shutil
 
-import data_layout as layout
 import pytest
 
 from harness.data.protocol import PROTOCOLS
 from harness.data.source import open_source
 from harness.errors import UsageError
+from tests.support import data_layout as layout
 
 BUILT = {
     "asvspoof2019-la": layout.asvspoof2019,

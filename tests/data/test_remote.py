@@ -20,7 +20,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_layout import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.audio.wave import load
+from harness.bundle.bundle import write_bundle
+from harness.data.clip import Clip
+from harness.data.duplicates import refuse_twins, twins
+from harness.data.source import open_source
+from harness.data.store import Stored, StorePath, Tree, joined
+from harness.data.subset import CompanionPool, limited
+from harness.errors import ClipError, ClipRejected, UsageError
+from harness.results.scores import read_scores
+from harness.run import RunOptions, run
+from tests.support.data_layout import (
     asvspoof5,
     asvspoof2019,
     asvspoof2021,
@@ -29,24 +42,12 @@ from data_layout import (
     mlaad,
     wavefake,
 )
-from data_places import in_bucket, manifest, on_disk, recordings
-from hypothesis import given
-from hypothesis import strategies as st
-from s3_server import s3_server
-
-from harness.audio import load
-from harness.bundle import write_bundle
-from harness.data.clip import Clip
-from harness.data.sample import CompanionPool, limited
-from harness.data.source import open_source
-from harness.data.store import Stored, StorePath, Tree, joined
-from harness.data.twin import refuse_twins, twins
-from harness.errors import ClipError, ClipRejected, UsageError
-from harness.run import RunOptions, run
-from harness.scores import read_scores
+from tests.support.data_places import in_bucket, manifest, on_disk, recordings
+from tests.support.paths import ROOT
+from tests.support.s3_server import s3_server
 
 FILES = recordings(6)
-DETECTOR = "python:level_detector:factory"
+DETECTOR = "python:tests.support.level_detector:factory"
 SUITE = """
 version = 1
 name = "small"
@@ -131,7 +132,7 @@ def test_a_run_on_a_store_is_the_run_on_the_folder(
         line = ["run", "smoke", "--data", spec, "--model", DETECTOR, "--workers", "1", "--out"]
         subprocess.run(
             [sys.executable, "-m", "harness", *line, str(tmp_path / "run")],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             check=True,
         )
         found = table(tmp_path / "run")

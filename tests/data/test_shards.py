@@ -12,22 +12,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_places import in_bucket, on_disk, recordings, shard, shards
 from hypothesis import given
 from hypothesis import strategies as st
-from s3_server import s3_server
 
-from harness.audio import load
-from harness.data.sample import CompanionPool, limited
-from harness.data.shard import Address
+from harness.audio.wave import load
+from harness.data.duplicates import refuse_twins
+from harness.data.shards import Address
 from harness.data.source import open_source
-from harness.data.twin import refuse_twins
+from harness.data.subset import CompanionPool, limited
 from harness.errors import ClipError, ClipRejected, UsageError
+from harness.results.scores import read_scores
 from harness.run import RunOptions, run
-from harness.scores import read_scores
+from tests.support.data_places import in_bucket, on_disk, recordings, shard, shards
+from tests.support.s3_server import s3_server
 
 FILES = recordings(6)
-DETECTOR = "python:level_detector:factory"
+DETECTOR = "python:tests.support.level_detector:factory"
 
 
 def quiet(*about: object) -> None:

@@ -1,10 +1,10 @@
 """Data that can be read in two ways: refused, or both readings said."""
 
 import pytest
-from data_layout import asvspoof2019, fake_or_real, in_the_wild, record, write
 
 from harness.data.source import open_source
 from harness.errors import UsageError
+from tests.support.data_layout import asvspoof2019, fake_or_real, in_the_wild, record, write
 
 
 def recordings(root, *names):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_model import save, save_card_ast, save_small_ast, seeded
+
+from tests.support.small_model import save, save_card_ast, save_small_ast, seeded
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.detector.callable import open_callable
 from harness.detector.source import open_detector
 from harness.engine.scorer import Scorer

@@ -16,11 +16,11 @@ import torch
 import torchaudio
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-from harness.audio import load, resample
+from harness.audio.wave import load, resample
 from harness.detector.detector import Detector
 from harness.detector.source import open_detector
+from tests.support.paths import SHARED
 
-SHARED = Path(__file__).parents[2].parent / "shared"
 EMBEDDED = Path(str(resources.files("harness.reference"))) / "detector"
 TOLERANCE = 1e-4
 RATES_HZ = (8000, 11025, 16000, 22050, 44100, 48000)

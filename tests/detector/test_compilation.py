@@ -11,18 +11,18 @@ import pytest
 import torch
 from torch import nn
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.detector.compilation import Compiled
 from harness.detector.detector import Compilable, Logits
 from harness.detector.source import open_detector
 from harness.engine.compiling import compile_all
+from harness.engine.provenance import moved
 from harness.engine.scorer import Scorer
-from harness.engine.selfcheck import TOLERANCE
+from harness.engine.self_check import TOLERANCE
 from harness.errors import UsageError
-from harness.provenance import moved
-from harness.record import ModelRecord, read_record
+from harness.results.record import ModelRecord, read_record
+from harness.results.scores import read_scores
 from harness.run import RunOptions, run
-from harness.scores import read_scores
 
 ROWS = 4
 needs_compiler = pytest.mark.skipif(

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import ASTFeatureExtractor
 
-from harness.audio import Samples
+from harness.audio.wave import Samples
 from harness.detector.frontend import LogMel
 
 LENGTHS = [400, 401, 559, 560, 800, 16000, 163840, 163999, 164000, 480000]

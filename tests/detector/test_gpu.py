@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.detector.detector import Logits
 from harness.detector.source import open_detector
 from harness.engine.scorer import Scorer
-from harness.engine.selfcheck import TOLERANCE, self_check
+from harness.engine.self_check import TOLERANCE, self_check
 
 pytestmark = [
     pytest.mark.gpu,

@@ -16,7 +16,7 @@ from transformers import (
     Wav2Vec2ForSequenceClassification,
 )
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.detector.source import open_detector
 from harness.errors import ClipError, UsageError
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hub_server import Fault, HubServer
 from transformers import ASTFeatureExtractor, ASTForAudioClassification
+
+from tests.support.hub_server import Fault, HubServer
 
 FIND = """
 import json, sys
-from harness.detector.checkpoint import find
+from harness.detector.source import find
 from harness.errors import UsageError
 try:
     found = find(sys.argv[1])

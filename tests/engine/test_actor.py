@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from harness import provenance
-from harness.data.cell import ShardCell
 from harness.data.clip import Clip
-from harness.data.sample import CompanionPool
+from harness.data.parquet_row import ShardCell
 from harness.data.source import open_source
-from harness.detector.scorefile import ScoreFile
+from harness.data.subset import CompanionPool
+from harness.detector.score_file.detector import ScoreFile
 from harness.detector.source import open_detector
+from harness.engine import provenance
 from harness.engine.actor import Work, landmark_of, refuse_unlike, scorers_of
 from harness.engine.plan import chunks, tasks
 from harness.engine.prepare import Recipe
 from harness.errors import ClipRejected, UsageError
-from harness.suite import load_suite
+from harness.suite.suite import load_suite
 
 
 @pytest.fixture(scope="module")

@@ -27,28 +27,28 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from typer.testing import CliRunner
 
-from harness import provenance
-from harness.audio import Wave
-from harness.cli import app
-from harness.condition import CLEAN, Condition
+from harness.audio.encoded import content_of
+from harness.audio.wave import Wave
+from harness.cli.main import app
 from harness.data.clip import Clip, Origin
-from harness.data.listing import Listing
-from harness.data.sample import CompanionPool
+from harness.data.clip_list import Listing
+from harness.data.subset import CompanionPool
 from harness.engine import cache as module
-from harness.engine import fingerprint
+from harness.engine import cache_key, provenance
 from harness.engine.cache import AudioCache, Lookup, limit_gb, packed, unpacked
-from harness.engine.crew import Crew
-from harness.engine.fingerprint import Fingerprinter
+from harness.engine.cache_key import Fingerprinter
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Reading, Recipe, prepare
+from harness.engine.worker_pool import Crew
 from harness.errors import UsageError
 from harness.perturb import PERTURBATIONS
 from harness.perturb.attestation import Attestation
 from harness.perturb.perturbation import Draw, Perturbation
-from harness.record import RunRecord
-from harness.recording import content_of
+from harness.results.record import RunRecord
+from harness.results.scores import KEY, read_scores
 from harness.run import RunOptions, run
-from harness.scores import KEY, read_scores
+from harness.suite.condition import CLEAN, Condition
+from tests.support.paths import ROOT
 
 RATE_HZ = 16000
 PLENTY = 10**9
@@ -307,49 +307,50 @@ def test_whatever_makes_audio_is_in_the_key(monkeypatch: pytest.MonkeyPatch, pac
     found = provenance.packages()
     assert package in found
     monkeypatch.setattr(provenance, "packages", lambda: found | {package: "another"})
-    fingerprint._surroundings.cache_clear()
+    cache_key._surroundings.cache_clear()
     try:
         assert key() != before
         monkeypatch.setattr(provenance, "packages", lambda: found | {"transformers": "another"})
-        fingerprint._surroundings.cache_clear()
+        cache_key._surroundings.cache_clear()
         assert key() == before
     finally:
-        fingerprint._surroundings.cache_clear()
+        cache_key._surroundings.cache_clear()
 
 
 def test_code_that_makes_audio_is_in_the_key(tmp_path: Path) -> None:
-    package = Path(fingerprint.__file__).parents[1]
-    names = {path.relative_to(package).as_posix() for path in fingerprint._files(package)}
-    assert {"audio.py", "seed.py", "perturb/codec.py", "engine/prepare.py"} <= names
+    package = Path(cache_key.__file__).parents[1]
+    names = {path.relative_to(package).as_posix() for path in cache_key._files(package)}
+    assert {"audio/wave.py", "seed.py", "perturb/codec.py", "engine/prepare.py"} <= names
     for name in names:
         copy = tmp_path / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((package / name).read_bytes())
-    assert fingerprint._text(tmp_path) == fingerprint._text(package)
+    assert cache_key._text(tmp_path) == cache_key._text(package)
     with (tmp_path / "perturb" / "codec.py").open("a") as file:
         file.write("\n")
-    assert fingerprint._text(tmp_path) != fingerprint._text(package)
+    assert cache_key._text(tmp_path) != cache_key._text(package)
 
 
 MAKE_NO_AUDIO = {
-    *("__init__.py", "errors.py", "place.py", "refusal.py", "stopwatch.py", "storage.py"),
-    *("record.py", "metrics/classification.py", "metrics/cost.py", "metrics/threshold.py"),
-    "provenance.py",  # its versions are in the key themselves
+    *("__init__.py", "engine/__init__.py", "errors.py", "timing.py", "storage/cache_dir.py"),
+    *("storage/storage.py", "suite/toml_error.py", "metrics/classification.py"),
+    *("metrics/cost.py", "metrics/threshold.py", "results/record.py"),
+    "engine/provenance.py",  # its versions are in the key themselves
 }
 
 
 def test_every_module_that_audio_depends_on_is_in_the_key() -> None:
     """Walks the imports from what prepares audio, keeps it, and chooses companions."""
-    package = Path(fingerprint.__file__).parents[1]
-    known = {path.relative_to(package).as_posix() for path in fingerprint._files(package)}
-    owed = ["engine/prepare.py", "engine/cache.py", "data/sample.py"]
+    package = Path(cache_key.__file__).parents[1]
+    known = {path.relative_to(package).as_posix() for path in cache_key._files(package)}
+    owed = ["engine/prepare.py", "engine/cache.py", "data/subset.py"]
     reached: set[str] = set()
     while owed:
         name = owed.pop()
         if name not in reached:
             reached.add(name)
             owed += imported_files(package, package / name)
-    assert {"data/sample.py", "audio.py", "perturb/folder.py"} <= reached
+    assert {"data/subset.py", "audio/wave.py", "perturb/folder.py"} <= reached
     assert reached - MAKE_NO_AUDIO <= known, "name it in _MAKERS, or here if it moves no sample"
     assert reached >= MAKE_NO_AUDIO
 
@@ -587,9 +588,9 @@ def test_a_read_only_file_system_costs_the_cache_and_not_the_run(tmp_path: Path)
     script = tmp_path / "use.py"
     script.write_text(
         "import sys\n"
-        f"sys.path[:0] = {[str(Path(__file__).parent)]!r}\n"
+        f"sys.path[:0] = {[str(ROOT)]!r}\n"
         "from pathlib import Path\n"
-        "import test_cache\n"
+        "from tests.engine import test_cache\n"
         "print(*test_cache.noted(Path(sys.argv[1]))[1], sep='\\n')\n"
     )
     inside = (
@@ -654,9 +655,9 @@ def test_processes_that_share_it_find_each_others_rows(tmp_path: Path) -> None:
     script = tmp_path / "share.py"
     script.write_text(
         "import sys\n"
-        f"sys.path[:0] = {[str(Path(__file__).parent)]!r}\n"
+        f"sys.path[:0] = {[str(ROOT)]!r}\n"
         "from pathlib import Path\n"
-        "import test_cache\n"
+        "from tests.engine import test_cache\n"
         "cache = test_cache.fresh(Path(sys.argv[1]))\n"
         "for _ in range(3):\n"
         "    test_cache.fill(cache)\n"

@@ -9,14 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from in_process import harness
-from small_run import record as small_record
 
-from harness import attested
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.data.clip import Clip
-from harness.data.sample import CompanionPool, limited
 from harness.data.source import open_source
+from harness.data.subset import CompanionPool, limited
 from harness.engine.prepare import Prepared, Recipe, prepare
 from harness.perturb.alignment import shift
 from harness.perturb.codec import Codec
@@ -25,11 +22,15 @@ from harness.perturb.filtering import Filter
 from harness.perturb.noise import Noise
 from harness.perturb.perturbation import Draw
 from harness.perturb.resampling import Resample
-from harness.scores import read_scores
-from harness.suite import load_suite
+from harness.results.scores import read_scores
+from harness.suite.suite import load_suite
+from harness.summary import condition_check
+from tests.support.in_process import harness
+from tests.support.paths import SHARED
+from tests.support.small_run import record as small_record
 
 RATE_HZ = 16000
-SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "test"
+TEST_CLIPS = SHARED / "data" / "test"
 
 SUITE = """
 version = 1
@@ -271,9 +272,9 @@ def test_a_healthy_run_shows_what_was_measured(
     assert "changed nothing" in section, "16 kHz taken for 16 kHz"
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the recordings beside the repository")
+@pytest.mark.skipif(not TEST_CLIPS.is_dir(), reason="needs the recordings beside the repository")
 def test_no_condition_of_the_release_suite_is_contradicted_by_real_recordings() -> None:
-    source, suite = open_source(str(SHARED)), load_suite("release")
+    source, suite = open_source(str(TEST_CLIPS)), load_suite("release")
     recipe = Recipe(suite.seed, (RATE_HZ,), {}, CompanionPool(source, seed=suite.seed))
     rows: list[dict[str, object]] = [
         vars(one.attestation) | {"clip_id": clip.clip_id} | vars(one)
@@ -284,7 +285,7 @@ def test_no_condition_of_the_release_suite_is_contradicted_by_real_recordings() 
     made = small_record()
     models = [model.model_copy(update={"rate_hz": RATE_HZ}) for model in made.models]
     record = made.model_copy(update={"suite": suite.record(), "models": models})
-    judged = attested.conditions(pd.DataFrame(rows), record)
+    judged = condition_check.conditions(pd.DataFrame(rows), record)
     assert len(judged) == len(suite.conditions)
     assert {each.contradicted for each in judged} == {0}
     assert not any(each.contradictions for each in judged)

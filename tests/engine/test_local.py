@@ -10,21 +10,21 @@ import pandas as pd
 import pytest
 import soundfile
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.data.clip import Clip, Source
-from harness.data.sample import CompanionPool
 from harness.data.source import open_source
+from harness.data.subset import CompanionPool
 from harness.detector.detector import Logits
-from harness.engine.crew import Crew
 from harness.engine.local import run_tasks
 from harness.engine.plan import tasks
 from harness.engine.prepare import Recipe
 from harness.engine.scorer import Scorer
+from harness.engine.worker_pool import Crew
 from harness.errors import UsageError
-from harness.record import ModelRecord
-from harness.scores import ScoresWriter, finished, read_scores
-from harness.stopwatch import WAITING, TimeSplit
-from harness.suite import Suite, load_suite
+from harness.results.record import ModelRecord
+from harness.results.scores import ScoresWriter, finished, read_scores
+from harness.suite.suite import Suite, load_suite
+from harness.timing import WAITING, TimeSplit
 
 RATE_HZ = 16000
 

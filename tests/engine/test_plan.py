@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from harness.condition import CLEAN, Condition
 from harness.data.clip import Clip
 from harness.engine.plan import chunks, tasks
+from harness.suite.condition import CLEAN, Condition
 
 NOISY = Condition("noisy", "noise", "noise", 1.0, None, "noisy", ())
 CLIPS = [Clip(name, "real", Path(name)) for name in "abc"]

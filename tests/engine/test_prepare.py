@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from harness.audio import Recording
-from harness.condition import CLEAN
+from harness.audio.encoded import Encoded
+from harness.audio.wave import Recording
 from harness.data.clip import Clip, Origin
-from harness.data.listing import Listing
-from harness.data.sample import CompanionPool
+from harness.data.clip_list import Listing
+from harness.data.subset import CompanionPool
 from harness.engine import prepare as module
 from harness.engine.prepare import Prepared, Reading, Recipe, prepare
 from harness.errors import ClipRejected
-from harness.recording import Encoded
+from harness.suite.condition import CLEAN
 
 NOBODY = CompanionPool(Listing(Origin("", "folder", "none", ""), []), seed=0)
 RECIPE = Recipe(0, (16000,), {}, NOBODY)

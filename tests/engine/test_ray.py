@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from ray_cluster import STORE, two_nodes
 
-from harness import provenance
-from harness.data.sample import limited
 from harness.data.source import open_source
+from harness.data.subset import limited
 from harness.detector.source import open_detector
+from harness.engine import provenance
 from harness.engine.actor import Work
 from harness.engine.plan import chunks, tasks
 from harness.engine.ray import Cluster, connect, run_chunks
-from harness.engine.receive import Receiver
+from harness.engine.row_sink import Receiver
+from harness.engine.scoring import recipe_of
 from harness.errors import UsageError
-from harness.record import read_record
+from harness.results.record import read_record
+from harness.results.scores import KEY, ScoresWriter, read_scores
 from harness.run import RunOptions, run
-from harness.scores import KEY, ScoresWriter, read_scores
-from harness.scoring import recipe_of
-from harness.stopwatch import TimeSplit
-from harness.suite import load_suite
+from harness.suite.suite import load_suite
+from harness.timing import TimeSplit
+from tests.support.ray_cluster import STORE, two_nodes
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("default")]
 pytest.importorskip("ray")

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from in_process import harness
-from ray_cluster import two_nodes
-from s3_server import s3_server
 
-from harness.data.sample import limited
 from harness.data.source import open_source
-from harness.record import read_record
-from harness.scores import KEY, read_scores
-from harness.storage import names, place, write_whole
-from harness.suite import load_suite
+from harness.data.subset import limited
+from harness.results.record import read_record
+from harness.results.scores import KEY, read_scores
+from harness.storage.storage import names, place, write_whole
+from harness.suite.suite import load_suite
+from tests.support.in_process import harness
+from tests.support.ray_cluster import two_nodes
+from tests.support.s3_server import s3_server
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("default")]
 CLIPS = 16

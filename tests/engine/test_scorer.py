@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.detector.detector import Logits
 from harness.engine.scorer import Scorer
-from harness.engine.selfcheck import self_check
+from harness.engine.self_check import self_check
 from harness.errors import UsageError
-from harness.record import ModelRecord
+from harness.results.record import ModelRecord
 
 RATE_HZ = 16000
 

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from evidence_run import finished
 
 from harness.forensic.abstention import Rule, rules, selections
-from harness.forensic.judged import Judged
+from harness.forensic.run_view import Judged
 from harness.metrics.selective import aurc
+from tests.support.evidence_run import finished
 
 
 def test_selection_is_that_of_the_condition_s_clips() -> None:

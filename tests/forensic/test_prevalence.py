@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.forensic.measured import Measured, measured
+from harness.forensic.estimate import Measured, measured
 from harness.forensic.prevalence import predicted
 from harness.metrics.bootstrap import Cell, estimate
 

@@ -18,6 +18,7 @@ from sklearn.metrics import brier_score_loss, log_loss
 
 from harness.metrics import METRICS
 from harness.metrics.bootstrap import Cell, estimate
+from harness.metrics.interval_kind import intervals_of
 from harness.metrics.likelihood import (
     brier,
     cllr,
@@ -30,7 +31,6 @@ from harness.metrics.likelihood import (
     reliability,
     tippett,
 )
-from harness.metrics.spread import intervals_of
 
 LN10 = math.log(10)
 NONE = np.zeros(0)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.perturb import Draw
 from harness.perturb.attestation import apply_chain, attest, bandwidth_hz
 from harness.perturb.codec import Codec

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.signal import correlate, welch
 
-from harness.audio import Wave, resample
+from harness.audio.wave import Wave, resample
 from harness.errors import ClipRejected
 from harness.perturb.alignment import lag_seconds, shift
 from harness.perturb.codec import Codec, versions
@@ -178,7 +178,7 @@ def test_the_same_wave_gives_the_same_bits(step: Codec):
 def test_another_process_gives_the_same_bits():
     script = (
         "import hashlib, numpy as np\n"
-        "from harness.audio import Wave\n"
+        "from harness.audio.wave import Wave\n"
         "from harness.perturb.coder import CODERS\n"
         "from harness.perturb.transcode import Setting, transcode\n"
         "noise = np.random.default_rng(4).standard_normal(8000).astype(np.float32) / 5\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.errors import ClipRejected
 from harness.perturb.duration import Crop, Pad, Trim
 from harness.perturb.perturbation import Draw, Perturbation

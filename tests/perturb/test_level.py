@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from harness.activity import active_level_db
-from harness.audio import Wave
+from harness.audio.speech_level import active_level_db
+from harness.audio.wave import Wave
 from harness.errors import ClipRejected
 from harness.perturb.level import DC, Clip, Compress, Gain, Loudness
 from harness.perturb.loudness import integrated_lufs

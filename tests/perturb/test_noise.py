@@ -9,8 +9,8 @@ import soundfile
 from pydantic import ValidationError
 from scipy.signal import welch
 
-from harness.activity import active_level_db
-from harness.audio import Wave
+from harness.audio.speech_level import active_level_db
+from harness.audio.wave import Wave
 from harness.errors import ClipError, ClipRejected
 from harness.perturb.background import babble, colored, looped
 from harness.perturb.noise import Noise, snr_db

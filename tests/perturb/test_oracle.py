@@ -10,7 +10,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of its own dependencies, on import
     import audiomentations
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.perturb import Draw
 from harness.perturb.level import Gain
 from harness.perturb.noise import snr_db

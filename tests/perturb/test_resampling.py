@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.perturb.perturbation import Draw
 from harness.perturb.resampling import Resample
 

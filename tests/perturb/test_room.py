@@ -7,14 +7,15 @@ import pytest
 import soundfile
 from pydantic import ValidationError
 
-from harness.activity import active_level_db
-from harness.audio import Wave
+from harness.audio.speech_level import active_level_db
+from harness.audio.wave import Wave
 from harness.errors import ClipRejected
 from harness.perturb.perturbation import Draw
 from harness.perturb.room import Reverb, impulse_response
+from tests.support.paths import SHARED
 
 RATE_HZ = 16_000
-RECORDED = Path(__file__).parents[2].parent / "shared" / "data" / "rir"
+RECORDED = SHARED / "data" / "rir"
 
 
 def draw(seed: int = 0) -> Draw:

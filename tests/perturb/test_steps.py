@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
 from harness.errors import ClipRejected
-from harness.expectation import Expectation, Length
 from harness.perturb import PERTURBATIONS
 from harness.perturb.attestation import apply_chain
 from harness.perturb.perturbation import Draw, Perturbation
+from harness.results.expectation import Expectation, Length
 
 Values = st.SearchStrategy[dict[str, object]]
 

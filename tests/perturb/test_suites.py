@@ -5,16 +5,16 @@ from functools import cache
 import numpy as np
 import pytest
 
-from harness.audio import Wave, resample
-from harness.condition import Condition
+from harness.audio.wave import Wave, resample
+from harness.data.embedded import Utterance, make_pair
 from harness.perturb import Draw
 from harness.perturb.alignment import lag_seconds
 from harness.perturb.attestation import apply_chain, attest
 from harness.perturb.codec import Codec
 from harness.perturb.noise import Noise, snr_db
-from harness.reference.corpus import Utterance, make_pair
 from harness.seed import generator
-from harness.suite import load_suite, suite_names
+from harness.suite.condition import Condition
+from harness.suite.suite import load_suite, suite_names
 
 MODEL_RATE_HZ = 16000
 CONDITIONS = {

@@ -14,7 +14,7 @@ from harness.planning.extent import EVERY, Extent
 from harness.planning.forecast import Load, exactly, weights
 from harness.planning.measurement import Batch, Measurement
 from harness.planning.workload import kept_bytes, shard_count, spread, stages_of, written_bytes
-from harness.record import MachineRecord, ModelRecord
+from harness.results.record import MachineRecord, ModelRecord
 
 MACHINE = MachineRecord(
     platform="here",

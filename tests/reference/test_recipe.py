@@ -4,13 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.audio import Wave
+from harness.audio.wave import Wave
+from harness.data.embedded import CorpusSpec, EmbeddedSource
 from harness.detector.source import open_detector
 from harness.reference import DETECTOR
-from harness.reference.corpus import CorpusSpec, EmbeddedSource
 from harness.reference.recipe import describe, lengthen, score, vary
-from harness.reference.voice import draw_speaker, speak
 from harness.seed import generator
+from harness.synthesis.voice import draw_speaker, speak
 
 
 def test_the_detector_is_small_and_says_what_its_classes_are() -> None:

@@ -11,13 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hostile_run import hostile_page, tame_page
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
-from small_run import MODEL, conditions, example, published, record, summary
 
-from harness.figure import Damage, MetricRow, Summary
-from harness.record import ConditionRecord
 from harness.report.page import render
+from harness.results.figures import Damage, MetricRow, Summary
+from harness.results.record import ConditionRecord
+from tests.support.hostile_run import hostile_page, tame_page
+from tests.support.small_run import MODEL, conditions, example, published, record, summary
 
 pytestmark = pytest.mark.browser
 

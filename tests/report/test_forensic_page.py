@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from evidence_run import MODEL, finished
 
-from harness.forensic.publication import publish_forensic
-from harness.forensic.section import Forensic, Options, forensic
+from harness.forensic.analysis import Forensic, Options, forensic
 from harness.report.forensic import one_in, render_forensic
+from harness.report.forensic_writer import publish_forensic
+from tests.support.evidence_run import MODEL, finished
 
 FEW = Options(resamples=100)
 

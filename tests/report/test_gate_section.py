@@ -7,27 +7,26 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import hostile_run
 import pytest
-import small_gate
-from hostile_run import HOSTILE, OWN, parts, spoiled
 from playwright.sync_api import Browser
-from small_gate import GONE, MODEL, NOISE
-from small_run import example, published, record, summary
-from test_browser import WIDTHS, Opened
-from test_browser import browser as browser
-from test_page import Document, page
 
-from harness.compare import Comparison
-from harness.flip import FlipCount
+from harness.compare.compare import Comparison
+from harness.compare.flips import FlipCount
+from harness.compare.pairing import COMPARED
+from harness.compare.verdict import Gate
 from harness.metrics import METRICS
-from harness.pairing import COMPARED
-from harness.report.against import MOST_FLIPS, Turned, against
+from harness.report.comparison import MOST_FLIPS, Turned, against
 from harness.report.example import Example
-from harness.report.index import Index
+from harness.report.lookup import Index
 from harness.report.page import MOST_BYTES, render
 from harness.report.requirement import requirements
-from harness.verdict import Gate
+from tests.report.test_browser import WIDTHS, Opened
+from tests.report.test_browser import browser as browser
+from tests.report.test_page import Document, page
+from tests.support import hostile_run, small_gate
+from tests.support.hostile_run import HOSTILE, OWN, parts, spoiled
+from tests.support.small_gate import GONE, MODEL, NOISE
+from tests.support.small_run import example, published, record, summary
 
 OTHER = "another/model"
 WORDS = {"PASS", "FAIL", "INCONCLUSIVE", "compared", "missing", "new", "not comparable", "no data"}

@@ -6,8 +6,9 @@ import json
 import unicodedata
 
 import pytest
-from hostile_run import HOSTILE, PAYLOADS, hostile_page, parts, spoiled, tame_page
-from test_page import ATTRIBUTES, Document
+
+from tests.report.test_page import ATTRIBUTES, Document
+from tests.support.hostile_run import HOSTILE, PAYLOADS, hostile_page, parts, spoiled, tame_page
 
 
 @pytest.fixture(scope="module")

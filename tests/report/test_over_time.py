@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from over_time import HOSTILE, LONG, history, leaderboard
 from playwright.sync_api import Browser, sync_playwright
 
 from harness.report.history import render_history
 from harness.report.leaderboard import render_leaderboard
+from tests.support.over_time import HOSTILE, LONG, history, leaderboard
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -7,13 +7,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from small_run import MODEL, claim, example, published, record, summary
 
-from harness.figure import Reason, Shortfall, Summary, Tally
-from harness.record import PartRecord
+from harness.report.formatting import figure, interval
 from harness.report.glossary import term
-from harness.report.number import figure, interval
 from harness.report.page import MOST_BYTES, MOST_SHORTFALLS, render
+from harness.results.figures import Reason, Shortfall, Summary, Tally
+from harness.results.record import PartRecord
+from tests.support.small_run import MODEL, claim, example, published, record, summary
 
 ATTRIBUTES = {"src", "href", "srcset", "poster", "data", "action", "formaction", "background"}
 VOID = {"meta", "link", "img", "br", "input", "line", "circle"}

@@ -2,11 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
-from small_run import record
 
 from harness.errors import UsageError
-from harness.record import write_record
 from harness.report.example import read_examples
+from harness.results.record import write_record
+from tests.support.small_run import record
 
 ENTRY = {
     "model": "m",

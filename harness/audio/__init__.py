@@ -1,0 +1,1 @@
+"""Sound in memory, decoded from whatever a recording is stored as."""

@@ -1,0 +1,1 @@
+"""What model cards claim, whether it fits together, and whether measured figures are equivalent."""

@@ -1,0 +1,125 @@
+"""Commands about one recording, and about keeping a run as evidence."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import Progress, print_json
+from harness.cli.option import DISK, EXIT_FOUND, PLACE, Force, Json, RunFolder
+from harness.errors import printable
+from harness.storage.storage import disk, place
+
+
+def inspect(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Recordings, or folders of them.")
+    ],
+    run: Annotated[
+        Path,
+        typer.Option(
+            metavar=PLACE, parser=place, help="Directory of the run that they are held against."
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Which of the run's detectors, or where it is now; as for harness run."),
+    ] = None,
+    development: Annotated[
+        Path | None,
+        typer.Option(
+            metavar=PLACE,
+            parser=place,
+            help="Run of the same detector on other clips, to calibrate ratios on.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar=DISK, parser=disk, help="Directory to write to; else one under reports/cases."
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    audio: Annotated[
+        bool, typer.Option("--audio/--no-audio", help="Put the recording on its page, up to 1 MB.")
+    ] = True,
+    attribution: Annotated[
+        bool,
+        typer.Option(
+            "--attribution/--no-attribution",
+            help="Picture where the evidence lies; takes minutes for a large model on a CPU.",
+        ),
+    ] = True,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Examine questioned recordings: what they are, their scores, and what those are worth."""
+    from harness.inspect.batch import (
+        examine_all,
+        files_of,
+        folder_for,
+        plain_cases,
+    )
+    from harness.inspect.examiner import Options, open_examiner
+
+    paths, where = files_of(files), out or folder_for(run)
+    with Progress() as progress:
+        examiner = open_examiner(run, model, development, device, progress.note)
+        options = Options(attribution, audio)
+        done = examine_all(paths, examiner, options, where, progress.note, force=force)
+    if as_json:
+        print_json(plain_cases(done))
+        return
+    from harness.cli.inspect_table import print_examined
+
+    print_examined(done, examiner.run.record, where)
+
+
+def bundle(
+    folder: RunFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar=DISK, parser=disk, help="A .zip or .tar to write; else beside the run."
+        ),
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Pack a run into one archive with the SHA-256 of every file and recording."""
+    from harness.bundle.bundle import write_bundle
+
+    made = write_bundle(folder, out, force=force)
+    if as_json:
+        print_json({**asdict(made), "path": str(made.path)})
+        return
+    left_out = f" ({made.clips_left_out})" if made.clips_left_out else ""
+    line = f"{made.path}: {made.files} files, digests of {made.clips} recordings{left_out}"
+    typer.echo(printable(line))
+    typer.echo(f"SHA-256 {made.sha256}; keep it where the bundle is not")
+
+
+def verify(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE|RUN", parser=place, help="A bundle, or a run directory."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Check every digest of a bundle and compute its figures again; exit 1 names what is wrong."""
+    from harness.bundle.bundle import verify as check
+
+    verdict = check(path)
+    if as_json:
+        print_json(asdict(verdict))
+    for line in [] if as_json else verdict.faults:
+        typer.echo(printable(line))
+    if verdict.faults:
+        raise typer.Exit(EXIT_FOUND)
+    if not as_json:
+        typer.echo(printable(f"{path}: sound; checked {', '.join(verdict.checked)}"))
+        if verdict.sha256:
+            typer.echo(f"SHA-256 {verdict.sha256}")

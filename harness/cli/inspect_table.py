@@ -1,0 +1,89 @@
+"""Questioned recordings in a terminal: one in lines, several as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from harness.cli.console import stdout
+from harness.forensic.case import Case
+from harness.inspect.batch import Examined
+from harness.results.record import RunRecord
+
+_SYNTHETIC = (
+    "The run is of synthetic clips: it supports no statement about a real recording, and this only "
+    "shows how such a report looks."
+)
+
+
+def print_examined(done: Sequence[Examined], record: RunRecord, out: Path) -> None:
+    """Print what was found, and where it was written."""
+    console = stdout()
+    if record.data.synthetic:
+        console.print(_SYNTHETIC, soft_wrap=True)
+    if len(done) == 1 and done[0].case is not None:
+        for line in _lines(done[0].case):
+            console.print(line, soft_wrap=True)
+        console.print(f"Page: {done[0].page}", soft_wrap=True)
+        return
+    table = Table("file", "seconds", "score", "LR (log10)", "95 % interval", "condition or reason")
+    for number in (1, 2, 3, 4):
+        table.columns[number].justify = "right"
+        table.columns[number].no_wrap = True
+    for each in done:
+        table.add_row(*_row(each))
+    console.print(table)
+    console.print(f"Pages and table: {out}", soft_wrap=True)
+
+
+def _lines(case: Case) -> list[str]:
+    file, weight = case.file, case.weight
+    lines = [
+        f"{file.name}: {file.seconds:.2f} s, {file.coding}, {file.rate_hz} Hz, "
+        f"SHA-256 {file.sha256}",
+        *(f"  {note}" for note in file.notes),
+        f"Not scored: {case.score_reason}."
+        if case.score_reason
+        else f"Score {case.score:+.2f} over the first {case.heard_s:.2f} s (threshold "
+        f"{case.subject.threshold:g})",
+    ]
+    if weight.refused:
+        lines += ["Nothing is said about it:", *(f"  {reason}" for reason in weight.refused)]
+    else:
+        lines.append(f"{weight.words} 95 % interval in powers of ten {_between(case)}.")
+    return lines
+
+
+def _between(case: Case) -> str:
+    low, high = (each / math.log(10) for each in (case.weight.low, case.weight.high))
+    return f"{low:+.2f} to {high:+.2f}"
+
+
+def _row(examined: Examined) -> tuple[str, ...]:
+    entry = examined.entry
+    known = not math.isnan(entry.log10_lr)
+    return (
+        entry.file,
+        _figure(entry.seconds, ".2f"),
+        _figure(entry.score, "+.2f"),
+        _figure(entry.log10_lr, "+.2f"),
+        f"{entry.log10_low:+.2f} to {entry.log10_high:+.2f}" if known else "–",
+        _told(examined),
+    )
+
+
+def _told(examined: Examined) -> str:
+    """The condition, or the first of the reasons."""
+    if examined.case is None:
+        return examined.entry.reason
+    refused = examined.case.weight.refused
+    if not refused:
+        return examined.entry.condition
+    return refused[0] + (f" (and {len(refused) - 1} more)" if len(refused) > 1 else "")
+
+
+def _figure(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else format(value, form)

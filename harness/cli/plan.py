@@ -1,0 +1,134 @@
+"""`harness plan`: parse, measure, print."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.console import Progress, print_json, stdout
+from harness.cli.option import DISK, PLACE, Force, Json, Limit
+from harness.errors import UsageError
+from harness.storage.output_file import refuse_taken
+from harness.storage.storage import disk, place
+
+_COUNT = re.compile("0*[1-9][0-9]{0,8}")
+
+
+def plan(
+    suite: Annotated[str, typer.Argument(help="Name of a suite, or a suite file.")] = "release",
+    data: Annotated[str, typer.Option(help="Clips, as for harness run --data.")] = "embedded",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="As for harness run --model. Repeat for several."),
+    ] = None,
+    limit: Limit = None,
+    sample: Annotated[int, typer.Option(min=2, help="Clips to measure.")] = 24,
+    workers: Annotated[
+        str, typer.Option(help="Numbers of workers to plan for, each with a processor of its own.")
+    ] = "1,8,64",
+    gpus: Annotated[
+        str, typer.Option(help="Numbers of GPUs to plan for, such as the one of this machine.")
+    ] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option(help="float32, tf32, bf16 or fp16.")] = "float32",
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Rows scored together.")] = None,
+    compiled: Annotated[
+        bool | None,
+        typer.Option("--compile/--no-compile", help="Compile the models, as for harness run."),
+    ] = None,
+    cache_gb: Annotated[
+        float | None, typer.Option(min=0, help="Prepared audio to keep, as for harness run.")
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Workers of one machine, or of a cluster; it is measured here."),
+    ] = "local",
+    fake_label: Annotated[
+        str | None, typer.Option(help="The model's label that means fake, where it is not plain.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar=DISK, parser=disk, help="Keep the plan in this JSON file."),
+    ] = None,
+    after: Annotated[
+        Path | None,
+        typer.Option(
+            metavar=PLACE,
+            parser=place,
+            help="Directory of a run, or its URL: what was planned beside what it took.",
+        ),
+    ] = None,
+    kept: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar=DISK,
+            parser=disk,
+            help="With --after: a plan that --out kept, instead of measuring now.",
+        ),
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a run would take, from a sample of its clips measured on this machine.
+
+    Nothing is scored but the sample, and nothing is kept but the plan.
+    """
+    if kept is not None and after is None:
+        raise UsageError("is what a run is held against", "--plan", "name the run with --after")
+
+    from harness.planning.hindsight import compare, read_plan, refuse_other_suite
+    from harness.storage.storage import write_whole
+
+    if out is not None:
+        refuse_taken(out, [suite, data, *(model or []), *([kept] if kept else [])], force=force)
+    counts, cards = _counts(workers, "--workers"), _counts(gpus, "--gpus") if gpus else ()
+    if kept is not None:
+        found = read_plan(kept)
+    else:
+        if after is not None:
+            refuse_other_suite(after, suite)
+        from harness.planning.planning import PlanOptions
+        from harness.planning.planning import plan as do
+        from harness.run import RunOptions
+
+        options = RunOptions(
+            suite=suite,
+            data=data,
+            models=tuple(model or ["embedded"]),
+            limit=limit,
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            compiled=compiled,
+            cache_gb=cache_gb,
+            fake_label=fake_label,
+            engine=engine,
+        )
+        with Progress() as progress:
+            found = do(PlanOptions(options, sample, counts, cards), progress.note)
+    compared = None
+    if after is not None:
+        compared = compare(found, after)
+    if out is not None:
+        write_whole(out, found.model_dump_json(indent=1) + "\n")
+    if as_json:
+        content = found.model_dump()
+        print_json(content if compared is None else content | {"after": compared.model_dump()})
+        return
+    from harness.cli.plan_table import print_hindsight, print_plan
+
+    print_plan(stdout(), found)
+    if compared is not None:
+        print_hindsight(stdout(), found, compared)
+
+
+def _counts(text: str, where: str) -> tuple[int, ...]:
+    """Whole numbers from 1, as in `1,8,64`."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(_COUNT.fullmatch(part) for part in parts):
+        raise UsageError(f"{text!r}: expected positive integers", where, "write them like 1,8,64")
+    return tuple(map(int, parts))

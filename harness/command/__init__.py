@@ -1,1 +1,0 @@
-"""The commands, a function each: parse, call, print. `harness.cli` puts them together."""

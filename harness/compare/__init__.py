@@ -1,0 +1,1 @@
+"""Two runs on the clips of both: pairing, differences, policies, the gate and its verdict."""

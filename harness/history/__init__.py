@@ -1,1 +1,0 @@
-"""Runs over time: releases of a detector and the steps between them; no audio, no torch."""

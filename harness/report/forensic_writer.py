@@ -1,0 +1,31 @@
+"""Write `forensic.json` and `forensic.html` into a run directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.forensic.analysis import Forensic, Options, forensic, forensic_json
+from harness.storage.storage import write_whole
+
+if TYPE_CHECKING:
+    from harness.results.run_folder import Finished
+
+
+def publish_forensic(
+    run: Finished, development: Finished | None = None, options: Options | None = None
+) -> tuple[Forensic, Path]:
+    """Compute and write both; returns the figures and where the page is.
+
+    Raises
+    ------
+    UsageError
+        As `forensic`.
+    """
+    from harness.report.forensic import render_forensic  # charts are slow to import
+
+    content = forensic(run, development, options or Options())
+    write_whole(run.folder / "forensic.json", forensic_json(content))
+    path = run.folder / "forensic.html"
+    write_whole(path, render_forensic(content, run.record))
+    return content, path

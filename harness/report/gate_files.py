@@ -1,0 +1,187 @@
+"""What a gate found as files: JSON, JUnit and Markdown."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+from xml.etree import ElementTree
+
+from harness.compare.verdict import Gate, Verdict, as_plain, ranked
+from harness.report.markdown import clean, code, line, prose
+
+_MARKS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔"}
+_LONGEST = 60_000
+"""Characters; a comment on GitHub takes 65,536."""
+
+
+def as_json(gate: Gate) -> str:
+    """The gate as JSON, NaN as null."""
+    return json.dumps(_without_nan(as_plain(gate)), indent=1, allow_nan=False) + "\n"
+
+
+def as_junit(gate: Gate) -> str:
+    """One suite, one test case a requirement; what is inconclusive is an error, not a failure.
+
+    No two cases have the same name: what reads the file may take those for one.
+    """
+    words = Counter(verdict.word for verdict in gate.verdicts)
+    counts = {
+        "tests": str(len(gate.verdicts)),
+        "failures": str(words["FAIL"]),
+        "errors": str(words["INCONCLUSIVE"]),
+        "skipped": "0",
+        "time": "0",
+    }
+    root = ElementTree.Element("testsuites", counts)
+    title = f"gate {clean(gate.policy)}"
+    suite = ElementTree.SubElement(root, "testsuite", {"name": title, **counts})
+    if gate.warnings:
+        properties = ElementTree.SubElement(suite, "properties")
+        for warning in gate.warnings:
+            told = {"name": "warning", "value": clean(warning.line)}
+            ElementTree.SubElement(properties, "property", told)
+    seen: Counter[tuple[str, str]] = Counter()
+    for verdict in gate.verdicts:
+        place, name = clean(verdict.model) or title, clean(verdict.name)
+        seen[place, name] += 1
+        again = f" ({seen[place, name]})" if seen[place, name] > 1 else ""
+        told = {"classname": place, "name": name + again, "time": "0"}
+        case = ElementTree.SubElement(suite, "testcase", told)
+        if verdict.word != "PASS":
+            tag = "failure" if verdict.word == "FAIL" else "error"
+            why = clean(_told(verdict))
+            found = ElementTree.SubElement(
+                case, tag, {"message": why, "type": verdict.word.lower()}
+            )
+            found.text = why  # some show the message, some the text
+        elif verdict.undecided:
+            ElementTree.SubElement(case, "system-out").text = clean(_told(verdict))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def as_markdown(gate: Gate, most: int = 20) -> str:
+    """For a pull request: the answer, what fails and what is undecided, the rest counted.
+
+    Whatever the names are, it is one table and no markup, link or mention of theirs, and short
+    enough for a comment.
+    """
+    several = len({verdict.model for verdict in gate.verdicts if verdict.model}) > 1
+    open_ = [verdict for verdict in ranked(gate.verdicts) if verdict.outcome != "PASS"]
+    shown = open_ or ranked(gate.verdicts)
+    head = [
+        f"## {_MARKS[gate.word]} Detector gate: {gate.word}",
+        "",
+        *_warned(gate, most),
+        f"{gate.tally[0].upper()}{gate.tally[1:]}. {gate.meaning}",
+        "",
+    ]
+    columns = ["verdict", *(["model"] if several else []), "condition", "required"]
+    columns += ["candidate", "baseline", "difference, or why", "clips (groups)"]
+    rows = _fitting([_row(verdict, several) for verdict in shown[:most]], _LONGEST // 2)
+    table = [line(columns), line(["---"] * len(columns)), *rows]
+    left = len(shown) - len(rows)
+    if left:
+        table += ["", f"… and {left} more in `junit.xml` and the report."]
+    return "\n".join([*head, *table, "", *_basis(gate, several, most), ""])
+
+
+def _warned(gate: Gate, most: int) -> list[str]:
+    lines = [f"- ⚠️ {prose(warning.line)}" for warning in gate.warnings[:most]]
+    lines = _fitting(lines, _LONGEST // 8)
+    return [*lines, ""] if lines else []
+
+
+def _basis(gate: Gate, several: bool, most: int) -> list[str]:
+    """What was held against what, and how; a list."""
+    models = [verdict.model for verdict in gate.verdicts if verdict.model][:1]
+    notes = _fitting([f"- {prose(note)}" for note in gate.notes[:most]], _LONGEST // 4)
+    left = len(gate.notes) - len(notes)
+    return [
+        *(f"- Model: {code(model)}" for model in models if not several),
+        f"- Run: {code(gate.run)}; all figures are in its `report.html`",
+        f"- Baseline: {code(gate.baseline)}; policy: {code(gate.policy)}",
+        f"- {prose(gate.correction)}",
+        *notes,
+        *([f"- … and {left} more notes in the report"] if left else []),
+    ]
+
+
+def _row(verdict: Verdict, several: bool) -> str:
+    model = [code(verdict.model) if verdict.model else "–"] if several else []
+    clips = f"{verdict.n} ({verdict.groups})" if verdict.groups else str(verdict.n)
+    found = [part for part in (_span(verdict), prose(_why(verdict))) if part != "–"]
+    return line(
+        [
+            f"{_MARKS[verdict.word]} {verdict.word}",
+            *model,
+            "all" if verdict.condition == "*" else code(verdict.condition),
+            f"{verdict.metric} {prose(verdict.required)}",
+            _around(verdict),
+            _figure(verdict.baseline),
+            ", ".join(part for part in found if part) or "–",
+            clips if verdict.n else "–",
+        ]
+    )
+
+
+def _fitting(lines: Sequence[str], most: int) -> list[str]:
+    """As many of the lines as have no more characters together."""
+    lengths = accumulate(len(line) + 1 for line in lines)
+    return [line for line, length in zip(lines, lengths, strict=True) if length <= most]
+
+
+def _without_nan(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and math.isnan(content) else content
+
+
+def _told(verdict: Verdict) -> str:
+    parts = [_why(verdict)]
+    if not math.isnan(verdict.value):
+        parts.append(f"candidate {_around(verdict)}")
+    if not math.isnan(verdict.baseline):
+        parts.append(f"baseline {_figure(verdict.baseline)}")
+    if not math.isnan(verdict.difference):
+        parts.append(f"difference {_span(verdict)}")
+    if verdict.n:
+        groups = f" of {verdict.groups} groups" if verdict.groups else ""
+        parts.append(f"{verdict.n} clips{groups}")
+    return f"{verdict.required}: {', '.join(part for part in parts if part)}"
+
+
+def _why(verdict: Verdict) -> str:
+    if verdict.reason:
+        return verdict.reason
+    if verdict.word == "INCONCLUSIVE":
+        known = not math.isnan(verdict.low)
+        return "the interval reaches beyond it" if known else "there is no interval"
+    if verdict.word == "FAIL" and not math.isnan(verdict.p):
+        return "p < 0.0001" if verdict.p < 0.0001 else f"p = {verdict.p:.4f}"
+    return ""
+
+
+def _figure(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.4f}"
+
+
+def _around(verdict: Verdict) -> str:
+    """The candidate's figure, with the interval where that is of the figure itself."""
+    if math.isnan(verdict.low) or not math.isnan(verdict.difference):
+        return _figure(verdict.value)
+    return f"{verdict.value:.4f} ({verdict.low:.4f} to {verdict.high:.4f})"
+
+
+def _span(verdict: Verdict) -> str:
+    if math.isnan(verdict.difference):
+        return "–"
+    if math.isnan(verdict.low):
+        return f"{verdict.difference:+.4f}"
+    return f"{verdict.difference:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"

@@ -1,0 +1,188 @@
+"""A leaderboard as text: CSV with every number, tables and Markdown with what is read first.
+
+`–` is what there is no figure of. In CSV that is an empty field, and figures have all their digits.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+
+from harness.errors import printable
+from harness.leaderboard.leaderboard import Leaderboard, Row
+from harness.leaderboard.rank import Bounded, Standing
+from harness.report.markdown import code, line, prose
+
+Named = Iterator[tuple[str, object]]
+
+_FORMULA = ("=", "+", "-", "@")
+
+
+def as_csv(board: Leaderboard) -> str:
+    """One line a model, by rank."""
+    file = io.StringIO()
+    rows = [dict(_named(board, row)) for row in board.rows]
+    writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _field(value) for name, value in row.items()} for row in rows)
+    return file.getvalue()
+
+
+def as_markdown(board: Leaderboard) -> str:
+    """Tables, and under them what has to be known to read them."""
+    parts = [f"- {prose(warning.line)}" for warning in board.warnings]
+    parts += [""] * bool(parts)
+    for head, rows in tables_of(board):
+        parts += [line([prose(title) for title in head]), line(["---"] * len(head))]
+        parts += [line([code(row[0]), *(prose(cell) for cell in row[1:])]) for row in rows]
+        parts.append("")
+    parts += [f"- {prose(note)}" for note in notes_of(board)]
+    return "\n".join([*parts, ""])
+
+
+def notes_of(board: Leaderboard) -> list[str]:
+    """What the figures are of, how ranks are bounded, and what was left out."""
+    told: list[str] = []
+    if board.synthetic:
+        told.append(
+            "Clips or detectors are synthetic: these figures say nothing about any published model."
+        )
+    for each in board.data:
+        told.append(
+            f"{each.name}, suite {each.suite}: {each.shared} of {each.clips} clips are scored by "
+            f"all, in {each.groups} groups; {each.conditions} conditions of {each.families} "
+            "families."
+        )
+    told.append(
+        f"Ranked by {board.metric} ({board.better} is better) on clean"
+        + ("; the mean over data sets." if len(board.data) > 1 else ".")
+        + " Ranks in brackets hold for all models of a column at once with 95 % certainty "
+        f"({board.resamples} resamples of groups); models that share a letter are not told apart."
+    )
+    told += [f"{row.model}: not ranked under perturbation: {row.note}." for row in _noted(board)]
+    uneven = [row for row in board.rows if row.coverage < 1 or row.perturbed_coverage < 1]
+    if uneven:
+        shares = "; ".join(
+            f"{row.model} {row.coverage:.1%} clean, {row.perturbed_coverage:.1%} perturbed"
+            if not math.isnan(row.perturbed_coverage)
+            else f"{row.model} {row.coverage:.1%} clean"
+            for row in uneven
+        )
+        told.append(f"Not every clip was scored: {shares}. Figures are of clips that all scored.")
+    if board.reference:
+        told.append(
+            f"mCE is the mean corruption error relative to {board.reference}: less is better."
+        )
+    return told + [each.line for each in board.refused]
+
+
+def _noted(board: Leaderboard) -> list[Row]:
+    return [row for row in board.rows if row.note]
+
+
+def tables_of(board: Leaderboard) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Ranks; data sets, where there are several; cost."""
+    by = board.metric
+    head = ["model", "rank", "", f"{by}, clean", "rank, perturbed", f"{by}, perturbed"]
+    head += [f"worst {by}", *(["mCE"] if board.reference else []), "coverage"]
+    yield head, [_ranks(board, row) for row in board.rows]
+    if len(board.data) > 1:
+        head = ["model", f"{by}, mean", "pooled", *(each.name for each in board.data)]
+        yield head, [_sets(row) for row in board.rows]
+    yield (
+        ["model", *board.rows[0].figures, "rows/s", "parameters"],
+        [_others(row) for row in board.rows],
+    )
+
+
+def _ranks(board: Leaderboard, row: Row) -> list[str]:
+    return [
+        row.model,
+        rank_text(row.clean),
+        row.clean.letters,
+        _figure(row.clean.figure),
+        f"{rank_text(row.perturbed)} {row.perturbed.letters}".strip(),
+        _figure(row.perturbed.figure),
+        f"{_number(row.worst_value)} ({row.worst})" if row.worst else "–",
+        *([_figure(row.mce, 2)] if board.reference else []),
+        f"{row.coverage:.1%}",
+    ]
+
+
+def _sets(row: Row) -> list[str]:
+    each = [f"{_figure(one.figure)} {rank_text(one)}" for one in row.data]
+    return [row.model, _figure(row.clean.figure), _figure(row.pooled), *each]
+
+
+def _others(row: Row) -> list[str]:
+    speeds = dict.fromkeys(f"{each.rows_per_second:.1f} {each.device}" for each in row.cost)
+    parameters = "–" if row.parameters is None else f"{row.parameters:,}"
+    return [row.model, *map(_figure, row.figures.values()), ", ".join(speeds), parameters]
+
+
+def rank_text(standing: Standing) -> str:
+    """`2 [1–4]`."""
+    if not standing.rank:
+        return "–"
+    return f"{standing.rank} [{standing.best}–{standing.worst}]"
+
+
+def _figure(figure: Bounded, digits: int = 3) -> str:
+    if math.isnan(figure.low):
+        return _number(figure.value, digits)
+    return f"{figure.value:.{digits}f} ({figure.low:.{digits}f}–{figure.high:.{digits}f})"
+
+
+def _number(value: float, digits: int = 3) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _named(board: Leaderboard, row: Row) -> Named:
+    yield "model", row.model
+    yield "release", row.release
+    yield "metric", board.metric
+    yield from _standing("clean", row.clean)
+    yield from _standing("perturbed", row.perturbed)
+    yield from _bounded("damage", row.damage)
+    yield from (("worst_condition", row.worst), ("worst", row.worst_value))
+    yield "mce_reference", board.reference
+    yield from _bounded("mce", row.mce)
+    for name, figure in row.figures.items():
+        yield from _bounded(name, figure)
+    for data, standing in zip(board.data, row.data, strict=True):
+        if len(board.data) > 1:
+            yield from _standing(f"{data.name}:{data.digest}", standing)
+    yield from _bounded("pooled", row.pooled)
+    yield from (("coverage", row.coverage), ("perturbed_coverage", row.perturbed_coverage))
+    yield "parameters", row.parameters
+    yield "rows_per_second", " ".join(f"{each.rows_per_second:g}" for each in row.cost)
+    yield "device", " ".join(each.device for each in row.cost)
+    yield "models_scored_together", " ".join(str(each.models) for each in row.cost)
+    yield "synthetic", row.synthetic or board.synthetic
+    yield "runs", " ".join(row.runs)
+
+
+def _standing(name: str, standing: Standing) -> Named:
+    yield f"{name}_rank", standing.rank or None
+    yield f"{name}_rank_best", standing.best or None
+    yield f"{name}_rank_worst", standing.worst or None
+    yield f"{name}_letters", standing.letters
+    yield from _bounded(name, standing.figure)
+
+
+def _bounded(name: str, figure: Bounded) -> Named:
+    yield name, figure.value
+    yield f"{name}_low", figure.low
+    yield f"{name}_high", figure.high
+    yield f"{name}_n", figure.n
+
+
+def _field(value: object) -> object:
+    """A value as CSV has it; a name that a spreadsheet would take for a formula is quoted."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{printable(value)}"
+    return printable(value) if isinstance(value, str) else value

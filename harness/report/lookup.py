@@ -1,0 +1,123 @@
+"""A summary by key: what a page asks for, with what was not measured given back as missing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.results.figures import Damage, MetricRow, Summary
+from harness.results.record import ConditionRecord, RunRecord
+from harness.terms import CLEAN
+
+WHOLE = "all"
+EVERY = "*"  # all conditions of the family that the slice names
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A condition beside what it does to accuracy."""
+
+    condition: ConditionRecord
+    accuracy: MetricRow
+    damage: Damage
+
+    @property
+    def shown(self) -> bool:
+        """Whether the clips suffice to show damage: the whole interval lies below 0."""
+        return self.damage.high < 0
+
+    @property
+    def measured(self) -> bool:
+        return math.isfinite(self.damage.value)
+
+
+class Index:
+    """Looks figures up; a key that the summary lacks gives NaN with n = 0.
+
+    Parameters
+    ----------
+    summary, record
+        Of the same run. Conditions come in the record's order; one that only the summary has is
+        put after them.
+    """
+
+    def __init__(self, summary: Summary, record: RunRecord) -> None:
+        self.summary, self.record = summary, record
+        self._rows = {(r.model, r.condition, r.slice, r.metric): r for r in summary.rows}
+        self._damage = {(d.model, d.condition, d.metric): d for d in summary.damage}
+        self.metrics = list(dict.fromkeys(r.metric for r in summary.rows if r.slice == WHOLE))
+        self.models = list(
+            dict.fromkeys([m.name for m in record.models] + [r.model for r in summary.rows])
+        )
+        known = {c.name: c for c in record.suite.conditions}
+        for row in summary.rows:
+            if row.slice == WHOLE:
+                known.setdefault(row.condition, _unrecorded(row.condition))
+        self.conditions = list(known.values())
+        self._known = known
+
+    def row(self, model: str, condition: str, metric: str, part: str = WHOLE) -> MetricRow:
+        """One figure; `part` is its slice."""
+        nan = math.nan
+        found = self._rows.get((model, condition, part, metric))
+        return found or MetricRow(model, condition, part, metric, nan, nan, nan, 0)
+
+    def damage(self, model: str, condition: str, metric: str = "accuracy") -> Damage:
+        nan = math.nan
+        found = self._damage.get((model, condition, metric))
+        return found or Damage(model, condition, metric, nan, nan, nan, 0)
+
+    def damaged_metrics(self, model: str) -> list[str]:
+        """The metrics that have a paired difference against clean."""
+        return list(dict.fromkeys(d.metric for d in self.summary.damage if d.model == model))
+
+    def words(self, condition: str) -> str:
+        known = self._known.get(condition)
+        return known.words if known else condition
+
+    def losses(self, model: str) -> list[Loss]:
+        """Every perturbed condition, largest loss of accuracy first, unmeasured ones last."""
+        losses = [
+            Loss(c, self.row(model, c.name, "accuracy"), self.damage(model, c.name))
+            for c in self.conditions
+            if c.name != CLEAN
+        ]
+        return sorted(losses, key=lambda x: x.damage.value if x.measured else math.inf)
+
+    def slices(self, model: str, kind: str) -> list[str]:
+        """The slices of a kind: lengths from short to long, others as the summary orders them."""
+        prefix = f"{kind}="
+        found = list(
+            dict.fromkeys(
+                r.slice
+                for r in self.summary.rows
+                if r.model == model and r.slice.startswith(prefix)
+            )
+        )
+        return sorted(found, key=_shortest) if kind == "length" else found
+
+
+def _unrecorded(name: str) -> ConditionRecord:
+    return ConditionRecord(
+        name=name,
+        family="",
+        series=name,
+        severity=0.0,
+        axis=None,
+        words=name,
+        chain=[],
+        digest="",
+    )
+
+
+def _shortest(length: str) -> float:
+    """Where `length=0.5-1 s` begins, in seconds."""
+    start = re.search(r"=([\d.]+)", length)
+    return float(start.group(1)) if start else math.inf
+
+
+def names(rows: Sequence[str]) -> list[str]:
+    """Slices without their kind: `generator=WORLD` is `WORLD`."""
+    return [row.split("=", 1)[1] for row in rows]

@@ -1,0 +1,75 @@
+"""From a finished table to `metrics.json` and `report.html`: no audio, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.claims.published import Published, published_for
+from harness.compare.gate import Ruling
+from harness.results.figures import Summary
+from harness.results.record import RunRecord, read_record, write_record
+from harness.results.run_folder import Finished
+from harness.storage.storage import names, remove, write_whole
+from harness.summary.summary import metrics_json
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run: where it is, what it was, what it came to."""
+
+    folder: Path
+    record: RunRecord
+    summary: Summary
+    published: Published
+    report: Path
+    ruling: Ruling | None = None
+    withdrawn: tuple[str, ...] = ()
+    """Files of an earlier gate that went with the report which they belonged to."""
+
+
+def publish(run: Finished, summary: Summary, ruling: Ruling | None = None) -> Outcome:
+    """Write `metrics.json` and `report.html` into the run directory.
+
+    The record is written as well where it did not have the policy that these figures have. What a
+    gate found goes into `gate.json`, `junit.xml` and `gate.md`, the comparison that it rests on
+    into `comparison.json`; without a gate, those of an earlier one are withdrawn.
+    """
+    from harness.report.example import read_examples  # charts are slow to import
+    from harness.report.page import render
+
+    if read_record(run.folder).suite.unscored != run.record.suite.unscored:
+        write_record(run.record, run.folder)
+    write_whole(run.folder / "metrics.json", metrics_json(summary))
+    path = run.folder / "report.html"
+    gate, comparison = (None, None) if ruling is None else (ruling.gate, ruling.comparison)
+    published, examples = published_for(run), read_examples(run.folder)
+    page = render(summary, run.record, published, examples, gate, comparison)
+    write_whole(path, page)
+    withdrawn = _write_ruling(run.folder, ruling)
+    return Outcome(run.folder, run.record, summary, published, path, ruling, withdrawn)
+
+
+def _write_ruling(folder: Path, ruling: Ruling | None) -> tuple[str, ...]:
+    """Write the forms of a gate; none outlives the report that it belongs to.
+
+    Returns the names of those of an earlier gate that were removed.
+    """
+    forms = dict.fromkeys(("gate.json", "junit.xml", "gate.md", "comparison.json"), "")
+    if ruling is not None:
+        from harness.compare.compare import comparison_json
+        from harness.report.gate_files import as_json, as_junit, as_markdown
+
+        forms["gate.json"] = as_json(ruling.gate)
+        forms["junit.xml"] = as_junit(ruling.gate)
+        forms["gate.md"] = as_markdown(ruling.gate)
+        if ruling.comparison is not None:
+            forms["comparison.json"] = comparison_json(ruling.comparison)
+    there = names(folder)
+    withdrawn = tuple(name for name in forms if not forms[name] and name in there)
+    for name in withdrawn:
+        remove(folder / name)
+    for name, text in forms.items():
+        if text:
+            write_whole(folder / name, text)
+    return withdrawn

@@ -1,0 +1,1 @@
+"""The waist: the scores table, the run record and the figures that lie in a run directory."""

@@ -1,0 +1,50 @@
+"""A run directory as it lies on disk, read once: its record and its scores table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from harness.metrics.classification import Policy
+from harness.results.record import RunRecord, read_record
+from harness.results.scores import read_scores
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """What a run left on disk, and which published figures it is to be held against.
+
+    Parameters
+    ----------
+    published
+        As the user named them; None for those of the model's own card.
+    """
+
+    folder: Path
+    record: RunRecord
+    table: pd.DataFrame
+    published: str | None = None
+
+
+def read_run(
+    folder: Path, published: str | None = None, unscored: Policy | None = None
+) -> Finished:
+    """Read the record and the table of a run directory.
+
+    Parameters
+    ----------
+    unscored
+        What its figures are to make of clips without a score; else as the record says.
+
+    Raises
+    ------
+    UsageError
+        Where it is not a run, or holds what this harness cannot read.
+    """
+    record = read_record(folder)
+    if unscored is not None:
+        suite = record.suite.model_copy(update={"unscored": unscored})
+        record = record.model_copy(update={"suite": suite})
+    return Finished(folder, record, read_scores(folder), published)

@@ -1,0 +1,1 @@
+"""Suite files and the conditions that they ask for."""

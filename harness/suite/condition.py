@@ -1,0 +1,236 @@
+"""Conditions: named chains of perturbations, and the tables of a suite file that stand for them.
+
+A condition is one perturbation (`perturb = "codec"` and its fields) or a `chain` of them; a list
+where a field takes one value sweeps, one condition a value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any, get_origin
+
+from pydantic import ValidationError
+
+from harness.errors import UsageError
+from harness.perturb import PERTURBATIONS, Axis, Perturbation
+from harness.perturb.folder import contents_digest
+from harness.results.expectation import AS_IT_IS, Expectation
+from harness.results.record import AxisRecord, ConditionRecord
+from harness.seed import digest
+from harness.suite.toml_error import known_keys, nearest, refusal, shown
+
+MOST_CONDITIONS = 10_000
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A named chain of perturbations.
+
+    Parameters
+    ----------
+    series
+        What the conditions of one sweep share; `axis` is the quantity that varies in it.
+    severity
+        Rank in its series from mild (1) to severe; 0 for `clean`.
+    """
+
+    name: str
+    family: str
+    series: str
+    severity: float
+    axis: Axis | None
+    words: str
+    chain: tuple[Perturbation, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the chain alone, its values and what is made of them: names are not in it.
+
+        What is random is drawn by it, so it stays what it is when recordings are exchanged.
+        """
+        return digest([_content(step) for step in self.chain])
+
+    @cached_property
+    def content(self) -> str:
+        """Digest of the bytes of the user's files that it draws from; empty where there are none.
+
+        Reads them all when it is first asked for.
+        """
+        return contents_digest(self.recordings) if self.recordings else ""
+
+    @property
+    def hears_others(self) -> bool:
+        """Whether other recordings of the source are in it."""
+        return any(step.hears_others for step in self.chain)
+
+    @property
+    def recordings(self) -> tuple[Path, ...]:
+        """The files of the user's that it draws from."""
+        return tuple(path for step in self.chain for path in step.recordings)
+
+    def expectation(self, rate_hz: int | None = None) -> Expectation:
+        """What must be measured of any clip under it, or of any clip at `rate_hz`."""
+        joined = AS_IT_IS
+        for step in self.chain:
+            joined = joined.then(step.expectation(rate_hz), step.keeps_band)
+            rate_hz = rate_hz if step.keeps_length else None  # which goes with keeping the rate
+        return joined
+
+    def record(self) -> ConditionRecord:
+        axis = self.axis
+        return ConditionRecord(
+            name=self.name,
+            family=self.family,
+            series=self.series,
+            severity=self.severity,
+            axis=axis
+            and AxisRecord(field=axis.field, unit=axis.unit, value=axis.value, worse=axis.worse),
+            words=self.words,
+            chain=[step.model_dump(mode="json") for step in self.chain],
+            digest=self.digest,
+            content=self.content,
+            expects=self.expectation(),
+        )
+
+
+def _content(step: Perturbation) -> dict[str, Any]:
+    """The step's values, and its version where that is not the first."""
+    values = step.model_dump(mode="json")
+    return values if step.version == 1 else values | {"version of the step": step.version}
+
+
+CLEAN = Condition("clean", "clean", "clean", 0.0, None, "as it is", ())
+
+
+def conditions_of(
+    table: Mapping[str, Any], where: str, root: Path | None = None
+) -> Iterator[Condition]:
+    """The conditions that one table stands for, one for each combination of swept values.
+
+    Folders that it names are relative to `root`, or else to the working directory.
+    """
+    own = {key: table[key] for key in ("name", "family") if key in table}
+    for key, value in own.items():
+        if not isinstance(value, str) or not value or not value.isprintable():
+            raise UsageError(f"{key} must be a text of one line", where)
+    rest = {key: value for key, value in table.items() if key not in own}
+    if "chain" in rest:
+        known_keys(rest, ["chain"], where)
+        steps = rest["chain"]
+        if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+            raise UsageError("chain must be a list of tables", where)
+    else:
+        steps = [rest]
+    sweeps = [_sweep(step, where, root or Path()) for step in steps]
+    check_count(math.prod(map(len, sweeps)), where)
+    swept = [number for number, choices in enumerate(sweeps) if len(choices) > 1]
+    for chain in product(*sweeps):
+        yield _condition(chain, swept, own.get("name"), own.get("family"))
+
+
+def _condition(
+    chain: tuple[Perturbation, ...], swept: list[int], name: str | None, family: str | None
+) -> Condition:
+    families = {step.perturb for step in chain}
+    main = chain[swept[0]] if swept else (chain[0] if len(chain) == 1 else None)
+    axis = main.axis if main is not None else None
+    if name is None:
+        name = "+".join(step.name for step in chain) or CLEAN.name
+        series = "+".join(step.series if step is main else step.name for step in chain)
+    else:
+        series = name
+        if swept:
+            name += "@" + "+".join(_value_name(chain[number]) for number in swept)
+    return Condition(
+        name=name,
+        family=family or (families.pop() if len(families) == 1 else "chain"),
+        series=series or CLEAN.series,
+        severity=0.0,
+        axis=axis,
+        words=_words(chain),
+        chain=chain,
+    )
+
+
+def _words(chain: tuple[Perturbation, ...]) -> str:
+    """The steps in words; a codec keeps its capital, which is part of its name."""
+    first, *others = [step.words for step in chain] or [CLEAN.words]
+    later = [
+        words if step.perturb == "codec" else words[:1].lower() + words[1:]
+        for step, words in zip(chain[1:], others, strict=True)
+    ]
+    return ", then ".join([first, *later])
+
+
+def _value_name(step: Perturbation) -> str:
+    return step.name.rpartition("@")[2] if "@" in step.name else step.name
+
+
+def _sweep(step: Mapping[str, Any], where: str, root: Path) -> list[Perturbation]:
+    """One perturbation for each combination of the values that are lists."""
+    kind = step.get("perturb")
+    if not isinstance(kind, str) or kind not in PERTURBATIONS:
+        seen = "no perturb" if kind is None else f"unknown perturbation {shown(kind)}"
+        raise UsageError(seen, where, nearest(str(kind), list(PERTURBATIONS), "perturbations"))
+    perturbation = PERTURBATIONS[kind]
+    known_keys(step, list(perturbation.model_fields), f"{where} ({kind})")
+    choices = [
+        value if isinstance(value, list) and not _takes_list(perturbation, key) else [value]
+        for key, value in step.items()
+    ]
+    check_count(math.prod(map(len, choices)), f"{where} ({kind})")
+    swept: list[Perturbation] = []
+    for values in product(*choices):
+        try:
+            given = dict(zip(step, values, strict=True))
+            swept.append(perturbation.model_validate(given, context={"root": root}))
+        except ValidationError as fault:
+            raise refusal(fault, f"{where} ({kind})") from fault
+    if not swept:
+        raise UsageError("an empty list sweeps nothing", f"{where} ({kind})", "give it a value")
+    return swept
+
+
+def _takes_list(perturbation: type[Perturbation], key: str) -> bool:
+    annotation = perturbation.model_fields[key].annotation
+    options = getattr(annotation, "__args__", ()) if annotation is not None else ()
+    return any(get_origin(option) in (list, tuple) for option in (annotation, *options))
+
+
+def ranked(conditions: list[Condition]) -> list[Condition]:
+    """The conditions in their order, each with its rank from mild to severe in its series."""
+    values: dict[str, set[float]] = {}
+    for condition in conditions:
+        if condition.axis is not None:
+            values.setdefault(condition.series, set()).add(condition.axis.value)
+    rising = {
+        series: {value: rank for rank, value in enumerate(sorted(seen), start=1)}
+        for series, seen in values.items()
+    }
+    ranked: list[Condition] = []
+    for condition in conditions:
+        if condition.name == CLEAN.name:
+            severity = 0.0
+        elif condition.axis is None:
+            severity = 1.0
+        else:
+            ranks = rising[condition.series]
+            rank = ranks[condition.axis.value]
+            severity = float(rank if condition.axis.worse == "higher" else 1 + len(ranks) - rank)
+        ranked.append(replace(condition, severity=severity))
+    return ranked
+
+
+def check_count(count: int, where: str) -> None:
+    """Raise UsageError for more conditions than a suite may have."""
+    if count > MOST_CONDITIONS:
+        raise UsageError(
+            f"{count} conditions are over the limit of {MOST_CONDITIONS}",
+            where,
+            "sweep fewer values, or write more than one suite",
+        )

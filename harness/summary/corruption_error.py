@@ -1,0 +1,203 @@
+"""What perturbations cost a run, held against what they cost the baseline.
+
+Conventions: errors are 1 - accuracy on the clips of both runs. A corruption is a series of the
+suite (`noise:white`), its severities summed up, so that a long sweep weighs no more than a short
+one. mCE is the mean over corruptions of the run's summed error over the baseline's; the relative
+mCE takes each side's error on `clean` from every term first. 1 is a run as good as the baseline;
+less is better. A corruption under which the baseline's sum is 0 or less has no ratio and is left
+out by name.
+
+Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
+Perturbations, ICLR 2019, section 4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.metrics.classification import Array
+from harness.metrics.intervals import bootstrap_error, student_interval
+from harness.metrics.paired import Paired
+from harness.terms import CLEAN
+
+Accuracies = Mapping[str, Paired]
+"""Accuracy in both runs by condition, all of the same draws."""
+
+_Values = tuple[float, Array]
+"""A figure and its draws."""
+
+
+@dataclass(frozen=True)
+class CorruptionError:
+    """Mean corruption error of a model, plain or relative.
+
+    Parameters
+    ----------
+    low, high
+        95 % interval over groups.
+    corruptions
+        That the mean is of.
+    left_out
+        Those that it is not of: without a ratio, or not compared under every severity.
+    """
+
+    model: str
+    kind: Literal["mce", "relative_mce"]
+    value: float
+    low: float
+    high: float
+    corruptions: int
+    left_out: list[str]
+
+
+@dataclass(frozen=True)
+class FamilyLoss:
+    """Mean loss of accuracy from `clean` over a family's conditions, in both runs.
+
+    Parameters
+    ----------
+    value, baseline
+        Accuracy under the conditions less accuracy on `clean`.
+    difference
+        value less baseline: negative where the family costs the run more. `low` and `high` are its
+        95 % interval over groups.
+    conditions
+        That were compared, out of those that either run has.
+    """
+
+    model: str
+    family: str
+    value: float
+    baseline: float
+    difference: float
+    low: float
+    high: float
+    conditions: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The condition with the lowest accuracy in each run, and the one that lost most between them.
+
+    `lost_most` is empty where nothing lost; `loss` is the run's accuracy there less the baseline's.
+    """
+
+    model: str
+    run: str
+    run_accuracy: float
+    baseline: str
+    baseline_accuracy: float
+    lost_most: str
+    loss: float
+
+
+def corruption_errors(
+    model: str, series: Mapping[str, Sequence[str]], accuracies: Accuracies
+) -> Iterator[CorruptionError]:
+    """Plain and relative mCE.
+
+    Parameters
+    ----------
+    series
+        The conditions of every corruption, as either run has them.
+    """
+    clean = accuracies.get(CLEAN)
+    kinds: list[tuple[Literal["mce", "relative_mce"], Paired | None]] = [("mce", None)]
+    kinds.append(("relative_mce", clean))
+    for kind, subtracted in kinds:
+        ratios: list[_Values] = []
+        left_out: list[str] = []
+        groups: list[int] = []
+        for name, conditions in series.items():
+            each = [accuracies[one] for one in conditions if one in accuracies]
+            known = len(each) == len(conditions) and (kind == "mce" or clean is not None)
+            ratio = _ratio(each, subtracted) if known else None
+            if ratio is None:
+                left_out.append(name)
+            else:
+                ratios.append(ratio)
+                groups += [one.groups for one in each]
+        yield CorruptionError(model, kind, *_interval(_mean(ratios), groups), len(ratios), left_out)
+
+
+def family_losses(
+    model: str, families: Mapping[str, Sequence[str]], accuracies: Accuracies
+) -> Iterator[FamilyLoss]:
+    """What every family costs either run; NaN where `clean` or the whole family is not compared."""
+    clean = accuracies.get(CLEAN)
+    for family, conditions in families.items():
+        each = [accuracies[name] for name in conditions if name in accuracies]
+        if clean is None or not each:
+            nan = math.nan
+            yield FamilyLoss(model, family, nan, nan, nan, nan, nan, 0, len(conditions))
+            continue
+        value = float(np.mean([one.value.value for one in each])) - clean.value.value
+        baseline = float(np.mean([one.baseline.value for one in each])) - clean.baseline.value
+        draws = np.mean([one.draws for one in each], axis=0) - clean.draws
+        groups = [one.groups for one in (clean, *each)]
+        bounds = _interval((value - baseline, draws), groups)
+        yield FamilyLoss(model, family, value, baseline, *bounds, len(each), len(conditions))
+
+
+def worst(model: str, accuracies: Accuracies) -> Iterator[Worst]:
+    """One, or none where no condition beside `clean` is compared."""
+    found = {name: pair for name, pair in accuracies.items() if name != CLEAN}
+    if not found:
+        return
+    run = min(found, key=lambda name: found[name].value.value)
+    baseline = min(found, key=lambda name: found[name].baseline.value)
+    lost = min(found, key=lambda name: found[name].difference)
+    loss = found[lost].difference
+    yield Worst(
+        model,
+        run,
+        found[run].value.value,
+        baseline,
+        found[baseline].baseline.value,
+        lost if loss < 0 else "",
+        min(loss, 0.0),
+    )
+
+
+def _ratio(each: Sequence[Paired], clean: Paired | None) -> _Values | None:
+    """Summed error of the run over the baseline's, or None where that is not above 0."""
+    many = len(each)
+    own = sum(1 - one.value.value for one in each)
+    other = sum(1 - one.baseline.value for one in each)
+    own_draws = np.sum([1 - one.value.draws for one in each], axis=0)
+    other_draws = np.sum([1 - one.baseline.draws for one in each], axis=0)
+    if clean is not None:
+        own -= many * (1 - clean.value.value)
+        other -= many * (1 - clean.baseline.value)
+        own_draws = own_draws - many * (1 - clean.value.draws)
+        other_draws = other_draws - many * (1 - clean.baseline.draws)
+    if other <= _SAME:
+        return None
+    there = other_draws > _SAME
+    drawn = np.divide(own_draws, other_draws, out=np.full(own_draws.shape, np.nan), where=there)
+    return own / other, drawn
+
+
+def _mean(ratios: Sequence[_Values]) -> _Values:
+    if not ratios:
+        return math.nan, np.full(1, np.nan)
+    return (
+        float(np.mean([value for value, _ in ratios])),
+        np.mean([draws for _, draws in ratios], axis=0),
+    )
+
+
+def _interval(values: _Values, groups: Sequence[int]) -> tuple[float, float, float]:
+    value, draws = values
+    fewest = min(groups, default=0)
+    low, high = student_interval(value, bootstrap_error(draws, fewest), fewest)
+    return value, float(low), float(high)
+
+
+_SAME = 1e-12

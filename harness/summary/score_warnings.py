@@ -1,0 +1,181 @@
+"""Signs that a detector's scores are not what they are taken for: log-odds that a clip is fake.
+
+Two can be seen in finished figures. An AUC that is surely below 0.5 (the upper end of its 95 %
+interval over groups is) means that real clips score higher than fakes: the scores or the labels are
+probably swapped. An AUC that is surely high though nearly every clip is called the same means that
+the threshold does not lie among the scores: they are probably probabilities, or it is another
+detector's. Both are of `clean`; a condition of a score file counts as swapped by itself
+where its AUC is surely below 0.25 and that of `clean` surely above 0.5. Where `clean` has no AUC,
+scores count as swapped if the AUC is surely below 0.5 under more than half of the conditions, which
+chance alone does in 1 of 20 runs at most (Markov's inequality).
+`harness.audit.swapped_labels` asks the same of parts of a set.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.metrics.bootstrap import estimate
+from harness.metrics.interval_kind import intervals_of
+from harness.results import coverage
+from harness.results.figures import MetricRow, ScoreWarning
+from harness.results.record import RunRecord
+from harness.summary.cells import Grid
+from harness.terms import CLEAN
+
+if TYPE_CHECKING:
+    from harness.results.run_folder import Finished
+
+RESAMPLES = 1000
+FIGURES = ("auc", "recall", "recall_real")
+
+_CHANCE = 0.5
+_PROBABLY_SWAPPED = 0.25
+"""Upper end of an AUC below which a detector that is fooled is the less likely explanation."""
+_HIGH = 0.9
+_ALL = 0.99
+"""Share of either class that is called the same."""
+
+_TURN = {
+    "callable": "return the negative of the score, or set its attribute higher to the other class",
+    "scores": "say scores:FILE?higher=real, or higher=fake where it was read as higher = real",
+}
+_SCALE = {
+    "callable": (
+        "probabilities are probably taken for log-odds: return log(p / (1 - p)), or set "
+        "the attribute kind"
+    ),
+    "scores": "probabilities are probably taken for log-odds: say scores:FILE?score=probability",
+}
+
+
+def score_warnings(rows: Iterable[MetricRow], record: RunRecord) -> list[ScoreWarning]:
+    """The warnings of every model, in the order of the rows.
+
+    Parameters
+    ----------
+    rows
+        Figures of a run; `FIGURES` of whole conditions are read.
+    """
+    kinds = {model.name: model.kind for model in record.models}
+    models: dict[str, dict[str, dict[str, MetricRow]]] = {}
+    for row in rows:
+        if row.slice == "all" and row.metric in FIGURES:
+            models.setdefault(row.model, {}).setdefault(row.condition, {})[row.metric] = row
+    return [
+        warning
+        for model, conditions in models.items()
+        for warning in _of_model(conditions, kinds.get(model, ""))
+    ]
+
+
+def run_warnings(run: Finished) -> list[ScoreWarning]:
+    """As `score_warnings`, of a run whose figures are not computed: of its table alone."""
+    grid = Grid.of(coverage.complete(run.table, run.record), run.record)
+    return grid_warnings(grid, run.record)
+
+
+def baseline_warnings(run: Finished) -> list[ScoreWarning]:
+    """As `run_warnings`, of a run that another is held against: the words say so."""
+    return [
+        replace(warning, words=f"in the baseline, {warning.words}") for warning in run_warnings(run)
+    ]
+
+
+def grid_warnings(grid: Grid, record: RunRecord) -> list[ScoreWarning]:
+    """As `run_warnings`, of a table that is taken apart already."""
+    cells = {
+        (model, condition): grid.whole(model, condition, FIGURES)
+        for model in grid.models
+        for condition in grid.conditions
+    }
+    drawn = estimate(list(cells.values()), grid.groups, RESAMPLES, 0)
+    rows: list[MetricRow] = []
+    for (model, condition), cell in cells.items():
+        figures = drawn[cell]
+        for (name, figure), low, high in zip(
+            figures.items(), *(ends.tolist() for ends in intervals_of(figures)), strict=True
+        ):
+            n = 0 if math.isnan(figure.value) else figure.clips
+            rows.append(MetricRow(model, condition, "all", name, figure.value, low, high, n))
+    return score_warnings(rows, record)
+
+
+def _of_model(
+    conditions: Mapping[str, Mapping[str, MetricRow]], kind: str
+) -> Iterator[ScoreWarning]:
+    clean = conditions.get(CLEAN, {})
+    auc = clean.get("auc")
+    if auc is None or math.isnan(auc.value):
+        aucs = [each["auc"] for each in conditions.values() if "auc" in each]
+        yield from _under_conditions(aucs, kind)
+        return
+    if auc.high < _CHANCE:
+        yield _warning("swapped", auc, _swapped(auc, "clean clips", kind))
+        return
+    if auc.low > _CHANCE and kind == "scores":
+        yield from _turned(conditions)
+    shares = [clean[name].value for name in FIGURES[1:] if name in clean]
+    if auc.low > _HIGH and len(shares) == 2 and min(shares) <= 1 - _ALL <= _ALL <= max(shares):
+        yield _warning("one class", auc, _one_class(auc, shares[0] > shares[1], kind))
+
+
+def _turned(conditions: Mapping[str, Mapping[str, MetricRow]]) -> Iterator[ScoreWarning]:
+    """Conditions of a score file that are the wrong way round though `clean` is not."""
+    aucs = [each["auc"] for each in conditions.values() if "auc" in each]
+    turned = [row for row in aucs if row.high < _PROBABLY_SWAPPED]
+    if turned:
+        worst, more = min(turned, key=lambda row: row.high), len(turned) - 1
+        where = worst.condition + f" and {more} more" * (more > 0)
+        told = f"AUC {_measured(worst)}, though not on clean clips"
+        words = f"probably swapped under {where}: {told}; turn the sign of these rows of the file"
+        yield _warning("swapped", worst, words)
+
+
+def _under_conditions(aucs: Sequence[MetricRow], kind: str) -> Iterator[ScoreWarning]:
+    """Without figures on `clean`, whether most conditions say the same."""
+    known = [row for row in aucs if not math.isnan(row.high)]
+    below = [row for row in known if row.high < _CHANCE]
+    if 2 * len(below) > len(known):
+        lowest = min(below, key=lambda row: row.high)
+        where = f"clips under {lowest.condition}, as under {len(below)} of {len(known)} conditions"
+        yield _warning("swapped", lowest, _swapped(lowest, where, kind))
+
+
+def _warning(kind: str, auc: MetricRow, words: str) -> ScoreWarning:
+    return ScoreWarning(
+        auc.model,
+        "swapped" if kind == "swapped" else "one class",
+        auc.condition,
+        auc.value,
+        auc.low,
+        auc.high,
+        auc.n,
+        words,
+    )
+
+
+def _swapped(auc: MetricRow, where: str, kind: str) -> str:
+    turn = _TURN.get(kind, "say which label means fake with --fake-label")
+    told = f"AUC {_measured(auc)} on {where}, so real clips score higher than fakes"
+    if auc.high < _PROBABLY_SWAPPED:
+        return f"probably swapped: {told}; {turn}, or check the labels of the data"
+    return (
+        f"worse than chance: {told}. Either these fakes sound more real to it than real clips, or "
+        f"it is swapped: then {turn}, or check the labels of the data"
+    )
+
+
+def _one_class(auc: MetricRow, fake: bool, kind: str) -> str:
+    cause = _SCALE.get(kind, "the threshold is off")
+    return (
+        f"nearly every clip is called {'fake' if fake else 'real'}, though the AUC is "
+        f"{_measured(auc)} on clean clips; {cause}, or choose a threshold on development clips"
+    )
+
+
+def _measured(auc: MetricRow) -> str:
+    return f"{auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"

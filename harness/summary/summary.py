@@ -1,0 +1,365 @@
+"""From the scores table to every figure that a report, a gate or a person reads.
+
+Conventions: positive class `fake`, decision at `score >= threshold`; rates are fractions; intervals
+are 95 % intervals of a bootstrap over groups (`harness.metrics.intervals` says which); a value
+without data is NaN with n = 0, and a condition of the suite that has no rows in the table stays
+among the figures as that, with a coverage of 0. Clips without a score count as the policy in the
+record says.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.claims.claim import claim_of
+from harness.claims.equivalence import against_run
+from harness.claims.published import Published, published_for
+from harness.errors import UsageError
+from harness.metrics import METRICS
+from harness.metrics.bootstrap import Cell, Estimate, estimate
+from harness.metrics.interval_kind import intervals_of
+from harness.metrics.intervals import difference_interval
+from harness.results import coverage
+from harness.results.figures import (
+    ClaimCheck,
+    Curve,
+    Damage,
+    FamilyDamage,
+    HeadlineRow,
+    Hindsight,
+    Histogram,
+    MetricRow,
+    Mistake,
+    Recordings,
+    Summary,
+    Unscored,
+)
+from harness.results.record import RunRecord
+from harness.results.run_folder import Finished
+from harness.results.scores import recordings
+from harness.seed import digest
+from harness.summary import condition_check, curves
+from harness.summary.cells import DAMAGE, Grid, Pair, Place
+from harness.summary.score_warnings import score_warnings
+from harness.terms import CLEAN
+
+__all__ = [
+    "ClaimCheck",
+    "Curve",
+    "Damage",
+    "FamilyDamage",
+    "HeadlineRow",
+    "Histogram",
+    "MetricRow",
+    "Mistake",
+    "Summary",
+    "Unscored",
+    "family_damage",
+    "headline",
+    "metrics_json",
+    "summarise",
+]
+
+_Estimates = dict[Cell, dict[str, Estimate]]
+_Differences = dict[tuple[str, str], dict[str, Estimate]]
+_BEST = {"hter": "eer", "act_dcf": "min_dcf"}
+"""Figures at the threshold, and what they come to at the best one for the clips they are of."""
+
+_HEADLINE = ("accuracy", "f1", "precision", "recall", "eer", "auc", "coverage")
+
+
+RESAMPLES = 1000
+
+
+def figures(run: Finished, resamples: int = RESAMPLES) -> Summary:
+    """Compute every figure of a run, from its table and its record alone."""
+    return summarise(run.table, run.record, published_for(run), resamples=resamples, seed=0)
+
+
+def summarise(
+    table: pd.DataFrame,
+    record: RunRecord,
+    published: Published | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Summary:
+    """Every figure of a run.
+
+    Parameters
+    ----------
+    table
+        As `harness.results.scores.read_scores` gives it; the order of its rows is of no
+        consequence.
+    published
+        Claims to hold against what every model of the run did on `clean`.
+    resamples, seed
+        Of the bootstrap; the same table, resamples and seed give the same figures.
+
+    Raises
+    ------
+    UsageError
+        Where the table cannot be what the engine wrote, or there are no resamples.
+    """
+    if resamples < 1:
+        raise UsageError(f"{resamples} resamples", "", "take at least 1")
+    whole = coverage.complete(table, record)
+    grid = Grid.of(whole, record)
+    places, pairs = list(grid.places()), list(grid.pairs())
+    cells = [place.cell for place in places]
+    cells += [cell for pair in pairs for cell in (pair.clean, pair.perturbed)]
+    estimates = estimate(list(dict.fromkeys(cells)), grid.groups, resamples, seed)
+    rows = [row for place in places for row in _rows(place, estimates[place.cell])]
+    damage = _differences(pairs, estimates)
+    return Summary(
+        rows=rows,
+        damage=[
+            Damage(model, condition, name, *_bounds(differences[name]), differences[name].clips)
+            for (model, condition), differences in damage.items()
+            for name in DAMAGE
+        ],
+        families=list(_families(grid, damage)),
+        claims=[] if published is None else list(_claims(grid, rows, published)),
+        curves=list(curves.curves(grid)),
+        histograms=list(curves.histograms(grid)),
+        mistakes=list(curves.mistakes(whole, grid)),
+        unscored=list(curves.unscored(whole, grid)),
+        resamples=resamples,
+        groups=grid.groups,
+        policy=grid.policy,
+        tally=coverage.tally(whole),
+        shortfalls=coverage.shortfalls(whole, record),
+        attested=condition_check.conditions(table, record),
+        hindsight=list(_hindsight(grid, estimates)),
+        recordings=_recordings(table),
+        audio_notes=curves.audio_notes(table),
+        warnings=score_warnings(rows, record),
+    )
+
+
+def _recordings(table: pd.DataFrame) -> Recordings:
+    known = recordings(table)
+    over_all = digest(sorted(known.items())) if len(known) else ""
+    return Recordings(len(set(table["clip_id"])), len(known), over_all)
+
+
+def _rows(place: Place, estimates: dict[str, Estimate]) -> Iterator[MetricRow]:
+    values = np.array([one.value for one in estimates.values()])
+    clips = np.array([one.clips for one in estimates.values()])
+    low, high = intervals_of(estimates)
+    n = np.where(np.isnan(values), 0, clips)
+    columns = (values.tolist(), low.tolist(), high.tolist(), n.tolist())
+    for name, *numbers in zip(estimates, *columns, strict=True):
+        yield MetricRow(place.model, place.condition, place.slice, name, *numbers)
+
+
+def _differences(pairs: Sequence[Pair], estimates: _Estimates) -> _Differences:
+    """What every condition of a model costs, by metric."""
+    differences: _Differences = {}
+    for pair in pairs:
+        clean, perturbed = estimates[pair.clean], estimates[pair.perturbed]
+        own = differences.setdefault((pair.model, pair.condition), {})
+        own.update({name: _difference(clean[name], perturbed[name]) for name in pair.metrics})
+    return differences
+
+
+def _difference(before: Estimate, after: Estimate) -> Estimate:
+    value = after.value - before.value
+    return Estimate(
+        value,
+        after.draws - before.draws,
+        0 if math.isnan(value) else after.clips,
+        after.evidence,
+        min(before.groups, after.groups),
+    )
+
+
+def _bounds(difference: Estimate, most: float = 1.0) -> tuple[float, float, float]:
+    low, high = difference_interval(
+        np.array([difference.value / most]),
+        difference.draws[None, :] / most,
+        np.array([difference.groups]),
+    )
+    return difference.value, float(low[0]) * most, float(high[0]) * most
+
+
+def _hindsight(grid: Grid, estimates: _Estimates) -> Iterator[Hindsight]:
+    for model in grid.models:
+        for condition in grid.conditions:
+            each = estimates[grid.whole(model, condition)]
+            for metric, best in _BEST.items():
+                hidden, most = _difference(each[best], each[metric]), METRICS[metric].most
+                yield Hindsight(
+                    model,
+                    condition,
+                    metric,
+                    best,
+                    each[metric].value,
+                    each[best].value,
+                    *_bounds(hidden, most),
+                    hidden.clips,
+                )
+
+
+def family_damage(
+    grid: Grid, metrics: tuple[str, ...], *, resamples: int = 1000, seed: int = 0
+) -> list[FamilyDamage]:
+    """What every family costs, of some figures alone: the same numbers as in a whole summary."""
+    pairs = list(grid.pairs(metrics))
+    cells = dict.fromkeys(cell for pair in pairs for cell in (pair.clean, pair.perturbed))
+    estimates = estimate(list(cells), grid.groups, resamples, seed)
+    return list(_families(grid, _differences(pairs, estimates), metrics))
+
+
+def _families(
+    grid: Grid, damage: _Differences, metrics: tuple[str, ...] = DAMAGE
+) -> Iterator[FamilyDamage]:
+    for model in grid.models:
+        for family, members in grid.families().items():
+            for name in metrics:
+                known = {
+                    condition: damage[model, condition][name]
+                    for condition in members
+                    if not math.isnan(damage[model, condition][name].value)
+                }
+                yield _family(model, family, name, known)
+
+
+def _family(model: str, family: str, metric: str, known: dict[str, Estimate]) -> FamilyDamage:
+    if not known:
+        return FamilyDamage(model, family, metric, math.nan, math.nan, math.nan, 0, "")
+    mean = Estimate(
+        float(np.mean([each.value for each in known.values()])),
+        np.mean([each.draws for each in known.values()], axis=0),
+        sum(each.clips for each in known.values()),
+        min(each.evidence for each in known.values()),
+        min(each.groups for each in known.values()),
+    )
+    worst = max(known, key=lambda condition: _harm(metric, known[condition].value))
+    return FamilyDamage(model, family, metric, *_bounds(mean), len(known), worst)
+
+
+def _harm(metric: str, damage: float) -> float:
+    return damage if METRICS[metric].better == "lower" else -damage
+
+
+def _claims(grid: Grid, rows: Sequence[MetricRow], published: Published) -> Iterator[ClaimCheck]:
+    found = {(row.model, row.metric): row for row in rows if _is_clean(row)}
+    tests = {(test.model, test.metric): test for test in against_run(claim_of(published), rows)}
+    for model in grid.models:
+        for name, reported in published.figures.given().items():
+            of_real = published.positive == "real" and name != "accuracy"
+            metric = f"{name}_real" if of_real else name
+            row = found.get((model, metric))
+            if row is None or math.isnan(row.value):
+                nan = math.nan
+                yield ClaimCheck(model, metric, reported, nan, nan, nan, 0, nan, "not measured")
+                continue
+            test = tests[model, metric]
+            if math.isnan(row.low):
+                verdict = "not measured"
+            elif row.low <= reported <= row.high:
+                verdict = "covered"
+            else:
+                verdict = "below" if row.value < reported else "above"
+            yield ClaimCheck(
+                model,
+                metric,
+                reported,
+                row.value,
+                row.low,
+                row.high,
+                row.n,
+                row.value - reported,
+                verdict,
+                test.verdict,
+                test.margin,
+                test.low,
+                test.high,
+                test.reported_n,
+            )
+
+
+def _is_clean(row: MetricRow) -> bool:
+    return row.condition == CLEAN and row.slice == "all"
+
+
+def metrics_json(summary: Summary) -> str:
+    """The text of `metrics.json`: one line a figure, at full precision, NaN as null with n = 0.
+
+    A cost that is infinite, which JSON has no word for, is null with its n.
+
+    `unscored` is the policy that the figures have for clips without a score.
+    """
+    parts = {
+        "rows": summary.rows,
+        "damage": summary.damage,
+        "families": summary.families,
+        "claims": summary.claims,
+        "contradictions": summary.contradictions,
+        "hindsight": summary.hindsight,
+        "warnings": summary.warnings,
+    }
+    lists: list[str] = []
+    for name, items in parts.items():
+        lines = ",\n".join(json.dumps(_plain(item), allow_nan=False) for item in items)
+        lists.append(f'"{name}": [\n{lines}\n]' if lines else f'"{name}": []')
+    return f'{{"unscored": {json.dumps(summary.policy)},\n' + ",\n".join(lists) + "}\n"
+
+
+def _plain(item: Any) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in asdict(item).items()
+    }
+
+
+def headline(summary: Summary, record: RunRecord, worst: int = 5) -> list[HeadlineRow]:
+    """The answer in a few lines: `clean` beside what was reported, then what breaks it most.
+
+    Each model has its figures on `clean` first, then the accuracy under the `worst` conditions that
+    lower it most; a condition that does not lower it is none of them.
+    """
+    words = {condition.name: condition.words for condition in record.suite.conditions}
+    reported = {(claim.model, claim.metric): claim.reported for claim in summary.claims}
+    whole = {
+        (row.model, row.condition, row.metric): row for row in summary.rows if row.slice == "all"
+    }
+    lines: list[HeadlineRow] = []
+
+    def add(row: MetricRow, claimed: float, lost: float) -> None:
+        lines.append(
+            HeadlineRow(
+                row.model,
+                row.condition,
+                words.get(row.condition, row.condition),
+                row.metric,
+                row.value,
+                row.low,
+                row.high,
+                row.n,
+                claimed,
+                lost,
+            )
+        )
+
+    for model in dict.fromkeys(row.model for row in summary.rows):
+        for metric in _HEADLINE:
+            row = whole.get((model, CLEAN, metric))
+            if row is not None:
+                add(row, reported.get((model, metric), math.nan), math.nan)
+        losses = [
+            each
+            for each in summary.damage
+            if each.model == model and each.metric == "accuracy" and each.value < 0
+        ]
+        for each in sorted(losses, key=lambda loss: loss.value)[:worst]:
+            add(whole[model, each.condition, "accuracy"], math.nan, each.value)
+    return lines

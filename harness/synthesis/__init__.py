@@ -1,0 +1,1 @@
+"""A synthetic voice, its rooms, and the ways to fake it: signals from numbers alone."""

@@ -1,0 +1,181 @@
+"""How much of a detector's scores trivial properties explain, and where that leads it astray.
+
+Conventions: clean scores, log-odds of fake. The opinion is that of all properties together, learned
+on other groups, higher is more fake. It points right where it says what the label says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import UsageError
+from harness.metrics.bootstrap import Cell, draw, estimate
+from harness.metrics.intervals import bootstrap_error, student_interval
+from harness.results.run_folder import Finished
+from harness.summary.cells import Grid
+from harness.terms import CLEAN
+from harness.testset.separation import Design, predicted
+
+Array = NDArray[np.float64]
+
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Reliance:
+    """What one model owes to the properties.
+
+    Parameters
+    ----------
+    r2, r2_within
+        Share of the scores' variance that properties predict in groups that were not learned from:
+        of all scores, and of what is left of them once each class has its mean. Below 0 where they
+        predict less than the mean does. With 95 % intervals over groups.
+    rank_real, rank_fake
+        Spearman correlation of the scores with the opinion, within each class.
+    right, wrong
+        Accuracy where the opinion points right, and where it points wrong.
+    difference, low, high
+        The first less the second, and its interval: how much the detector loses where properties
+        mislead.
+    clips_right, clips_wrong
+        How many clips these are of.
+    auc_right, auc_wrong
+        AUC where the opinion points right, and where it points wrong.
+    """
+
+    model: str
+    clips: int
+    r2: float
+    r2_low: float
+    r2_high: float
+    r2_within: float
+    r2_within_low: float
+    r2_within_high: float
+    rank_real: float
+    rank_fake: float
+    right: float
+    wrong: float
+    difference: float
+    low: float
+    high: float
+    clips_right: int
+    clips_wrong: int
+    auc_right: float
+    auc_wrong: float
+
+
+def reliances(
+    run: Finished, clip_ids: Sequence[str], features: Array, opinion: Array, seed: int
+) -> Iterator[Reliance]:
+    """Of every model of a run, on the clips that have a clean score.
+
+    Parameters
+    ----------
+    features
+        Shape (clips, features), in the order of `clip_ids`.
+    opinion
+        Shape (clips,).
+
+    Raises
+    ------
+    UsageError
+        Where a model has no clean score of any of the clips, or of one class alone.
+    """
+    grid = Grid.of(run.table, run.record)
+    place = {name: number for number, name in enumerate(clip_ids)}
+    known = run.table["clip_id"].map(lambda name: place.get(name, -1)).to_numpy(dtype=np.intp)
+    group = run.table["group"].to_numpy(dtype=object)
+    for model in grid.models:
+        rows = grid.rows_of(model, CLEAN)
+        rows = rows[grid.ok[rows] & (known[rows] >= 0)]
+        design = Design.of(grid.fake[rows], group[rows], seed) if len(rows) else None
+        if design is None or not design.enough:
+            raise UsageError(
+                f"has too few clean scores of {model} for these clips",
+                str(run.folder),
+                "name the run and the data that it scored",
+            )
+        score, bar = grid.score[rows], float(grid.bar[rows[0]])
+        at = known[rows]
+        yield _reliance(model, score, bar, features[at], opinion[at], design, seed)
+
+
+def _reliance(
+    model: str,
+    score: Array,
+    bar: float,
+    features: Array,
+    opinion: Array,
+    design: Design,
+    seed: int,
+) -> Reliance:
+    weights = np.concatenate(list(draw(design.groups, _RESAMPLES, seed)), axis=1)
+    within = score - _class_means(score, design)
+    shares = [_explained(each, features, design, weights) for each in (score, within)]
+    ranks = [_rank(opinion[design.fake == side], score[design.fake == side]) for side in (0, 1)]
+    right = (opinion >= 0) == design.fake
+    cells = [_cell(score, bar, design, part) for part in (right, ~right)]
+    drawn = estimate(cells, design.groups, _RESAMPLES, seed)
+    both = [drawn[cell]["accuracy"] for cell in cells]
+    apart = both[0].draws - both[1].draws
+    groups = np.array(min(each.groups for each in both))
+    difference = both[0].value - both[1].value
+    low, high = student_interval(difference, bootstrap_error(apart, groups), groups)
+    return Reliance(
+        model,
+        len(score),
+        *shares[0],
+        *shares[1],
+        rank_real=ranks[0],
+        rank_fake=ranks[1],
+        right=both[0].value,
+        wrong=both[1].value,
+        difference=difference,
+        low=max(float(low), -1.0),
+        high=min(float(high), 1.0),
+        clips_right=int(np.sum(right)),
+        clips_wrong=int(np.sum(~right)),
+        auc_right=drawn[cells[0]]["auc"].value,
+        auc_wrong=drawn[cells[1]]["auc"].value,
+    )
+
+
+def _class_means(score: Array, design: Design) -> Array:
+    means = [float(np.mean(score[design.fake == side])) for side in (False, True)]
+    return np.where(design.fake, means[1], means[0])
+
+
+def _explained(
+    target: Array, features: Array, design: Design, weights: NDArray[np.float32]
+) -> tuple[float, float, float]:
+    """R² on clips of groups that were not learned from, and its interval."""
+    missed = (target - predicted(features, target, design)) ** 2
+    spread = (target - target.mean()) ** 2
+    if not spread.sum():
+        return math.nan, math.nan, math.nan
+    groups = design.groups
+    sums = [np.bincount(design.group, each, groups) for each in (missed, spread)]
+    drawn = 1 - (sums[0] @ weights) / (sums[1] @ weights)
+    value = 1 - float(missed.sum() / spread.sum())
+    low, high = student_interval(value, bootstrap_error(drawn, groups), groups)
+    return value, float(low), min(float(high), 1.0)
+
+
+def _rank(opinion: Array, score: Array) -> float:
+    from scipy.stats import rankdata  # slow to import
+
+    if len(score) < 3 or not np.ptp(score) or not np.ptp(opinion):
+        return math.nan
+    return float(np.corrcoef(rankdata(opinion), rankdata(score))[0, 1])
+
+
+def _cell(score: Array, bar: float, design: Design, part: NDArray[np.bool_]) -> Cell:
+    real, fake = part & ~design.fake, part & design.fake
+    sides = score[real], score[fake], design.group[real], design.group[fake]
+    return Cell(*sides, metrics=("accuracy", "auc"), threshold=bar)

@@ -1,0 +1,1 @@
+"""Fine-tuning by the model card's recipe on any labelled clips."""

@@ -1,0 +1,350 @@
+"""Fine-tuning a two-class detector by the model card's recipe, on any source of labelled clips.
+
+The defaults of `TrainingOptions` are the card's: a new head with `{0: fake, 1: real}` on
+`MIT/ast-finetuned-audioset-10-10-0.4593`, learning rate 1e-5, weight decay 0.01, 1,500 steps of
+8 x 16 clips, validation on 5,000 samples every 500 steps. Clips are decoded and resampled as
+everywhere in the harness and go through the base model's own feature extractor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import tempfile
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModelForAudioClassification,
+    EvalPrediction,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.utils import logging as transformers_logging
+
+from harness.data.clip import Source
+from harness.detector.source import find
+from harness.errors import UsageError
+from harness.training.clips import (
+    ID_TO_LABEL,
+    LABEL_TO_ID,
+    Augment,
+    Draws,
+    Example,
+    Shelf,
+    Stream,
+    Whole,
+    distinct,
+    split,
+)
+
+_NEW = ("classifier", "projector")
+"""Where the heads of audio classifiers are: what is new there is new on purpose."""
+
+_LARGEST_LOSS = 1000.0
+"""Nats a clip; guessing costs 0.7, and a model that is certain of the wrong class some tens."""
+
+Progress = Callable[[int, dict[str, float]], None]
+"""Gets the step and what was measured there: `loss`, `eval_loss`, `eval_accuracy`, ..."""
+
+
+class TrainingOptions(BaseModel):
+    """How to train; every default is the card's where the card says something.
+
+    Parameters
+    ----------
+    base
+        Directory, or hub id with optional `@revision`, of the model to start from; `embedded`.
+    from_scratch
+        Take only the configuration and the extractor of the base, and random weights.
+    out
+        Directory that gets `config.json`, `model.safetensors` and `preprocessor_config.json`.
+    batch_size, gradient_accumulation_steps
+        A step sees their product of clips.
+    validation_share
+        Of the groups, kept away from training; at most `val_samples` of their clips are used.
+    crop_s
+        Shortest and longest random crop of a training clip, in seconds; None trains on whole clips.
+    device
+        `auto` is CUDA where there is one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    out: Path
+    base: str = "MIT/ast-finetuned-audioset-10-10-0.4593"
+    from_scratch: bool = False
+    learning_rate: float = Field(default=1e-5, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_steps: int = Field(default=0, ge=0)
+    schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
+    max_steps: int = Field(default=1500, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    gradient_accumulation_steps: int = Field(default=8, ge=1)
+    eval_steps: int = Field(default=500, ge=1)
+    val_samples: int = Field(default=5000, ge=2)
+    validation_share: float = Field(default=0.1, gt=0, lt=1)
+    crop_s: tuple[float, float] | None = None
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class TrainingResult(BaseModel):
+    """What came out: the last validation, and how many clips were used or had to be left out.
+
+    Parameters
+    ----------
+    training_clips
+        Clips that were drawn at least once.
+    rejected_clips
+        Clips of either side that were to be used and could not be decoded.
+    duplicate_clips
+        Clips that were left out for another with the same bytes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    out: Path
+    steps: int
+    training_clips: int
+    validation_clips: int
+    rejected_clips: int
+    duplicate_clips: int
+    validation_accuracy: float
+    validation_loss: float
+    training_loss: float
+
+
+def train(
+    options: TrainingOptions,
+    source: Source,
+    augment: Augment | None = None,
+    progress: Progress | None = None,
+) -> TrainingResult:
+    """Train, validate on groups that training never saw, and save.
+
+    Parameters
+    ----------
+    augment
+        Applied to every training clip after the crop, with a generator of its own for each draw.
+    progress
+        Called whenever the loss or the validation is measured.
+
+    Raises
+    ------
+    UsageError
+        Where the base cannot be loaded from safetensors, CUDA was asked for and is not there, or
+        the clips leave one side of the split without a class, or where training diverges: then
+        nothing is saved.
+    """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("no CUDA device", "--device cuda", "leave it out to train on the CPU")
+    with _without_traces(), tempfile.TemporaryDirectory(prefix="harness-train-") as scratch:
+        extractor, model = _load_base(options)
+        given = list(source)
+        known = distinct(given)
+        clips = split(known, options.validation_share, options.val_samples, options.seed)
+        shelf = Shelf(extractor.sampling_rate)
+        stream, whole = Stream(clips[0], shelf, _draws(options, augment)), Whole(clips[1], shelf)
+        _refuse_one_class(whole.labels, "validation")
+        trainer = Trainer(
+            model=model,
+            args=_arguments(options, scratch),
+            train_dataset=stream,
+            eval_dataset=whole,
+            data_collator=_Collator(extractor),
+            processing_class=extractor,
+            compute_metrics=_accuracy,
+        )
+        trainer.remove_callback(PrinterCallback)  # it writes to stdout
+        if progress is not None:
+            trainer.add_callback(_Report(progress))
+        trainer.add_callback(_Watch(options.learning_rate))
+        outcome = trainer.train()
+        measured = trainer.evaluate()
+        _refuse_one_class(set(stream.used.values()), "training")
+        if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
+            raise _diverged("weights are not finite", outcome.global_step, options.learning_rate)
+        trainer.save_model(str(options.out))
+    (options.out / "training_args.bin").unlink(missing_ok=True)
+    return TrainingResult(
+        out=options.out,
+        steps=outcome.global_step,
+        training_clips=len(stream.used),
+        validation_clips=len(whole),
+        rejected_clips=len(stream.rejected) + len(whole.rejected),
+        duplicate_clips=len(given) - len(known),
+        validation_accuracy=measured["eval_accuracy"],
+        validation_loss=measured["eval_loss"],
+        training_loss=outcome.training_loss,
+    )
+
+
+def _load_base(options: TrainingOptions) -> tuple[Any, Any]:
+    """The base's extractor, and its model with a new head of two classes or all of it new."""
+    directory = Path(options.base)
+    scratch = options.from_scratch and directory.is_dir()
+    here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    folder = directory if scratch else find(options.base).folder
+    try:
+        extractor = AutoFeatureExtractor.from_pretrained(folder, **here)
+        config = AutoConfig.from_pretrained(
+            folder, id2label=ID_TO_LABEL, label2id=LABEL_TO_ID, **here
+        )
+        # The card's model says multi_label_classification, whose loss wants one-hot labels.
+        config.problem_type = "single_label_classification"
+        torch.manual_seed(options.seed)
+        if options.from_scratch:
+            return extractor, AutoModelForAudioClassification.from_config(config)
+        model, loading = AutoModelForAudioClassification.from_pretrained(
+            folder,
+            config=config,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **here,
+        )
+    except (OSError, ValueError) as fault:
+        reason = str(fault).strip().splitlines()[0]
+        raise UsageError(
+            f"cannot be loaded as an audio classifier: {reason}",
+            options.base,
+            "name a model that transformers knows for audio classification",
+        ) from fault
+    made_up = [*loading["missing_keys"], *(str(entry[0]) for entry in loading["mismatched_keys"])]
+    body = sorted(name for name in made_up if not name.startswith(_NEW))
+    if body:
+        raise UsageError(
+            f"{len(body)} weights are not in the file or do not fit ({body[0]}, ...)",
+            options.base,
+            "name a complete checkpoint; only the head is made new",
+        )
+    return extractor, model
+
+
+class _Collator:
+    """Batches through the extractor; what it does not pad to one length is padded here."""
+
+    def __init__(self, extractor: Any) -> None:
+        self._extractor = extractor
+
+    def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:
+        inputs = self._extractor(
+            [example.wave.samples for example in examples],
+            sampling_rate=self._extractor.sampling_rate,
+            padding="max_length" if hasattr(self._extractor, "num_mel_bins") else True,
+            return_tensors="pt",
+        )
+        labels = torch.tensor([example.label for example in examples])
+        return {**inputs, "labels": labels}
+
+
+class _Report(TrainerCallback):
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def on_log(
+        self,
+        args: TrainingArguments,  # noqa: ARG002
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        self._progress(state.global_step, {name: float(v) for name, v in (logs or {}).items()})
+
+
+class _Watch(TrainerCallback):
+    """Ends a training that has diverged as soon as a loss shows it."""
+
+    def __init__(self, learning_rate: float) -> None:
+        self._learning_rate = learning_rate
+
+    def on_log(
+        self,
+        args: TrainingArguments,  # noqa: ARG002
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        for name, value in (logs or {}).items():
+            if name.endswith("loss") and not abs(value) < _LARGEST_LOSS:
+                raise _diverged(f"{name} is {value:g}", state.global_step, self._learning_rate)
+
+
+def _diverged(told: str, step: int, learning_rate: float) -> UsageError:
+    return UsageError(
+        f"diverged by step {step}: {told}; nothing is saved",
+        f"--learning-rate {learning_rate:g}",
+        "train with a lower one, and look for damaged clips",
+    )
+
+
+def _refuse_one_class(labels: set[str], side: str) -> None:
+    if len(labels) < len(LABEL_TO_ID):
+        raise UsageError(
+            f"the {side} clips that can be decoded are of one class", "--data", "check the files"
+        )
+
+
+def _draws(options: TrainingOptions, augment: Augment | None) -> Draws:
+    count = options.max_steps * options.batch_size * options.gradient_accumulation_steps
+    return Draws(count, options.seed, options.crop_s, augment)
+
+
+def _arguments(options: TrainingOptions, scratch: str) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=scratch,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        warmup_steps=options.warmup_steps,
+        lr_scheduler_type=options.schedule,
+        max_steps=options.max_steps,
+        per_device_train_batch_size=options.batch_size,
+        per_device_eval_batch_size=options.batch_size,
+        gradient_accumulation_steps=options.gradient_accumulation_steps,
+        eval_strategy="steps",
+        eval_steps=options.eval_steps,
+        logging_steps=options.eval_steps,
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        seed=options.seed,
+        use_cpu=options.device == "cpu",
+        dataloader_pin_memory=torch.cuda.is_available(),
+        remove_unused_columns=False,
+        label_names=["labels"],
+    )
+
+
+def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
+    chosen = np.argmax(np.asarray(prediction.predictions), axis=1)
+    return {"accuracy": float(np.mean(chosen == prediction.label_ids))}
+
+
+@contextlib.contextmanager
+def _without_traces() -> Generator[None]:
+    """Leave the global random states, which the Trainer seeds, as they were; show no bars."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002
+        if bars:
+            transformers_logging.enable_progress_bar()

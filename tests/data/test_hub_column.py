@@ -1,0 +1,127 @@
+import pytest
+
+from harness.data.hub_column import (
+    Column,
+    Wanted,
+    audio_column,
+    choose_label,
+    column_notes,
+    label_candidates,
+    role_columns,
+)
+from harness.errors import UsageError
+
+AUDIO = Column("audio", "audio")
+CLASSES = Column("y", "class", ("spoof", "bonafide"))
+WORDS = Column("label", "text")
+NUMBERS = Column("label", "number")
+
+
+def choose(columns, values, wanted=None):
+    wanted = wanted or Wanted()
+    candidates = label_candidates([AUDIO, *columns], wanted, "hub:o/n")
+    column, labels = choose_label(candidates, values, wanted, "hub:o/n")
+    return column.name, labels
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        (CLASSES, [0, 1, 0]),
+        (WORDS, ["Fake", "REAL", "deep-fake"]),
+        (Column("is_fake", "number"), [1, 0, 1]),
+        (Column("is_spoof", "bool"), [True, False, True]),
+        (Column("bonafide", "bool"), [False, True, False]),
+        (Column("fake", "number"), [1.0, 0.0, 1.0]),
+    ],
+)
+def test_a_column_that_says_plainly_which_clips_are_fake(column, values):
+    assert choose([column], {column.name: values}) == (column.name, ["fake", "real", "fake"])
+
+
+def test_the_user_says_what_a_number_means():
+    wanted = Wanted(label="label", fake="0")
+    assert choose([NUMBERS], {"label": [0, 1]}, wanted) == ("label", ["fake", "real"])
+    with pytest.raises(UsageError, match=r"do not say which clips are fake \(label: 0, 1, 2\)"):
+        choose([NUMBERS], {"label": [0, 1, 2]}, wanted)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [NUMBERS],
+        [Column("label", "bool")],
+        [Column("label", "class", ("0", "1"))],
+        [Column("label", "class", ("LABEL_0", "LABEL_1"))],
+        [Column("sentence", "text")],
+    ],
+)
+def test_a_column_that_may_mean_either_is_refused_by_name(columns):
+    with pytest.raises(UsageError, match=r"no column says which clips are fake: audio") as refused:
+        label_candidates([AUDIO, *columns], Wanted(), "hub:o/n")
+    assert str(columns[0]) in str(refused.value)
+    assert "?label=COLUMN,fake=VALUE" in str(refused.value)
+
+
+def test_words_that_name_no_class_are_listed():
+    with pytest.raises(UsageError, match=r"\(label: \(empty\), fake, maybe\)"):
+        choose([WORDS], {"label": ["fake", "maybe", None]})
+
+
+def test_two_columns_that_disagree_are_refused_and_two_that_agree_are_one():
+    columns = [CLASSES, WORDS]
+    agree = {"y": [0, 1], "label": ["fake", "real"]}
+    assert choose(columns, agree) == ("y", ["fake", "real"])
+    disagree = {"y": [0, 1], "label": ["real", "fake"]}
+    with pytest.raises(UsageError, match=r"disagree in 2 of 2 rows \(y: bonafide, spoof; lab"):
+        choose(columns, disagree)
+    assert choose(columns, disagree, Wanted(label="label")) == ("label", ["real", "fake"])
+
+
+def test_rows_that_disagree_are_found_where_one_column_is_not_complete():
+    values = {"y": [0, 1, 0, 1], "label": ["fake", None, "real", "maybe"]}
+    with pytest.raises(UsageError, match=r"disagree in 1 of 4 rows \(y: .*, first in row 3"):
+        choose([CLASSES, WORDS], values)
+    values["label"][2] = "fake"
+    assert choose([CLASSES, WORDS], values) == ("y", ["fake", "real", "fake", "real"])
+
+
+def test_a_blank_is_not_the_other_class():
+    wanted = Wanted(label="label", fake="1")
+    for blank in ("", "NA", None):
+        with pytest.raises(UsageError, match="row 2 of label has"):
+            choose([WORDS], {"label": ["1", blank]}, wanted)
+
+
+def test_columns_that_were_not_taken_are_named():
+    columns = [AUDIO, Column("clean", "audio"), CLASSES, WORDS, Column("spk", "text")]
+    columns += [Column("Speaker", "number"), Column("speaker", "text")]
+    assert column_notes(columns, AUDIO, [CLASSES, WORDS], CLASSES, [1, 0]) == [
+        "audio from column audio (audio), not from clean (audio)",
+        "labels from column y (spoof | bonafide), values ['bonafide', 'spoof'], not from label "
+        "(text)",
+        "speaker from column Speaker (number), not from speaker (text), spk (text)",
+    ]
+
+
+def test_a_class_that_is_not_declared_names_none():
+    with pytest.raises(UsageError, match=r"row 2 of y has '5'"):
+        choose([CLASSES], {"y": [0, 5]})
+
+
+def test_the_audio_column_is_found_by_type():
+    spoken = Column("speech", "audio")
+    assert audio_column([WORDS, spoken], Wanted(), "") == spoken
+    assert audio_column([AUDIO, spoken], Wanted(), "") == AUDIO
+    assert audio_column([AUDIO, spoken], Wanted(audio="speech"), "") == spoken
+    with pytest.raises(UsageError, match=r"no audio column in label \(text\)"):
+        audio_column([WORDS], Wanted(), "")
+    with pytest.raises(UsageError, match=r"more than one audio column in a \(audio\), b \(audio\)"):
+        audio_column([Column("a", "audio"), Column("b", "audio")], Wanted(), "")
+
+
+def test_roles_go_to_the_plainest_name():
+    system, model = Column("system", "text"), Column("Model", "class", ("x",))
+    speaker = Column("speaker_id", "number")
+    roles = role_columns([model, system, speaker, WORDS, AUDIO], [WORDS, AUDIO])
+    assert roles == {"generator": system, "speaker": speaker}

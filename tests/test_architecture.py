@@ -1,0 +1,105 @@
+"""Every module is in a room, imports run down, none crosses the waist, and there is no circle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness
+from tests.architecture import ROOMS, circles, import_graph, is_forbidden, room_arrows, room_of
+
+ROOT = Path(harness.__file__).parent
+IMPORTS = import_graph(ROOT)
+
+
+def test_every_module_is_in_a_room_and_every_room_is_there() -> None:
+    assert {room_of(module) for module in IMPORTS if module} == set(ROOMS)
+
+
+def test_every_room_says_what_it_does_in_one_sentence() -> None:
+    for room in ROOMS:
+        if (ROOT / room).is_dir():
+            text = (ROOT / room / "__init__.py").read_text(encoding="utf-8")
+            assert text.startswith('"""'), room
+
+
+def test_imports_run_down_and_none_crosses_the_waist() -> None:
+    arrows = room_arrows(IMPORTS)
+    assert {pair: lines for pair, lines in arrows.items() if is_forbidden(*pair)} == {}
+
+
+def test_no_module_imports_another_that_imports_it() -> None:
+    assert circles(IMPORTS) == []
+
+
+def test_nobody_imports_the_command_line() -> None:
+    importers = {
+        room_of(module) for module, names in IMPORTS.items() if "cli" in map(room_of, names)
+    }
+    assert importers <= {"cli", "__main__"}
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported", "forbidden"),
+    [
+        ("summary", "results", False),
+        ("engine", "results", False),
+        ("results", "engine", True),
+        ("summary", "audio", True),
+        ("audio", "summary", True),
+        ("inspect", "audio", False),
+        ("report", "inspect", True),
+    ],
+)
+def test_what_is_forbidden(importer: str, imported: str, forbidden: bool) -> None:
+    assert is_forbidden(importer, imported) == forbidden
+
+
+def test_the_graph_counts_late_imports_imports_for_types_and_circles(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("def f():\n    from package import b\n    return b\n")
+    (package / "b.py").write_text("if False:\n    from package.c import x\n")
+    (package / "c.py").write_text("import package.a\nx = 1\n")
+    imports = import_graph(package)
+    assert imports == {"": set(), "a": {"b"}, "b": {"c"}, "c": {"a"}}
+    assert circles(imports) == [{"a", "b", "c"}]
+    assert room_arrows(imports)["a", "b"] == ["a -> b"]
+
+
+LIGHT = tuple(
+    f"harness.{module}"
+    for module in sorted(IMPORTS)
+    if ROOMS.get(room_of(module)) in ("right", "waist")
+)
+EACH_ALONE = """
+import importlib, os, sys
+import numpy, pandas, pyarrow.parquet, pydantic, scipy.sparse, scipy.special, typer
+for module in sys.argv[1:]:
+    if not os.fork():
+        importlib.import_module(module)
+        print(module, *{"torch", "transformers", "datasets", "soundfile", "av"} & set(sys.modules))
+        sys.exit()
+    os.wait()
+"""
+
+
+def test_the_right_hand_side_loads_neither_torch_nor_audio() -> None:
+    """Each is the first of the project that its process imports; what they need is there before."""
+    light = (*LIGHT, "harness.cli.main")
+    done = subprocess.run(
+        [sys.executable, "-c", EACH_ALONE, *light], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == list(light), done.stderr
+
+
+@pytest.mark.parametrize("module", ["harness.cli.main", "harness.run", "harness.report.publish"])
+def test_what_only_a_cluster_needs_waits_until_it_is_asked_for(module: str) -> None:
+    extra = ("ray", "upath", "s3fs", "aiobotocore")
+    code = f"import {module}, sys; print([name for name in {extra} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
