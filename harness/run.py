@@ -27,14 +27,13 @@ from harness.engine.report_audio import as_scored, write_examples
 from harness.engine.scoring import DEVELOPMENT, Job, Progress, alone_in, recipe_of, room_in, score
 from harness.engine.worker_pool import ROW_SECONDS, warm_up
 from harness.errors import UsageError
-from harness.metrics.classification import Policy
 from harness.report.publish import Outcome, publish
 from harness.results.record import CountRecord, DataRecord, MachineRecord, RunRecord, ThresholdRule
 from harness.results.run_folder import read_run
 from harness.results.scores import recordings
 from harness.suite.suite import Suite, load_suite
 from harness.summary.summary import figures
-from harness.terms import Channels
+from harness.terms import Channels, UnscoredPolicy
 
 _MOST_WORKERS = 16
 _LOOKUP_BLOCK = 64
@@ -89,7 +88,7 @@ class RunOptions:
     published: str | None = None
     baseline: str | None = None
     policy: str | None = None
-    unscored: Policy | None = None
+    unscored: UnscoredPolicy | None = None
     development: str | None = None
     engine: Literal["local", "ray"] = "local"
     address: str | None = None

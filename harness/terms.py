@@ -9,3 +9,7 @@ CLEAN = "clean"
 
 Channels = Literal["mean", "first", "loudest"]
 """What is scored of several channels: their mean, the first, or the one with the highest level."""
+
+UnscoredPolicy = Literal["excluded", "wrong", "real"]
+"""What becomes of a clip without a score: it is in no decision; it is decided wrongly, whatever its
+class; it is called real, as by a gate that lets through what it cannot judge."""

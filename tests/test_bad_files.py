@@ -414,12 +414,12 @@ def test_what_decoders_say_about_damaged_files_does_not_reach_the_terminal(tmp_p
 import sys
 from pathlib import Path
 from harness.data.clip import Clip
-from harness.engine.worker_pool import Crew
+from harness.engine.worker_pool import WorkerPool
 from harness.engine.plan import Task
 from harness.engine.prepare import Recipe
 from harness.suite.condition import CLEAN
 if __name__ == "__main__":
-    with Crew(1, Recipe(1, (16000,), {}, None)) as crew:
+    with WorkerPool(1, Recipe(1, (16000,), {}, None)) as crew:
         task = Task(Clip("x", "real", Path(sys.argv[1])), (CLEAN,), (0,))
         [(_, [row])] = crew.prepare([task])
         print(row.status)

@@ -28,7 +28,7 @@ from harness.detector.user_code import Guest
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, prepare
 from harness.engine.scorer import Scored, Scorer
-from harness.engine.worker_pool import Crew
+from harness.engine.worker_pool import WorkerPool
 from harness.perturb import PERTURBATIONS, Perturbation
 from harness.perturb.coder import CODERS, Steps
 from harness.results.expectation import PREFIX
@@ -394,7 +394,7 @@ def test_any_mutated_file(recipe: Recipe, scorer: Scorer, tmp_path: Path) -> Non
     short = Recipe(recipe.seed, recipe.rates_hz, {RATE_HZ: 10 * RATE_HZ}, recipe.companions)
     counts: Counter[str] = Counter()
     faults: list[str] = []
-    with Crew(1, short, ROW_SECONDS) as crew:
+    with WorkerPool(1, short, ROW_SECONDS) as crew:
         for task, prepared in crew.prepare(tasks()):
             [row] = score(scorer, task.clip, task.conditions, prepared)
             counts[row["status"]] += 1

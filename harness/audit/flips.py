@@ -32,7 +32,7 @@ from harness.errors import UsageError
 from harness.metrics.bootstrap import draw
 from harness.metrics.significance import holm, mcnemar_exact
 from harness.results.record import ConditionRecord
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.summary.cells import Grid
 from harness.summary.summary import RESAMPLES
 from harness.terms import CLEAN
@@ -163,7 +163,7 @@ class FlipAudit:
 
 
 def audit_flips(
-    run: Finished, *, share: float = 0.1, resamples: int = RESAMPLES, seed: int = 0
+    run: RunFolder, *, share: float = 0.1, resamples: int = RESAMPLES, seed: int = 0
 ) -> FlipAudit:
     """Pair every condition of a run with its clean scores.
 

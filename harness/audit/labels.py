@@ -34,7 +34,7 @@ from harness.audit.swapped_labels import Polarity, polarities
 from harness.errors import UsageError
 from harness.metrics.bootstrap import draw
 from harness.metrics.intervals import FEWEST_GROUPS, proportion_interval
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.summary.cells import Grid
 from harness.summary.summary import RESAMPLES
 
@@ -118,7 +118,7 @@ class LabelAudit:
         return swapped or any(each.verdict == "suspicious" for each in self.counts)
 
 
-def audit_labels(run: Finished, *, resamples: int = RESAMPLES, seed: int = 0) -> LabelAudit:
+def audit_labels(run: RunFolder, *, resamples: int = RESAMPLES, seed: int = 0) -> LabelAudit:
     """Hold the labels of a run's clips against its scores.
 
     Raises

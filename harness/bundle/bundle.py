@@ -24,7 +24,7 @@ from harness.audio.encoded import content_of
 from harness.data.source import open_source
 from harness.errors import ClipError, ClipRejected, UsageError
 from harness.results.record import read_record
-from harness.results.run_folder import Finished, read_run
+from harness.results.run_folder import RunFolder, read_run
 from harness.results.scores import recordings, shards
 from harness.seed import canonical
 from harness.storage.archive import as_written, read_archive, write_archive
@@ -191,7 +191,7 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _clips(run: Finished) -> tuple[dict[str, str], str]:
+def _clips(run: RunFolder) -> tuple[dict[str, str], str]:
     """The digest of every recording that has a row, or why they are not known."""
     data = run.record.data
     if data.kind == _REMOTE:
@@ -269,7 +269,7 @@ def _verify_run(folder: Path) -> Verdict:
     return Verdict(faults, [f"{rows} figures against {len(run.table)} rows of scores"])
 
 
-def _count_faults(run: Finished) -> Iterator[str]:
+def _count_faults(run: RunFolder) -> Iterator[str]:
     counted = run.table["status"].value_counts().to_dict()
     for status, said in run.record.counts.model_dump().items():
         if counted.get(status, 0) != said:

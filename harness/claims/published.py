@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UsageError
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.storage.shipped import shipped
 from harness.storage.storage import contents
 
@@ -128,7 +128,7 @@ def published_names() -> list[str]:
     return sorted(path.stem for path in shipped("published").glob("*.toml"))
 
 
-def published_for(run: Finished) -> Published:
+def published_for(run: RunFolder) -> Published:
     """Load the published figures to hold a run against.
 
     Those that the user named, else those of the model's own card, else the first target's: the page

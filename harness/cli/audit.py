@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.console import Progress, print_json, print_warnings, stdout
-from harness.cli.option import DISK, EXIT_FOUND, PLACE, Force, Json, Limit, RunFolder
+from harness.cli.option import DISK, EXIT_FOUND, PLACE, Force, Json, Limit, RunPath
 from harness.errors import UsageError
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import disk, place
 
 if TYPE_CHECKING:
     from harness.data.clip import Clip
-    from harness.results.run_folder import Finished
+    from harness.results.run_folder import RunFolder
 
 audit_app = typer.Typer(no_args_is_help=True, help="Questions to a card, a test set or a model.")
 
@@ -192,7 +192,7 @@ def audit_leakage(
 
 
 @audit_app.command("labels")
-def audit_labels(folder: RunFolder, strict: Strict = False, as_json: Json = False) -> None:
+def audit_labels(folder: RunPath, strict: Strict = False, as_json: Json = False) -> None:
     """List clips whose label is probably wrong, and say whether labels are swapped; table alone.
 
     A listed clip is worth listening to, no more: a detector that is sure of itself and wrong looks
@@ -209,7 +209,7 @@ def audit_labels(folder: RunFolder, strict: Strict = False, as_json: Json = Fals
 
 @audit_app.command("flips")
 def audit_flips(
-    folder: RunFolder,
+    folder: RunPath,
     share: Annotated[
         float, typer.Option(min=0.001, max=1, help="Of verdicts turned, where a series breaks.")
     ] = 0.1,
@@ -229,7 +229,7 @@ def audit_flips(
     _conclude(audit, audit.found, strict, as_json)
 
 
-def _read(folder: Path) -> Finished:
+def _read(folder: Path) -> RunFolder:
     """A run, once what is wrong with its scores was said."""
     from harness.results.run_folder import read_run
     from harness.summary.score_warnings import run_warnings

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import Progress, print_json
-from harness.cli.option import DISK, EXIT_FOUND, PLACE, Force, Json, RunFolder
+from harness.cli.option import DISK, EXIT_FOUND, PLACE, Force, Json, RunPath
 from harness.errors import printable
 from harness.storage.storage import disk, place
 
@@ -79,7 +79,7 @@ def inspect(
 
 
 def bundle(
-    folder: RunFolder,
+    folder: RunPath,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -35,7 +35,7 @@ Limit = Annotated[
         "suite's seed.",
     ),
 ]
-RunFolder = Annotated[
+RunPath = Annotated[
     Path, typer.Argument(metavar="RUN", parser=place, help="Directory of a run, or its URL.")
 ]
 Page = Annotated[

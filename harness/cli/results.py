@@ -11,14 +11,14 @@ import typer
 
 from harness.cli.console import print_json, print_warnings, stdout
 from harness.cli.exit_code import conclude
-from harness.cli.option import PLACE, Force, Json, Page, PolicyFile, RunFolder, Unscored
+from harness.cli.option import PLACE, Force, Json, Page, PolicyFile, RunPath, Unscored
 from harness.errors import UsageError, printable
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import place
 
 
 def report(
-    folder: RunFolder,
+    folder: RunPath,
     published: Annotated[
         str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
     ] = None,
@@ -35,7 +35,7 @@ def report(
 
 
 def compare(
-    folder: RunFolder,
+    folder: RunPath,
     baseline: Annotated[str, typer.Argument(metavar="BASELINE", help="A run or a baseline.")],
     as_json: Json = False,
 ) -> None:
@@ -60,7 +60,7 @@ def compare(
 
 
 def gate(
-    folder: RunFolder,
+    folder: RunPath,
     baseline: Annotated[
         str, typer.Option(help="A run, an accepted baseline, `accepted`, or `published`.")
     ] = "accepted",
@@ -89,7 +89,7 @@ def gate(
 
 
 def baseline_accept(
-    folder: RunFolder,
+    folder: RunPath,
     name: Annotated[str | None, typer.Option(help="Instead of that of its suite and data.")] = None,
     force: Force = False,
 ) -> None:
@@ -103,7 +103,7 @@ def baseline_accept(
 
 
 def card(
-    folder: RunFolder,
+    folder: RunPath,
     condition: Annotated[
         list[str] | None, typer.Option(help="Name of a condition; repeat for several.")
     ] = None,
@@ -125,7 +125,7 @@ def card(
 
 
 def forensic(
-    folder: RunFolder,
+    folder: RunPath,
     development: Annotated[
         Path | None,
         typer.Option(

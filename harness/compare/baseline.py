@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from harness.errors import UsageError
 from harness.results.coverage import complete, tally
 from harness.results.record import RunRecord, read_record, write_record
-from harness.results.run_folder import Finished, read_run
+from harness.results.run_folder import RunFolder, read_run
 from harness.results.scores import SCHEMA
 from harness.storage.storage import is_folder, is_remote, place
 
@@ -105,7 +105,7 @@ def _refuse_taken(target: Path, run: Path, force: bool) -> None:
         )
 
 
-def open_baseline(spec: str, record: RunRecord, folder: Path = FOLDER) -> Finished | None:
+def open_baseline(spec: str, record: RunRecord, folder: Path = FOLDER) -> RunFolder | None:
     """The baseline that the user names: a run directory, a name, `accepted` or `if-accepted`.
 
     These two are the accepted one of the run's own suite and data. None for `if-accepted` where
@@ -138,6 +138,6 @@ def open_baseline(spec: str, record: RunRecord, folder: Path = FOLDER) -> Finish
     raise UsageError("no such run or baseline", spec, f"name a run directory, or {listed}")
 
 
-def _read(path: Path) -> Finished:
+def _read(path: Path) -> RunFolder:
     read_record(path)  # says what is wrong with it before the published figures are looked for
     return read_run(path)

@@ -27,7 +27,7 @@ from harness.metrics.paired import Paired, compare_cells, contrast
 from harness.metrics.significance import holm
 from harness.results.identity import difference, same_scores
 from harness.results.record import ConditionRecord, RunRecord
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.summary.corruption_error import (
     CorruptionError,
     FamilyLoss,
@@ -85,7 +85,7 @@ class Comparison:
 
 
 def compare(
-    run: Finished, baseline: Finished, *, resamples: int = RESAMPLES, seed: int = 0
+    run: RunFolder, baseline: RunFolder, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Comparison:
     """Compare every figure that either run has, paired on the clips of both.
 

@@ -38,7 +38,7 @@ from harness.metrics.significance import Contrast, holm
 from harness.results.coverage import complete, shortfalls, tally
 from harness.results.figures import Summary
 from harness.results.record import RunRecord
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.summary.score_warnings import baseline_warnings
 from harness.terms import CLEAN
 
@@ -72,7 +72,7 @@ class Ruling:
         return [] if self.comparison is None else self.comparison.flips
 
 
-def rule(run: Finished, summary: Summary, baseline: str, policy: str | None) -> Ruling | None:
+def rule(run: RunFolder, summary: Summary, baseline: str, policy: str | None) -> Ruling | None:
     """Hold a run to a policy against a baseline that the user names.
 
     Parameters
@@ -122,7 +122,7 @@ def _policy(baseline: str, policy: str | None) -> Policy:
     return load_policy(policy or (PUBLISHED if baseline == PUBLISHED else DEFAULT))
 
 
-def _baseline(spec: str, record: RunRecord, folder: Path) -> Finished | None:
+def _baseline(spec: str, record: RunRecord, folder: Path) -> RunFolder | None:
     found = open_baseline(spec, record)
     if found is not None and found.folder.resolve() == folder.resolve():
         raise UsageError("is the run itself", f"--baseline {spec}", "name an earlier run")
@@ -130,7 +130,7 @@ def _baseline(spec: str, record: RunRecord, folder: Path) -> Finished | None:
 
 
 def ruled(
-    run: Finished,
+    run: RunFolder,
     summary: Summary,
     baseline: str | None,
     policy: str | None,
@@ -149,7 +149,7 @@ def ruled(
 
 
 def judge(
-    run: Finished, summary: Summary, comparison: Comparison | None, policy: Policy, baseline: str
+    run: RunFolder, summary: Summary, comparison: Comparison | None, policy: Policy, baseline: str
 ) -> Gate:
     """Hold a run to a policy.
 
@@ -192,7 +192,7 @@ def judge(
 def _trials(
     requirement: Requirement,
     policy: Policy,
-    run: Finished,
+    run: RunFolder,
     summary: Summary,
     comparison: Comparison | None,
 ) -> Iterator[_Trial]:
@@ -278,7 +278,7 @@ def _compared(
 
 def _reported(
     requirement: Requirement,
-    run: Finished,
+    run: RunFolder,
     summary: Summary,
     model: str,
     condition: str,
@@ -373,7 +373,7 @@ def _absolute(
         yield _Trial(verdict, math.nan, undecided)
 
 
-def _comparable(run: Finished, policy: Policy, comparison: Comparison | None) -> Iterator[Verdict]:
+def _comparable(run: RunFolder, policy: Policy, comparison: Comparison | None) -> Iterator[Verdict]:
     """Too many recordings differ from the baseline: too little of the data is compared."""
     if comparison is None or not comparison.not_comparable:
         return
@@ -388,7 +388,7 @@ def _comparable(run: Finished, policy: Policy, comparison: Comparison | None) ->
     )  # fmt: skip
 
 
-def _coverage(run: Finished, policy: Policy) -> Iterator[Verdict]:
+def _coverage(run: RunFolder, policy: Policy) -> Iterator[Verdict]:
     """Too little scored: whatever the figures are, they are of other clips than were asked for."""
     record = run.record
     if policy.min_coverage is not None:

@@ -22,7 +22,7 @@ from harness.metrics import COMPARED, METRICS, Ranking
 from harness.metrics.bootstrap import Cell
 from harness.results import coverage
 from harness.results.record import ConditionRecord, RunRecord, ThresholdRule
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.results.shared_clips import SharedClips
 from harness.summary.cells import Grid, Rows
 
@@ -90,7 +90,7 @@ class Pairing:
     shared: SharedClips
 
     @classmethod
-    def of(cls, run: Finished, baseline: Finished) -> Pairing:
+    def of(cls, run: RunFolder, baseline: RunFolder) -> Pairing:
         """Complete both tables and number their clips and groups alike."""
         tables = [coverage.complete(each.table, each.record) for each in (run, baseline)]
         if run.record.data.digest == baseline.record.data.digest:

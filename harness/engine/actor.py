@@ -33,7 +33,7 @@ from harness.engine.prepare import Prepared, Recipe
 from harness.engine.row_sink import Batch
 from harness.engine.scorer import Scorer
 from harness.engine.self_check import self_checks
-from harness.engine.worker_pool import Crew
+from harness.engine.worker_pool import WorkerPool
 from harness.errors import UsageError
 from harness.results.record import MachineRecord, RunRecord, SelfCheckRecord
 from harness.suite.condition import Condition
@@ -134,7 +134,7 @@ class Preparer:
     def __init__(self, work: Work) -> None:
         work.settle()
         self._work, self._notes = work, list[str]()
-        self._crew = Crew(1, work.recipe, work.machine.row_seconds, self._notes.append)
+        self._crew = WorkerPool(1, work.recipe, work.machine.row_seconds, self._notes.append)
 
     def __call__(self, cells: Mapping[str, Any]) -> dict[str, Any]:
         chunk = self._work.unpacked(cells["chunk"][0])
@@ -162,7 +162,7 @@ class Station:
     def __init__(self, work: Work) -> None:
         work.settle()
         self._work, self._panel = work, _Panel(work)
-        self._crew = Crew(1, work.recipe, work.machine.row_seconds, self._panel.notes.append)
+        self._crew = WorkerPool(1, work.recipe, work.machine.row_seconds, self._panel.notes.append)
 
     def __call__(self, cells: Mapping[str, Any]) -> dict[str, Any]:
         chunk = self._work.unpacked(cells["chunk"][0])
@@ -198,7 +198,7 @@ def check(
     """
     work.settle()
     notes: list[str] = []
-    with Crew(0, work.recipe) as crew:
+    with WorkerPool(0, work.recipe) as crew:
         scorers = scorers_of(work, notes.append)
         return self_checks(crew, scorers, clips, work.conditions, record), notes
 

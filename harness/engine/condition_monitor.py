@@ -11,7 +11,7 @@ LEAST_ROWS = 20
 MOST_SHARE = 0.5
 
 
-class Vigil:
+class ConditionMonitor:
     """Counts what contradicts its condition, so that a night is not spent on a broken codec."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from harness.engine.plan import Key, Task
 from harness.engine.prepare import Prepared
 from harness.engine.row_sink import Advance, Batch, Receiver, batch_of
 from harness.engine.scorer import Scored, Scorer
-from harness.engine.worker_pool import Crew
+from harness.engine.worker_pool import WorkerPool
 from harness.results.scores import Row, ScoresWriter
 from harness.timing import WAITING, Stopwatch, TimeSplit
 
@@ -32,7 +32,7 @@ _Submit = Callable[[_Block], Callable[[], list[Row]]]
 
 def run_tasks(
     tasks: Iterator[Task],
-    crew: Crew,
+    crew: WorkerPool,
     scorers: Sequence[Scorer],
     writer: ScoresWriter,
     done: set[Key],

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.engine.condition_monitor import Vigil
+from harness.engine.condition_monitor import ConditionMonitor
 from harness.engine.probation import Probation
 from harness.engine.scorer import Scored, Scorer
 from harness.results.scores import Row, ScoresWriter
@@ -77,7 +77,7 @@ class Receiver:
 
     def __init__(self, writer: ScoresWriter, advance: Advance, split: TimeSplit) -> None:
         self._writer, self._advance, self._split = writer, advance, split
-        self._vigil, self._probation = Vigil(), Probation(writer.has_scored)
+        self._vigil, self._probation = ConditionMonitor(), Probation(writer.has_scored)
         self._flushed = time.monotonic()
 
     def take(self, batch: Batch) -> None:

@@ -27,7 +27,7 @@ from harness.engine.ray import Cluster, probe, run_chunks
 from harness.engine.row_sink import Advance, Receiver
 from harness.engine.scorer import Scorer
 from harness.engine.self_check import self_checks
-from harness.engine.worker_pool import Crew
+from harness.engine.worker_pool import WorkerPool
 from harness.errors import UsageError
 from harness.perturb.folder import contents_digest
 from harness.results.identity import difference
@@ -187,7 +187,7 @@ def _score_here(
     cache = logbook.cache = open_cache(machine.cache_gb, job.recipe, logbook.tell)
     if job.recipe.rates_hz:  # else there is nothing to import torch for
         _use_threads(machine.threads)
-    with Crew(machine.workers, job.recipe, machine.row_seconds, logbook.tell, cache) as crew:
+    with WorkerPool(machine.workers, job.recipe, machine.row_seconds, logbook.tell, cache) as crew:
         compile_all(scorers, 0)  # as another job may have left them
         if not done and not job.told_batch_size:
             _calibrate(job, crew, scorers, logbook)
@@ -230,7 +230,7 @@ def _score_there(
     receiver.finish()
 
 
-def _calibrate(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook) -> None:
+def _calibrate(job: Job, crew: WorkerPool, scorers: Sequence[Scorer], logbook: Logbook) -> None:
     """Choose batch size and threads by measuring, where the run is long enough to pay for it."""
     conditions, machine = job.suite.conditions, logbook.record.machine
     rows = len(job.clips) * len(conditions)
@@ -253,7 +253,7 @@ def _compile(scorers: Sequence[Scorer], logbook: Logbook) -> None:
         compile_all(scorers, machine.batch_size if machine.compiled else 0)
 
 
-def _check(job: Job, crew: Crew, scorers: Sequence[Scorer], logbook: Logbook) -> None:
+def _check(job: Job, crew: WorkerPool, scorers: Sequence[Scorer], logbook: Logbook) -> None:
     with logbook.split.scoring.timing("check"):
         checks = self_checks(crew, scorers, job.clips, job.suite.conditions, logbook.record)
     logbook.check(checks)

@@ -20,7 +20,7 @@ from harness.detector.source import open_detector
 from harness.engine.plan import Task
 from harness.engine.probation import SEVERAL, broken
 from harness.engine.scorer import Outcome, Scorer
-from harness.engine.worker_pool import Crew
+from harness.engine.worker_pool import WorkerPool
 from harness.errors import UsageError
 from harness.results.record import MachineRecord, RunRecord, SelfCheckRecord
 from harness.suite.condition import Condition
@@ -35,7 +35,7 @@ _RELATIVE = 1e-6
 
 
 def self_checks(
-    crew: Crew,
+    crew: WorkerPool,
     scorers: Sequence[Scorer],
     clips: Sequence[Clip],
     conditions: Sequence[Condition],

@@ -65,7 +65,7 @@ def _unasked() -> Generator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class Crew:
+class WorkerPool:
     """Prepares tasks in other processes, in order; a context manager that leaves none behind.
 
     Parameters
@@ -97,7 +97,7 @@ class Crew:
         # One more than processes: it looks up and stores while the others wait for theirs.
         self._threads = ThreadPoolExecutor(size + 1, "preparing")
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -18,7 +18,7 @@ from harness.forensic.validated_range import Envelope, envelope_of
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 
 if TYPE_CHECKING:
-    from harness.results.run_folder import Finished
+    from harness.results.run_folder import RunFolder
 
 METHOD = "logistic"
 """The method whose curves are drawn beside those of the scores themselves."""
@@ -72,7 +72,7 @@ _DEFAULT = Options()
 
 
 def forensic(
-    run: Finished, development: Finished | None = None, options: Options = _DEFAULT
+    run: RunFolder, development: RunFolder | None = None, options: Options = _DEFAULT
 ) -> Forensic:
     """Every analysis of a run.
 

@@ -13,7 +13,7 @@ from harness.forensic.estimate import Measured
 from harness.forensic.likelihood_ratio import weigh
 from harness.forensic.validated_range import Envelope, Facts, Place, place
 from harness.forensic.verbal import sentence
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 
 NOISE_SNR_DB = 20.0
 """An estimate of so much or more is of the recording's own pauses, not of added noise."""
@@ -28,7 +28,7 @@ def worth(
     score_reason: str,
     found: tuple[FileFacts, SignalFacts, list[Trace], SpeechTest],
     envelope: Envelope,
-    run: Finished,
+    run: RunFolder,
 ) -> Weight:
     """The weight of the score of a questioned recording.
 
@@ -53,7 +53,7 @@ def worth(
 
 
 def _weighed(
-    score: float, where: Place, run: Finished, envelope: Envelope, notes: list[str]
+    score: float, where: Place, run: RunFolder, envelope: Envelope, notes: list[str]
 ) -> Weight:
     condition = where.condition or ""
     words = envelope.kinds[condition].words
@@ -100,8 +100,8 @@ def _facts(file: FileFacts, signal: SignalFacts, traces: list[Trace]) -> Facts:
 
 
 def _without(
-    run: Finished, model: str, file: FileFacts, score: float
-) -> tuple[Finished, list[str]]:
+    run: RunFolder, model: str, file: FileFacts, score: float
+) -> tuple[RunFolder, list[str]]:
     """The run without the recording itself and its group, where it is one of the run's clips.
 
     A clip is taken for the recording when it has the file's name and, as it is, the same score.

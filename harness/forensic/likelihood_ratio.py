@@ -24,7 +24,7 @@ from harness.metrics.elub import Bounds, empirical_bounds
 from harness.metrics.intervals import bootstrap_error, student_interval
 
 if TYPE_CHECKING:
-    from harness.results.run_folder import Finished
+    from harness.results.run_folder import RunFolder
 
 MISLEADING = 1
 LN10 = math.log(10)
@@ -67,7 +67,7 @@ class Weight:
 
 
 def weigh(
-    run: Finished,
+    run: RunFolder,
     model: str,
     condition: str,
     score: float,

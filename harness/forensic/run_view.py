@@ -20,7 +20,7 @@ from harness.summary.score_warnings import grid_warnings
 from harness.terms import CLEAN
 
 if TYPE_CHECKING:
-    from harness.results.run_folder import Finished
+    from harness.results.run_folder import RunFolder
 
 Array = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class Judged:
     grid: Grid
 
     @classmethod
-    def of(cls, run: Finished) -> Judged:
+    def of(cls, run: RunFolder) -> Judged:
         """Take a run apart; what it owes and does not have counts as not scored."""
         table = complete(run.table, run.record)
         return cls(run.record, table, Grid.of(table, run.record))

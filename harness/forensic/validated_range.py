@@ -28,7 +28,7 @@ from harness.metrics.bootstrap import Cell, estimate
 from harness.results.record import ConditionRecord
 
 if TYPE_CHECKING:
-    from harness.results.run_folder import Finished
+    from harness.results.run_folder import RunFolder
 
 EDGES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 BANDS = ("0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "4-8 s", "8+ s")
@@ -166,7 +166,7 @@ class Place:
     band: str
 
 
-def envelope(run: Finished, model: str, resamples: int = RESAMPLES) -> Envelope:
+def envelope(run: RunFolder, model: str, resamples: int = RESAMPLES) -> Envelope:
     """The envelope of one model of a run.
 
     Raises

@@ -27,7 +27,7 @@ from harness.inspect.stability import changes
 from harness.inspect.timeline import timelines
 from harness.results.identity import difference
 from harness.results.record import ModelRecord
-from harness.results.run_folder import Finished, read_run
+from harness.results.run_folder import RunFolder, read_run
 
 MOST_AUDIO_BYTES = 1_000_000
 
@@ -54,8 +54,8 @@ class Examiner:
         The run whose clips ratios are calibrated on: the development run, or the run itself.
     """
 
-    run: Finished
-    calibration: Finished
+    run: RunFolder
+    calibration: RunFolder
     model: ModelRecord
     envelope: Envelope
     listener: Listener | None
@@ -116,7 +116,7 @@ def open_examiner(
     )
 
 
-def _chosen(run: Finished, model: str | None) -> ModelRecord:
+def _chosen(run: RunFolder, model: str | None) -> ModelRecord:
     models = run.record.models
     named = [each for each in models if model in (each.name, each.spec)]
     found = named or models

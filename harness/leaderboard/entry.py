@@ -13,12 +13,11 @@ from pathlib import Path
 
 from harness.compare.pairing import Match, barred, match_conditions
 from harness.errors import UsageError
-from harness.metrics.classification import Policy
 from harness.results.record import ModelRecord, RunRecord
-from harness.results.run_folder import Finished, read_run
+from harness.results.run_folder import RunFolder, read_run
 from harness.results.shared_clips import SharedClips
 from harness.storage.storage import below, is_folder, is_remote
-from harness.terms import CLEAN
+from harness.terms import CLEAN, UnscoredPolicy
 
 _NAMED = 3
 
@@ -42,7 +41,7 @@ class Entry:
     `together` is how many models the run scored in one go.
     """
 
-    run: Finished
+    run: RunFolder
     together: int = 1
 
     @property
@@ -59,7 +58,7 @@ class Entry:
         return self.model.revision[:12] or self.model.digest[:12]
 
 
-def entries(run: Finished) -> list[Entry]:
+def entries(run: RunFolder) -> list[Entry]:
     """The models of a run, one by one."""
     found: list[Entry] = []
     for model in run.record.models:
@@ -72,7 +71,7 @@ def entries(run: Finished) -> list[Entry]:
     return found
 
 
-def on_clean(entry: Entry) -> Finished:
+def on_clean(entry: Entry) -> RunFolder:
     """The run as if `clean` were all that was asked for: the same figures and draws, sooner."""
     suite = entry.record.suite
     conditions = [each for each in suite.conditions if each.name == CLEAN]
@@ -85,7 +84,7 @@ def on_clean(entry: Entry) -> Finished:
     )
 
 
-def open_run(folder: Path, unscored: Policy | None = None) -> Finished | Refused:
+def open_run(folder: Path, unscored: UnscoredPolicy | None = None) -> RunFolder | Refused:
     """Read a run as `read_run`; where it is damaged, too new or no run, say so instead."""
     try:
         return read_run(folder, unscored=unscored)

@@ -23,7 +23,7 @@ from harness.leaderboard.entry import Entry, Refused, barrier, entries, find_run
 from harness.leaderboard.release import Release, measure
 from harness.results.figures import ScoreWarning
 from harness.results.record import RunRecord
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.storage.storage import read
 from harness.summary.summary import RESAMPLES
 
@@ -160,7 +160,7 @@ def _identity(record: RunRecord) -> tuple[object, ...]:
     return record.started, record.data.digest, record.suite.digest, tuple(models)
 
 
-def _add(tracks: list[_Open], run: Finished, one_detector: bool, resamples: int) -> None:
+def _add(tracks: list[_Open], run: RunFolder, one_detector: bool, resamples: int) -> None:
     each = entries(run)
     measured: list[tuple[Entry, _Open | None, str, Release]] = []
     for entry in each:

@@ -42,10 +42,10 @@ from harness.leaderboard.rank import (
 )
 from harness.leaderboard.selection import choose, label
 from harness.metrics import COMPARED, METRICS
-from harness.metrics.classification import Policy
 from harness.results.figures import ScoreWarning
 from harness.summary.score_warnings import run_warnings
 from harness.summary.summary import RESAMPLES
+from harness.terms import UnscoredPolicy
 
 RANKING = tuple(name for name in COMPARED if name != "coverage")
 _INDEPENDENT = 1_000_003
@@ -146,7 +146,7 @@ def read_leaderboard(
     *,
     metric: str = "eer",
     reference: str | None = None,
-    unscored: Policy | None = None,
+    unscored: UnscoredPolicy | None = None,
     resamples: int = RESAMPLES,
 ) -> Leaderboard:
     """Rank the models of some runs; their order is of no consequence.

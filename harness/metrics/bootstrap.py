@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from harness.metrics import METRICS, Calibration, Decision, Metric, Ranking, metric_at
-from harness.metrics.classification import Array, Confusion, Policy, outcome_of, refuse_nan
+from harness.metrics.classification import Array, Confusion, outcome_of, refuse_nan
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.metrics.detection import Index, Sweep, accumulate, collapse
 from harness.metrics.weighted_sums import Ledger
+from harness.terms import UnscoredPolicy
 
 Weights = NDArray[np.float32]
 
@@ -73,7 +74,7 @@ class Cell:
     missing_group: Index = field(default_factory=_no_groups)
     metrics: tuple[str, ...] = tuple(METRICS)
     threshold: float = 0.0
-    policy: Policy = "excluded"
+    policy: UnscoredPolicy = "excluded"
     cost: DetectionCost = ASVSPOOF_5
 
     def __post_init__(self) -> None:

@@ -8,8 +8,8 @@ never 0 or 1. Balanced accuracy, precision and F1 weigh one class against the ot
 where either is absent: without a fake every precision is 0 and without a real clip it is 1,
 whatever the detector does.
 
-A clip without a score is decided by a `Policy`, or left out of every rate but `coverage`. Figures
-of ranking and calibration need a score and are of scored clips under every policy.
+A clip without a score is decided by an `UnscoredPolicy`, or left out of every rate but `coverage`.
+Figures of ranking and calibration need a score and are of scored clips under every policy.
 """
 
 from __future__ import annotations
@@ -21,16 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
+from harness.terms import UnscoredPolicy
 
 Array = NDArray[np.float64]
 
-Policy = Literal["excluded", "wrong", "real"]
-"""What becomes of a clip without a score: it is in no decision; it is decided wrongly, whatever its
-class; it is called real, as by a gate that lets through what it cannot judge."""
 
 Outcome = Literal["tp", "fn", "fp", "tn", "left_out"]
 
-_OUTCOMES: dict[Policy, dict[Literal["real", "fake"], Outcome]] = {
+_OUTCOMES: dict[UnscoredPolicy, dict[Literal["real", "fake"], Outcome]] = {
     "excluded": {"real": "left_out", "fake": "left_out"},
     "wrong": {"real": "fp", "fake": "fn"},
     "real": {"real": "tn", "fake": "fn"},
@@ -74,7 +72,7 @@ class Confusion:
         return Confusion(self.tn, self.fp, self.fn, self.tp, self.left_out, self.assumed)
 
 
-def outcome_of(label: Literal["real", "fake"], policy: Policy) -> Outcome:
+def outcome_of(label: Literal["real", "fake"], policy: UnscoredPolicy) -> Outcome:
     """Which count a clip without a score goes to."""
     return _OUTCOMES[policy][label]
 
@@ -86,7 +84,7 @@ def count(
     *,
     unscored_real: int = 0,
     unscored_fake: int = 0,
-    policy: Policy = "excluded",
+    policy: UnscoredPolicy = "excluded",
 ) -> Confusion:
     """Decide every clip; the counts have shape ().
 

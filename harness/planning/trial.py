@@ -30,7 +30,7 @@ from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, at_hand
 from harness.engine.scorer import Scored, Scorer
 from harness.engine.self_check import MOST_CLIPS, self_check
-from harness.engine.worker_pool import Crew
+from harness.engine.worker_pool import WorkerPool
 from harness.errors import ClipError, ClipRejected
 from harness.planning.extent import content
 from harness.planning.footprint import largest_child_bytes, resident_bytes
@@ -123,7 +123,7 @@ def _prepare(
     """Prepare the clips one after another; some of their rows, for the detectors."""
     machine = setting.machine
     kept, kept_bytes = list[Scored](), 0
-    with Crew(machine.workers, setting.recipe, machine.row_seconds, note) as crew:
+    with WorkerPool(machine.workers, setting.recipe, machine.row_seconds, note) as crew:
         _warm_up(setting, crew, clips, scorers, found)
         found.worker_bytes = np.nan if machine.workers else 0.0
         each = -(-min(_MOST_ROWS, _BATCHES * found.machine.batch_size) // len(clips))
@@ -163,7 +163,7 @@ def _tasks(
 
 def _warm_up(
     setting: Setting,
-    crew: Crew,
+    crew: WorkerPool,
     clips: Sequence[Clip],
     scorers: Sequence[Scorer],
     found: Measurement,

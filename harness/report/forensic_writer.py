@@ -9,11 +9,11 @@ from harness.forensic.analysis import Forensic, Options, forensic, forensic_json
 from harness.storage.storage import write_whole
 
 if TYPE_CHECKING:
-    from harness.results.run_folder import Finished
+    from harness.results.run_folder import RunFolder
 
 
 def publish_forensic(
-    run: Finished, development: Finished | None = None, options: Options | None = None
+    run: RunFolder, development: RunFolder | None = None, options: Options | None = None
 ) -> tuple[Forensic, Path]:
     """Compute and write both; returns the figures and where the page is.
 

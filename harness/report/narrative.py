@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.claims.published import Published
-from harness.metrics.classification import Policy
 from harness.report.formatting import count, figure, listed, measured, percent
 from harness.report.glossary import term
 from harness.report.lookup import Index, Loss
 from harness.results.figures import AudioNote, ClaimCheck, Shortfall, Tally
 from harness.results.record import RunRecord, ThresholdRule
-from harness.terms import CLEAN
+from harness.terms import CLEAN, UnscoredPolicy
 
 _NAMED = 3
 _LONGEST_REASON = 160
@@ -23,7 +22,7 @@ _LONGEST_REASON = 160
 _SCORED_ONLY = (
     "Figures of ranking, such as the EER, need a score and are of the clips that got one."
 )
-POLICIES: dict[Policy, str] = {
+POLICIES: dict[UnscoredPolicy, str] = {
     "excluded": "Clips without a score are in no figure but coverage.",
     "wrong": "A clip that could not be scored counts as a wrong decision: a fake as called real, a "
     f"real clip as called fake. {_SCORED_ONLY}",
@@ -204,7 +203,7 @@ def breaking_sentences(index: Index, model: str) -> list[str]:
     return sentences
 
 
-def _worst(shown: list[Loss], policy: Policy) -> str:
+def _worst(shown: list[Loss], policy: UnscoredPolicy) -> str:
     first = shown[0]
     damage = first.damage
     both = "scored both ways" if policy == "excluded" else "that count both ways"

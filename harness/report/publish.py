@@ -9,7 +9,7 @@ from harness.claims.published import Published, published_for
 from harness.compare.gate import Ruling
 from harness.results.figures import Summary
 from harness.results.record import RunRecord, read_record, write_record
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.storage.storage import names, remove, write_whole
 from harness.summary.summary import metrics_json
 
@@ -28,7 +28,7 @@ class Outcome:
     """Files of an earlier gate that went with the report which they belonged to."""
 
 
-def publish(run: Finished, summary: Summary, ruling: Ruling | None = None) -> Outcome:
+def publish(run: RunFolder, summary: Summary, ruling: Ruling | None = None) -> Outcome:
     """Write `metrics.json` and `report.html` into the run directory.
 
     The record is written as well where it did not have the policy that these figures have. What a

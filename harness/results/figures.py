@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.metrics.classification import Policy
+from harness.terms import UnscoredPolicy
 
 
 @dataclass(frozen=True)
@@ -384,7 +384,7 @@ class Summary:
     unscored: list[Unscored]
     resamples: int
     groups: int
-    policy: Policy
+    policy: UnscoredPolicy
     tally: Tally
     shortfalls: list[Shortfall]
     attested: list[Attested] = field(default_factory=list[Attested])

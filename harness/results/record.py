@@ -13,11 +13,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.errors import UsageError
-from harness.metrics.classification import Policy
 from harness.metrics.threshold import Choice
 from harness.results.expectation import Expectation
 from harness.storage.storage import read, write_whole
-from harness.terms import Channels
+from harness.terms import Channels, UnscoredPolicy
 
 VERSION = 4
 """1: the first. 2: parts, self-checks, what is expected of a condition, what unscored clips are.
@@ -109,7 +108,7 @@ class SuiteRecord(_Frozen):
     seed: int
     threshold: float | ThresholdRule
     min_coverage: float
-    unscored: Policy = "excluded"
+    unscored: UnscoredPolicy = "excluded"
     conditions: list[ConditionRecord]
     notes: list[str] = []
 

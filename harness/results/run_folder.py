@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.metrics.classification import Policy
 from harness.results.record import RunRecord, read_record
 from harness.results.scores import read_scores
+from harness.terms import UnscoredPolicy
 
 
 @dataclass(frozen=True, eq=False)
-class Finished:
+class RunFolder:
     """What a run left on disk, and which published figures it is to be held against.
 
     Parameters
@@ -29,8 +29,8 @@ class Finished:
 
 
 def read_run(
-    folder: Path, published: str | None = None, unscored: Policy | None = None
-) -> Finished:
+    folder: Path, published: str | None = None, unscored: UnscoredPolicy | None = None
+) -> RunFolder:
     """Read the record and the table of a run directory.
 
     Parameters
@@ -47,4 +47,4 @@ def read_run(
     if unscored is not None:
         suite = record.suite.model_copy(update={"unscored": unscored})
         record = record.model_copy(update={"suite": suite})
-    return Finished(folder, record, read_scores(folder), published)
+    return RunFolder(folder, record, read_scores(folder), published)

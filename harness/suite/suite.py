@@ -19,13 +19,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from harness.errors import UsageError, shortened
-from harness.metrics.classification import Policy
 from harness.results.record import SuiteRecord, ThresholdRule
 from harness.seed import digest
 from harness.storage.shipped import shipped
 from harness.storage.storage import contents
 from harness.suite.condition import CLEAN, Condition, check_count, conditions_of, ranked
 from harness.suite.toml_error import known_keys, nearest, refusal, shown
+from harness.terms import UnscoredPolicy
 
 VERSION = 1
 
@@ -43,7 +43,7 @@ class Suite:
     threshold: float | ThresholdRule
     min_coverage: float
     conditions: tuple[Condition, ...]
-    unscored: Policy = "excluded"
+    unscored: UnscoredPolicy = "excluded"
     notes: tuple[str, ...] = ()
 
     @property
@@ -103,7 +103,7 @@ class _File(BaseModel):
     seed: int = 20241
     threshold: _Threshold = 0.0
     min_coverage: float = Field(default=0.99, ge=0, le=1)
-    unscored: Policy = "excluded"
+    unscored: UnscoredPolicy = "excluded"
     include: list[str] = []
     condition: list[dict[str, Any]] = []
 

@@ -26,11 +26,10 @@ from numpy.typing import NDArray
 from harness.errors import UsageError
 from harness.metrics import METRICS, Calibration, Ranking
 from harness.metrics.bootstrap import Cell
-from harness.metrics.classification import Policy
 from harness.results.coverage import MISSING
 from harness.results.record import RunRecord
 from harness.results.scores import KEY
-from harness.terms import CLEAN
+from harness.terms import CLEAN, UnscoredPolicy
 
 Rows = NDArray[np.intp]
 
@@ -90,7 +89,7 @@ class Grid:
     family: dict[str, str]
     rows: dict[tuple[str, str], Rows]
     threshold: dict[str, float]
-    policy: Policy
+    policy: UnscoredPolicy
     clip: Rows
     group: Rows
     groups: int

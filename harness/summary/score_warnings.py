@@ -27,7 +27,7 @@ from harness.summary.cells import Grid
 from harness.terms import CLEAN
 
 if TYPE_CHECKING:
-    from harness.results.run_folder import Finished
+    from harness.results.run_folder import RunFolder
 
 RESAMPLES = 1000
 FIGURES = ("auc", "recall", "recall_real")
@@ -72,13 +72,13 @@ def score_warnings(rows: Iterable[MetricRow], record: RunRecord) -> list[ScoreWa
     ]
 
 
-def run_warnings(run: Finished) -> list[ScoreWarning]:
+def run_warnings(run: RunFolder) -> list[ScoreWarning]:
     """As `score_warnings`, of a run whose figures are not computed: of its table alone."""
     grid = Grid.of(coverage.complete(run.table, run.record), run.record)
     return grid_warnings(grid, run.record)
 
 
-def baseline_warnings(run: Finished) -> list[ScoreWarning]:
+def baseline_warnings(run: RunFolder) -> list[ScoreWarning]:
     """As `run_warnings`, of a run that another is held against: the words say so."""
     return [
         replace(warning, words=f"in the baseline, {warning.words}") for warning in run_warnings(run)

@@ -42,7 +42,7 @@ from harness.results.figures import (
     Unscored,
 )
 from harness.results.record import RunRecord
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.results.scores import recordings
 from harness.seed import digest
 from harness.summary import condition_check, curves
@@ -78,7 +78,7 @@ _HEADLINE = ("accuracy", "f1", "precision", "recall", "eer", "auc", "coverage")
 RESAMPLES = 1000
 
 
-def figures(run: Finished, resamples: int = RESAMPLES) -> Summary:
+def figures(run: RunFolder, resamples: int = RESAMPLES) -> Summary:
     """Compute every figure of a run, from its table and its record alone."""
     return summarise(run.table, run.record, published_for(run), resamples=resamples, seed=0)
 

@@ -19,7 +19,7 @@ import numpy as np
 from harness.audit.paired_verdicts import Turn
 from harness.metrics.paired import Paired, compare_cells, contrast
 from harness.metrics.significance import holm
-from harness.results.run_folder import Finished, read_run
+from harness.results.run_folder import RunFolder, read_run
 from harness.summary.cells import Grid
 from harness.summary.summary import RESAMPLES
 from harness.terms import CLEAN
@@ -73,7 +73,7 @@ class Treatment:
     fake_label: str | None = None
 
 
-def treated(treatment: Treatment, note: Callable[[str], None], progress: Progress) -> Finished:
+def treated(treatment: Treatment, note: Callable[[str], None], progress: Progress) -> RunFolder:
     """Score the clips clean and under every treatment; goes on where `out` holds a part of it.
 
     Raises
@@ -97,7 +97,7 @@ def treated(treatment: Treatment, note: Callable[[str], None], progress: Progres
 
 
 def interventions(
-    run: Finished, *, resamples: int = RESAMPLES, seed: int = 0
+    run: RunFolder, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Iterator[Intervention]:
     """Every condition of a run against clean."""
     grid = Grid.of(run.table, run.record)

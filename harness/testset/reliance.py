@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.errors import UsageError
 from harness.metrics.bootstrap import Cell, draw, estimate
 from harness.metrics.intervals import bootstrap_error, student_interval
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.summary.cells import Grid
 from harness.terms import CLEAN
 from harness.testset.separation import Design, predicted
@@ -71,7 +71,7 @@ class Reliance:
 
 
 def reliances(
-    run: Finished, clip_ids: Sequence[str], features: Array, opinion: Array, seed: int
+    run: RunFolder, clip_ids: Sequence[str], features: Array, opinion: Array, seed: int
 ) -> Iterator[Reliance]:
     """Of every model of a run, on the clips that have a clean score.
 

@@ -30,7 +30,7 @@ from harness.audio.wave import read
 from harness.data.clip import Clip
 from harness.errors import CLIP_FAULTS, UsageError
 from harness.metrics.significance import holm
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.summary.summary import RESAMPLES
 from harness.testset.properties import PROPERTIES, Measurement, measure
 from harness.testset.reliance import Reliance, reliances
@@ -132,7 +132,7 @@ def measured(clips: Iterable[Clip], advance: Callable[[int], None]) -> Measured:
 
 def audit_shortcuts(
     data: Measured,
-    run: Finished | None = None,
+    run: RunFolder | None = None,
     *,
     margin: float = MARGIN,
     resamples: int = RESAMPLES,

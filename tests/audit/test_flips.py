@@ -7,7 +7,7 @@ import pytest
 
 from harness.audit.flips import ClassFlip, ConditionFlip, FlipAudit, audit_flips
 from harness.errors import UsageError
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from tests.support.two_runs import condition, finished
 
 CLEAN = {"ra0": -2.0, "ra1": -1.0, "rb2": 1.0, "fa0": 2.0, "fa1": 1.0, "fb2": -1.0}
@@ -18,7 +18,7 @@ def only(found: FlipAudit) -> ConditionFlip:
     return one
 
 
-def sweep(shares: dict[str, float], fakes_turn: bool, groups: int = 40) -> Finished:
+def sweep(shares: dict[str, float], fakes_turn: bool, groups: int = 40) -> RunFolder:
     """A clean set that is all right, and conditions under which a share of a class turns."""
     clips = {f"{kind}{n}": 2.0 if kind == "f" else -2.0 for n in range(groups) for kind in "rf"}
     scores = {"clean": clips}
@@ -36,7 +36,7 @@ def sweep(shares: dict[str, float], fakes_turn: bool, groups: int = 40) -> Finis
         for place, name in enumerate(shares, start=1)
     ]
     suite = run.record.suite.model_copy(update={"conditions": listed})
-    return Finished(
+    return RunFolder(
         run.folder, run.record.model_copy(update={"suite": suite}), run.table, run.published
     )
 
@@ -84,7 +84,7 @@ def test_both_classes_alike_break_together() -> None:
     table = run.table.copy()
     turned = (table["condition"] == "noise@10") & (table["clip_id"].str[1:].astype(int) < 20)
     table.loc[turned, "score"] = np.where(table.loc[turned, "label"] == "fake", -2.0, 2.0)
-    one = only(audit_flips(Finished(run.folder, run.record, table, run.published), resamples=200))
+    one = only(audit_flips(RunFolder(run.folder, run.record, table, run.published), resamples=200))
     assert one.significant
     assert one.apart == 0
     assert one.first == "cannot be known"
@@ -111,7 +111,7 @@ def test_generators_are_ranked_by_what_breaks() -> None:
     table["generator"] = np.where(
         table["label"] == "real", "", np.where(number < 20, "breaks", "holds")
     )
-    found = audit_flips(Finished(run.folder, run.record, table, run.published), resamples=100)
+    found = audit_flips(RunFolder(run.folder, run.record, table, run.published), resamples=100)
     assert [(each.generator, each.broke) for each in found.fragile] == [
         ("breaks", 0.5),
         ("holds", 0.0),
@@ -126,7 +126,7 @@ def test_groups_that_turn_together_prove_less_than_their_clips() -> None:
     number = table["clip_id"].str[1:].astype(int)
     table["group"] = np.where(number < 20, "one", table["group"])
     lost = only(
-        audit_flips(Finished(run.folder, run.record, table, run.published), resamples=200)
+        audit_flips(RunFolder(run.folder, run.record, table, run.published), resamples=200)
     ).fake
     assert lost.p_clips < 1e-5
     assert lost.p_holm > 0.05

@@ -11,7 +11,7 @@ import pytest
 from harness.audit.label_noise import Labelled, fit, posterior, wrong_labels
 from harness.audit.labels import LabelAudit, LabelCount, audit_labels
 from harness.errors import UsageError
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from tests.support.two_runs import MODEL, Scores, finished
 
 GROUPS = 40
@@ -108,7 +108,7 @@ def test_the_order_of_rows_is_of_no_consequence() -> None:
 # Polarity
 
 
-def swapped_source() -> Finished:
+def swapped_source() -> RunFolder:
     """Half of the groups come from a source whose labels are swapped."""
     clean = scores(3.0)
     turned = {n: -s if int(n[2:]) % 2 else s for n, s in clean.items()}

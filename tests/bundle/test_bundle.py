@@ -23,7 +23,7 @@ from harness.bundle.bundle import MANIFEST, Manifest, verify, write_bundle
 from harness.errors import UsageError
 from harness.report.publish import publish
 from harness.results.record import CountRecord, read_record, write_record
-from harness.results.run_folder import Finished, read_run
+from harness.results.run_folder import RunFolder, read_run
 from harness.results.scores import SCHEMA, ScoresWriter
 from harness.storage.archive import Limits, read_archive, write_archive
 from harness.summary.summary import figures
@@ -37,7 +37,7 @@ CLIPS = {f"{label}{number}": (number - 3.0) for label in "fr" for number in rang
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small finished run on disk, with its report."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    run: Finished = finished({"clean": CLIPS, "noise:white@10dB": CLIPS})
+    run: RunFolder = finished({"clean": CLIPS, "noise:white@10dB": CLIPS})
     with ScoresWriter(folder) as writer:
         writer.append(run.table.to_dict("records"))  # pyright: ignore[reportArgumentType]
     counts = CountRecord(ok=len(run.table))

@@ -18,7 +18,7 @@ from harness.compare.difference import Difference
 from harness.compare.pairing import COMPARED, DECIDED, RANKED
 from harness.errors import UsageError
 from harness.metrics.detection import auc
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from tests.support.two_runs import MODEL, Scores, changed, condition, drawn, finished
 
 NOISE = "noise:a@1"
@@ -45,7 +45,7 @@ def cells(comparison: Comparison, name: str = "clean") -> dict[str, Difference]:
 
 
 def against(
-    run: Finished, baseline: Finished, name: str = "clean", resamples: int = 200
+    run: RunFolder, baseline: RunFolder, name: str = "clean", resamples: int = 200
 ) -> dict[str, Difference]:
     return cells(compare(run, baseline, resamples=resamples), name)
 
@@ -354,7 +354,7 @@ def test_a_single_model_is_matched_whatever_its_name() -> None:
 
 
 def test_several_models_are_matched_by_name() -> None:
-    def of(*models: str) -> Finished:
+    def of(*models: str) -> RunFolder:
         runs = [finished({"clean": CLEAN}, model) for model in models]
         table = np.concatenate([run.table.to_numpy() for run in runs])
         frame = type(runs[0].table)(table, columns=runs[0].table.columns)
@@ -455,7 +455,7 @@ def test_too_few_resamples_are_refused() -> None:
 # ---- recordings
 
 
-def recorded(run: Finished, *exchanged: str, unknown: tuple[str, ...] = ()) -> Finished:
+def recorded(run: RunFolder, *exchanged: str, unknown: tuple[str, ...] = ()) -> RunFolder:
     """The run with a digest of every recording, and another one of some."""
     digests = {
         clip: "" if clip in unknown else f"{'another' if clip in exchanged else 'the'} {clip}"

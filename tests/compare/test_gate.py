@@ -21,7 +21,7 @@ from harness.compare.verdict import Gate
 from harness.errors import UsageError
 from harness.report.gate_files import as_json, as_junit, as_markdown
 from harness.results.figures import Summary
-from harness.results.run_folder import Finished, read_run
+from harness.results.run_folder import RunFolder, read_run
 from harness.summary.summary import figures
 from tests.support.in_process import harness
 from tests.support.paths import RUNS
@@ -31,7 +31,7 @@ GROUPS = 40
 
 
 @pytest.fixture(scope="module")
-def whole() -> Finished:
+def whole() -> RunFolder:
     """A run of 40 speakers with 5 clips each, clean and under one condition, 90 % of them right."""
     old = read_run(RUN)
     rng = np.random.default_rng(0)
@@ -59,7 +59,7 @@ def whole() -> Finished:
     return replace(old, record=record, table=pd.DataFrame(rows))
 
 
-def worse(run: Finished, condition: str, share: float) -> Finished:
+def worse(run: RunFolder, condition: str, share: float) -> RunFolder:
     """The run with so many of the right verdicts of a condition turned, in every group alike."""
     table = run.table.copy()
     here = np.flatnonzero(table["condition"] == condition)
@@ -71,7 +71,7 @@ def worse(run: Finished, condition: str, share: float) -> Finished:
     return replace(run, table=table)
 
 
-def held(run: Finished, baseline: Finished, **requirement: object) -> Gate:
+def held(run: RunFolder, baseline: RunFolder, **requirement: object) -> Gate:
     content = {"metric": "accuracy", "margin": 0.05} | requirement
     policy = Policy.model_validate({"version": 1, "name": "test", "require": [content]})
     return judge(run, figures(run, 200), compare(run, baseline, resamples=200), policy, "before")
@@ -81,13 +81,13 @@ def words(gate: Gate) -> dict[str, str]:
     return {one.condition: one.word for one in gate.verdicts if one.metric != "coverage"}
 
 
-def test_a_run_against_itself_passes(whole: Finished) -> None:
+def test_a_run_against_itself_passes(whole: RunFolder) -> None:
     gate = held(whole, whole)
     assert set(words(gate).values()) == {"PASS"}
     assert (gate.word, gate.exit_code) == ("PASS", 0)
 
 
-def test_what_is_surely_worse_fails_and_only_that(whole: Finished) -> None:
+def test_what_is_surely_worse_fails_and_only_that(whole: RunFolder) -> None:
     condition = whole.record.suite.conditions[1].name
     gate = held(worse(whole, condition, 0.25), whole)
     assert words(gate) == {"clean": "PASS", condition: "FAIL"}
@@ -98,7 +98,7 @@ def test_what_is_surely_worse_fails_and_only_that(whole: Finished) -> None:
     assert failed.difference == pytest.approx(failed.value - failed.baseline, abs=1e-12)
 
 
-def test_a_little_worse_is_within_the_margin_or_cannot_be_told(whole: Finished) -> None:
+def test_a_little_worse_is_within_the_margin_or_cannot_be_told(whole: RunFolder) -> None:
     gate = held(worse(whole, "clean", 0.05), whole, margin=0.15, conditions=["clean"])
     assert words(gate) == {"clean": "PASS"}
     gate = held(worse(whole, "clean", 0.05), whole, conditions=["clean"])
@@ -122,7 +122,7 @@ COUNTED = {"inconclusive": "INCONCLUSIVE", "fail": "FAIL", "pass": "PASS"}
     ],
 )
 def test_a_policy_decides_only_what_the_clips_cannot(
-    whole: Finished,
+    whole: RunFolder,
     turned: float | None,
     requirement: dict[str, float | None],
     outcome: str,
@@ -142,13 +142,13 @@ def test_a_policy_decides_only_what_the_clips_cannot(
     assert json.loads(as_json(gate))["requirements"][0]["undecided"] == (outcome == "INCONCLUSIVE")
 
 
-def test_nothing_passes_as_undecided_without_an_interval(whole: Finished) -> None:
+def test_nothing_passes_as_undecided_without_an_interval(whole: RunFolder) -> None:
     few = replace(whole, table=whole.table.assign(group="one"))
     gate = held(few, few, margin=None, at_least=0.1, conditions=["clean"], undecided="pass")
     assert words(gate) == {"clean": "INCONCLUSIVE"}
 
 
-def test_lower_is_better_of_an_error_rate(whole: Finished) -> None:
+def test_lower_is_better_of_an_error_rate(whole: RunFolder) -> None:
     bad = worse(whole, "clean", 0.25)
     assert words(held(bad, whole, metric="eer", conditions=["clean"])) == {"clean": "FAIL"}
     assert words(held(whole, bad, metric="eer", conditions=["clean"])) == {"clean": "PASS"}
@@ -164,12 +164,12 @@ def test_lower_is_better_of_an_error_rate(whole: Finished) -> None:
         ({"at_most": 0.5}, "FAIL"),
     ],
 )
-def test_what_a_figure_must_be(whole: Finished, bound: dict[str, float], word: str) -> None:
+def test_what_a_figure_must_be(whole: RunFolder, bound: dict[str, float], word: str) -> None:
     gate = held(whole, whole, margin=None, conditions=["clean"], **bound)
     assert words(gate) == {"clean": word}
 
 
-def test_a_name_that_is_nowhere_does_not_pass_unseen(whole: Finished) -> None:
+def test_a_name_that_is_nowhere_does_not_pass_unseen(whole: RunFolder) -> None:
     gate = held(whole, whole, conditions=["clean", "codec:mp3@23k"], families=["nosie"])
     assert {one.condition for one in gate.verdicts if one.word == "FAIL"} == {
         "codec:mp3@23k",
@@ -177,7 +177,7 @@ def test_a_name_that_is_nowhere_does_not_pass_unseen(whole: Finished) -> None:
     }
 
 
-def test_too_little_scored_is_inconclusive(whole: Finished) -> None:
+def test_too_little_scored_is_inconclusive(whole: RunFolder) -> None:
     table = whole.table.copy()
     lost = table.index[(table["condition"] == "clean") & (table["label"] == "fake")][:5]
     table.loc[lost, "status"] = "error"
@@ -248,7 +248,7 @@ def test_a_newer_baseline_is_refused_with_an_instruction(tmp_path: Path) -> None
         open_baseline("accepted", read_run(RUN).record, tmp_path)
 
 
-def test_a_summary_without_figures_is_missing_not_passed(whole: Finished) -> None:
+def test_a_summary_without_figures_is_missing_not_passed(whole: RunFolder) -> None:
     summary = figures(whole, 50)
     empty: Summary = replace(summary, rows=[replace(row, value=math.nan) for row in summary.rows])
     policy = Policy.model_validate(
@@ -258,7 +258,7 @@ def test_a_summary_without_figures_is_missing_not_passed(whole: Finished) -> Non
     assert {one.word for one in gate.verdicts if one.metric == "auc"} == {"FAIL"}
 
 
-def test_the_same_weights_on_another_machine_pass(whole: Finished) -> None:
+def test_the_same_weights_on_another_machine_pass(whole: RunFolder) -> None:
     table = whole.table.copy()
     rng = np.random.default_rng(0)
     table["score"] = table["score"] + rng.uniform(-0.05, 0.05, len(table))
@@ -309,7 +309,7 @@ def test_a_run_that_was_not_asked_to_be_gated_says_that_it_was_not(
         ruled(run, figures(run, 50), str(RUN), None, told.append)
 
 
-def test_an_unfinished_run_does_not_pass(whole: Finished) -> None:
+def test_an_unfinished_run_does_not_pass(whole: RunFolder) -> None:
     run = replace(whole, table=whole.table.drop(index=[0]))
     gate = held(run, whole, conditions=["clean"], margin=0.1)
     assert (gate.word, words(gate)) == ("INCONCLUSIVE", {"clean": "PASS"})
@@ -317,7 +317,7 @@ def test_an_unfinished_run_does_not_pass(whole: Finished) -> None:
     assert reasons == ["1 of 400 rows are missing"]
 
 
-def test_a_figure_without_a_value_in_both_runs_fails(whole: Finished) -> None:
+def test_a_figure_without_a_value_in_both_runs_fails(whole: RunFolder) -> None:
     table = whole.table.assign(status="rejected", score=np.nan)
     nothing = replace(whole, table=table)
     gate = held(nothing, nothing, undecided="pass")
@@ -335,7 +335,7 @@ def test_a_figure_without_a_value_in_both_runs_fails(whole: Finished) -> None:
     ],
 )
 def test_the_same_weights_used_in_another_way_are_no_same_detector(
-    whole: Finished, changes: dict[str, object], machine: dict[str, object]
+    whole: RunFolder, changes: dict[str, object], machine: dict[str, object]
 ) -> None:
     table = whole.table.copy()
     table["score"] = table["score"] + np.random.default_rng(0).uniform(-0.05, 0.05, len(table))
@@ -354,7 +354,7 @@ def test_the_same_weights_used_in_another_way_are_no_same_detector(
     assert "another detector with the same weights" in told if changes else "is " in told
 
 
-def with_digests(run: Finished, others: int = 0) -> Finished:
+def with_digests(run: RunFolder, others: int = 0) -> RunFolder:
     """The run with a digest of every recording, the first ones being other recordings."""
     clips = run.table["clip_id"]
     exchanged = {f"clip-{number}" for number in range(others)}
@@ -365,7 +365,9 @@ def with_digests(run: Finished, others: int = 0) -> Finished:
 @pytest.mark.parametrize(
     ("others", "word"), [(0, "PASS"), (1, "PASS"), (20, "INCONCLUSIVE"), (101, "FAIL")]
 )
-def test_recordings_that_differ_from_the_baselines(whole: Finished, others: int, word: str) -> None:
+def test_recordings_that_differ_from_the_baselines(
+    whole: RunFolder, others: int, word: str
+) -> None:
     """Of 200: few are left out and said, more leave it open, of most of them it is other data."""
     suite = whole.record.suite.model_copy(update={"min_coverage": 0.99})
     whole = replace(whole, record=whole.record.model_copy(update={"suite": suite}))

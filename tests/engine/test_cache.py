@@ -39,7 +39,7 @@ from harness.engine.cache import AudioCache, Lookup, limit_gb, packed, unpacked
 from harness.engine.cache_key import Fingerprinter
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Reading, Recipe, prepare
-from harness.engine.worker_pool import Crew
+from harness.engine.worker_pool import WorkerPool
 from harness.errors import UsageError
 from harness.perturb import PERTURBATIONS
 from harness.perturb.attestation import Attestation
@@ -159,13 +159,13 @@ def test_rows_come_back_as_they_were_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, 2])
 def test_a_crew_gives_what_is_there_and_makes_the_rest(tmp_path: Path, size: int) -> None:
-    plain = [rows for _, rows in Crew(0, RECIPE).prepare(tasks())]
+    plain = [rows for _, rows in WorkerPool(0, RECIPE).prepare(tasks())]
     first = fresh(tmp_path)
     for clip in CLIPS[:3]:
         lookup = first.find(clip, CONDITIONS[1:4])
         first.keep(lookup, made(lookup, clip))
     cache = fresh(tmp_path)
-    with Crew(size, RECIPE, cache=cache) as crew:
+    with WorkerPool(size, RECIPE, cache=cache) as crew:
         for (task, rows), before in zip(crew.prepare(tasks()), plain, strict=True):
             assert [row.condition for row in rows] == [each.name for each in task.conditions]
             for row, same in zip(rows, before, strict=True):
@@ -181,7 +181,7 @@ def test_a_clip_that_is_all_there_is_not_decoded(tmp_path: Path) -> None:
     rows = [replace(row, reading=reading) for row in prepare(CLIPS[0], CONDITIONS, RECIPE)]
     cache.keep(cache.find(unsound, CONDITIONS), rows)
     task = Task(unsound, CONDITIONS, (0,) * len(CONDITIONS))
-    ((_, rows),) = Crew(0, RECIPE, cache=cache).prepare([task])
+    ((_, rows),) = WorkerPool(0, RECIPE, cache=cache).prepare([task])
     assert [row.status for row in rows] == ["ok"] * len(CONDITIONS)
 
 
@@ -540,7 +540,7 @@ def noted(folder: Path) -> tuple[AudioCache, list[str]]:
     """A cache that is used for all clips, and what was said; every row must be there."""
     notes: list[str] = []
     cache = AudioCache(folder, PLENTY, RECIPE, notes.append)
-    with Crew(0, RECIPE, cache=cache) as crew:
+    with WorkerPool(0, RECIPE, cache=cache) as crew:
         for _, rows in crew.prepare(tasks()):
             assert [row.status for row in rows] == ["ok"] * len(CONDITIONS)
     return cache, notes

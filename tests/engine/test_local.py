@@ -19,7 +19,7 @@ from harness.engine.local import run_tasks
 from harness.engine.plan import tasks
 from harness.engine.prepare import Recipe
 from harness.engine.scorer import Scorer
-from harness.engine.worker_pool import Crew
+from harness.engine.worker_pool import WorkerPool
 from harness.errors import UsageError
 from harness.results.record import ModelRecord
 from harness.results.scores import ScoresWriter, finished, read_scores
@@ -114,7 +114,7 @@ def score(
     name = detector.identity.name
     owed = tasks(clips or list(source), suite.conditions, [name], done, block)
     notes: list[str] = []
-    with ScoresWriter(run) as writer, Crew(workers, recipe) as crew:
+    with ScoresWriter(run) as writer, WorkerPool(workers, recipe) as crew:
         scorer = Scorer(detector, notes.append)
         run_tasks(owed, crew, [scorer], writer, done, lambda rows: None, lanes=lanes)
     assert not notes
@@ -232,7 +232,7 @@ def test_lanes_are_counted_where_they_share_no_device(
     recipe = Recipe(suite.seed, (RATE_HZ,), {}, CompanionPool(source, seed=suite.seed))
     owed = tasks(list(source), suite.conditions, ["checksum"], set(), 6)
     heard = [Scorer(detector, notes_nothing)]
-    with ScoresWriter(tmp_path / "run") as writer, Crew(0, recipe) as crew:
+    with ScoresWriter(tmp_path / "run") as writer, WorkerPool(0, recipe) as crew:
         run_tasks(owed, crew, heard, writer, set(), lambda rows: None, split, lanes=2)
     assert split.scorers == scorers
     assert split.scoring[WAITING] > 0

@@ -21,7 +21,7 @@ from harness.data.clip_list import Listing
 from harness.data.subset import CompanionPool
 from harness.engine.plan import Task, tasks
 from harness.engine.prepare import Prepared, Recipe
-from harness.engine.worker_pool import Crew
+from harness.engine.worker_pool import WorkerPool
 from harness.perturb import PERTURBATIONS
 from harness.suite.condition import CLEAN, Condition
 from tests.support.poison import Crashing, Fatal, Once, Stalling
@@ -52,7 +52,7 @@ def prepare(
     recipe = Recipe(1, (RATE_HZ,), {}, CompanionPool(source))
     rows: dict[tuple[str, str], Prepared] = {}
     order: list[str] = []
-    with Crew(size, recipe, row_seconds, notes.append) as crew:
+    with WorkerPool(size, recipe, row_seconds, notes.append) as crew:
         for task, prepared in crew.prepare(tasks(clips, conditions, ["m"], set(), 8)):
             order.append(task.clip.clip_id)
             for condition, row in zip(task.conditions, prepared, strict=True):
@@ -175,7 +175,7 @@ class Unsendable:
 def test_a_process_that_cannot_be_started_says_why(clips: list[Clip]) -> None:
     recipe = Recipe(1, (RATE_HZ,), {}, Unsendable())
     owed = tasks(clips, (CLEAN,), ["m"], set(), 8)
-    with pytest.raises(TypeError, match="cannot pickle"), Crew(1, recipe) as crew:
+    with pytest.raises(TypeError, match="cannot pickle"), WorkerPool(1, recipe) as crew:
         list(crew.prepare(owed))
 
 

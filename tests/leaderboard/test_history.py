@@ -17,7 +17,7 @@ from harness.errors import UsageError
 from harness.leaderboard.entry import Entry, barrier, entries, find_runs
 from harness.leaderboard.history import History, read_history
 from harness.leaderboard.release import HEADLINE, Release, measure, turn_of
-from harness.results.run_folder import Finished, read_run
+from harness.results.run_folder import RunFolder, read_run
 from harness.summary.summary import summarise
 from tests.support.run_folder import write_run
 from tests.support.two_runs import changed, condition, finished
@@ -28,7 +28,7 @@ GROUPS = 24
 
 def scored(
     seed: int, shift: float = 0.0, noisy: float = 0.0, names: tuple[str, ...] = ()
-) -> Finished:
+) -> RunFolder:
     """A run whose fakes score lower by `shift`, and by `noisy` more under noise."""
     rng = np.random.default_rng(seed)
     base = np.random.default_rng(99)  # what clips have in common in all releases
@@ -52,7 +52,7 @@ def scored(
     )
 
 
-def dated(run: Finished, day: int, digest: str = "") -> Finished:
+def dated(run: RunFolder, day: int, digest: str = "") -> RunFolder:
     model = run.record.models[0].model_copy(update={"digest": digest or f"{day:064d}"})
     when = f"2026-03-{day:02d}T10:00:00Z"
     return changed(run, started=when, finished=when, models=[model], command=["harness"])
@@ -163,7 +163,7 @@ def test_models_of_a_run_have_lines_of_their_own(tmp_path: Path) -> None:
         one.record.models[0].model_copy(update={"name": "b@rev", "revision": "rev"}),
     ]
     both = changed(one, models=models, started="2026-01-01T00:00:00Z")
-    joined = Finished(
+    joined = RunFolder(
         both.folder,
         both.record,
         pd.concat([one.table, other.table.assign(model="b@rev")], ignore_index=True),
@@ -181,7 +181,7 @@ def test_one_detector_joins_what_is_called_otherwise(tmp_path: Path) -> None:
         model = run.record.models[0].model_copy(update={"name": name})
         table = run.table.assign(model=name)
         write_run(
-            Finished(run.folder, changed(run, models=[model]).record, table, run.published),
+            RunFolder(run.folder, changed(run, models=[model]).record, table, run.published),
             tmp_path / name,
         )
     assert len(read_history([tmp_path], resamples=50).tracks) == 2

@@ -24,7 +24,7 @@ from harness.leaderboard.leaderboard import Leaderboard, Row, read_leaderboard
 from harness.metrics.detection import eer
 from harness.report.leaderboard_text import as_csv, as_markdown, rank_text
 from harness.results.record import ThresholdRule
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.summary.summary import summarise
 from tests.support.run_folder import write_run
 from tests.support.two_runs import changed, finished
@@ -43,7 +43,7 @@ def run(
     lost: Mapping[str, int] | None = None,
     day: int = 1,
     hard: float = 1.0,
-) -> Finished:
+) -> RunFolder:
     """A model whose classes lie `skill` apart on clean; under perturbation `hard` less.
 
     `lost` clips of a condition have no score.
@@ -69,7 +69,7 @@ def run(
     return changed(made, "data", digest=data, name=data)
 
 
-def write(runs: list[Finished], root: Path) -> list[Path]:
+def write(runs: list[RunFolder], root: Path) -> list[Path]:
     return [
         write_run(each, root / f"{place}-{each.record.data.name}")
         for place, each in enumerate(runs)
@@ -201,7 +201,7 @@ def test_the_same_weights_with_other_settings_are_another_model(
     tmp_path: Path, means: tuple[float, float | None], joined: bool
 ) -> None:
     """A record of an older harness, without settings, is held to its weights."""
-    runs: list[Finished] = []
+    runs: list[RunFolder] = []
     for data, mean in zip("ab", means, strict=True):
         for seed, model in enumerate(("good", "bad", "odd")):
             made = run(model, 2.0, seed=seed, data=data)

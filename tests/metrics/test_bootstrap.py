@@ -13,12 +13,13 @@ from scipy.special import expit
 
 from harness.metrics import METRICS, Calibration, Decision
 from harness.metrics.bootstrap import Cell, draw, estimate
-from harness.metrics.classification import Policy, count
+from harness.metrics.classification import count
 from harness.metrics.detection import auc, eer, min_dcf
 from harness.metrics.intervals import percentile
 from harness.metrics.likelihood import equal_bins
+from harness.terms import UnscoredPolicy
 
-POLICIES: tuple[Policy, ...] = get_args(Policy)
+POLICIES: tuple[UnscoredPolicy, ...] = get_args(UnscoredPolicy)
 
 
 def naive(cell: Cell, weights: np.ndarray) -> np.ndarray:
@@ -59,7 +60,7 @@ def ece_in_own_bins(cell: Cell, copies: np.ndarray) -> float:
 
 
 def random_cell(
-    rng: np.random.Generator, real: int, fake: int, groups: int, policy: Policy = "excluded"
+    rng: np.random.Generator, real: int, fake: int, groups: int, policy: UnscoredPolicy = "excluded"
 ) -> Cell:
     return Cell(
         real=rng.normal(-1, 1, real).round(1),
@@ -81,7 +82,9 @@ def random_cell(
     st.integers(1, 12),
     st.sampled_from(POLICIES),
 )
-def test_equals_copying_clips(seed: int, real: int, fake: int, groups: int, policy: Policy) -> None:
+def test_equals_copying_clips(
+    seed: int, real: int, fake: int, groups: int, policy: UnscoredPolicy
+) -> None:
     cell = random_cell(np.random.default_rng(seed), real, fake, groups, policy)
     estimates = estimate([cell], groups, 30, seed)[cell]
     weights = np.concatenate(list(draw(groups, 30, seed)), axis=1)
@@ -168,7 +171,7 @@ def test_cells_are_paired() -> None:
     np.testing.assert_array_equal(both[one]["eer"].draws, both[other]["eer"].draws)
 
 
-def seven_clips(policy: Policy) -> Cell:
+def seven_clips(policy: UnscoredPolicy) -> Cell:
     return Cell(
         real=np.array([-1.0, -2.0, 1.0]),
         fake=np.array([1.0, 2.0, 3.0, -1.0]),
@@ -181,7 +184,7 @@ def seven_clips(policy: Policy) -> Cell:
     )
 
 
-def support(policy: Policy) -> dict[str, tuple[int, int, int]]:
+def support(policy: UnscoredPolicy) -> dict[str, tuple[int, int, int]]:
     cell = seven_clips(policy)
     of = estimate([cell], 7, 2, 0)[cell]
     return {name: (each.clips, each.evidence, each.groups) for name, each in of.items()}

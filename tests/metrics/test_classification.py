@@ -9,7 +9,8 @@ import pytest
 from sklearn import metrics as sk
 
 from harness.metrics import METRICS, Decision
-from harness.metrics.classification import Policy, count
+from harness.metrics.classification import count
+from harness.terms import UnscoredPolicy
 
 NONE = np.zeros(0)
 
@@ -82,7 +83,7 @@ def test_policies_by_hand() -> None:
         "wrong": (2 / 6, 1 / 2, 1 / 4, 1 / 2, 1 / 2),
         "real": (3 / 6, 1 / 1, 1 / 4, 0 / 2, 2 / 2),
     }
-    for policy in get_args(Policy):
+    for policy in get_args(UnscoredPolicy):
         counts = count(real, fake, unscored_real=1, unscored_fake=2, policy=policy)
         names = ("accuracy", "precision", "recall", "fpr", "recall_real")
         found = tuple(float(METRICS[name].formula(counts)) for name in names)
@@ -92,7 +93,7 @@ def test_policies_by_hand() -> None:
 
 @pytest.mark.parametrize("policy", ["wrong", "real"])
 @pytest.mark.parametrize("seed", range(4))
-def test_policies_agree_with_scikit_learn(seed: int, policy: Policy) -> None:
+def test_policies_agree_with_scikit_learn(seed: int, policy: UnscoredPolicy) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.random(120) < 0.4
     scores = rng.normal(truth - 0.5, 1)

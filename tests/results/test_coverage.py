@@ -11,13 +11,13 @@ import pytest
 
 from harness.cli import option
 from harness.errors import UsageError
-from harness.metrics.classification import Policy
 from harness.results.coverage import complete, shortfalls, tally
 from harness.results.figures import Reason, Tally
 from harness.results.record import RunRecord, read_record, write_record
 from harness.results.scores import ScoresWriter, read_scores
 from harness.suite.suite import Suite, load_suite
 from harness.summary.summary import summarise
+from harness.terms import UnscoredPolicy
 from tests.summary.test_summary import CLEAN_SCORES, GONE, HARSH, MILD, MODEL, record, rows
 from tests.support.in_process import harness
 
@@ -223,4 +223,4 @@ def test_the_policy_of_a_suite(tmp_path: Path) -> None:
 
 def test_the_command_knows_every_policy() -> None:
     (choices, _) = get_args(get_args(option.Unscored)[0])
-    assert get_args(choices) == get_args(Policy)
+    assert get_args(choices) == get_args(UnscoredPolicy)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness.metrics.detection import auc
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.summary.score_warnings import run_warnings, score_warnings
 from harness.summary.summary import figures
 from tests.support.evidence_run import MODEL, finished
@@ -23,7 +23,7 @@ SWAPPED = "Warning: owner/model: probably swapped: AUC 0.0"
 FORMS = ("gate.json", "gate.md", "junit.xml", "metrics.json", "report.html")
 
 
-def scored(change: str, groups: int = 20, kind: str = "hub", clean: bool = True) -> Finished:
+def scored(change: str, groups: int = 20, kind: str = "hub", clean: bool = True) -> RunFolder:
     """A run that tells the classes apart, its scores changed as an adapter may get them wrong."""
     run = finished(groups=groups, scale=2.0)
     score = run.table["score"].to_numpy()
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_said_with_what_to_do(change: str, kind: str, told: str
     assert summary.warnings == score_warnings(summary.rows, run.record) == [warning]
 
 
-def clean_auc(run: Finished) -> float:
+def clean_auc(run: RunFolder) -> float:
     clean = run.table[run.table["condition"] == "clean"]
     fake = (clean["label"] == "fake").to_numpy()
     score = clean["score"].to_numpy()

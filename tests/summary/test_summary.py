@@ -16,12 +16,12 @@ import pytest
 from harness.claims.published import Counts, Figures, Published
 from harness.errors import UsageError
 from harness.metrics import METRICS
-from harness.metrics.classification import Policy
 from harness.metrics.detection import roc
 from harness.results.record import RunRecord
 from harness.results.scores import ScoresWriter, read_scores
 from harness.summary.curves import bin_edges, thin
 from harness.summary.summary import ClaimCheck, Summary, headline, metrics_json, summarise
+from harness.terms import UnscoredPolicy
 from tests.support.bare_record import bare_condition, bare_model, bare_record
 
 MODEL = "owner/model"
@@ -50,7 +50,7 @@ def record(
     ),
     models: Sequence[str] = (MODEL,),
     threshold: float = 0.0,
-    unscored: Policy = "excluded",
+    unscored: UnscoredPolicy = "excluded",
 ) -> RunRecord:
     return bare_record(
         [
@@ -208,7 +208,7 @@ DECIDED = {
 
 
 @pytest.mark.parametrize(("condition", "policy"), DECIDED)
-def test_policies_by_hand(table: pd.DataFrame, condition: str, policy: Policy) -> None:
+def test_policies_by_hand(table: pd.DataFrame, condition: str, policy: UnscoredPolicy) -> None:
     tp, fn, fp, tn = DECIDED[condition, policy]
     measured = look_up(summarise(table, record(unscored=policy), resamples=50), condition)
     out = look_up(summarise(table, record(), resamples=50), condition)

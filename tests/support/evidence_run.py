@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.results.record import AxisRecord, RunRecord
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from tests.support.bare_record import bare_condition, bare_model, bare_record
 
 MODEL = "owner/model"
@@ -71,7 +71,7 @@ def finished(
     seed: int = 0,
     digest: str = "weights",
     scale: float = 1.0,
-) -> Finished:
+) -> RunFolder:
     """`each` real clips and fakes of every group under every condition, 2 to 5 s long."""
     rng = np.random.default_rng(seed)
     clips = groups * each
@@ -109,4 +109,4 @@ def finished(
     made = record(prefix, digest)
     data = made.data.model_copy(update={"clips": 2 * clips, "real": clips, "fake": clips})
     made = made.model_copy(update={"data": data})
-    return Finished(Path(prefix), made, table, "ast-fakeaudio-detector")
+    return RunFolder(Path(prefix), made, table, "ast-fakeaudio-detector")

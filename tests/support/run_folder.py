@@ -8,11 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from harness.results.record import write_record
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from harness.results.scores import SCHEMA, ScoresWriter
 
 
-def write_run(run: Finished, folder: Path) -> Path:
+def write_run(run: RunFolder, folder: Path) -> Path:
     """Write the record and the table of a run; columns that it lacks are unknown."""
     rows = run.table.to_dict("records")
     empty = {

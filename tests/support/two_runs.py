@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from harness.results.record import ConditionRecord, RunRecord
-from harness.results.run_folder import Finished
+from harness.results.run_folder import RunFolder
 from tests.support.bare_record import bare_condition, bare_model, bare_record
 
 Scores = Mapping[str, float | None]
@@ -78,25 +78,27 @@ def table(scores: Mapping[str, Scores], model: str = MODEL) -> pd.DataFrame:
     )
 
 
-def finished(scores: Mapping[str, Scores], model: str = MODEL) -> Finished:
+def finished(scores: Mapping[str, Scores], model: str = MODEL) -> RunFolder:
     """A run whose record and table fit each other."""
     clips = list(dict.fromkeys(clip for each in scores.values() for clip in each))
-    return Finished(
+    return RunFolder(
         folder=Path("nowhere"),
         record=record(list(scores), clips, (model,)),
         table=table(scores, model),
     )
 
 
-def changed(run: Finished, part: str = "", **changes: Any) -> Finished:
+def changed(run: RunFolder, part: str = "", **changes: Any) -> RunFolder:
     """The run with a part of its record changed (`suite`, `data`, `machine`), or the record."""
     if part:
         changes = {part: getattr(run.record, part).model_copy(update=changes)}
     made = run.record.model_copy(update=changes)
-    return Finished(run.folder, made, run.table, run.published)
+    return RunFolder(run.folder, made, run.table, run.published)
 
 
-def drawn(seed: int, groups: int = 12, names: tuple[str, ...] = ("clean", "noise:a@1")) -> Finished:
+def drawn(
+    seed: int, groups: int = 12, names: tuple[str, ...] = ("clean", "noise:a@1")
+) -> RunFolder:
     """Two real clips and two fakes a group with random scores, few of them equal."""
     rng = np.random.default_rng(seed)
     return finished(
