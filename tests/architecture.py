@@ -20,7 +20,6 @@ ROOMS: dict[str, Side] = {
     "terms": "base",
     "seed": "base",
     "timing": "base",
-    "recent": "base",
     "storage": "base",
     "metrics": "base",
     "results": "waist",

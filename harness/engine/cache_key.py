@@ -29,7 +29,7 @@ LARGEST_BYTES = 2**30
 """Of a file that is read to know its content; a larger one is worth more than its key."""
 
 _MAKERS = (
-    *("audio", "perturb", "recent.py", "seed.py", "terms.py", "suite/condition.py"),
+    *("audio", "perturb", "seed.py", "terms.py", "suite/condition.py"),
     *("data/clip.py", "data/clip_list.py", "data/subset.py", "results/expectation.py"),
     *("engine/cache.py", "engine/cache_key.py", "engine/prepare.py"),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
+from cachetools import LRUCache, cached
 
 from harness.audio.encoded import content_of
 from harness.audio.wave import LIMITS, Wave, load, read, resample, sound
@@ -16,7 +17,6 @@ from harness.data.clip import Clip
 from harness.errors import ClipError, ClipRejected
 from harness.perturb.attestation import Attestation, apply_chain, attest
 from harness.perturb.perturbation import Draw
-from harness.recent import Recent
 from harness.results.expectation import PREFIX
 from harness.seed import generator
 from harness.suite.condition import Condition
@@ -26,14 +26,13 @@ from harness.timing import Stopwatch
 Status = Literal["ok", "rejected", "error"]
 
 _COMPANION_BYTES = 64_000_000
-"""Of companions that a process keeps decoded: 250 of 4 s at 16 kHz, fewer where they are long."""
+"""Decoded companions that a process keeps: 250 of 4 s at 16 kHz."""
 
 
-_companion: Recent[tuple[Clip, Channels], Wave] = Recent(
-    lambda key: load(key[0].audio, channels=key[1]),
-    lambda wave: wave.samples.nbytes,
-    _COMPANION_BYTES,
-)
+@cached(LRUCache(_COMPANION_BYTES, getsizeof=lambda wave: wave.samples.nbytes))
+def companion_wave(clip: Clip, channels: Channels) -> Wave:
+    """A companion's decoded audio; the least recently used make room for others."""
+    return load(clip.audio, channels=channels)
 
 
 class Companions(Protocol):
@@ -233,7 +232,7 @@ def _companion_waves(
         waves: list[Wave] = []
         for other in recipe.companions.choose(clip, rng, count):
             try:
-                waves.append(_companion((other, recipe.channels)))
+                waves.append(companion_wave(other, recipe.channels))
             except ClipRejected:  # an unreadable recording cannot be part of a crowd
                 continue
         return waves

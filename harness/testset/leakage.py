@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Any, Literal, cast
 
 import numpy as np
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import butter, sosfiltfilt
@@ -31,7 +32,6 @@ from harness.data.clip import Clip
 from harness.data.duplicates import twins
 from harness.errors import CLIP_FAULTS
 from harness.perturb.sample import convert
-from harness.recent import Recent
 from harness.testset.fingerprint import (
     BAND_HZ,
     HOP,
@@ -254,13 +254,11 @@ def _judged(
     return Match(kind, members[0], members[1], offset_s, overlap_s, error, correlation, leak)
 
 
-def _filtered(clip: Clip) -> Array:
+@cached(LRUCache(_KEPT_BYTES, getsizeof=lambda samples: samples.nbytes))
+def _in_band(clip: Clip) -> Array:
     """Samples in the band of the fingerprint, at its rate."""
     samples = convert(load(clip.audio), RATE_HZ).samples
     return np.asarray(sosfiltfilt(_band(), samples, padlen=min(200, len(samples) - 1)))
-
-
-_in_band = Recent(_filtered, lambda samples: samples.nbytes, _KEPT_BYTES)
 
 
 @lru_cache(maxsize=1)

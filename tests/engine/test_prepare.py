@@ -12,12 +12,12 @@ import pytest
 import soundfile
 
 from harness.audio.encoded import Encoded
-from harness.audio.wave import Recording
+from harness.audio.wave import Recording, Wave
 from harness.data.clip import Clip, Origin
 from harness.data.clip_list import Listing
 from harness.data.subset import CompanionPool
 from harness.engine import prepare as module
-from harness.engine.prepare import Prepared, Reading, Recipe, prepare
+from harness.engine.prepare import Prepared, Reading, Recipe, companion_wave, prepare
 from harness.errors import ClipRejected
 from harness.suite.condition import CLEAN
 
@@ -100,3 +100,13 @@ def test_a_recording_that_is_written_to_while_it_is_read_is_not_scored(
     row = one(path)
     assert (row.status, row.waves) == ("error", {})
     assert row.reason == "ClipError: the recording was replaced or written to while it was read"
+
+
+def test_decoded_companions_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    wave = Wave(np.zeros(5_000_000, np.float32), 16_000)  # 20 MB
+    monkeypatch.setattr(module, "load", lambda audio, channels: wave)
+    companion_wave.cache.clear()
+    for number in range(5):
+        companion_wave(Clip(f"long-{number}", "real", b""), "mean")
+    assert companion_wave.cache.currsize == 60_000_000
+    companion_wave.cache.clear()
