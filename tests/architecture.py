@@ -20,6 +20,7 @@ ROOMS: dict[str, Side] = {
     "terms": "base",
     "seed": "base",
     "timing": "base",
+    "plain_json": "base",
     "storage": "base",
     "metrics": "base",
     "results": "waist",

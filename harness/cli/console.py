@@ -7,7 +7,6 @@ no escape sequence and no character that reorders a line reaches the terminal.
 from __future__ import annotations
 
 import ctypes
-import json
 import math
 import os
 import sys
@@ -23,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.errors import printable
+from harness.plain_json import json_text
 
 if TYPE_CHECKING:
     from harness.report.publish import Outcome
@@ -194,15 +194,7 @@ def print_json(content: Any) -> None:
 
     Names may hold what no encoding has, or what a terminal takes for a command.
     """
-    typer.echo(json.dumps(_plain(content), indent=1))
-
-
-def _plain(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _plain(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+    typer.echo(json_text(content), nl=False)
 
 
 def _figure(value: float, *, signed: bool = False) -> str:

@@ -11,6 +11,7 @@ import typer
 from harness.cli.console import Progress, print_json, stdout
 from harness.cli.option import DISK, PLACE, Force, Json, Limit
 from harness.errors import UsageError
+from harness.plain_json import json_text
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import disk, place
 
@@ -114,7 +115,7 @@ def plan(
     if after is not None:
         compared = compare(found, after)
     if out is not None:
-        write_whole(out, found.model_dump_json(indent=1) + "\n")
+        write_whole(out, json_text(found))
     if as_json:
         content = found.model_dump()
         print_json(content if compared is None else content | {"after": compared.model_dump()})

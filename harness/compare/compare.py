@@ -11,11 +11,10 @@ over one family: every cell of the comparison whose p-value is known.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from harness.compare.pairing import DECIDED, RANKED, Couple, Match, Pairing
 from harness.errors import UsageError
 from harness.metrics.paired import Paired, compare_cells, contrast
 from harness.metrics.significance import holm
+from harness.plain_json import json_lines
 from harness.results.identity import difference, same_scores
 from harness.results.record import ConditionRecord, RunRecord
 from harness.results.run_folder import RunFolder
@@ -146,39 +146,7 @@ def compare(
 
 def comparison_json(comparison: Comparison) -> str:
     """The comparison as JSON: one line an item, NaN as null, figures at full precision."""
-    lists: list[str] = []
-    for name in _LISTS:
-        items = [json.dumps(_plain(item), allow_nan=False) for item in getattr(comparison, name)]
-        text = ",\n".join(items)
-        lists.append(f'"{name}": [\n{text}\n]' if items else f'"{name}": []')
-    names = ("family", "resamples", "groups", "comparable")
-    numbers = {name: getattr(comparison, name) for name in names}
-    head = ", ".join(f'"{name}": {number}' for name, number in numbers.items())
-    return "{" + head + ",\n" + ",\n".join(lists) + "}\n"
-
-
-_LISTS = (
-    "models",
-    "conditions",
-    "notes",
-    "not_comparable",
-    "identical",
-    "cells",
-    "corruption",
-    "families",
-    "worst",
-    "flip_counts",
-    "flips",
-)
-
-
-def _plain(item: Any) -> Any:
-    if isinstance(item, str | tuple):
-        return item
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in asdict(item).items()
-    }
+    return json_lines(vars(comparison))
 
 
 def _couples(pairing: Pairing, cells: Sequence[Difference]) -> _Couples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from harness.results.figures import ScoreWarning
@@ -147,7 +147,7 @@ def ranked(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def as_plain(gate: Gate) -> dict[str, Any]:
-    """Plain content; NaN stays."""
+    """Return what `gate.json` holds, for `harness.plain_json`."""
     return {
         "verdict": gate.word,
         "exit_code": gate.exit_code,
@@ -155,7 +155,7 @@ def as_plain(gate: Gate) -> dict[str, Any]:
         "run": gate.run,
         "baseline": gate.baseline,
         "correction": gate.correction,
-        "warnings": [asdict(warning) for warning in gate.warnings],
+        "warnings": gate.warnings,
         "notes": gate.notes,
-        "requirements": [asdict(verdict) for verdict in gate.verdicts],
+        "requirements": gate.verdicts,
     }

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.forensic.abstention import Ruled, Selection, rules, selections
 from harness.forensic.calibrated import RAW, Worth, all_ratios, worth
@@ -16,6 +14,7 @@ from harness.forensic.prevalence import Needed, Prevalence, needed, prevalences
 from harness.forensic.run_view import Judged, refuse_falling, refuse_kinship
 from harness.forensic.validated_range import Envelope, envelope_of
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
+from harness.plain_json import json_lines
 
 if TYPE_CHECKING:
     from harness.results.run_folder import RunFolder
@@ -117,19 +116,4 @@ def forensic(
 
 def forensic_json(content: Forensic) -> str:
     """The text of `forensic.json`: a line an item; what is not known or not finite is null."""
-    parts: list[str] = []
-    for name, value in asdict(content).items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            lines = ",\n".join(json.dumps(_plain(item), allow_nan=False) for item in value)
-            parts.append(f'"{name}": [\n{lines}\n]')
-        else:
-            parts.append(f'"{name}": {json.dumps(_plain(value), allow_nan=False)}')
-    return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json_lines(vars(content))

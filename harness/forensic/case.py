@@ -7,10 +7,11 @@ not be measured is NaN, and what was left out has a reason.
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+from harness.plain_json import json_text, plain
 
 NAN = math.nan
 
@@ -309,21 +310,13 @@ class Case:
 BYTES = ("audio", "audio_type", "spectrogram_png")
 
 
-def plain(case: Case) -> dict[str, Any]:
-    """The case as JSON has it: no audio and no picture, what is not finite as null."""
-    content = {name: value for name, value in asdict(case).items() if name not in BYTES}
-    content["traces"] = [asdict(trace) | {"found": trace.found} for trace in case.traces]
-    return _finite(content)
+def case_content(case: Case) -> dict[str, Any]:
+    """Return what the JSON file of a case holds: everything but audio and picture."""
+    content = {name: value for name, value in vars(case).items() if name not in BYTES}
+    content["traces"] = [plain(trace) | {"found": trace.found} for trace in case.traces]
+    return plain(content)
 
 
 def case_json(case: Case) -> str:
-    """The text of a case's JSON file, plain ASCII."""
-    return json.dumps(plain(case), indent=1, allow_nan=False) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """Return the text of a case's JSON file."""
+    return json_text(case_content(case))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +16,9 @@ from typing import Any
 
 from harness.audio.formats import is_audio
 from harness.errors import ClipError, ClipRejected, UsageError, printable
-from harness.forensic.case import Case, case_json, plain
+from harness.forensic.case import Case, case_content, case_json
 from harness.inspect.examiner import Examiner, Options, examine
+from harness.plain_json import json_text
 from harness.report.case import CLEAR_STEP, render_case
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import make_folder, write_whole
@@ -97,7 +97,7 @@ def folder_for(run: Path) -> Path:
 def plain_cases(done: Sequence[Examined]) -> list[dict[str, Any]]:
     """Every file as JSON has it: its case, or its name and why there is none."""
     return [
-        {"page": str(each.page)} | plain(each.case)
+        {"page": str(each.page)} | case_content(each.case)
         if each.case is not None
         else {"page": None, "file": {"name": each.entry.file}, "reason": each.entry.reason}
         for each in done
@@ -154,7 +154,7 @@ def examine_all(
         for target in tables if len(paths) == 1 else []:
             refuse_taken(target, paths, force=force)
         write_whole(out / TABLE_CSV, table_csv(entries))
-        write_whole(out / TABLE_JSON, json.dumps(plain_table(entries), indent=1) + "\n")
+        write_whole(out / TABLE_JSON, json_text(entries))
     return done
 
 
@@ -166,11 +166,6 @@ def _pages(paths: Sequence[Path], out: Path) -> Iterator[Path]:
         with suppress(OSError), path.open("rb") as file:
             name = _file_name(path.name, hashlib.file_digest(file, "sha256").hexdigest())
             yield from (out / f"{name}.json", out / f"{name}.html")
-
-
-def plain_table(entries: Sequence[Entry]) -> list[dict[str, object]]:
-    """The table as JSON has it."""
-    return [{name: _finite(value) for name, value in asdict(entry).items()} for entry in entries]
 
 
 def table_csv(entries: Sequence[Entry]) -> str:
@@ -188,10 +183,6 @@ def _cell(value: object) -> object:
         return "" if math.isnan(value) else round(value, 6)
     text = printable(str(value))
     return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@")) else text
-
-
-def _finite(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _file_name(recording: str, sha256: str) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 from xml.etree import ElementTree
 
 from harness.compare.verdict import Gate, Verdict, as_plain, ranked
+from harness.plain_json import json_text
 from harness.report.markdown import clean, code, line, prose
 
 _MARKS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔"}
@@ -20,7 +19,7 @@ _LONGEST = 60_000
 
 def as_json(gate: Gate) -> str:
     """The gate as JSON, NaN as null."""
-    return json.dumps(_without_nan(as_plain(gate)), indent=1, allow_nan=False) + "\n"
+    return json_text(as_plain(gate))
 
 
 def as_junit(gate: Gate) -> str:
@@ -133,14 +132,6 @@ def _fitting(lines: Sequence[str], most: int) -> list[str]:
     """As many of the lines as have no more characters together."""
     lengths = accumulate(len(line) + 1 for line in lines)
     return [line for line, length in zip(lines, lengths, strict=True) if length <= most]
-
-
-def _without_nan(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _without_nan(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_without_nan(value) for value in content]
-    return None if isinstance(content, float) and math.isnan(content) else content
 
 
 def _told(verdict: Verdict) -> str:

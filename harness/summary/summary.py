@@ -9,11 +9,8 @@ record says.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +23,7 @@ from harness.metrics import METRICS
 from harness.metrics.bootstrap import Cell, Estimate, estimate
 from harness.metrics.interval_kind import intervals_of
 from harness.metrics.intervals import difference_interval
+from harness.plain_json import json_lines
 from harness.results import coverage
 from harness.results.figures import (
     ClaimCheck,
@@ -298,27 +296,9 @@ def metrics_json(summary: Summary) -> str:
 
     `unscored` is the policy that the figures have for clips without a score.
     """
-    parts = {
-        "rows": summary.rows,
-        "damage": summary.damage,
-        "families": summary.families,
-        "claims": summary.claims,
-        "contradictions": summary.contradictions,
-        "hindsight": summary.hindsight,
-        "warnings": summary.warnings,
-    }
-    lists: list[str] = []
-    for name, items in parts.items():
-        lines = ",\n".join(json.dumps(_plain(item), allow_nan=False) for item in items)
-        lists.append(f'"{name}": [\n{lines}\n]' if lines else f'"{name}": []')
-    return f'{{"unscored": {json.dumps(summary.policy)},\n' + ",\n".join(lists) + "}\n"
-
-
-def _plain(item: Any) -> dict[str, Any]:
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in asdict(item).items()
-    }
+    names = ("rows", "damage", "families", "claims", "contradictions", "hindsight", "warnings")
+    lists = {name: getattr(summary, name) for name in names}
+    return json_lines({"unscored": summary.policy} | lists)
 
 
 def headline(summary: Summary, record: RunRecord, worst: int = 5) -> list[HeadlineRow]:

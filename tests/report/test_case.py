@@ -26,7 +26,7 @@ from harness.forensic.case import (
     Trace,
     Weight,
     Window,
-    plain,
+    case_content,
 )
 from harness.inspect.facts import open_file
 from harness.report.case import drawing, render_case
@@ -156,4 +156,4 @@ def test_what_of_a_file_is_not_heard_is_on_its_page(tmp_path: Path) -> None:
     assert note == "sound follows that was not decoded: after 1.00 s, 22050 Hz, 1 channel(s)"
     page = render_case(replace(case(), file=opened.facts))
     assert f"S{note[1:]}." in page.split("</header>")[0]
-    assert plain(replace(case(), file=opened.facts))["file"]["notes"] == [note]
+    assert case_content(replace(case(), file=opened.facts))["file"]["notes"] == [note]
