@@ -1,13 +1,13 @@
-"""What reported shares imply about each other, over all that they may have been rounded from.
+"""Interval arithmetic over rounded figures: what reported shares imply about each other.
 
 Conventions: a, p, r, f are accuracy, precision, recall and F1 of the positive class, q is the share
 of positive clips. With TP = r q and FP = r q (1 - p) / p,
 
     1 - a = q ((1 - r) + r (1 - p) / p)
 
-Every function is monotone, or linear, in each argument, so its range over a box of spans is that of
-the box's corners. The arguments are taken as free of each other within their spans: a range may be
-somewhat wider than what the figures allow together, never narrower.
+Every function is monotone, or linear, in each argument, so its extremes over a box of ranges are at
+the corners of the box. Arguments vary independently within their ranges: a result may be somewhat
+wider than the figures allow together, never narrower.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from __future__ import annotations
 from itertools import product
 from math import inf
 
-from harness.claims.claim import Claim, Span
+from harness.claims.claim import Claim, ValueRange
 
 
 def wrong_per_positive(precision: float, recall: float) -> float:
-    """Wrong decisions for every positive clip, (1 - r) + r (1 - p) / p."""
+    """Wrong decisions per positive clip, (1 - r) + r (1 - p) / p."""
     if precision <= 0:
         return inf
     return 1 - recall + recall * (1 - precision) / precision
 
 
-def implied_share(accuracy: Span, precision: Span, recall: Span) -> Span:
-    """Share of positive clips, from 0 up; over 1 where no test set could give these figures."""
+def implied_share(accuracy: ValueRange, precision: ValueRange, recall: ValueRange) -> ValueRange:
+    """Share of positive clips, from 0; above 1 where no test set could give these figures."""
     wrong = _corners(precision, recall)
     low = 0.0 if wrong.high == inf else _ratio(1 - accuracy.high, wrong.high, 0.0)
-    return Span(low, _ratio(1 - accuracy.low, wrong.low, inf))
+    return ValueRange(low, _ratio(1 - accuracy.low, wrong.low, inf))
 
 
-def largest_share(precision: Span, recall: Span) -> float:
-    """Largest share of positive clips that leaves enough others for the false alarms."""
+def largest_share(precision: ValueRange, recall: ValueRange) -> float:
+    """Largest share of positive clips that leaves enough negatives for the false alarms."""
     if precision.high <= 0:
         return 1.0
     return 1 / (1 + recall.low * (1 - precision.high) / precision.high)
 
 
-def expected_accuracy(share: float, precision: Span, recall: Span) -> Span:
+def expected_accuracy(share: float, precision: ValueRange, recall: ValueRange) -> ValueRange:
     """Accuracy on a set with this share of positive clips."""
     wrong = _corners(precision, recall)
-    return Span(max(0.0, 1 - share * wrong.high), min(1.0, 1 - share * wrong.low))
+    return ValueRange(max(0.0, 1 - share * wrong.high), min(1.0, 1 - share * wrong.low))
 
 
 def f1_of(precision: float, recall: float) -> float:
@@ -50,26 +50,26 @@ def f1_of(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
 
 
-def f1_span(precision: Span, recall: Span) -> Span:
-    """F1 over all of both spans."""
-    return Span(f1_of(precision.low, recall.low), f1_of(precision.high, recall.high))
+def f1_span(precision: ValueRange, recall: ValueRange) -> ValueRange:
+    """F1 over both ranges."""
+    return ValueRange(f1_of(precision.low, recall.low), f1_of(precision.high, recall.high))
 
 
-def other_of_f1(f1: Span, known: Span) -> Span:
+def other_of_f1(f1: ValueRange, known: ValueRange) -> ValueRange:
     """Precision from F1 and recall, or recall from F1 and precision: f r / (2 r - f).
 
-    Low over high where no value between 0 and 1 gives that F1.
+    Low exceeds high where no value between 0 and 1 gives that F1.
     """
 
     def other(f: float, k: float) -> float:
         return f * k / (2 * k - f) if 2 * k > f else inf
 
-    return Span(other(f1.low, known.high), min(1.0, other(f1.high, known.low)))
+    return ValueRange(other(f1.low, known.high), min(1.0, other(f1.high, known.low)))
 
 
-def precision_and_recall(claim: Claim) -> tuple[Span, Span] | None:
-    """Both, one of them from F1 where the card gives only the other."""
-    precision, recall, f1 = claim.span("precision"), claim.span("recall"), claim.span("f1")
+def precision_and_recall(claim: Claim) -> tuple[ValueRange, ValueRange] | None:
+    """Both, one of them derived from F1 where the card gives only the other."""
+    precision, recall, f1 = (claim.spans.get(name) for name in ("precision", "recall", "f1"))
     if f1 and recall and not precision:
         precision = other_of_f1(f1, recall)
     elif f1 and precision and not recall:
@@ -79,9 +79,9 @@ def precision_and_recall(claim: Claim) -> tuple[Span, Span] | None:
     return precision, recall
 
 
-def _corners(precision: Span, recall: Span) -> Span:
+def _corners(precision: ValueRange, recall: ValueRange) -> ValueRange:
     values = [wrong_per_positive(p, r) for p, r in product(precision, recall)]
-    return Span(min(values), max(values))
+    return ValueRange(min(values), max(values))
 
 
 def _ratio(part: float, whole: float, otherwise: float) -> float:

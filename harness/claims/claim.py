@@ -1,13 +1,14 @@
 """What a card reports of one test, with as many decimals as it was written with.
 
-Conventions: figures are fractions between 0 and 1, whatever the card wrote them as. A figure that
-was rounded stands for every value that rounds to it: the closed span of half a unit of its last
-decimal to either side. Whether a tie was rounded up, down or to even is therefore of no
-consequence; a figure that was cut off instead of rounded may lie outside its span.
+Conventions: figures are fractions between 0 and 1, whatever the card wrote them as. A rounded
+figure stands for every value that rounds to it: the closed range of half a unit of its last decimal
+to either side. How ties are rounded therefore does not matter; a truncated figure may lie outside
+its range.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,15 +20,15 @@ from harness.storage.storage import contents
 Side = Literal["fake", "real"]
 
 SHARES = ("accuracy", "precision", "recall", "f1")
-"""The figures that are shares of a confusion table and can be held against each other."""
+"""The figures that follow from a confusion table and can be checked against each other."""
 
 _SINGLE_PRECISION = Decimal("1e-7")
-"""A figure printed in full may have been computed in single precision: no span is narrower."""
+"""Half width below which no range goes: the figure may have been computed in single precision."""
 
 _FINEST_EXPONENT = -30
 
 
-class Span(NamedTuple):
+class ValueRange(NamedTuple):
     """Values from `low` to `high`, both included."""
 
     low: float
@@ -36,17 +37,17 @@ class Span(NamedTuple):
     def holds(self, value: float, slack: float = 1e-12) -> bool:
         return self.low - slack <= value <= self.high + slack
 
-    def meets(self, other: Span, slack: float = 1e-12) -> bool:
+    def overlaps(self, other: ValueRange, slack: float = 1e-12) -> bool:
         return self.low <= other.high + slack and other.low <= self.high + slack
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A figure as the card has it: its text, the fraction that it is, what it may have been."""
+    """A figure of a card: its text, its value as a fraction, the values that round to it."""
 
     text: str
     value: float
-    span: Span
+    span: ValueRange
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,19 @@ class Claim:
     title
         Model, and data set where the card names one.
     figures
-        By the names of `SHARES`; those that are not given are not in it.
+        By the names of `SHARES`, without those that the card does not give.
     positive
-        Which class precision, recall and F1 are of.
+        The class that precision, recall and F1 refer to.
     fake, real, clips
         Counts of the test set; None where the card does not give one.
     passes
-        How many clips a validation pass took, where that is fewer than the set has.
+        Clips of a validation pass, where that is fewer than the set has.
     noted
-        What of the card is impossible or excludes itself by its words.
-    wording
-        What it says in words, as far as that is known.
+        Impossible values and contradictions in the card's own words.
     unread
-        What it gives and could not be checked, with the reason.
+        Figures that could not be checked, with the reason.
+    wording
+        Its text, as far as known.
     """
 
     title: str
@@ -86,7 +87,7 @@ class Claim:
 
     @property
     def counts(self) -> dict[Side, int] | None:
-        """Clips of both classes, where two of the three counts tell them."""
+        """Clips of both classes, where two of the three counts determine them."""
         fake, real, clips = self.fake, self.real, self.clips
         if fake is None and real is not None and clips is not None:
             fake = clips - real
@@ -98,7 +99,6 @@ class Claim:
 
     @property
     def total(self) -> int | None:
-        """Clips of the test set, of either class."""
         return self.clips if self.counts is None else sum(self.counts.values())
 
     @property
@@ -106,8 +106,9 @@ class Claim:
         """The classes that may be the positive one."""
         return ("fake", "real") if self.positive == "unstated" else (self.positive,)
 
-    def span(self, name: str) -> Span | None:
-        return self.figures[name].span if name in self.figures else None
+    @property
+    def spans(self) -> dict[str, ValueRange]:
+        return {name: reported.span for name, reported in self.figures.items()}
 
 
 def as_written(number: Decimal, *, percent: bool = False) -> Reported:
@@ -116,19 +117,19 @@ def as_written(number: Decimal, *, percent: bool = False) -> Reported:
     Raises
     ------
     ValueError
-        Where it is no share: not finite, below 0, above 1 or 100 %.
+        For a number that is not finite, or not between 0 and 1 (100 %).
     """
     if not number.is_finite() or not 0 <= number <= (100 if percent else 1):
         raise ValueError("no share between 0 and 1, or 0 and 100 %")
     share = number / 100 if percent else number
     half = Decimal(5).scaleb(max(int(number.as_tuple().exponent), _FINEST_EXPONENT) - 1)
     half = max(half / 100 if percent else half, _SINGLE_PRECISION)
-    span = Span(float(max(share - half, Decimal(0))), float(min(share + half, Decimal(1))))
+    span = ValueRange(float(max(share - half, Decimal(0))), float(min(share + half, Decimal(1))))
     return Reported(f"{number}{' %' if percent else ''}", float(share), span)
 
 
 def claim_of_file(name_or_path: str) -> Claim:
-    """The claim in a TOML file of published figures, or in one that comes along, by its name.
+    """Read the claim in a TOML file of published figures, given by path or by a shipped name.
 
     Raises
     ------
@@ -142,7 +143,7 @@ def claim_of_file(name_or_path: str) -> Claim:
 
 
 def claim_of(published: Published) -> Claim:
-    """The claim in figures that were read already; closing zeros of the text are not known."""
+    """The claim in figures that were already parsed; trailing zeros of the text are lost."""
     given = published.figures.given().items()
     return _claim(published, {name: Decimal(str(value)) for name, value in given})
 
@@ -159,3 +160,30 @@ def _claim(published: Published, figures: dict[str, Decimal]) -> Claim:
         noted=published.contradictions,
         wording="\n".join((*published.wording, *published.contradictions)),
     )
+
+
+_REAL = r"real|bona[ -]?fide|genuine|human|authentic"
+_FAKE = r"fake|spoof(?:ed)?|deepfake|synthetic|synthesi[sz]ed|ai"
+_CLASS = rf"[\"'`*]*(?P<label>{_REAL}|{_FAKE})\b[\"'`*]*(?: (?:audio|speech|voice))?[\"'`*]*"
+_INDEX = r"[\"'`]?(?<![\w.])(?P<index>[01])(?![\w.])[\"'`]?"
+_NAMINGS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_INDEX} ?(?::|=|->|→|as|is|means) ?{_CLASS}",
+        rf"{_CLASS} ?(?::|=|->|→|as|is|\()(?: index| class| label)? ?{_INDEX}",
+    )
+)
+_IS_REAL = re.compile(_REAL, re.IGNORECASE)
+
+
+def output_classes(text: str) -> dict[int, set[Side]]:
+    """Classes that a text gives to model output 0 and to output 1; both for one contradict.
+
+    Finds phrases such as `0: real audio`, `Fake (0)`, `real = 0`, and no other wording.
+    """
+    classes: dict[int, set[Side]] = {}
+    for pattern in _NAMINGS:
+        for match in pattern.finditer(text):
+            side: Side = "real" if _IS_REAL.fullmatch(match["label"]) else "fake"
+            classes.setdefault(int(match["index"]), set()).add(side)
+    return classes

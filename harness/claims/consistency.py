@@ -1,17 +1,20 @@
-"""Does what a card reports fit together? Accuracy, precision, recall, F1, counts and prevalence.
+"""Whether the accuracy, precision, recall, F1 and counts that a card reports fit together.
 
-Everything is asked over all values that the figures may have been rounded from, so that rounding
-alone never makes a finding. What the card does not say is tried both ways: where it does not name
-the positive class, a figure fits if it fits with either. A finding is about a card's figures, not
-about the model: figures that do not fit may be of another set, of another threshold, averaged over
-the classes, or mistyped, and no arithmetic tells which.
+All checks run over every value that a figure may have been rounded from, so rounding alone never
+causes a finding. Where the card does not name the positive class both are tried, and a figure fits
+if it fits with either. A finding concerns the card's figures, not the model: figures that do not
+fit may come from another set or threshold, be averaged over the classes, or be mistyped, and
+arithmetic cannot tell which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf, sqrt
+from typing import Literal
+
+import numpy as np
 
 from harness.claims.arithmetic import (
     expected_accuracy,
@@ -23,16 +26,40 @@ from harness.claims.arithmetic import (
     precision_and_recall,
     wrong_per_positive,
 )
-from harness.claims.claim import Claim, Side, Span
-from harness.claims.composition import validation_pass, whole_numbers
-from harness.claims.finding import Finding, span_words
-from harness.claims.polarity import named_indices
+from harness.claims.claim import Claim, Side, ValueRange, output_classes
+from harness.claims.confusion import MOST_PAIRS, search
 from harness.claims.sampling_error import SamplingError, claim_errors
+
+FARTHEST_SD = 4.0
+"""Standard deviations within which the share of a random subset of a set is expected."""
+
+Fit = Literal["fits", "does not fit", "cannot be known"]
+Kind = Literal[
+    "F1",
+    "prevalence",
+    "accuracy",
+    "whole numbers",
+    "validation pass",
+    "positive class",
+    "labels",
+    "noted",
+    "not read",
+]
 
 
 @dataclass(frozen=True)
-class Audit:
-    """A card's claim, what was found of it, and its own sampling error."""
+class Finding:
+    """The result of one check: in sentences, and the numbers in them by name."""
+
+    kind: Kind
+    verdict: Fit
+    words: str
+    figures: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True)
+class ClaimAudit:
+    """A claim, the findings about it, and the sampling error of its figures."""
 
     claim: Claim
     findings: tuple[Finding, ...]
@@ -40,28 +67,27 @@ class Audit:
 
     @property
     def fits(self) -> bool:
-        """Whether nothing was found that does not fit."""
         return all(finding.verdict != "does not fit" for finding in self.findings)
 
 
-def audit_claim(claim: Claim) -> Audit:
-    """Hold the figures of a claim against each other and against its counts."""
+def audit_claim(claim: Claim) -> ClaimAudit:
+    """Check the figures of a claim against each other and against its counts."""
     findings = [
         _f1(claim),
         _prevalence(claim),
         _accuracy(claim),
-        whole_numbers(claim),
-        validation_pass(claim),
+        _whole_numbers(claim),
+        _validation_pass(claim),
         _positive_class(claim),
         _labels(claim),
     ]
     findings += [Finding("noted", "does not fit", words) for words in claim.noted]
     findings += [Finding("not read", "cannot be known", words) for words in claim.unread]
-    return Audit(claim, tuple(each for each in findings if each), tuple(claim_errors(claim)))
+    return ClaimAudit(claim, tuple(filter(None, findings)), tuple(claim_errors(claim)))
 
 
 def _f1(claim: Claim) -> Finding | None:
-    precision, recall, f1 = claim.span("precision"), claim.span("recall"), claim.span("f1")
+    precision, recall, f1 = (claim.spans.get(name) for name in ("precision", "recall", "f1"))
     if not f1:
         return None
     figures = claim.figures
@@ -71,30 +97,27 @@ def _f1(claim: Claim) -> Finding | None:
         span = f1_span(precision, recall)
         return Finding(
             "F1",
-            "fits" if span.meets(f1) else "does not fit",
+            "fits" if span.overlaps(f1) else "does not fit",
             f"Precision {figures['precision'].text} and recall {figures['recall'].text} give an F1 "
-            f"of {value:.4f} ({span_words(span)} with rounding); the card has {text}.",
-            {"value": value, "low": span.low, "high": span.high},
+            f"of {value:.4f} ({_range_text(span)} with rounding); the card has {text}.",
+            {"value": value, **span._asdict()},
         )
     known = "precision" if precision else "recall" if recall else ""
     if not known:
         return Finding("F1", "cannot be known", f"F1 {text} is given without precision and recall.")
     other = "recall" if precision else "precision"
-    span = other_of_f1(f1, precision or recall or f1)
-    possible = span.low <= span.high
-    return Finding(
-        "F1",
-        "cannot be known" if possible else "does not fit",
-        f"F1 {text} and {known} {figures[known].text} "
-        + (f"imply a {other} of {span_words(span)}." if possible else f"allow no {other} at all."),
-        {"low": span.low, "high": span.high} if possible else {},
-    )
+    span = other_of_f1(f1, claim.spans[known])
+    words = f"F1 {text} and {known} {figures[known].text}"
+    if span.low > span.high:
+        return Finding("F1", "does not fit", f"{words} allow no {other} at all.")
+    words = f"{words} imply a {other} of {_range_text(span)}."
+    return Finding("F1", "cannot be known", words, span._asdict())
 
 
 def _prevalence(claim: Claim) -> Finding | None:
-    accuracy, both = claim.span("accuracy"), precision_and_recall(claim)
+    accuracy, both = claim.spans.get("accuracy"), precision_and_recall(claim)
     if not both and len({"precision", "recall", "f1"} & set(claim.figures)) > 1:
-        return None  # what is impossible between these is a finding about F1
+        return None  # contradictions among these are reported as findings about F1
     if not accuracy or not both:
         missing = "accuracy" if both else "precision and recall, or one of them with F1"
         words = (
@@ -105,31 +128,29 @@ def _prevalence(claim: Claim) -> Finding | None:
     if span.low > largest_share(*both) + 1e-12:
         words = f"No test set of any composition can give {_listed(claim)} together."
         return Finding("prevalence", "does not fit", words, {"low": span.low})
-    span = Span(span.low, min(span.high, 1.0))
-    words = f"{_listed(claim)} together imply that {span_words(span, 3)} of the clips are positive"
-    figures = {"low": span.low, "high": span.high}
+    span = ValueRange(span.low, min(span.high, 1.0))
+    words = f"{_listed(claim)} together imply that {_range_text(span, 3)} of the clips are positive"
     counts = claim.counts
     if counts is None:
-        implied = _implied_sizes(claim, span)
-        return Finding("prevalence", "cannot be known", f"{words}. {implied}", figures)
-    shares = {side: count / sum(counts.values()) for side, count in counts.items()}
+        words = f"{words}. {_implied_sizes(claim, span)}"
+        return Finding("prevalence", "cannot be known", words, span._asdict())
+    shares: dict[str, float] = {
+        side: count / sum(counts.values()) for side, count in counts.items()
+    }
     fitting = [side for side in counts if span.holds(shares[side])]
-    right = set(fitting) & set(claim.sides)
     return Finding(
         "prevalence",
-        "fits" if right else "does not fit",
+        "fits" if set(fitting) & set(claim.sides) else "does not fit",
         f"{words}; of the stated test set {shares['fake']:.3f} are fake and {shares['real']:.3f} "
-        f"are real. {_which(claim, fitting)}",
-        figures | shares,
+        f"are real. {_fitting_class(claim, fitting)}",
+        span._asdict() | shares,
     )
 
 
-def _which(claim: Claim, fitting: Sequence[str]) -> str:
-    """Which class can be the positive one, and what the card says of that."""
-    if not fitting:
-        return "Neither class fits."
-    if len(fitting) == 2:
-        return "Either class fits."
+def _fitting_class(claim: Claim, fitting: Sequence[str]) -> str:
+    """Which class can be the positive one, compared with what the card states."""
+    if len(fitting) != 1:
+        return "Either class fits." if fitting else "Neither class fits."
     if claim.positive == "unstated":
         return f"So {fitting[0]} is the positive class, which the card does not say."
     if fitting[0] == claim.positive:
@@ -137,78 +158,166 @@ def _which(claim: Claim, fitting: Sequence[str]) -> str:
     return f"Only {fitting[0]} as the positive class would fit; the card states {claim.positive}."
 
 
-def _implied_sizes(claim: Claim, span: Span) -> str:
-    """What the shares would mean for a test set of which only one class is counted."""
-    known: list[tuple[Side, int]] = []
-    if claim.fake is not None:
-        known.append(("fake", claim.fake))
-    if claim.real is not None:
-        known.append(("real", claim.real))
+def _implied_sizes(claim: Claim, span: ValueRange) -> str:
+    """The sizes that the shares imply for a test set with a count of one class only."""
+    given: list[tuple[Side, int | None]] = [("fake", claim.fake), ("real", claim.real)]
+    known = [(side, count) for side, count in given if count is not None]
     if not known or span.low <= 0:
         return "The card gives no counts of both classes to hold that against."
-    side, count = known[0]
-    sizes = [
-        f"{count / share.high:,.0f} to {count / share.low if share.low else inf:,.0f} clips with "
-        f"{'it' if name == side else 'the other class'} as positive"
-        for name in claim.sides
-        for share in [span if name == side else Span(1 - span.high, 1 - span.low)]
-        if share.high > 0
-    ]
-    return f"With {count:,} {side} clips the set would have {' or '.join(sizes)}."
+    counted, count = known[0]
+    sizes: list[str] = []
+    for side in claim.sides:
+        same = side == counted
+        share = span if same else ValueRange(1 - span.high, 1 - span.low)
+        if share.high > 0:
+            most = count / share.low if share.low else inf
+            positive = "it" if same else "the other class"
+            sizes.append(
+                f"{count / share.high:,.0f} to {most:,.0f} clips with {positive} as positive"
+            )
+    return f"With {count:,} {counted} clips the set would have {' or '.join(sizes)}."
 
 
 def _accuracy(claim: Claim) -> Finding | None:
-    accuracy, both, counts = claim.span("accuracy"), precision_and_recall(claim), claim.counts
+    accuracy, both, counts = claim.spans.get("accuracy"), precision_and_recall(claim), claim.counts
     if not accuracy or not both or not counts:
         return None
-    precision, recall = (sum(span) / 2 for span in both)
-    if "precision" in claim.figures:
-        precision = claim.figures["precision"].value
-    if "recall" in claim.figures:
-        recall = claim.figures["recall"].value
-    told: list[str] = []
+    precision, recall = (
+        claim.figures[name].value if name in claim.figures else sum(span) / 2
+        for name, span in zip(("precision", "recall"), both, strict=True)
+    )
+    texts: list[str] = []
     figures: dict[str, float] = {}
     fits = False
     for side in claim.sides:
         share = counts[side] / sum(counts.values())
         span = expected_accuracy(share, *both)
         value = max(0.0, 1 - share * wrong_per_positive(precision, recall)) if share else 1.0
-        fits = fits or span.meets(accuracy)
-        told.append(
-            f"{value:.4f} with {side} as the positive class ({span_words(span)} with rounding)"
+        fits = fits or span.overlaps(accuracy)
+        texts.append(
+            f"{value:.4f} with {side} as the positive class ({_range_text(span)} with rounding)"
         )
         figures |= {side: value, f"{side}_low": span.low, f"{side}_high": span.high}
     return Finding(
         "accuracy",
         "fits" if fits else "does not fit",
         f"With this precision and recall the stated test set would give an accuracy of "
-        f"{' or '.join(told)}; the card has {claim.figures['accuracy'].text}.",
+        f"{' or '.join(texts)}; the card has {claim.figures['accuracy'].text}.",
         figures,
+    )
+
+
+def _whole_numbers(claim: Claim) -> Finding | None:
+    """Whether integer counts of decisions on the stated test set can give the figures."""
+    counts, total = claim.counts, claim.total
+    if not claim.figures or not total:
+        return None
+    if counts is None:
+        return _of_any_composition("whole numbers", "the stated test set", claim, total)
+    searches = {
+        side: search(claim.spans, np.array([counts[side]]), np.array([total]))
+        for side in claim.sides
+    }
+    tables = {side: each.example for side, each in searches.items() if each and each.example}
+    classes = f"{counts['fake']:,} fake and {counts['real']:,} real clips"
+    if tables:
+        examples = "; ".join(
+            f"with {side} as positive for example {table.tp:,} hits, {table.fp:,} false alarms, "
+            f"{table.fn:,} misses"
+            for side, table in tables.items()
+        )
+        words = f"Whole numbers of decisions on {classes} give all figures as rounded: {examples}."
+        return Finding("whole numbers", "fits", words)
+    if None in searches.values():
+        return _unsearched("whole numbers", "the stated test set")
+    which = "either class" if len(claim.sides) == 2 else claim.positive
+    return Finding(
+        "whole numbers",
+        "does not fit",
+        f"No whole numbers of right and wrong decisions on {classes} give all figures as rounded, "
+        f"with {which} as the positive class.",
+    )
+
+
+def _of_any_composition(kind: Kind, test: str, claim: Claim, total: int) -> Finding:
+    """Whether a test of so many clips, of any composition, can give the figures."""
+    # Accuracy alone does not depend on the classes: one composition represents all.
+    accuracy_only = set(claim.figures) == {"accuracy"}
+    positives = np.arange(total if accuracy_only else 0, total + 1)
+    tables = search(claim.spans, positives, np.full(len(positives), total))
+    if tables is None:
+        return _unsearched(kind, test)
+    if not len(tables.positives):
+        words = f"No confusion table of {total:,} clips ({test}) gives all figures as rounded."
+        return Finding(kind, "does not fit", words)
+    words = f"{total:,} clips ({test}) can give all figures as rounded"
+    if accuracy_only:
+        return Finding(kind, "fits", f"{words}.")
+    low, high = int(tables.positives[0]), int(tables.positives[-1])
+    words += f", with {low:,} to {high:,} of them positive."
+    return Finding(kind, "fits", words, {"low": low / total, "high": high / total})
+
+
+def _unsearched(kind: Kind, test: str) -> Finding:
+    words = f"More than {MOST_PAIRS:,} cases ({test}): not searched for whole numbers."
+    return Finding(kind, "cannot be known", words)
+
+
+def _validation_pass(claim: Claim) -> Finding | None:
+    """Whether the figures may come from the smaller number of clips of a validation pass."""
+    part, total, counts = claim.passes, claim.total, claim.counts
+    if not part or not claim.figures or part == total:
+        return None
+    finding = _of_any_composition("validation pass", "a validation pass", claim, part)
+    if finding.verdict != "fits" or not finding.figures or not counts or not total or part > total:
+        return finding
+    low, high = finding.figures["low"], finding.figures["high"]
+    distance: dict[Side, float] = {}
+    for side in claim.sides:
+        share = counts[side] / total
+        sd = sqrt(share * (1 - share) / part * (total - part) / (total - 1))
+        gap = max(low - share, share - high, 0.0)
+        distance[side] = gap / sd if sd else (inf if gap else 0.0)
+    nearest = min(distance, key=lambda side: distance[side])
+    fits = distance[nearest] <= FARTHEST_SD
+    return Finding(
+        "validation pass",
+        "fits" if fits else "does not fit",
+        f"{finding.words} A random subset of the stated test set {'can' if fits else 'cannot'} "
+        f"have such a share: {nearest} as positive is nearest, {distance[nearest]:.1f} standard "
+        "deviations away.",
+        {**finding.figures, **{f"{side}_sd": value for side, value in distance.items()}},
     )
 
 
 def _positive_class(claim: Claim) -> Finding | None:
     if claim.positive != "unstated" or not set(claim.figures) - {"accuracy"}:
         return None
-    words = "The card does not say which class precision, recall and F1 are of: both are tried."
+    words = "The card does not say which class precision, recall and F1 refer to: both are tried."
     return Finding("positive class", "cannot be known", words)
 
 
 def _labels(claim: Claim) -> Finding | None:
-    named = named_indices(claim.wording)
-    both = sorted(index for index, sides in named.items() if len(sides) == 2)
+    classes = output_classes(claim.wording)
+    both = sorted(index for index, sides in classes.items() if len(sides) == 2)
     if not both:
         return None
     outputs = "output 0 and output 1" if len(both) == 2 else f"output {both[0]}"
-    words = f"The card names both polarities: it calls {outputs} fake and also real."
+    words = f"The card states both polarities: it calls {outputs} fake and also real."
     return Finding("labels", "does not fit", words)
 
 
 def _listed(claim: Claim) -> str:
-    """`Accuracy 0.9662, precision 0.9692 and recall 0.9728`, those that imply the share."""
+    """`Accuracy 0.9662, precision 0.9692 and recall 0.9728`: the figures that imply the share."""
     names = [name for name in ("accuracy", "precision", "recall") if name in claim.figures]
     if len(names) < 3:
         names.append("f1")
-    told = [f"{'F1' if name == 'f1' else name} {claim.figures[name].text}" for name in names]
-    text = f"{', '.join(told[:-1])} and {told[-1]}"
+    texts = [f"{'F1' if name == 'f1' else name} {claim.figures[name].text}" for name in names]
+    text = f"{', '.join(texts[:-1])} and {texts[-1]}"
     return text[0].upper() + text[1:]
+
+
+def _range_text(span: ValueRange, digits: int = 4) -> str:
+    """`0.9709 to 0.9710`, or one number where both print the same."""
+    low, high = f"{span.low:.{digits}f}", f"{span.high:.{digits}f}"
+    return low if low == high else f"{low} to {high}"

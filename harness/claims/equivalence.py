@@ -1,23 +1,21 @@
-"""Is a measured figure the same as the reported one, by a stated margin? Two one-sided tests.
+"""Equivalence of a measured and a reported figure within a margin: two one-sided tests (TOST).
 
-That an interval holds the reported figure shows nothing when it is wide, and that it does not is of
-no interest when the difference is small. So the question is turned round: the two are equivalent
-where the difference is shown to lie within a margin. Two one-sided tests at 5 % show that exactly
-where the 90 % interval of the difference lies within the margin (Schuirmann, Journal of
-Pharmacokinetics and Biopharmaceutics 15, 1987).
+A wide interval that contains the reported figure shows nothing, and a tiny difference does not
+matter however significant. So the question is whether the difference is shown to lie within a
+margin: two one-sided tests at 5 % show that exactly where the 90 % interval of the difference lies
+within the margin (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
 
-Both figures were measured, on clips that have nothing to do with each other, so both err. Their
-difference gets the interval of Newcombe's hybrid method (square-and-add, MOVER): from the distances
-of each figure to the ends of its own interval,
+Both figures were measured on independent clips, so both have sampling errors. Their difference gets
+the interval of Newcombe's hybrid method (square-and-add, MOVER), from the distances of each figure
+to the ends of its own interval:
 
     lower = d - sqrt((m - l)^2 + (U - r)^2),   upper = d + sqrt((u - m)^2 + (r - L)^2).
 
-It is taken instead of a normal approximation because figures near 1 have lopsided intervals, which
-it keeps; because it asks for nothing but each figure's own interval, so that the measured one may
-come from a bootstrap over groups and the reported one from counts; and because it is defined where
-a figure is 0 or 1, where a logit is not. An interval of 95 % is brought to 90 % by shortening its
-sides by the ratio of the normal quantiles, 1.645 / 1.960; where a side is that of an exact interval
-near 0 or 1 this leaves it slightly too long, which errs towards undecided.
+Unlike a normal approximation it keeps the skewed intervals of figures near 1; it needs only each
+figure's own interval, so the measured one may come from a bootstrap over groups and the reported
+one from counts; and it exists where a figure is 0 or 1, where a logit does not. A 95 % interval is
+converted to 90 % by scaling its sides by the ratio of normal quantiles, 1.645 / 1.960; near 0 or 1
+that leaves the side of an exact interval slightly too long, which errs towards undecided.
 
 Newcombe, Statistics in Medicine 17, 1998 (method 10); Zou & Donner, the same 27, 2008.
 """
@@ -43,11 +41,8 @@ TOST_LEVEL = 0.90
 TEST_LEVEL = 0.95
 
 
-class Estimate(NamedTuple):
-    """A figure with an interval of `level`, of n clips; numbers, or arrays of one shape.
-
-    An n of 0 says that its clips are unknown.
-    """
+class IntervalEstimate(NamedTuple):
+    """A figure of n clips (0: unknown) with an interval; numbers, or arrays of one shape."""
 
     value: float | Array
     low: float | Array
@@ -55,17 +50,17 @@ class Estimate(NamedTuple):
     n: int = 0
     level: float = 0.95
 
-    def at(self, level: float) -> Estimate:
-        """The same with an interval of another level, its sides scaled as those of a normal."""
+    def at(self, level: float) -> IntervalEstimate:
+        """The same with an interval of another level, scaled as that of a normal distribution."""
         ratio = ndtri((1 + level) / 2) / ndtri((1 + self.level) / 2)
         low = self.value - (self.value - self.low) * ratio
         high = self.value + (self.high - self.value) * ratio
-        return Estimate(self.value, low, high, self.n, level)
+        return IntervalEstimate(self.value, low, high, self.n, level)
 
 
 @dataclass(frozen=True)
 class Equivalence:
-    """What a measured figure says of a reported one.
+    """Result of testing a measured figure against a reported one.
 
     Parameters
     ----------
@@ -74,14 +69,14 @@ class Equivalence:
     low, high
         Its 90 % interval: within the margin, the two are equivalent at 5 %.
     outer_low, outer_high
-        Its 95 % interval: without 0 in it, the two differ at 5 %.
+        Its 95 % interval: where it excludes 0, the two differ at 5 %.
     verdict
-        `equivalent`: within the margin, whether or not they differ at all. `better`, `worse`: apart
-        by more than the margin. `different`: apart, by how much is open. `undecided`: too few clips
-        to tell. `not measured`: there is no value or no interval.
+        `equivalent`: within the margin, even if they differ. `better`, `worse`: apart by more than
+        the margin. `different`: apart, possibly within the margin. `undecided`: too few clips to
+        tell. `not measured`: no value or no interval.
     n, reported_n
-        Clips of either figure; 0 where those of the reported one are unknown, which is then taken
-        as exact.
+        Clips of each figure; 0 where those of the reported one are unknown, which is then taken as
+        exact.
     """
 
     model: str
@@ -100,11 +95,11 @@ class Equivalence:
 
     @property
     def words(self) -> str:
-        """The verdict in a sentence."""
+        """The result in a sentence."""
         if self.verdict == "not measured":
             return f"{self.metric}: not measured, so not comparable with {self.reported:.4f}."
         return (
-            f"{self.metric}: {_ANSWERS[self.verdict].format(margin=self.margin)}; measured "
+            f"{self.metric}: {_VERDICTS[self.verdict].format(margin=self.margin)}; measured "
             f"{self.measured:.4f}, reported {self.reported:.4f}, difference {self.difference:+.4f} "
             f"(90 % interval {self.low:+.4f} to {self.high:+.4f})"
             + ("; the reported figure is taken as exact" if not self.reported_n else "")
@@ -112,34 +107,39 @@ class Equivalence:
         )
 
 
-_ANSWERS: dict[EquivalenceVerdict, str] = {
+_VERDICTS: dict[EquivalenceVerdict, str] = {
     "equivalent": "equivalent within {margin:g}",
     "better": "better than reported by more than {margin:g}",
     "worse": "worse than reported by more than {margin:g}",
-    "different": "different from the report, whether by more than {margin:g} is open",
+    "different": "different from the report; whether by more than {margin:g} is unclear",
     "undecided": "undecided at a margin of {margin:g}",
     "not measured": "not measured",
 }
 
 
-def difference(measured: Estimate, reported: Estimate, level: float) -> Estimate:
-    """Measured minus reported of independent clips, with the hybrid interval of `level`."""
+def difference(
+    measured: IntervalEstimate, reported: IntervalEstimate, level: float
+) -> IntervalEstimate:
+    """Measured minus reported, on independent clips, with the hybrid interval of `level`."""
     m, r = measured.at(level), reported.at(level)
     apart = m.value - r.value
     below = np.hypot(m.value - m.low, r.high - r.value)
     above = np.hypot(m.high - m.value, r.value - r.low)
-    return Estimate(apart, apart - below, apart + above, level=level)
+    return IntervalEstimate(apart, apart - below, apart + above, level=level)
 
 
 def decide(
-    inner: Estimate, outer: Estimate, margin: float, better: Literal["higher", "lower"] = "higher"
+    inner: IntervalEstimate,
+    outer: IntervalEstimate,
+    margin: float,
+    better: Literal["higher", "lower"] = "higher",
 ) -> EquivalenceVerdict:
     """The verdict on a difference with its 90 % and its 95 % interval.
 
     Raises
     ------
     ValueError
-        Where the margin is not above 0: nothing is equivalent then.
+        For a margin that is not above 0: nothing is equivalent then.
     """
     if not margin > 0:
         raise ValueError("the margin must be above 0")
@@ -153,15 +153,15 @@ def decide(
 
 
 def equivalence(
-    measured: Estimate,
-    reported: Estimate,
+    measured: IntervalEstimate,
+    reported: IntervalEstimate,
     margin: float = MARGIN,
     better: Literal["higher", "lower"] = "higher",
     *,
     model: str = "",
     metric: str = "",
 ) -> Equivalence:
-    """Test a measured figure against a reported one, of other clips."""
+    """Test a measured figure against a reported one from other clips."""
     inner = difference(measured, reported, TOST_LEVEL)
     outer = difference(measured, reported, TEST_LEVEL)
     return Equivalence(
@@ -181,40 +181,39 @@ def equivalence(
     )
 
 
-def reported_estimates(claim: Claim) -> dict[str, Estimate]:
-    """Reported figures with their own intervals, as if exact where their clips are unknown.
+def reported_estimates(claim: Claim) -> dict[str, IntervalEstimate]:
+    """Reported figures with their own intervals, exact where their clips are unknown.
 
-    Where the card leaves open of which clips they are, or of which class, the smallest number that
-    it allows: the least that the figure can be relied on.
+    Where the card allows several tests or positive classes, the smallest number of clips counts.
     """
-    found = {
-        name: Estimate(reported.value, reported.value, reported.value)
+    estimates = {
+        name: IntervalEstimate(reported.value, reported.value, reported.value)
         for name, reported in claim.figures.items()
     }
     for error in claim_errors(claim):
-        if not found[error.metric].n or error.n < found[error.metric].n:
-            found[error.metric] = Estimate(error.value, error.low, error.high, error.n)
-    return found
+        known = estimates[error.metric].n
+        if not known or error.n < known:
+            estimates[error.metric] = IntervalEstimate(error.value, error.low, error.high, error.n)
+    return estimates
 
 
 def against_run(
     claim: Claim, rows: Sequence[MetricRow], margin: float = MARGIN
 ) -> Iterator[Equivalence]:
-    """Every reported figure against what each model of a run did on clean clips.
+    """Test every reported figure against those of each model of a run on clean clips.
 
     Parameters
     ----------
     rows
-        Of a `Summary`. A claim with real as its positive class is held against `recall_real` and so
-        on; one that does not say is held against the figures of fake.
+        Of a `Summary`. A claim with real as its positive class is compared with `recall_real` and
+        so on; one that states no class with the figures of fake.
     """
     clean = {(r.model, r.metric): r for r in rows if r.condition == "clean" and r.slice == "all"}
     for model in dict.fromkeys(model for model, _ in clean):
         for name, reported in reported_estimates(claim).items():
             of_real = claim.positive == "real" and name != "accuracy"
             metric = f"{name}_real" if of_real else name
-            row = clean.get((model, metric))
-            if row is not None:
-                measured = Estimate(row.value, row.low, row.high, row.n)
+            if row := clean.get((model, metric)):
+                measured = IntervalEstimate(row.value, row.low, row.high, row.n)
                 better = METRICS[metric].better
                 yield equivalence(measured, reported, margin, better, model=model, metric=metric)

@@ -1,10 +1,11 @@
 """Claims in the `model-index` of a model card: YAML between `---` lines at the head of a README.
 
-Every result of the index (one task on one data set) is a claim of its own. The figures keep the
-decimals that they were written with, so they are read here and not through floats. Above 1, or with
-a percent sign, a figure is a percentage. Counts and the positive class are taken from the arguments
-of the data set (`fake`, `real`, `clips`, `positive`), where `harness card` puts them; the format
-itself has no place for them. Figures in the text or tables of a card are not read.
+Every result of the index (one task on one data set) is a claim. Figures keep the decimals that they
+were written with: `huggingface_hub` would parse them to floats, which lose trailing zeros, and
+reject results without a task. A figure above 1, or with a percent sign, is a percentage. Counts and
+the positive class come from the arguments of the data set (`fake`, `real`, `clips`, `positive`),
+where `harness card` puts them: the format has no field for them. Figures in the text or tables of a
+card are not read.
 
 Format: the model card specification of the Hugging Face Hub.
 """
@@ -23,7 +24,7 @@ from harness.errors import UsageError
 from harness.storage.storage import contents
 
 MOST_BYTES = 2**20
-"""A front matter of more is none."""
+"""Largest front matter that is read."""
 
 _AVERAGES = ("macro", "micro", "weighted")
 _NUMBER = re.compile(r"([0-9]{0,9}\.?[0-9]{1,20})\s*(%?)\s*(?:(?:±|\+/-|\().*)?", re.DOTALL)
@@ -33,7 +34,7 @@ _FIX = "it needs a model-index between --- lines at its head, or use a TOML file
 class _Loader(yaml.SafeLoader):
     """Safe YAML whose floats are decimals, as they were written.
 
-    Merge keys are refused: a few lines of them can grow without end, and no card needs them.
+    Merge keys are refused: a few lines of them can expand without bound, and no card needs them.
     """
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
@@ -54,12 +55,12 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
 
 
 def read_model_card(path: Path) -> list[Claim]:
-    """The claims of a model card, one for every result in its model-index.
+    """Read the claims of a model card, one per result in its model-index.
 
     Raises
     ------
     UsageError
-        Where there is no such file, no front matter, no model-index, or it is damaged.
+        For a missing file, front matter or model-index, or a damaged one.
     """
     try:
         text = contents(path).decode("utf-8-sig")
@@ -88,7 +89,7 @@ def read_model_card(path: Path) -> list[Claim]:
 
 
 def _front_matter(text: str, path: Path) -> tuple[str, str]:
-    """What stands between the first two `---` lines, and the rest."""
+    """The text between the first two `---` lines, and the rest."""
     lines = text.lstrip().splitlines()
     if lines and lines[0].rstrip() == "---":
         for end in range(1, len(lines)):
@@ -104,11 +105,10 @@ def _claim(model: str, result: dict[str, Any], body: str) -> Claim:
     dataset = _mapping(result.get("dataset"))
     args = _mapping(dataset.get("args"))
     figures, noted, unread = _figures(_list(result.get("metrics")))
-    positive = args.get("positive")
     return Claim(
         title=f"{model} on {_dataset_words(dataset)}",
         figures=figures,
-        positive=_side(positive),
+        positive=_positive(args.get("positive")),
         fake=_count(args.get("fake")),
         real=_count(args.get("real")),
         clips=_count(args.get("clips")),
@@ -121,7 +121,7 @@ def _claim(model: str, result: dict[str, Any], body: str) -> Claim:
 def _figures(
     metrics: list[Any],
 ) -> tuple[dict[str, Reported], list[str], list[str]]:
-    """The shares among the metrics; what is impossible; what cannot be checked."""
+    """The figures among the metrics, notes on impossible values, and those that are not checked."""
     figures: dict[str, Reported] = {}
     noted: list[str] = []
     unread: list[str] = []
@@ -147,19 +147,19 @@ def _figures(
 
 
 def _name(metric: dict[str, Any]) -> str | None:
-    """Which share a metric is; None where it is another, or an average over the classes."""
+    """Name of the share that a metric is; None for others and averages over the classes."""
     words = {key: _text(metric.get(key)) for key in ("type", "name", "config")}
-    told = " ".join((*words.values(), _text(_mapping(metric.get("args")).get("average"))))
+    text = " ".join((*words.values(), _text(_mapping(metric.get("args")).get("average"))))
     kind = re.sub(r"[^a-z0-9]", "", (words["type"] or words["name"]).lower())
     name = {"f1score": "f1", "acc": "accuracy"}.get(kind, kind)
-    averaged = any(average in told.lower() for average in _AVERAGES)
-    if name not in SHARES or (averaged and name != "accuracy") or "balanced" in told.lower():
+    averaged = any(average in text.lower() for average in _AVERAGES)
+    if name not in SHARES or (averaged and name != "accuracy") or "balanced" in text.lower():
         return None
     return name
 
 
 def _number(value: object) -> tuple[Decimal | None, bool]:
-    """A figure and whether it is a percentage: `0.9662`, `96.62`, `"96.62 %"`, `"0.97 ± 0.01"`."""
+    """Value and whether it is a percentage: `0.9662`, `96.62`, `"96.62 %"`, `"0.97 ± 0.01"`."""
     if isinstance(value, str):
         match = _NUMBER.fullmatch(value.strip())
         if match is None:
@@ -172,7 +172,7 @@ def _number(value: object) -> tuple[Decimal | None, bool]:
 
 
 def _dataset_words(dataset: dict[str, Any]) -> str:
-    """`ASVspoof (name/of-it, config, split test)`, as far as the card tells."""
+    """`ASVspoof (hub/name, config, split test)`, as far as the card says."""
     name = _text(dataset.get("name")) or _text(dataset.get("type")) or "an unnamed data set"
     more = [
         f"{word} {_text(dataset[key])}".strip()
@@ -182,10 +182,8 @@ def _dataset_words(dataset: dict[str, Any]) -> str:
     return f"{name} ({', '.join(more)})" if more else name
 
 
-def _side(value: object) -> Literal["fake", "real", "unstated"]:
-    if value == "fake":
-        return "fake"
-    return "real" if value == "real" else "unstated"
+def _positive(value: object) -> Literal["fake", "real", "unstated"]:
+    return "fake" if value == "fake" else "real" if value == "real" else "unstated"
 
 
 def _count(value: object) -> int | None:
@@ -193,7 +191,7 @@ def _count(value: object) -> int | None:
 
 
 def _text(value: object) -> str:
-    """Text or a number as text; empty for all else, which may be endless (YAML aliases)."""
+    """Text or a number as text; empty for other values, which may be infinite (YAML aliases)."""
     return str(value) if isinstance(value, str | int | Decimal) else ""
 
 

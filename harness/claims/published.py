@@ -1,7 +1,7 @@
-"""What a model card claims: figures, counts and wording, one TOML file a model.
+"""Published figures: what a model card claims, one TOML file per model.
 
-The files are in `reports/published/` of a checkout and in the package itself once installed. They
-state what the card says and what about it does not fit together; nothing in them was measured here.
+The files are in `reports/published/` of a checkout and inside the installed package. They record
+the card's figures, counts, wording and contradictions; nothing in them was measured here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from harness.errors import UsageError
 from harness.results.run_folder import RunFolder
@@ -23,12 +23,8 @@ Clips = Annotated[int, Field(ge=0)]
 DEFAULT = "ast-fakeaudio-detector"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Figures(_Frozen):
-    """Reported figures, as fractions; None where the card gives none."""
+class Figures(BaseModel, frozen=True, extra="forbid"):
+    """Reported figures as fractions; None where the card gives none."""
 
     accuracy: Rate | None = None
     f1: Rate | None = None
@@ -36,37 +32,36 @@ class Figures(_Frozen):
     recall: Rate | None = None
 
     def given(self) -> dict[str, float]:
-        """The reported ones by the names of the metrics, in the order of the fields."""
-        return {name: value for name, value in self.model_dump().items() if value is not None}
+        return self.model_dump(exclude_none=True)
 
 
-class Counts(_Frozen):
-    """Clips of a set by class, under the name that the card gives it."""
+class Counts(BaseModel, frozen=True, extra="forbid"):
+    """Clips of a set by class, and the name that the card gives the set."""
 
     name: str = ""
     fake: Clips
     real: Clips
 
 
-class Published(_Frozen):
-    """A card's claims.
+class Published(BaseModel, frozen=True, extra="forbid"):
+    """The claims of a card.
 
     Parameters
     ----------
     model
         Hub id.
     positive
-        Which class precision, recall and F1 are of.
+        The class that precision, recall and F1 refer to.
     test_set
         The set that the card gives counts for.
     val_samples
-        How many clips a validation pass took, where that is fewer than the set has.
+        Clips of a validation pass, where that is fewer than the set has.
     wording
-        Its claims in words.
+        Claims in words.
     limitations
-        The limits that the card itself names.
+        Limits that the card itself names.
     contradictions
-        Statements in it that exclude each other.
+        Statements that exclude each other.
     notes
         What a reader of the comparison has to know.
     """
@@ -84,17 +79,16 @@ class Published(_Frozen):
 
 
 def load_published(name_or_path: str) -> Published:
-    """Read a file by its path, or one of those that come along by its name.
+    """Read published figures by the path of a TOML file, or by a shipped name.
 
     Raises
     ------
     UsageError
-        Where there is no such file (the names there are get named), or it is not understood.
+        For a missing file (the error lists the known names) or an invalid one.
     """
     path = published_path(name_or_path)
     try:
-        content = tomllib.loads(contents(path).decode())
-        return Published.model_validate(content)
+        return Published.model_validate(tomllib.loads(contents(path).decode()))
     except OSError as fault:
         names = ", ".join(published_names()) or "none"
         raise UsageError("no published figures", name_or_path, f"there are: {names}") from fault
@@ -108,36 +102,32 @@ def load_published(name_or_path: str) -> Published:
 
 
 def published_path(name_or_path: str) -> Path:
-    """Where such a file is, or would be."""
+    """Path of such a file, whether or not it exists."""
     path = Path(name_or_path)
     return path if path.suffix == ".toml" else shipped("published") / f"{name_or_path}.toml"
 
 
 def find_published(model_name: str) -> Published | None:
     """The claims of a model by its hub id, with or without `@revision`; None where unknown."""
-    wanted = model_name.split("@")[0].casefold()
-    for name in published_names():
-        published = load_published(name)
-        if published.model.casefold() == wanted:
-            return published
-    return None
+    hub_id = model_name.split("@")[0].casefold()
+    known = map(load_published, published_names())
+    return next((each for each in known if each.model.casefold() == hub_id), None)
 
 
 def published_names() -> list[str]:
-    """Names of the files that come along, sorted."""
+    """Names of the shipped files, sorted."""
     return sorted(path.stem for path in shipped("published").glob("*.toml"))
 
 
 def published_for(run: RunFolder) -> Published:
-    """Load the published figures to hold a run against.
+    """Load the published figures to compare a run with.
 
-    Those that the user named, else those of the model's own card, else the first target's: the page
-    says which, and that another model's card is no claim about this one.
+    Those that the user named, else those of the model's own card, else those of the default model:
+    the report says which, and that another model's card makes no claim about this one.
     """
     if run.published is not None:
         return load_published(run.published)
     for model in run.record.models:
-        published = find_published(model.spec)
-        if published is not None:
+        if published := find_published(model.spec):
             return published
     return load_published(DEFAULT)

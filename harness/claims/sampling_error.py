@@ -1,13 +1,12 @@
-"""How far a reported figure may be off by the chance that chose its test clips.
+"""Sampling error of reported figures: intervals from the number of test clips.
 
-The intervals are of independent clips. Those of a test set seldom are: clips of a speaker, a
-recording or a generator are alike, and then the true interval is wider. So these are the least that
-a reader has to allow for.
+The intervals assume independent clips. The clips of a speaker, a recording or a generator are
+alike, so the true interval is usually wider: these are lower bounds of the uncertainty.
 
-Accuracy, precision and recall are shares of counted clips and get the exact interval of Clopper and
-Pearson. F1 = 2 J / (1 + J) with J = TP / (TP + FP + FN), the share of hits among the clips that are
-or are called positive (Jaccard); given how many these are, J is such a share as well, and its exact
-interval maps to one of F1.
+Accuracy, precision and recall are proportions and get the exact interval of Clopper and Pearson.
+F1 = 2 J / (1 + J) with J = TP / (TP + FP + FN), the share of hits among clips that are or are
+called positive (Jaccard); given their number, J is a proportion too, and its exact interval maps to
+one of F1.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.claims.arithmetic import implied_share, precision_and_recall
-from harness.claims.claim import Claim, Span
+from harness.claims.claim import Claim, ValueRange
 from harness.metrics.intervals import exact
 
 
@@ -30,7 +29,7 @@ class SamplingError:
     n
         Clips in the figure's denominator; for F1 those that are or are called positive.
     test
-        What it is if the test was of these clips, in words.
+        The clips that the test is assumed to have had, in words.
     """
 
     metric: str
@@ -41,71 +40,63 @@ class SamplingError:
     test: str
 
 
-def share_interval(value: float, n: int, level: float = 0.95) -> Span:
-    """Exact interval of a share of n clips."""
+def share_interval(value: float, n: int, level: float = 0.95) -> ValueRange:
+    """Exact interval of a proportion of n clips."""
     low, high = exact(np.array([value]), np.array([float(n)]), level)
-    return Span(float(low[0]), float(high[0]))
+    return ValueRange(float(low[0]), float(high[0]))
 
 
-def f1_interval(value: float, n: int, level: float = 0.95) -> Span:
+def f1_interval(value: float, n: int, level: float = 0.95) -> ValueRange:
     """Interval of an F1 with n clips that are or are called positive."""
     low, high = share_interval(value / (2 - value), n, level)
-    return Span(2 * low / (1 + low), 2 * high / (1 + high))
+    return ValueRange(2 * low / (1 + low), 2 * high / (1 + high))
 
 
-def denominator(metric: str, clips: int, positives: int | None, claim: Claim) -> int | None:
-    """How many clips a reported figure was of; None where the card's other figures do not tell.
+def sampling_errors(
+    claim: Claim, clips: int, positives: int | None, test: str
+) -> list[SamplingError]:
+    """The intervals of all figures whose denominator is known.
 
     Parameters
     ----------
     clips, positives
-        Of the test set: all, and those of the positive class where that is known.
+        Of the test set: all clips, and those of the positive class where known.
     """
-    if metric == "accuracy":
-        return clips
-    if positives is None:
-        return None
-    if metric == "recall":
-        return positives
-    figures = claim.figures
-    if metric == "precision":
-        if "recall" not in figures or figures["precision"].value == 0:
-            return None
-        return round(figures["recall"].value * positives / figures["precision"].value)
-    # F1 = 2 TP / (TP + FP + positives) and TP = r positives tell TP + FP + FN.
-    if "recall" not in figures or figures["f1"].value == 0:
-        return None
-    hits = figures["recall"].value * positives
-    return round(2 * hits / figures["f1"].value - hits)
-
-
-def sampling_errors(
-    claim: Claim, clips: int, positives: int | None, test: str, level: float = 0.95
-) -> list[SamplingError]:
-    """Every reported figure with its interval, as far as its denominator is known."""
     errors: list[SamplingError] = []
     for metric, reported in claim.figures.items():
-        n = denominator(metric, clips, positives, claim)
-        if n:
+        if n := _denominator(metric, clips, positives, claim):
             interval = f1_interval if metric == "f1" else share_interval
-            low, high = interval(reported.value, n, level)
-            errors.append(SamplingError(metric, reported.value, low, high, n, test))
+            errors.append(
+                SamplingError(metric, reported.value, *interval(reported.value, n), n, test)
+            )
     return errors
 
 
+def _denominator(metric: str, clips: int, positives: int | None, claim: Claim) -> int | None:
+    """Clips in the denominator of a figure; None where the other figures do not determine it."""
+    if metric == "accuracy":
+        return clips
+    if positives is None or metric == "recall":
+        return positives
+    value = claim.figures[metric].value
+    if "recall" not in claim.figures or value == 0:
+        return None
+    hits = claim.figures["recall"].value * positives
+    # Precision = TP / (TP + FP); F1 = 2 TP / (TP + FP + positives).
+    return round(hits / value if metric == "precision" else 2 * hits / value - hits)
+
+
 def claim_errors(claim: Claim) -> list[SamplingError]:
-    """Sampling error under every test and positive class that the card allows."""
+    """Sampling errors under every test and positive class that the card allows."""
     errors: list[SamplingError] = []
     counts, total, part = claim.counts, claim.total, claim.passes
     if counts and total:
+        accuracy = {name: each for name, each in claim.figures.items() if name == "accuracy"}
+        errors += sampling_errors(Claim(claim.title, accuracy), total, None, f"{total:,} clips")
         for side in claim.sides:
-            test = f"the test set of {total:,}"
-            of_class = sampling_errors(claim, total, counts[side], f"{test}, {side} positive")
+            test = f"the test set of {total:,}, {side} positive"
+            of_class = sampling_errors(claim, total, counts[side], test)
             errors += [each for each in of_class if each.metric != "accuracy"]
-        errors = [
-            *sampling_errors(_only_accuracy(claim), total, None, f"{total:,} clips"),
-            *errors,
-        ]
     elif total:
         errors += sampling_errors(claim, total, _positives(claim, total), f"{total:,} clips")
     if part and part != total:
@@ -114,14 +105,9 @@ def claim_errors(claim: Claim) -> list[SamplingError]:
     return errors
 
 
-def _only_accuracy(claim: Claim) -> Claim:
-    figures = {name: each for name, each in claim.figures.items() if name == "accuracy"}
-    return Claim(claim.title, figures)
-
-
 def _positives(claim: Claim, clips: int) -> int | None:
-    """Positive clips of a set of which only the size is known, from the figures themselves."""
-    accuracy, both = claim.span("accuracy"), precision_and_recall(claim)
+    """Positive clips of a set of known size, as the figures imply."""
+    accuracy, both = claim.spans.get("accuracy"), precision_and_recall(claim)
     if not accuracy or not both:
         return None
     span = implied_share(accuracy, *both)

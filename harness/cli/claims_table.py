@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from harness.claims.consistency import Audit
+from harness.claims.consistency import ClaimAudit
 from harness.claims.equivalence import Equivalence
 
 
-def print_audit(console: Console, audit: Audit, compared: Sequence[Equivalence]) -> None:
+def print_audit(console: Console, audit: ClaimAudit, compared: Sequence[Equivalence]) -> None:
     """Print one claim: a table of findings, one of intervals, and sentences on a run."""
     claim = audit.claim
     told = ", ".join(f"{name} {figure.text}" for name, figure in claim.figures.items())
@@ -40,7 +40,7 @@ def print_audit(console: Console, audit: Audit, compared: Sequence[Equivalence])
         console.print(f"{each.model}: {each.words}", soft_wrap=True)
 
 
-def plain(audit: Audit, compared: Sequence[Equivalence]) -> dict[str, Any]:
+def plain(audit: ClaimAudit, compared: Sequence[Equivalence]) -> dict[str, Any]:
     """The same as content for JSON."""
     claim = audit.claim
     return {

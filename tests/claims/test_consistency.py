@@ -15,12 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.claims.arithmetic import expected_accuracy, implied_share, other_of_f1
-from harness.claims.claim import SHARES, Claim, Reported, Span, as_written, claim_of_file
+from harness.claims.claim import (
+    SHARES,
+    Claim,
+    Reported,
+    ValueRange,
+    as_written,
+    claim_of_file,
+    output_classes,
+)
 from harness.claims.confusion import search
-from harness.claims.consistency import Audit, audit_claim
-from harness.claims.finding import Finding
+from harness.claims.consistency import ClaimAudit, Finding, audit_claim
 from harness.claims.model_index import read_model_card
-from harness.claims.polarity import named_indices
 from harness.claims.sampling_error import f1_interval, sampling_errors, share_interval
 from harness.errors import UsageError
 from tests.support.paths import ROOT
@@ -28,7 +34,7 @@ from tests.support.paths import ROOT
 TARGET = "ast-fakeaudio-detector"
 
 
-def finding(audit: Audit, kind: str) -> Finding:
+def finding(audit: ClaimAudit, kind: str) -> Finding:
     return next(each for each in audit.findings if each.kind == kind)
 
 
@@ -125,10 +131,10 @@ def test_what_is_no_share(text: str) -> None:
 
 
 def test_arithmetic_by_hand() -> None:
-    accuracy, precision, recall = Span(0.8, 0.8), Span(0.8, 0.8), Span(0.8, 0.8)
+    accuracy, precision, recall = ValueRange(0.8, 0.8), ValueRange(0.8, 0.8), ValueRange(0.8, 0.8)
     assert implied_share(accuracy, precision, recall) == pytest.approx((0.5, 0.5))
     assert expected_accuracy(0.5, precision, recall) == pytest.approx((0.8, 0.8))
-    assert other_of_f1(Span(0.75, 0.75), Span(0.6, 0.6)) == pytest.approx((1.0, 1.0))
+    assert other_of_f1(ValueRange(0.75, 0.75), ValueRange(0.6, 0.6)) == pytest.approx((1.0, 1.0))
 
 
 @given(*[st.floats(0.51, 0.98)] * 3, *[st.floats(0.001, 0.02)] * 3, st.integers(0, 2**31))
@@ -136,11 +142,11 @@ def test_arithmetic_by_hand() -> None:
 def test_ranges_hold_everything_in_the_box(
     a: float, p: float, r: float, da: float, dp: float, dr: float, seed: int
 ) -> None:
-    spans = Span(a - da, a + da), Span(p - dp, p + dp), Span(r - dr, r + dr)
+    spans = ValueRange(a - da, a + da), ValueRange(p - dp, p + dp), ValueRange(r - dr, r + dr)
     whole = implied_share(*spans)
     rng = np.random.default_rng(seed)
     for a1, p1, r1 in rng.uniform(*np.array(spans).T, (20, 3)):
-        point = implied_share(Span(a1, a1), Span(p1, p1), Span(r1, r1))
+        point = implied_share(ValueRange(a1, a1), ValueRange(p1, p1), ValueRange(r1, r1))
         assert whole.low - 1e-9 <= point.low <= point.high <= whole.high + 1e-9
 
 
@@ -357,7 +363,7 @@ def test_denominators_by_hand() -> None:
     ],
 )
 def test_what_outputs_are_called(text: str, found: dict[int, set[str]]) -> None:
-    assert named_indices(text) == found
+    assert output_classes(text) == found
 
 
 # Model cards

@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from harness.claims.claim import Claim, claim_of_file
 from harness.claims.equivalence import (
-    Estimate,
+    IntervalEstimate,
     against_run,
     decide,
     difference,
@@ -22,7 +22,7 @@ from harness.results.figures import MetricRow
 
 
 def test_the_interval_by_hand() -> None:
-    measured, reported = Estimate(0.90, 0.87, 0.92), Estimate(0.95, 0.91, 0.96)
+    measured, reported = IntervalEstimate(0.90, 0.87, 0.92), IntervalEstimate(0.95, 0.91, 0.96)
     made = difference(measured, reported, 0.95)
     assert made.value == pytest.approx(-0.05)
     assert made.low == pytest.approx(-0.05 - math.hypot(0.03, 0.01))
@@ -33,19 +33,19 @@ def test_the_interval_by_hand() -> None:
 
 
 def test_a_reported_figure_without_error_leaves_the_measured_interval() -> None:
-    made = difference(Estimate(0.9, 0.85, 0.93), Estimate(0.95, 0.95, 0.95), 0.95)
+    made = difference(IntervalEstimate(0.9, 0.85, 0.93), IntervalEstimate(0.95, 0.95, 0.95), 0.95)
     assert (made.low, made.high) == pytest.approx((-0.1, -0.02))
 
 
 def test_swapping_the_figures_mirrors_the_interval() -> None:
-    one, other = Estimate(0.90, 0.87, 0.92), Estimate(0.95, 0.91, 0.96)
+    one, other = IntervalEstimate(0.90, 0.87, 0.92), IntervalEstimate(0.95, 0.91, 0.96)
     there, back = difference(one, other, 0.9), difference(other, one, 0.9)
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
 
 
 def verdict(value: float, half: float, better: str = "higher") -> str:
-    measured = Estimate(0.9 + value, 0.9 + value - half, 0.9 + value + half)
-    return equivalence(measured, Estimate(0.9, 0.9, 0.9), 0.02, better).verdict  # pyright: ignore
+    measured = IntervalEstimate(0.9 + value, 0.9 + value - half, 0.9 + value + half)
+    return equivalence(measured, IntervalEstimate(0.9, 0.9, 0.9), 0.02, better).verdict  # pyright: ignore
 
 
 def test_every_verdict() -> None:
@@ -60,22 +60,22 @@ def test_every_verdict() -> None:
 
 
 def test_a_margin_of_nothing_is_refused() -> None:
-    zero = Estimate(0.0, 0.0, 0.0)
+    zero = IntervalEstimate(0.0, 0.0, 0.0)
     with pytest.raises(ValueError, match="margin"):
         decide(zero, zero, 0.0)
 
 
-def estimates(n: int) -> Estimate:
+def estimates(n: int) -> IntervalEstimate:
     """Every share of n clips with its exact 95 % interval, shape (n + 1,)."""
     value = np.arange(n + 1) / n
     low, high = exact(value, np.full(n + 1, float(n)))
-    return Estimate(value, low, high, n)
+    return IntervalEstimate(value, low, high, n)
 
 
-def outcomes(n: int, m: int, p: float, q: float) -> tuple[Estimate, np.ndarray]:
+def outcomes(n: int, m: int, p: float, q: float) -> tuple[IntervalEstimate, np.ndarray]:
     """Intervals of 90 % of all outcomes of two tests, and how probable each outcome is."""
     one, other = estimates(n), estimates(m)
-    column = Estimate(*(np.asarray(side)[:, None] for side in one[:3]), n)
+    column = IntervalEstimate(*(np.asarray(side)[:, None] for side in one[:3]), n)
     made = difference(column, other, 0.90)
     weight = binom.pmf(np.arange(n + 1), n, p)[:, None] * binom.pmf(np.arange(m + 1), m, q)
     return made, weight
@@ -109,8 +109,8 @@ def test_the_interval_covers_with_a_bootstrap_over_speakers() -> None:
     low, high = np.quantile(right @ drawn.T, [0.025, 0.975], axis=1)
     reported = rng.binomial(n, 0.9, sets) / n
     exact_low, exact_high = exact(reported, np.full(sets, float(n)))
-    measured = Estimate(right.mean(axis=1), low, high)
-    made = difference(measured, Estimate(reported, exact_low, exact_high), 0.90)
+    measured = IntervalEstimate(right.mean(axis=1), low, high)
+    made = difference(measured, IntervalEstimate(reported, exact_low, exact_high), 0.90)
     covered = np.mean((made.low <= 0) & (made.high >= 0))
     assert 0.87 <= covered <= 0.95
 
