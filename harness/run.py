@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from harness import __version__
+from pydantic import Field
+
 from harness.compare.flips import hearable
 from harness.compare.gate import refuse_ungated, ruled
 from harness.data.clip import Clip, Source
@@ -34,6 +35,7 @@ from harness.results.scores import recordings
 from harness.suite.suite import Suite, load_suite
 from harness.summary.summary import figures
 from harness.terms import Channels, UnscoredPolicy
+from harness.version import __version__
 
 _MOST_WORKERS = 16
 _LOOKUP_BLOCK = 64
@@ -75,14 +77,14 @@ class RunOptions:
     data: str = "embedded"
     models: tuple[str, ...] = ("embedded",)
     out: Path | None = None
-    limit: int | None = None
+    limit: Annotated[int, Field(ge=2)] | None = None
     device: str = "auto"
     precision: str = "float32"
-    batch_size: int | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
     compiled: bool | None = None
-    workers: int | None = None
-    row_seconds: float = ROW_SECONDS
-    cache_gb: float | None = None
+    workers: Annotated[int, Field(ge=0)] | None = None
+    row_seconds: Annotated[float, Field(ge=1)] = ROW_SECONDS
+    cache_gb: Annotated[float, Field(ge=0)] | None = None
     fake_label: str | None = None
     channels: Channels = "mean"
     published: str | None = None

@@ -17,6 +17,7 @@ Side = Literal["base", "waist", "left", "right", "both"]
 
 ROOMS: dict[str, Side] = {
     "errors": "base",
+    "version": "base",
     "terms": "base",
     "seed": "base",
     "timing": "base",
@@ -45,6 +46,7 @@ ROOMS: dict[str, Side] = {
     "inspect": "both",
     "planning": "both",
     "bundle": "both",
+    "api": "both",
     "cli": "both",
     "__main__": "both",
 }

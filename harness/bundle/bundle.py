@@ -19,7 +19,6 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness import __version__
 from harness.audio.encoded import content_of
 from harness.data.source import open_source
 from harness.errors import ClipError, ClipRejected, UsageError
@@ -31,6 +30,7 @@ from harness.storage.archive import as_written, read_archive, write_archive
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import is_remote, local_copy, names
 from harness.summary.summary import figures, metrics_json
+from harness.version import __version__
 
 VERSION = 1
 MANIFEST, METRICS = "manifest.json", "metrics.json"

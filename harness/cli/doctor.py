@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from harness import __version__
+from harness.version import __version__
 
 
 def diagnose() -> dict[str, object]:

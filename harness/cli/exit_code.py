@@ -15,20 +15,20 @@ from harness.cli.option import EXIT_CONTRADICTED, EXIT_UNSCORED
 from harness.errors import printable, refusal
 
 if TYPE_CHECKING:
-    from harness.report.publish import Outcome
+    from harness.api import Run
 
 
-def conclude(outcome: Outcome, as_json: bool, *, whole: bool = True) -> None:
-    """Print the answer and end with the gravest of the exit codes.
+def conclude(run: Run, as_json: bool, *, whole: bool = True) -> None:
+    """Print what a run came to, written as a report before, and exit with the gravest code.
 
-    2 where audio is not what it is called, 1 where a gate fails, 3 where it or too few scores leave
-    the answer open.
+    2 if audio contradicts its condition, 1 if a gate fails, 3 if the gate is inconclusive or too
+    little was scored.
     """
     from harness.compare.verdict import as_plain
     from harness.report.gate_files import as_markdown
-    from harness.summary.summary import headline
 
-    lines, tally = headline(outcome.summary, outcome.record), outcome.summary.tally
+    outcome = run.outcome or run.publish()
+    lines, tally = run.headline, outcome.summary.tally
     ruling = outcome.ruling
     warnings = outcome.summary.warnings if ruling is None else ruling.gate.warnings
     if not as_json:

@@ -11,13 +11,13 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from harness import __version__
 from harness.cli import inspect, plan, results, run, show
 from harness.cli.audit import audit_app
 from harness.cli.option import EXIT_REFUSED
 from harness.cli.stream import outlets
 from harness.cli.usage_error import misuse, strict, unexpected
 from harness.errors import ClipError, ClipRejected, UsageError, refusal
+from harness.version import __version__
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -26,12 +26,9 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Compute every figure again from the table of a run and write its report."""
-    from harness.report.publish import publish
-    from harness.results.run_folder import read_run
-    from harness.summary.summary import figures
+    from harness import api
 
-    run = read_run(folder, published, unscored)
-    conclude(publish(run, figures(run)), as_json)
+    conclude(api.read_run(folder, published=published, unscored=unscored), as_json)
 
 
 def compare(
@@ -40,23 +37,15 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare a run with another on the clips of both."""
+    from harness import api
     from harness.cli.gate_table import print_comparison
-    from harness.compare.baseline import open_baseline
-    from harness.compare.compare import compare as do
-    from harness.compare.compare import comparison_json
-    from harness.results.run_folder import read_run
-    from harness.summary.score_warnings import baseline_warnings, run_warnings
 
-    run = read_run(folder)
-    found = open_baseline(baseline, run.record)
-    if found is None:
-        raise UsageError("no baseline was accepted", baseline, "name a run")
-    comparison = do(run, found)
-    print_warnings([*run_warnings(run), *baseline_warnings(found)], stderr=as_json)
+    result = api.compare(folder, baseline)
+    print_warnings(result.score_warnings, stderr=as_json)
     if as_json:
-        typer.echo(comparison_json(comparison), nl=False)
+        typer.echo(result.to_json(), nl=False)
     else:
-        print_comparison(comparison)
+        print_comparison(result.comparison)
 
 
 def gate(
@@ -71,21 +60,11 @@ def gate(
     as_json: Json = False,
 ) -> None:
     """Hold a finished run to a policy: exit 0 it passes, 1 it fails, 3 the clips cannot tell."""
-    from harness.compare.gate import rule
-    from harness.report.publish import publish
-    from harness.results.run_folder import read_run
-    from harness.summary.summary import figures
+    from harness import api
 
-    run = read_run(folder, published)
-    summary = figures(run)
-    ruling = rule(run, summary, baseline, policy)
-    if ruling is None:
-        raise UsageError(
-            "no baseline of its suite and data was accepted",
-            f"--baseline {baseline}",
-            "name one, or accept one: harness baseline accept RUN",
-        )
-    conclude(publish(run, summary, ruling), as_json, whole=False)
+    run = api.read_run(folder, published=published)
+    api.gate(run, baseline=baseline, policy=policy).publish()
+    conclude(run, as_json, whole=False)
 
 
 def baseline_accept(

@@ -100,35 +100,35 @@ def run(
     progress = Progress()
     progress.note(f"Opening the data ({data}) and the model ({', '.join(models)}) …")
 
-    from harness.run import RunOptions
-    from harness.run import run as do
+    from harness import api
 
-    options = RunOptions(
-        suite=suite,
-        data=data,
-        models=models,
-        out=out,
-        limit=limit,
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        compiled=compiled,
-        workers=workers,
-        row_seconds=row_seconds,
-        cache_gb=cache_gb,
-        fake_label=fake_label,
-        channels=channels,
-        published=published,
-        unscored=unscored,
-        baseline=baseline,
-        policy=policy,
-        development=development,
-        engine=engine,
-        address=address,
-    )
     with progress:
-        outcome = do(options, progress.note, progress.advance)
-    conclude(outcome, as_json)
+        done = api.run(
+            suite,
+            data=data,
+            model=models,
+            out=out,
+            limit=limit,
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            compiled=compiled,
+            workers=workers,
+            row_seconds=row_seconds,
+            cache_gb=cache_gb,
+            fake_label=fake_label,
+            channels=channels,
+            published=published,
+            unscored=unscored,
+            baseline=baseline,
+            policy=policy,
+            development=development,
+            engine=engine,
+            address=address,
+            note=progress.note,
+            progress=progress.advance,
+        )
+    conclude(done, as_json)
 
 
 def train(

@@ -33,9 +33,9 @@ def suites_show(
     as_json: Json = False,
 ) -> None:
     """List the conditions of a suite in words."""
-    from harness.suite.suite import load_suite
+    from harness import api
 
-    suite = load_suite(name)
+    suite = api.load_suite(name)
     if as_json:
         print_json(suite.record().model_dump(mode="json"))
         return

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from harness import __version__
 from harness.audio.encoded import Encoded
 from harness.data.clip import Clip
 from harness.data.parquet_row import ShardCell
@@ -37,6 +36,7 @@ from harness.engine.worker_pool import WorkerPool
 from harness.errors import UsageError
 from harness.results.record import MachineRecord, RunRecord, SelfCheckRecord
 from harness.suite.condition import Condition
+from harness.version import __version__
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from functools import cache
 from pathlib import Path
 from threading import RLock
 
-from harness import __version__
 from harness.audio.encoded import Content, content_of
 from harness.data.clip import Clip
 from harness.engine import provenance
 from harness.engine.prepare import Recipe
 from harness.seed import canonical
 from harness.suite.condition import Condition
+from harness.version import __version__
 
 LARGEST_BYTES = 2**30
 """Of a file that is read to know its content; a larger one is worth more than its key."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import __version__
 from harness.audio.wave import Wave
 from harness.detector.detector import ScoreLookup
 from harness.detector.source import open_detector
@@ -28,6 +27,7 @@ from harness.inspect.timeline import timelines
 from harness.results.identity import difference
 from harness.results.record import ModelRecord
 from harness.results.run_folder import RunFolder, read_run
+from harness.version import __version__
 
 MOST_AUDIO_BYTES = 1_000_000
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from harness import __version__
 from harness.planning.forecast import Basis, Figure, Number, Resource
 from harness.results.record import MachineRecord, ModelRecord
+from harness.version import __version__
 
 VERSION = 1
 

@@ -18,14 +18,21 @@ from harness.summary.summary import metrics_json
 class Outcome:
     """A finished run: where it is, what it was, what it came to."""
 
-    folder: Path
-    record: RunRecord
+    run: RunFolder
     summary: Summary
     published: Published
     report: Path
     ruling: Ruling | None = None
     withdrawn: tuple[str, ...] = ()
     """Files of an earlier gate that went with the report which they belonged to."""
+
+    @property
+    def folder(self) -> Path:
+        return self.run.folder
+
+    @property
+    def record(self) -> RunRecord:
+        return self.run.record
 
 
 def publish(run: RunFolder, summary: Summary, ruling: Ruling | None = None) -> Outcome:
@@ -47,7 +54,7 @@ def publish(run: RunFolder, summary: Summary, ruling: Ruling | None = None) -> O
     page = render(summary, run.record, published, examples, gate, comparison)
     write_whole(path, page)
     withdrawn = _write_ruling(run.folder, ruling)
-    return Outcome(run.folder, run.record, summary, published, path, ruling, withdrawn)
+    return Outcome(run, summary, published, path, ruling, withdrawn)
 
 
 def _write_ruling(folder: Path, ruling: Ruling | None) -> tuple[str, ...]:
