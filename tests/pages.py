@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 from pathlib import Path
@@ -59,6 +60,27 @@ def perturbations() -> str:
     return "\n".join(parts).replace("\n\n\n", "\n\n").rstrip() + "\n"
 
 
+def architecture() -> str:
+    """Every room in its order, with what it does, as one Markdown page."""
+    import harness
+    from tests.architecture import ROOMS
+
+    root = Path(harness.__file__).parent
+    parts = [
+        "# Rooms\n\nWritten by `make docs` from the code. A room imports only rooms above it in "
+        "this table (`base` first),\nand what is left of the results never imports what is right "
+        "of them: `tests/test_architecture.py`\nholds that. `left` opens audio and computes "
+        "scores, `right` reads tables, `both` stand over the two.\n",
+        "| room | side | what it does |\n| --- | --- | --- |",
+    ]
+    for room, side in ROOMS.items():
+        path = root / room / "__init__.py"
+        path = path if path.exists() else root / f"{room}.py"
+        summary = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")
+        parts.append(f"| `{room}` | {side} | {summary[0]} |")
+    return "\n".join(parts) + "\n"
+
+
 def _prose(perturbation: type) -> str:
     """The docstring with its parameter section as a list."""
     text = inspect.cleandoc(perturbation.__doc__ or "")
@@ -99,7 +121,11 @@ def _default(schema: dict[str, Any]) -> str:
     return "–" if schema["default"] is None else f"`{schema['default']}`"
 
 
-PAGES = {"cli.md": command_line, "perturbations.md": perturbations}
+PAGES = {
+    "architecture.md": architecture,
+    "cli.md": command_line,
+    "perturbations.md": perturbations,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
+from tests.pages import PAGES
 from tests.support.paths import ROOT
 
 
@@ -15,7 +16,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("page", ["cli.md", "perturbations.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_the_reference_pages_are_what_the_code_says(page: str) -> None:
     done = python("-c", f"from tests.pages import PAGES; print(PAGES[{page!r}](), end='')")
     assert done.returncode == 0, done.stderr
