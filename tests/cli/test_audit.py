@@ -11,8 +11,7 @@ from typer.testing import CliRunner, Result
 
 from harness.cli.main import app
 from harness.data.embedded import CorpusSpec, EmbeddedSource
-from harness.results.record import write_record
-from harness.results.scores import SCHEMA, ScoresWriter
+from tests.support.builders import write_run
 from tests.support.two_runs import finished
 
 
@@ -33,15 +32,7 @@ def run(tmp_path: Path) -> Path:
         f"{kind}{n}": 3.0 if kind[0] == "f" else -3.0 for n in range(12) for kind in ("ra", "fa")
     }
     made = finished({"clean": clean, "noise": dict.fromkeys(clean, 3.0)})
-    folder = tmp_path / "run"
-    with ScoresWriter(folder) as writer:
-        rows = made.table.assign(
-            logit_fake=0.0, logit_real=0.0, snr_db=0.0, bandwidth_hz=0.0, delay_samples=0.0,
-            changed=True, audio_digest="", decoder="", audio_notes="",
-        ).to_dict("records")  # fmt: skip
-        writer.append([{name: row[name] for name in SCHEMA.names} for row in rows])
-    write_record(made.record, folder)
-    return folder
+    return write_run(made, tmp_path / "run")
 
 
 @pytest.fixture(scope="module")

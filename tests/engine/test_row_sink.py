@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 from harness.engine.condition_monitor import LEAST_ROWS
@@ -11,16 +9,15 @@ from harness.engine.probation import SEVERAL
 from harness.engine.row_sink import Batch, Heard, Receiver
 from harness.errors import UsageError
 from harness.results.expectation import PREFIX
-from harness.results.scores import SCHEMA, Row, ScoresWriter, read_scores
+from harness.results.scores import Row, ScoresWriter, read_scores
 from harness.timing import TimeSplit
+from tests.support.builders import score_row
 
 FAILED = "the detector failed: RuntimeError: no kernel image"
 
 
 def row(number: int, status: str, reason: str = "", model: str = "m") -> Row:
-    empty = {each.name: np.nan if pa.types.is_floating(each.type) else "" for each in SCHEMA}
-    own = {"clip_id": f"{number}", "condition": "c", "model": model, "changed": None}
-    return empty | own | {"status": status, "reason": reason}
+    return score_row(str(number), "c", model=model, status=status, reason=reason)
 
 
 def batch(rows: list[Row], status: str, reason: str = "") -> Batch:

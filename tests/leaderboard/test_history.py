@@ -19,7 +19,7 @@ from harness.leaderboard.history import History, read_history
 from harness.leaderboard.release import HEADLINE, Release, measure, turn_of
 from harness.results.run_folder import RunFolder, read_run
 from harness.summary.summary import summarise
-from tests.support.run_folder import write_run
+from tests.support.builders import write_run
 from tests.support.two_runs import changed, condition, finished
 
 NOISE, HUM = "noise:a@1", "noise:b@1"

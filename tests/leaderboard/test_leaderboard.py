@@ -26,7 +26,7 @@ from harness.report.leaderboard_text import as_csv, as_markdown, rank_text
 from harness.results.record import ThresholdRule
 from harness.results.run_folder import RunFolder
 from harness.summary.summary import summarise
-from tests.support.run_folder import write_run
+from tests.support.builders import write_run
 from tests.support.two_runs import changed, finished
 
 NOISE, HUM, CODEC = "noise:a@1", "noise:a@2", "codec:c@1"

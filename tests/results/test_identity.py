@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.results.identity import difference, identity_of
 from harness.results.record import read_record, write_record
 from harness.run import RunOptions, run
-from tests.support.bare_record import bare_model
+from tests.support.builders import model_record
 from tests.support.small_model import save_small_ast
 
 CALLABLE = """
@@ -196,7 +196,7 @@ def test_a_record_of_an_older_harness_is_held_to_what_it_knows(place: Path) -> N
 def test_every_value_counts_however_long_it_is() -> None:
     kernels = list(range(300))
     one, other = (
-        bare_model("m", kind="hub", settings={"config kernels": [*kernels, last]})
+        model_record("m", kind="hub", settings={"config kernels": [*kernels, last]})
         for last in (1, 2)
     )
     assert identity_of(one) != identity_of(other)

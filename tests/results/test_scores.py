@@ -1,5 +1,4 @@
 import errno
-import math
 import resource
 from pathlib import Path
 
@@ -20,22 +19,11 @@ from harness.results.scores import (
     shards,
     statuses,
 )
+from tests.support.builders import score_row
 
 
 def row(clip_id: str, condition: str = "clean", score: float = 1.0) -> dict[str, object]:
-    content: dict[str, object] = dict.fromkeys(SCHEMA.names, "")
-    content |= {
-        "clip_id": clip_id,
-        "model": "m",
-        "condition": condition,
-        "label": "fake",
-        "status": "ok",
-        "changed": False,
-    }
-    numbers = ("severity", "seconds", "logit_fake", "logit_real")
-    measured = ("snr_db", "bandwidth_hz", "delay_samples")
-    content |= dict.fromkeys(numbers, 0.0) | dict.fromkeys(measured, math.nan)
-    return content | {"score": score}
+    return score_row(clip_id, condition, score, model="m", logit_fake=0.0, logit_real=0.0)
 
 
 def test_what_is_written_is_read_sorted_by_key(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from harness.metrics.detection import auc
 from harness.results.run_folder import RunFolder
 from harness.summary.score_warnings import run_warnings, score_warnings
 from harness.summary.summary import figures
+from tests.support.builders import write_run
 from tests.support.evidence_run import MODEL, finished
 from tests.support.in_process import harness
-from tests.support.run_folder import write_run
 
 SWAPPED = "Warning: owner/model: probably swapped: AUC 0.0"
 FORMS = ("gate.json", "gate.md", "junit.xml", "metrics.json", "report.html")

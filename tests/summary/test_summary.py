@@ -22,7 +22,7 @@ from harness.results.scores import ScoresWriter, read_scores
 from harness.summary.curves import bin_edges, thin
 from harness.summary.summary import ClaimCheck, Summary, headline, metrics_json, summarise
 from harness.terms import UnscoredPolicy
-from tests.support.bare_record import bare_condition, bare_model, bare_record
+from tests.support.builders import condition_record, model_record, run_record, score_row
 
 MODEL = "owner/model"
 MILD, HARSH, GONE = "codec:x@2", "codec:x@1", "noise@0dB"
@@ -52,14 +52,14 @@ def record(
     threshold: float = 0.0,
     unscored: UnscoredPolicy = "excluded",
 ) -> RunRecord:
-    return bare_record(
+    return run_record(
         [
-            bare_condition(
+            condition_record(
                 name, family=family, series=family, severity=0.0, words=f"{name} in words"
             )
             for name, family in conditions
         ],
-        [bare_model(name) for name in models],
+        [model_record(name) for name in models],
         suite={"threshold": threshold, "unscored": unscored},
         data={"clips": 8, "real": 4, "fake": 4},
         finished=None,
@@ -68,28 +68,16 @@ def record(
 
 def rows(condition: str, family: str, scores: dict[str, float | None]) -> list[dict[str, Any]]:
     return [
-        {
-            "clip_id": clip_id,
-            "model": MODEL,
-            "condition": condition,
-            "family": family,
-            "severity": 1.0,
-            "label": "fake" if clip_id.startswith("f") else "real",
-            "source": "left" if clip_id in ("r1", "r2") else "right",
-            "generator": {"f1": "A", "f2": "A", "f3": "B", "f4": "B"}.get(clip_id, ""),
-            "speaker": "",
-            "group": clip_id,
-            "seconds": math.nan if score is None else 0.5 if clip_id == "r1" else 9.0,
-            "status": "rejected" if score is None else "ok",
-            "reason": "too short" if score is None else "",
-            "score": math.nan if score is None else score,
-            "logit_fake": math.nan,
-            "logit_real": math.nan,
-            "snr_db": math.nan,
-            "bandwidth_hz": math.nan,
-            "delay_samples": math.nan,
-            "changed": True,
-        }
+        score_row(
+            clip_id,
+            condition,
+            score,
+            family=family,
+            severity=1.0,
+            source="left" if clip_id in ("r1", "r2") else "right",
+            generator={"f1": "A", "f2": "A", "f3": "B", "f4": "B"}.get(clip_id, ""),
+            seconds=math.nan if score is None else 0.5 if clip_id == "r1" else 9.0,
+        )
         for clip_id, score in scores.items()
     ]
 

@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from harness.results.record import AxisRecord, RunRecord
 from harness.results.run_folder import RunFolder
-from tests.support.bare_record import bare_condition, bare_model, bare_record
+from harness.results.scores import Row
+from tests.support.builders import (
+    condition_record,
+    model_record,
+    run_record,
+    score_row,
+    scores_table,
+)
 
 MODEL = "owner/model"
 SEPARATION = 3.0
@@ -39,7 +45,7 @@ CONDITIONS: dict[str, tuple[str, float, list[Step]]] = {
 
 def record(prefix: str = "test", digest: str = "weights") -> RunRecord:
     conditions = [
-        bare_condition(
+        condition_record(
             name,
             family=family,
             axis=AxisRecord(field="seconds", unit="s", value=chain[0]["seconds"], worse="lower")
@@ -51,9 +57,9 @@ def record(prefix: str = "test", digest: str = "weights") -> RunRecord:
         )
         for name, (family, _, chain) in CONDITIONS.items()
     ]
-    return bare_record(
+    return run_record(
         conditions,
-        [bare_model(MODEL, kind="hub", digest=digest, rate_hz=16000)],
+        [model_record(MODEL, kind="hub", digest=digest, rate_hz=16000)],
         suite={"name": "made"},
         data={"spec": prefix, "name": prefix, "digest": prefix},
         machine={"workers": 0},
@@ -76,37 +82,34 @@ def finished(
     rng = np.random.default_rng(seed)
     clips = groups * each
     length = np.linspace(2.0, 5.0, clips)
-    parts: list[pd.DataFrame] = []
+    rows: list[Row] = []
     for name, (family, kept, chain) in CONDITIONS.items():
         cut = min((s["seconds"] for s in chain if s["perturb"] == "crop"), default=np.inf)
         snr = min((s["snr_db"] for s in chain if s["perturb"] == "noise"), default=np.nan)
         for label, side in (("real", -1.0), ("fake", 1.0)):
             score = scale * rng.normal(side * kept * SEPARATION / 2, 1.0, clips)
-            columns: dict[str, Any] = {
-                "clip_id": [f"{prefix}/{label}{number}" for number in range(clips)],
-                "model": MODEL,
-                "condition": name,
-                "family": family,
-                "severity": 0.0 if name == "clean" else 1.0,
-                "label": label,
-                "source": prefix,
-                "generator": "vocoder" if label == "fake" else "",
-                "speaker": [f"{prefix}-{number % groups}" for number in range(clips)],
-                "group": [f"{prefix}-{number % groups}" for number in range(clips)],
-                "seconds": 10.0 if family == "padding" else np.minimum(length, cut),
-                "status": "ok",
-                "reason": "",
-                "score": score,
-                "logit_fake": score,
-                "logit_real": 0.0,
-                "snr_db": snr,
-                "bandwidth_hz": 3800.0 if family == "codec" else 7800.0,
-                "delay_samples": 0.0,
-                "changed": name != "clean",
-            }
-            parts.append(pd.DataFrame(columns))
-    table = pd.concat(parts, ignore_index=True)
+            rows += [
+                score_row(
+                    f"{prefix}/{label}{number}",
+                    name,
+                    score[number],
+                    family=family,
+                    label=label,
+                    source=prefix,
+                    generator="vocoder" if label == "fake" else "",
+                    speaker=f"{prefix}-{number % groups}",
+                    group=f"{prefix}-{number % groups}",
+                    seconds=10.0 if family == "padding" else min(length[number], cut),
+                    logit_fake=score[number],
+                    logit_real=0.0,
+                    snr_db=snr,
+                    bandwidth_hz=3800.0 if family == "codec" else 7800.0,
+                    delay_samples=0.0,
+                    changed=name != "clean",
+                )
+                for number in range(clips)
+            ]
     made = record(prefix, digest)
     data = made.data.model_copy(update={"clips": 2 * clips, "real": clips, "fake": clips})
     made = made.model_copy(update={"data": data})
-    return RunFolder(Path(prefix), made, table, "ast-fakeaudio-detector")
+    return RunFolder(Path(prefix), made, scores_table(rows), "ast-fakeaudio-detector")

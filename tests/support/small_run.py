@@ -26,7 +26,7 @@ from harness.results.figures import (
     Unscored,
 )
 from harness.results.record import AxisRecord, ConditionRecord, CountRecord, RunRecord
-from tests.support.bare_record import bare_condition, bare_model, bare_record
+from tests.support.builders import condition_record, model_record, run_record
 
 NAN = math.nan
 MODEL = "someone/detector"
@@ -53,7 +53,7 @@ DAMAGE = {
 
 def conditions() -> list[ConditionRecord]:
     noise = [
-        bare_condition(
+        condition_record(
             f"noise:white@{snr:g}dB",
             severity=place + 1.0,
             axis=AxisRecord(field="snr_db", unit="dB", value=snr, worse="lower"),
@@ -65,9 +65,9 @@ def conditions() -> list[ConditionRecord]:
     ]
     digest = "d" * 16
     return [
-        bare_condition("clean", words="as recorded", digest=digest),
-        bare_condition("codec:g711", words="G.711", chain=[{"perturb": "codec"}], digest=digest),
-        bare_condition(
+        condition_record("clean", words="as recorded", digest=digest),
+        condition_record("codec:g711", words="G.711", chain=[{"perturb": "codec"}], digest=digest),
+        condition_record(
             "crop@0.1s", words="cut to 0.1 s", chain=[{"perturb": "crop"}], digest=digest
         ),
         *noise,
@@ -75,9 +75,9 @@ def conditions() -> list[ConditionRecord]:
 
 
 def record(models: tuple[str, ...] = (MODEL,), **changes: object) -> RunRecord:
-    made = bare_record(
+    made = run_record(
         conditions(),
-        [bare_model(name, labels={"0": "fake", "1": "real"}) for name in models],
+        [model_record(name, labels={"0": "fake", "1": "real"}) for name in models],
         suite={"name": "small", "digest": "s" * 16},
         data={
             "spec": "recordings",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,13 @@ import pandas as pd
 
 from harness.results.record import ConditionRecord, RunRecord
 from harness.results.run_folder import RunFolder
-from tests.support.bare_record import bare_condition, bare_model, bare_record
+from tests.support.builders import (
+    condition_record,
+    model_record,
+    run_record,
+    score_row,
+    scores_table,
+)
 
 Scores = Mapping[str, float | None]
 """By clip: `f...` is a fake, any other real; None was rejected."""
@@ -28,14 +33,14 @@ def condition(name: str, **changes: Any) -> ConditionRecord:
         "chain": [] if name == "clean" else [{"perturb": family}],
         "digest": f"digest of {name}",
     }
-    return bare_condition(name, **(made | changes))
+    return condition_record(name, **(made | changes))
 
 
 def record(names: list[str], clips: list[str], models: tuple[str, ...] = (MODEL,)) -> RunRecord:
     fakes = sum(is_fake(clip) for clip in clips)
-    return bare_record(
+    return run_record(
         [condition(name) for name in names],
-        [bare_model(name) for name in models],
+        [model_record(name) for name in models],
         suite={"digest": "suite", "min_coverage": 0.5},
         data={
             "digest": "data",
@@ -54,27 +59,18 @@ def is_fake(clip: str) -> bool:
 
 def table(scores: Mapping[str, Scores], model: str = MODEL) -> pd.DataFrame:
     """Rows of every condition; the number at the end of a clip's name gives its group."""
-    return pd.DataFrame(
-        [
-            {
-                "clip_id": clip,
-                "model": model,
-                "condition": name,
-                "family": name.split(":")[0],
-                "severity": 1.0,
-                "label": "fake" if is_fake(clip) else "real",
-                "source": "",
-                "generator": "G" if is_fake(clip) else "",
-                "speaker": "",
-                "group": f"speaker {clip.lstrip('rfab')}",
-                "seconds": math.nan if score is None else 1.0,
-                "status": "rejected" if score is None else "ok",
-                "reason": "short" if score is None else "",
-                "score": math.nan if score is None else score,
-            }
-            for name, each in scores.items()
-            for clip, score in each.items()
-        ]
+    return scores_table(
+        score_row(
+            clip,
+            name,
+            score,
+            model=model,
+            generator="G" if is_fake(clip) else "",
+            group=f"speaker {clip.lstrip('rfab')}",
+            severity=1.0,
+        )
+        for name, by_clip in scores.items()
+        for clip, score in by_clip.items()
     )
 
 
