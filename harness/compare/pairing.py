@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from harness.metrics import COMPARED, METRICS, Ranking
 from harness.metrics.bootstrap import Cell
 from harness.results import coverage
+from harness.results.clip_facts import IDENTITY, columns_of
 from harness.results.record import ConditionRecord, RunRecord, ThresholdRule
 from harness.results.run_folder import RunFolder
 from harness.results.shared_clips import SharedClips
@@ -29,7 +30,6 @@ from harness.summary.cells import Grid, Rows
 RANKED = tuple(name for name in COMPARED if isinstance(METRICS[name], Ranking))
 DECIDED = tuple(name for name in COMPARED if name not in (*RANKED, "coverage"))
 
-_CLIP = ["label", "generator", "group"]
 _RUN, _BASELINE = "run ", "baseline "
 
 
@@ -172,7 +172,9 @@ class Pairing:
             table[table["model"].str.startswith(side)].drop_duplicates("clip_id")
             for side in (_RUN, _BASELINE)
         ]
-        known = [each.set_index("clip_id")[_CLIP].fillna("").astype(str) for each in clips]
+        known = [
+            each.set_index("clip_id")[["label", *IDENTITY]].fillna("").astype(str) for each in clips
+        ]
         records = (self.run_record, self.baseline_record)
         for part, whole, record in ((*known, records[0]), (*known[::-1], records[1])):
             if record.data.limit is None or not part.index.isin(whole.index).all():
@@ -303,9 +305,9 @@ def _named(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
         theirs = known[known["label"] == label].head(len(names))
         renamed = dict(zip(names, theirs["clip_id"], strict=False))
         rows = mine.assign(clip_id=mine["clip_id"].map(lambda name, to=renamed: to.get(name, name)))
-        facts = ["label", "source", "generator", "speaker", "group"]
+        facts = [name for name in columns_of(frame) if name in theirs]
         told = theirs.set_index("clip_id")[facts].reindex(rows["clip_id"])
-        for fact in facts[1:]:
+        for fact in facts:
             rows[fact] = told[fact].fillna(rows.set_index("clip_id")[fact]).to_numpy()
         found.append(rows)
     return pd.concat([frame[~unnamed], *found], ignore_index=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -13,7 +13,7 @@ Label = Literal["real", "fake"]
 
 @dataclass(frozen=True)
 class Clip:
-    """One labelled recording, not yet decoded.
+    """One labelled recording, not yet decoded; a fact that is not known is empty.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ class Clip:
     audio
         A file, the bytes of one, or what gets them from a store or a shard.
     generator
-        What made a fake; empty for real clips and where unknown.
+        What made a fake; empty for real clips.
     source
-        The data set or corpus that it is from; empty where unknown.
-    speaker
-        Empty where unknown.
+        The data set or corpus that it is from.
     group
-        What is resampled together because it is not independent; clips without a known group are
-        a group of their own (`clip_id`).
+        What is resampled together because it is not independent: the speaker where nothing else is
+        known, else the clip itself.
+    extra
+        Other facts by name, such as `language`.
     """
 
     clip_id: str
@@ -41,10 +41,30 @@ class Clip:
     source: str = ""
     speaker: str = ""
     group: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
     def __post_init__(self) -> None:
         if not self.group:
             object.__setattr__(self, "group", self.speaker or self.clip_id)
+
+    @classmethod
+    def of(cls, clip_id: str, label: Label, audio: Encoded, facts: Mapping[str, str]) -> Clip:
+        """Make a clip of which these facts are known."""
+        own = {name: value for name, value in facts.items() if name in _OWN}
+        extra = {name: value for name, value in facts.items() if name not in _OWN and value}
+        return cls(clip_id, label, audio, **own, extra=extra)
+
+    def fact(self, name: str) -> str:
+        """Return one fact; empty where it is not known."""
+        return getattr(self, name) if name in _OWN else self.extra.get(name, "")
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Every fact by its name (`harness.results.clip_facts`)."""
+        return {name: getattr(self, name) for name in _OWN} | dict(self.extra)
+
+
+_OWN = ("generator", "source", "speaker", "group")
 
 
 @dataclass(frozen=True)

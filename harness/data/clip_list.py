@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from harness.data.clip import Clip, Origin, Source
 from harness.errors import UsageError
+from harness.results.clip_facts import IDENTITY
 from harness.seed import digest
 
 
@@ -106,7 +107,7 @@ def _group_notes(clips: Sequence[Clip]) -> list[str]:
 
 def clips_digest(clips: Sequence[Clip]) -> str:
     """What `Origin.digest` holds: order does not matter, audio does not enter."""
-    return digest(sorted((clip.clip_id, clip.label, clip.generator, clip.group) for clip in clips))
+    return digest(sorted((clip.clip_id, clip.label, *map(clip.fact, IDENTITY)) for clip in clips))
 
 
 def name_below(path: Path, root: Path) -> str:

@@ -25,10 +25,10 @@ from harness.data.hub_column import (
     audio_column,
     choose_label,
     column_notes,
+    fact_columns,
     label_candidates,
     parsed,
-    read_roles,
-    role_columns,
+    read_facts,
 )
 from harness.data.hub_split import Split, Unreachable, choose_split, explained
 from harness.data.missing import OptionalCells
@@ -131,20 +131,20 @@ def _read(address: Address, spec: str) -> HubSource:
         split, columns, notes = _resolve(address, spec)
     audio = audio_column(columns, address.wanted, spec)
     candidates = label_candidates(columns, address.wanted, spec)
-    roles = role_columns(columns, [audio, *candidates])
-    rows = split.values([*candidates, *roles.values()], audio)
+    known = fact_columns(columns, [audio, *candidates])
+    rows = split.values([*candidates, *known.values()], audio)
     values = {column.name: [row[column.name] for row in rows] for column in candidates}
     label, labels = choose_label(candidates, values, address.wanted, spec)
     notes += column_notes(columns, audio, candidates, label, values[label.name])
     cells = OptionalCells()
     clips: list[Clip] = []
     for number, (row, meaning) in enumerate(zip(rows, labels, strict=True)):
-        about = read_roles(roles, row, meaning, cells)
+        facts = read_facts(known, row, meaning, cells)
         name = PurePosixPath(row["audio_path"].partition("::")[0]).name
         suffix = PurePosixPath(name).suffix.lower()
         kept = f"{number:08d}{suffix if suffix in AUDIO_SUFFIXES else ''}"
         clip_id = f"{split.name}/{number}" + (f"/{name}" if name else "")
-        clips.append(Clip(clip_id, meaning, split.cache / kept, **about))
+        clips.append(Clip.of(clip_id, meaning, split.cache / kept, facts))
     name = address.repo.split("/")[-1]
     notes += cells.notes
     origin = Origin(spec, "hub", name, "", revision=split.sha, notes=tuple(notes))

@@ -16,22 +16,13 @@ from harness.data.class_names import canonical_label, is_missing
 from harness.data.clip import Label
 from harness.data.missing import OptionalCells, cell_text
 from harness.errors import UsageError
+from harness.results.clip_facts import FACTS
 
 _SAY_LABEL = "say it with ?label=COLUMN,fake=VALUE"
 LABEL_NAMES = (
     *("label", "labels", "label_name", "label_text", "label_str", "class", "class_name"),
     *("class_label", "target", "key", "category", "ground_truth", "authenticity"),
 )
-_ROLES = {
-    "generator": (
-        *("generator", "vocoder", "synthesizer", "system_id", "system", "model", "model_name"),
-        *("tts", "attack_id", "attack", "attack_type", "method"),
-    ),
-    "speaker": ("speaker", "speaker_id", "speaker_name", "spk", "spk_id"),
-    "source": ("source", "dataset", "dataset_name", "corpus"),
-    "group": ("group", "group_id"),
-}
-"""First the plainest name; the first that is there is taken."""
 
 
 @dataclass(frozen=True)
@@ -213,34 +204,36 @@ def stated_labels(name: str, values: list[str]) -> list[Label | None] | None:
     return found if told and None not in told else None
 
 
-def role_columns(columns: Sequence[Column], taken: Sequence[Column]) -> dict[str, Column]:
-    """Columns named like a generator, a speaker, a source or a group, by that role."""
-    return {role: found[0] for role, found in _role_candidates(columns, taken).items()}
+def fact_columns(columns: Sequence[Column], taken: Sequence[Column]) -> dict[str, Column]:
+    """Return the column of each fact that is named like it."""
+    return {name: found[0] for name, found in _fact_candidates(columns, taken).items()}
 
 
-def _role_candidates(columns: Sequence[Column], taken: Sequence[Column]) -> dict[str, list[Column]]:
-    """All columns that may have a role, the plainest name first."""
+def _fact_candidates(columns: Sequence[Column], taken: Sequence[Column]) -> dict[str, list[Column]]:
+    """Return all columns that may hold each fact, the plainest name first."""
     free = [
         column
         for column in columns
         if column.type in ("text", "class", "number") and column not in taken
     ]
     found = {
-        role: [column for name in names for column in free if column.name.casefold() == name]
-        for role, names in _ROLES.items()
+        fact.name: [
+            column
+            for name in (fact.name, *fact.aliases)
+            for column in free
+            if column.name.casefold() == name
+        ]
+        for fact in FACTS
     }
-    return {role: several for role, several in found.items() if several}
+    return {name: several for name, several in found.items() if several}
 
 
-def read_roles(
-    roles: Mapping[str, Column], row: Mapping[str, Any], label: Label, cells: OptionalCells
+def read_facts(
+    columns: Mapping[str, Column], row: Mapping[str, Any], label: Label, cells: OptionalCells
 ) -> dict[str, str]:
-    """What a row says of its clip, by role; of a real clip no generator."""
-    return {
-        role: cells.read(role, column.text(row[column.name]))
-        for role, column in roles.items()
-        if role != "generator" or label == "fake"
-    }
+    """Read what a row says of its clip from the columns of `fact_columns`."""
+    words = {name: column.text(row[column.name]) for name, column in columns.items()}
+    return cells.facts(words, label)
 
 
 def column_notes(
@@ -265,8 +258,8 @@ def column_notes(
         f"audio from column {audio}{_not_from(heard, audio)}",
         f"labels from column {label}, values {words}{_not_from(candidates, label)}",
     ]
-    for role, found in _role_candidates(columns, [audio, *candidates]).items():
-        notes.append(f"{role} from column {found[0]}{_not_from(found, found[0])}")
+    for name, found in _fact_candidates(columns, [audio, *candidates]).items():
+        notes.append(f"{name} from column {found[0]}{_not_from(found, found[0])}")
     return notes
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from harness.data.class_names import is_missing
+from harness.data.clip import Label
+from harness.results.clip_facts import FAKES_ONLY
 
 _SHOWN = 6
 
@@ -46,6 +49,14 @@ class OptionalCells:
         if text:
             self._missing[column][text] += 1
         return ""
+
+    def facts(self, cells: Mapping[str, Any], label: Label) -> dict[str, str]:
+        """Read the facts of a clip from a cell each, by name; those of fakes only, of a fake."""
+        return {
+            name: self.read(name, cell)
+            for name, cell in cells.items()
+            if label == "fake" or name not in FAKES_ONLY
+        }
 
     @property
     def notes(self) -> list[str]:

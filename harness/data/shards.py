@@ -27,10 +27,10 @@ from harness.data.hub_column import (
     audio_column,
     choose_label,
     column_notes,
+    fact_columns,
     label_candidates,
     parsed,
-    read_roles,
-    role_columns,
+    read_facts,
 )
 from harness.data.hub_split import choose_split
 from harness.data.leftover import skipped
@@ -72,12 +72,12 @@ class _Plan(NamedTuple):
     named: str
     """Column of the path of the audio; empty where there is none."""
     labels: tuple[Column, ...]
-    roles: dict[str, Column]
+    facts: dict[str, Column]
     clip_id: Column | None
 
     @property
     def read(self) -> list[str]:
-        others = [*self.labels, *self.roles.values(), *filter(None, [self.clip_id])]
+        others = [*self.labels, *self.facts.values(), *filter(None, [self.clip_id])]
         return sorted({column.name for column in others} | set(filter(None, [self.named])))
 
 
@@ -185,13 +185,13 @@ def read_shards(
         for group, count in enumerate(sheet.groups)
         for row in range(count)
     )
-    about = OptionalCells()
-    clips = [_clip(plan, about, *each) for each in zip(ids, labels, rows, cells, strict=True)]
+    optional = OptionalCells()
+    clips = [_clip(plan, optional, *about) for about in zip(ids, labels, rows, cells, strict=True)]
     largest_mb = max(sheet.largest_bytes for sheet in sheets) / 1e6
     notes = [
         *notes,
         *column_notes(plan.columns, plan.audio, plan.labels, label, values[label.name]),
-        *about.notes,
+        *optional.notes,
         said,
         f"{len(paths)} files; the largest row group has {largest_mb:.3g} MB of audio, and a reader "
         f"takes up to {_MEMORY} times that",
@@ -216,7 +216,7 @@ def _plan(schema: Any, wanted: Wanted, where: str) -> _Plan:
         leaf=f"{audio.name}.bytes" if struct else audio.name,
         named=f"{audio.name}.path" if inside else beside.name if beside else "",
         labels=tuple(labels),
-        roles=role_columns(columns, [audio, *labels]),
+        facts=fact_columns(columns, [audio, *labels]),
         clip_id=next((column for column in ids if column.type in ("text", "number")), None),
     )
 
@@ -283,8 +283,7 @@ def _clip(
     row: dict[str, Any],
     audio: ShardCell,
 ) -> Clip:
-    about = read_roles(plan.roles, row, label, cells)
-    return Clip(clip_id, label, audio, **about)
+    return Clip.of(clip_id, label, audio, read_facts(plan.facts, row, label, cells))
 
 
 def _columns(schema: Any) -> list[Column]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from harness.data.clip import Source
 from harness.data.folder import class_folders, has_both, open_folder, read_folder, walk
 from harness.data.manifest import open_manifest, read_manifest
+from harness.data.manifest_rows import READERS
 from harness.data.protocol import PROTOCOLS, open_protocol, read_protocol, recognise
 from harness.data.store import answering, as_path, in_store, listed
-from harness.data.table import READERS
 from harness.errors import UsageError
 
 

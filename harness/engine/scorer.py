@@ -19,6 +19,7 @@ from harness.detector.detector import Detector, Doubtful, Logits, ScoreLookup, T
 from harness.engine.plan import Key
 from harness.engine.prepare import Prepared
 from harness.errors import ClipRejected, UsageError
+from harness.results.clip_facts import columns
 from harness.results.scores import Row
 from harness.suite.condition import Condition
 from harness.timing import Stopwatch
@@ -185,10 +186,7 @@ def _row(
         "family": condition.family,
         "severity": condition.severity,
         "label": clip.label,
-        "source": clip.source,
-        "generator": clip.generator,
-        "speaker": clip.speaker,
-        "group": clip.group,
+        **columns(clip.facts),
         "seconds": measured.seconds if measured else np.nan,
         "status": status,
         "reason": reason,

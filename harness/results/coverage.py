@@ -12,13 +12,12 @@ from typing import Any
 
 import pandas as pd
 
+from harness.results.clip_facts import columns_of
 from harness.results.figures import Reason, Shortfall, Tally
 from harness.results.record import RunRecord
 
 MISSING = "missing"
 REASONS = 2
-
-_CLIP = ["clip_id", "label", "source", "generator", "speaker", "group"]
 
 
 def complete(table: pd.DataFrame, record: RunRecord) -> pd.DataFrame:
@@ -45,15 +44,16 @@ def complete(table: pd.DataFrame, record: RunRecord) -> pd.DataFrame:
 
 def _clips(table: pd.DataFrame, record: RunRecord) -> pd.DataFrame:
     """What is known of every clip of the run, one row each."""
-    seen: Any = table.drop_duplicates("clip_id")[_CLIP]
+    names = ["clip_id", "label", *columns_of(table)]
+    seen: Any = table.drop_duplicates("clip_id")[names]
     known: dict[str, int] = seen["label"].value_counts().to_dict()
     unseen = [
         # No file or manifest has such a name.
-        (f"\0{label} {number}", label, "", "", "", "")
+        (f"\0{label} {number}", label, *("" for _ in names[2:]))
         for label, clips in (("real", record.data.real), ("fake", record.data.fake))
         for number in range(clips - known.get(label, 0))
     ]
-    return pd.concat([seen, pd.DataFrame(unseen, columns=_CLIP)]) if unseen else seen
+    return pd.concat([seen, pd.DataFrame(unseen, columns=names)]) if unseen else seen
 
 
 def tally(table: pd.DataFrame) -> Tally:

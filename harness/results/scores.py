@@ -31,47 +31,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import UsageError
+from harness.results.clip_facts import EXTRA
+from harness.results.schema import KEY, RECORDING, SCHEMA, NewerTable, upgraded
 from harness.storage.storage import is_remote, make_folder, names, read, rename, write_new
-
-VERSION = 2
-"""1: the first. 2: what was read, `audio_digest` to `audio_notes`; of an older table not known."""
-KEY = ("clip_id", "condition", "model")
-
-SCHEMA = pa.schema(
-    [
-        ("clip_id", pa.string()),
-        ("model", pa.string()),
-        ("condition", pa.string()),
-        ("family", pa.string()),
-        ("severity", pa.float64()),  # 0 for clean, then 1, 2, ... from mild to severe in a sweep
-        ("label", pa.string()),  # real | fake
-        ("source", pa.string()),
-        ("generator", pa.string()),
-        ("speaker", pa.string()),
-        ("group", pa.string()),
-        ("seconds", pa.float64()),  # of the audio that was scored
-        ("status", pa.string()),  # ok | rejected | error
-        ("reason", pa.string()),  # empty where ok
-        ("score", pa.float64()),  # log-odds of fake; NaN where not ok
-        ("logit_fake", pa.float64()),
-        ("logit_real", pa.float64()),
-        ("snr_db", pa.float64()),  # measured, of added noise; NaN where none was added
-        ("bandwidth_hz", pa.float64()),  # measured on the audio that was scored
-        (
-            "delay_samples",
-            pa.float64(),
-        ),  # measured against the unperturbed clip, at the scored rate
-        ("changed", pa.bool_()),  # whether the scored samples differ from the clean ones
-        # Of the recording that was read, as it is encoded; empty where none was, or not known.
-        ("audio_digest", pa.string()),
-        ("decoder", pa.string()),  # that read it; empty where none could
-        ("audio_notes", pa.string()),  # what is doubtful about how; empty where nothing is
-    ],
-    metadata={"scores_version": str(VERSION)},
-)
-
-_SINCE_2 = ("audio_digest", "decoder", "audio_notes")
-_VERSION_1 = pa.schema([each for each in SCHEMA if each.name not in _SINCE_2])
 
 Row = Mapping[str, Any]
 
@@ -285,7 +247,8 @@ def read_scores(run: Path) -> pd.DataFrame:
     paths = shards(run)
     if not paths:
         raise UsageError("no scores", str(run), "name the directory of a run")
-    frame = pa.concat_tables(_each(paths, _read)).to_pandas().fillna(dict.fromkeys(_SINCE_2, ""))
+    table = pa.concat_tables(_each(paths, _read))
+    frame = table.to_pandas().fillna(dict.fromkeys((*RECORDING, EXTRA), ""))
     _refuse_mixed(frame, run)
     return frame.sort_values(list(KEY), kind="stable", ignore_index=True)
 
@@ -336,32 +299,17 @@ def _is_whole(path: Path) -> bool:
 
 def _read(path: Path) -> pa.Table:
     try:
-        content = pa.BufferReader(read(path))
-        table = pq.read_table(content, page_checksum_verification=True)
-        metadata = table.schema.metadata or {}
-        if b"scores_version" not in metadata:
-            raise ValueError("it does not say of which version it is")
-        version = int(metadata[b"scores_version"])
-        if 1 <= version <= VERSION:
-            if not table.schema.equals(_VERSION_1 if version == 1 else SCHEMA):
-                raise ValueError("its columns are not those of the scores table")
-            if int(metadata.get(b"rows", table.num_rows)) != table.num_rows:
-                raise ValueError(f"it has {table.num_rows} rows instead of {metadata[b'rows']!r}")
+        return upgraded(pq.read_table(pa.BufferReader(read(path)), page_checksum_verification=True))
+    except NewerTable as fault:
+        raise UsageError(str(fault), str(path), "use the harness that wrote it") from fault
     except (pa.ArrowException, OSError, ValueError) as fault:
         if isinstance(fault, OSError) and fault.errno is not None:
-            told = fault.strerror or str(fault)
-            raise UsageError(f"cannot be read: {told}", str(path), "check where it lies") from fault
+            reason = fault.strerror or str(fault)
+            raise UsageError(
+                f"cannot be read: {reason}", str(path), "check where it lies"
+            ) from fault
         raise DamagedShard(
             f"a damaged part of the scores: {str(fault).splitlines()[0]}",
             str(path),
             "run the same command with the same --out: it sets it aside and scores its rows again",
         ) from fault
-    if not 1 <= version <= VERSION:
-        raise UsageError(
-            f"scores of version {version}, this is version {VERSION}",
-            str(path),
-            "use the harness that wrote it" if version > VERSION else "score again",
-        )
-    for name in SCHEMA.names[table.num_columns :]:  # unknown, which is like anything
-        table = table.append_column(SCHEMA.field(name), pa.repeat("", table.num_rows))
-    return table.replace_schema_metadata(SCHEMA.metadata)

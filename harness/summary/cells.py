@@ -2,11 +2,12 @@
 
 Slices are of the clips' properties. A `generator` slice is of its fakes (recall, miss rate,
 coverage) and, where a figure needs both classes (EER, AUC), of its fakes against every real clip of
-the condition. `source` and `length` slices hold both classes. Figures of likelihood and calibration
-are of whole conditions, and of `source` slices of `clean`. Lengths are of the audio that was
-scored, so a crop to 0.5 s is in `0.5-1 s`; they know no coverage, as what was not scored has no
-length. `clean` has every figure for every slice; other conditions have a few, for slices of at
-least `FEWEST_CLIPS`, and every kind has at most the `MOST_SLICES` largest slices of a condition.
+the condition. Slices of `source`, of length and of a manifest's further columns hold both classes.
+Figures of likelihood and calibration are of whole conditions, and of `source` slices of `clean`.
+Lengths are of the audio that was scored, so a crop to 0.5 s is in `0.5-1 s`; they know no coverage,
+as what was not scored has no length. `clean` has every figure for every slice; other conditions
+have a few, for slices of at least `FEWEST_CLIPS`, and every kind has at most the `MOST_SLICES`
+largest slices of a condition.
 
 Clips without a score are in every cell but those of lengths; the suite's policy decides what they
 count as. Rows of the status `missing` were never tried: they lower coverage, and no policy knows
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from harness.errors import UsageError
 from harness.metrics import METRICS, Calibration, Ranking
 from harness.metrics.bootstrap import Cell
+from harness.results.clip_facts import slice_values
 from harness.results.coverage import MISSING
 from harness.results.record import RunRecord
 from harness.results.scores import KEY
@@ -270,7 +272,7 @@ class Grid:
                         against = self.cell(np.concatenate([real, inside]), ("eer", "auc"))
                         yield Place(model, condition, name, against)
                 else:
-                    every = tuple(METRICS) if kind == "source" else _SCORED
+                    every = {"source": tuple(METRICS), "length": _SCORED}.get(kind, _PLAIN)
                     yield Place(
                         model, condition, name, self.cell(inside, every if clean else _BRIEF)
                     )
@@ -293,8 +295,8 @@ def _check(frame: pd.DataFrame) -> None:
 
 def _slices(table: pd.DataFrame) -> dict[str, tuple[Rows, list[str]]]:
     slices: dict[str, tuple[Rows, list[str]]] = {}
-    for kind in ("generator", "source"):
-        numbers, names = pd.factorize(table[kind].to_numpy(dtype=object), sort=True)
+    for kind, values in slice_values(table).items():
+        numbers, names = pd.factorize(values, sort=True)
         empty = np.array([name == "" for name in names], dtype=bool)
         if kind == "generator":
             numbers = np.where(table["label"] == "fake", numbers, -1)

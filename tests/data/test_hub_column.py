@@ -6,8 +6,8 @@ from harness.data.hub_column import (
     audio_column,
     choose_label,
     column_notes,
+    fact_columns,
     label_candidates,
-    role_columns,
 )
 from harness.errors import UsageError
 
@@ -123,5 +123,5 @@ def test_the_audio_column_is_found_by_type():
 def test_roles_go_to_the_plainest_name():
     system, model = Column("system", "text"), Column("Model", "class", ("x",))
     speaker = Column("speaker_id", "number")
-    roles = role_columns([model, system, speaker, WORDS, AUDIO], [WORDS, AUDIO])
+    roles = fact_columns([model, system, speaker, WORDS, AUDIO], [WORDS, AUDIO])
     assert roles == {"generator": system, "speaker": speaker}

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harness.data.manifest import MOST_COLUMNS
 from harness.data.source import open_source
 from harness.errors import UsageError
 from tests.support.data_layout import record, write
@@ -51,6 +52,43 @@ def test_every_format_gives_the_same_clips(tmp_path, suffix):
             "columns ignored: year",
             "3 of 3 listed recordings are not there, such as a.wav",
         )
+
+
+def test_further_columns_that_divide_the_clips_become_slices(tmp_path):
+    names = ["Channel", "snr", "transcript", "length", "a=b", "is_fake", ""]
+    rows = [f"{i}.wav,{'fake' if i % 2 else 'real'}" for i in range(8)]
+    cells = [
+        f"{'phone' if i < 4 else 'NA'},{5 * (i // 3)},words {i},x,y,{i % 2},{i}" for i in range(8)
+    ]
+    header = ",".join(["path,label", *names])
+    path = write(tmp_path / "m.csv", header, *map(",".join, zip(rows, cells, strict=True)))
+    source = open_source(str(path))
+    clips = list(source)
+    assert [clip.extra for clip in clips[3:5]] == [{"channel": "phone", "snr": "5"}, {"snr": "5"}]
+    assert "slices from columns channel, snr" in source.origin.notes
+    assert "columns ignored: a=b, length, transcript" in source.origin.notes
+    plain = write(tmp_path / "plain.csv", "path,label", *rows)
+    assert source.origin.digest == open_source(str(plain)).origin.digest
+
+
+def test_no_more_further_columns_than_a_report_can_show(tmp_path):
+    names = [f"c{number:02}" for number in range(MOST_COLUMNS + 2)]
+    cells = ",".join("x" for _ in names)
+    lines = [f"{i}.wav,{'fake' if i % 2 else 'real'},{cells}" for i in range(4)]
+    path = write(tmp_path / "m.csv", ",".join(["path,label", *names]), *lines)
+    source = open_source(str(path))
+    assert list(next(iter(source)).extra) == names[:MOST_COLUMNS]
+    assert "columns ignored: c20, c21" in source.origin.notes
+
+
+def test_lists_and_bytes_are_no_slices(tmp_path):
+    rows = [{"path": f"{i}.wav", "label": ("real", "fake")[i % 2], "tags": ["x"]} for i in range(4)]
+    pq.write_table(
+        pa.Table.from_pylist([row | {"audio": b"RIFF"} for row in rows]), tmp_path / "m.parquet"
+    )
+    write(tmp_path / "m.jsonl", *map(json.dumps, rows))
+    for name in ("m.parquet", "m.jsonl"):
+        assert [clip.extra for clip in open_source(str(tmp_path / name))] == [{}] * 4
 
 
 def test_a_folder_with_a_manifest_is_read_by_it(tmp_path):
@@ -123,8 +161,8 @@ def test_a_recording_that_is_missing_is_no_fault_of_the_manifest(tmp_path):
             ["path,label,Key", "a.wav,real,spoof", "b.wav,fake,bonafide"],
             "line 2: the columns label and key disagree in 2 of 2 rows, first with 'real' and 'sp",
         ),
-        (["path,label", "a\0.wav,real"], r"line 2: path holds what is no text: 'a\\x00.wav'"),
-        (["path,label,speaker", "a.wav,real,\0"], "line 2: speaker holds what is no text"),
+        (["path,label", "a\0.wav,real"], r"line 2: path is not text: 'a\\x00.wav'"),
+        (["path,label,speaker", "a.wav,real,\0"], "line 2: speaker is not text"),
         (["path,label", f"{'x' * 10**6},real"], "m.csv: cannot be read as csv: field larger than"),
         (["path,label", f"a.wav,{'x' * 10**5}"], "line 2: label 'x{120}' names no class"),
         (["\0" * 5000], "line 1: no column 'path' but"),
@@ -164,8 +202,8 @@ def test_an_absolute_path_inside_the_folder_is_fine(tmp_path):
         ('{"path": "b.wav"}', "line 2: no column 'label' but path"),
         ('{"path": "b.wav", "label": 1}', "line 2: label '1' does not say which class"),
         ('{"path": "b.wav", "label": true}', "line 2: label 'True' does not say which class"),
-        (r'{"path": "b\u0000.wav", "label": "fake"}', "line 2: path holds what is no text"),
-        (r'{"path": "b\ud800.wav", "label": "fake"}', "line 2: path holds what is no text"),
+        (r'{"path": "b\u0000.wav", "label": "fake"}', "line 2: path is not text"),
+        (r'{"path": "b\ud800.wav", "label": "fake"}', "line 2: path is not text"),
         ("[" * 10**5, "m.jsonl: cannot be read as jsonl: maximum recursion depth"),
         (f'{{"path": {"9" * 5000}}}', "line 2: no column 'label' but path"),
         ('{"path": "b", "label": "fake", "Label": "real"}', "'label' is there twice; take one out"),

@@ -100,20 +100,25 @@ def test_a_row_of_another_recording_is_not_kept(tmp_path: Path) -> None:
     assert finished(tmp_path)["b", "clean", "m"] == "cd"
 
 
-def test_a_table_of_version_1_opens_with_nothing_known_of_what_was_read(tmp_path: Path) -> None:
-    """Also beside shards of today, as a run has that was begun before and goes on."""
+@pytest.mark.parametrize(
+    ("version", "later"),
+    [(1, ["audio_digest", "decoder", "audio_notes", "extra"]), (2, ["extra"])],
+)
+def test_a_table_of_an_older_version_opens_with_later_columns_unknown(
+    tmp_path: Path, version: int, later: list[str]
+) -> None:
+    """Also beside shards of today, as in a run that was begun before and goes on."""
+    new = row("new") | {"audio_digest": "ab", "decoder": "pyav", "extra": '{"snr": "5"}'}
     with ScoresWriter(tmp_path) as writer:
-        writer.append([row("new") | {"audio_digest": "ab", "decoder": "pyav"}])
-    old = pa.Table.from_pylist([row("old", score=0.1 + 0.2)], SCHEMA)
-    old = old.drop_columns(["audio_digest", "decoder", "audio_notes"])
-    old = old.replace_schema_metadata({"scores_version": "1", "rows": "1"})
+        writer.append([new])
+    old = pa.Table.from_pylist([row("old", score=0.1 + 0.2) | {"audio_digest": "cd"}], SCHEMA)
+    old = old.drop_columns(later)
+    old = old.replace_schema_metadata({"scores_version": str(version), "rows": "1"})
     pq.write_table(old, tmp_path / "scores" / "part-000001.parquet")
     table = read_scores(tmp_path)
     assert list(table.columns) == SCHEMA.names
     assert list(table.clip_id) == ["new", "old"]
-    assert list(table.audio_digest) == ["ab", ""]
-    assert list(table.decoder) == ["pyav", ""]
-    assert list(table.audio_notes) == ["", ""]
+    assert [list(table[name]) for name in later] == [[new[name], ""] for name in later]
     assert table.score[1] == 0.1 + 0.2
     assert set(finished(tmp_path)) == {("new", "clean", "m"), ("old", "clean", "m")}
 
