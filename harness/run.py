@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness.compare.flips import hearable
-from harness.compare.gate import refuse_ungated, ruled
+from harness.compare.flips import worth_hearing
+from harness.compare.gate import check_gate_options, rule_or_note
 from harness.data.clip import Clip, Source
 from harness.data.duplicates import refuse_twins
 from harness.data.source import open_source
@@ -133,7 +133,7 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     for one in job.detectors:
         if isinstance(one, ScoreLookup) and not isinstance(suite.threshold, ThresholdRule):
             one.refuse_one_class(job.clips, suite.threshold)
-    refuse_ungated(job.record, folder, options.baseline, options.policy)
+    check_gate_options(job.record, folder, options.baseline, options.policy)
     with alone_in(folder), room_in(folder):
         if tuning is not None:
             job = _tuned(job, tuning, options, note, progress)
@@ -142,8 +142,8 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
             leave()
         finished_run = read_run(folder, options.published)
         summary = figures(finished_run)
-        ruling = ruled(finished_run, summary, options.baseline, options.policy, note)
-        turned = hearable(ruling.flips) if ruling else []
+        ruling = rule_or_note(finished_run, summary, options.baseline, options.policy, note)
+        turned = worth_hearing(ruling.flips) if ruling else []
         wanted = {each.clip_id for each in (*summary.mistakes, *turned)}
         by_id = as_scored(job.clips, wanted, recordings(finished_run.table).to_dict())
         write_examples(folder, summary.mistakes, turned, suite, by_id, job.recipe)

@@ -1,7 +1,7 @@
-"""Baselines: what a run left, small enough to be committed, for later runs to be held against.
+"""Baselines: committed copies of runs that later runs are compared with.
 
-A baseline is a run directory with the record and the whole table in one shard, and nothing that can
-be computed from them. It is read as any run is, so what reads runs of older formats reads it too.
+A baseline is a run directory with the record and the whole table in one shard, without anything
+that can be computed from them. Reading one is reading a run, so older formats open too.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ IF_ACCEPTED = "if-accepted"
 
 
 def name_of(record: RunRecord) -> str:
-    """What a baseline of such a run is called: its suite, its data and the digest of these."""
+    """Name of the baseline of such a run: its suite, its data and the digest of the data."""
     digest = re.sub(r"\W+", "", record.data.digest, flags=re.ASCII)[:8]
     return "-".join(filter(None, [_former_name(record), digest]))
 
 
 def _former_name(record: RunRecord) -> str:
-    """What it was called when the digest was no part of it."""
+    """The name before digests were part of it."""
     data = re.sub(r"[^\w.-]+", "-", record.data.name, flags=re.ASCII).strip("-.") or "data"
     part = "" if record.data.limit is None else f"-{record.data.limit}"
     return f"{record.suite.name}-{data}{part}"
@@ -42,17 +42,17 @@ def _former_name(record: RunRecord) -> str:
 def accept(
     run: Path, name: str | None = None, folder: Path = FOLDER, *, force: bool = False
 ) -> Path:
-    """Keep a run as the baseline of its suite and data.
+    """Keep a finished run as the baseline of its suite and data; return its directory.
 
     Parameters
     ----------
     force
-        Whether it may replace an earlier one of that name.
+        Whether it may replace an earlier baseline of that name.
 
     Raises
     ------
     UsageError
-        Where it is not a run, or not a whole one, and where another is there already.
+        For a directory that is not a finished run, an invalid name, or one that is taken.
     """
     finished = read_run(run)
     missing = tally(complete(finished.table, finished.record)).missing
@@ -67,23 +67,10 @@ def accept(
         raise UsageError(f"{name!r} is no name for a directory", "--name", "use letters and digits")
     target = folder / name
     _refuse_taken(target, run, force)
-    fresh = folder / f".{name}.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    (fresh / "scores").mkdir(parents=True)
-    table = pa.Table.from_pandas(finished.table, SCHEMA, preserve_index=False)
-    table = table.replace_schema_metadata(
-        {**(SCHEMA.metadata or {}), b"rows": str(table.num_rows).encode()}
-    )
-    pq.write_table(
-        table,
-        fresh / "scores" / "part-000000.parquet",
-        compression="zstd",
-        compression_level=19,
-        write_page_checksum=True,
-    )
-    write_record(finished.record.model_copy(update={"command": []}), fresh)
-    former = folder / f".{name}.old"
-    shutil.rmtree(former, ignore_errors=True)
+    fresh, former = folder / f".{name}.new", folder / f".{name}.old"
+    for leftover in (fresh, former):
+        shutil.rmtree(leftover, ignore_errors=True)
+    _write(finished, fresh)
     if target.exists():
         target.rename(former)
     fresh.rename(target)
@@ -91,8 +78,22 @@ def accept(
     return target
 
 
+def _write(run: RunFolder, folder: Path) -> None:
+    (folder / "scores").mkdir(parents=True)
+    table = pa.Table.from_pandas(run.table, SCHEMA, preserve_index=False)
+    metadata = {**(SCHEMA.metadata or {}), b"rows": str(table.num_rows).encode()}
+    pq.write_table(
+        table.replace_schema_metadata(metadata),
+        folder / "scores" / "part-000000.parquet",
+        compression="zstd",
+        compression_level=19,
+        write_page_checksum=True,
+    )
+    write_record(run.record.model_copy(update={"command": []}), folder)
+
+
 def _refuse_taken(target: Path, run: Path, force: bool) -> None:
-    """Refuse to replace what is no baseline, the run itself, or anything without `force`."""
+    """Refuse to replace another directory, the run itself, or anything without `force`."""
     if not os.path.lexists(target):
         return
     if not is_remote(run) and run.resolve().is_relative_to(target.resolve()):
@@ -106,21 +107,21 @@ def _refuse_taken(target: Path, run: Path, force: bool) -> None:
 
 
 def open_baseline(spec: str, record: RunRecord, folder: Path = FOLDER) -> RunFolder | None:
-    """The baseline that the user names: a run directory, a name, `accepted` or `if-accepted`.
+    """Read a baseline by a run directory, a name, `accepted` or `if-accepted`.
 
-    These two are the accepted one of the run's own suite and data. None for `if-accepted` where
-    none was accepted yet.
+    The last two mean the accepted one of the run's own suite and data; `if-accepted` gives None
+    where none was accepted yet.
 
     Raises
     ------
     UsageError
-        Where there is none of that name, or it cannot be read.
+        For an unknown or unreadable one.
     """
     if spec in (ACCEPTED, IF_ACCEPTED):
         name = name_of(record)
-        found = next(filter(Path.is_dir, (folder / name, folder / _former_name(record))), None)
-        if found is not None:
-            return _read(found)
+        for accepted in (folder / name, folder / _former_name(record)):
+            if accepted.is_dir():
+                return _read(accepted)
         if spec == IF_ACCEPTED:
             return None
         raise UsageError(
@@ -133,11 +134,11 @@ def open_baseline(spec: str, record: RunRecord, folder: Path = FOLDER) -> RunFol
         return _read(path)
     if (folder / spec).is_dir():
         return _read(folder / spec)
-    known = sorted(each.name for each in folder.glob("*") if (each / "run.json").is_file())
+    known = sorted(path.name for path in folder.glob("*") if (path / "run.json").is_file())
     listed = f"one of {', '.join(known)}" if known else "accept one: harness baseline accept RUN"
     raise UsageError("no such run or baseline", spec, f"name a run directory, or {listed}")
 
 
 def _read(path: Path) -> RunFolder:
-    read_record(path)  # says what is wrong with it before the published figures are looked for
+    read_record(path)  # reports a broken record before the published figures are looked up
     return read_run(path)

@@ -1,12 +1,12 @@
-"""A run against a baseline, clip by clip: what differs, by how much, and whether that is chance.
+"""Compare a run with a baseline, clip by clip: what differs, by how much, and whether by chance.
 
-Conventions: a difference is the run's figure less the baseline's, in fractions, whatever direction
-is better; intervals are 95 % intervals over groups; NaN marks what is not known. Every figure is of
-all clips of a condition. The same draws of groups serve both sides and all cells.
+Conventions: a difference is the run's figure minus the baseline's, in fractions, whichever
+direction is better; intervals are 95 % intervals over groups; NaN marks what is unknown. Every
+figure covers all clips of a condition. All figures of both runs use the same draws of groups.
 
-The union of both runs is shown: what only one of them has, what has no value any more and what may
-not be compared keeps its place with a status and a reason. p-values are adjusted by Holm's method
-over one family: every cell of the comparison whose p-value is known.
+The union of both runs is shown: figures that only one run has, that no longer have a value or that
+may not be compared keep their place with a status and a reason. Holm's method adjusts all known
+p-values of the comparison as one family.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ import numpy as np
 
 from harness.compare.difference import CODED, ROUNDING, Difference, clip_test, draft
 from harness.compare.flips import Flip, FlipCount, flip_counts, flips
-from harness.compare.pairing import DECIDED, RANKED, Couple, Match, Pairing
+from harness.compare.matching import DECIDED, RANKED, MatchedName, recorded
+from harness.compare.notes import notes
+from harness.compare.pairing import PairedCells, Pairing
 from harness.errors import UsageError
 from harness.metrics.paired import Paired, compare_cells, contrast
 from harness.metrics.significance import holm
 from harness.plain_json import json_lines
-from harness.results.identity import difference, same_scores
-from harness.results.record import ConditionRecord, RunRecord
+from harness.results.identity import same_scores
 from harness.results.run_folder import RunFolder
 from harness.summary.corruption_error import (
     CorruptionError,
@@ -40,35 +41,35 @@ from harness.summary.summary import RESAMPLES
 from harness.terms import CLEAN
 
 _KINDS = (DECIDED, RANKED, ("coverage",))
-_Key = tuple[str, str]
-_Couples = dict[_Key, dict[str, Couple]]
-"""By model and condition, then by metric; one object for the metrics of one kind."""
+"""Metrics that are paired on the same clips."""
+
+_Key = tuple[str, str, str]
+"""Model, condition, metric."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run against a baseline.
+    """A run compared with a baseline.
 
     Parameters
     ----------
     models, conditions
-        What each is called in either run.
+        Their names in each run.
     notes
-        What differs between the runs and bars no comparison, and what was matched under other
-        names; in words.
+        In words: differences between the runs that bar no comparison, and renamed matches.
     not_comparable
-        Clips whose recordings differ between the runs: no figure is of them.
+        Clips whose recordings differ between the runs; no figure includes them.
     comparable
-        Share of the clips of both that are not among these.
+        Share of the common clips that are not among these.
     identical
-        Models and conditions under which every score of both runs is the same but for rounding
-        (`harness.compare.difference.ROUNDING`, or `CODED` of one detector).
+        Models and conditions under which all scores of both runs agree but for rounding
+        (`harness.compare.difference.ROUNDING`; `CODED` for one detector).
     family
-        How many p-values Holm's method adjusted together.
+        Number of p-values that Holm's method adjusted together.
     """
 
-    models: list[Match]
-    conditions: list[Match]
+    models: list[MatchedName]
+    conditions: list[MatchedName]
     cells: list[Difference]
     flips: list[Flip]
     flip_counts: list[FlipCount]
@@ -92,53 +93,37 @@ def compare(
     Raises
     ------
     UsageError
-        Where a table cannot be what the engine wrote, or there are too few resamples to tell a
-        spread.
+        For a table that the engine cannot have written, or fewer than 2 resamples.
     """
     if resamples < 2:
         raise UsageError(f"{resamples} resamples", "", "take at least 2")
     pairing = Pairing.of(run, baseline)
-    cells = list(draft(pairing))
-    couples = _couples(pairing, cells)
-    each = list(dict.fromkeys(one for kinds in couples.values() for one in kinds.values()))
-    drawn = compare_cells(
-        [(one.run, one.baseline) for one in each], pairing.both.groups, resamples, seed
-    )
-    figures = dict(zip(each, drawn, strict=True))
-    cells = [_filled(pairing, cell, couples, figures) for cell in cells]
-    found = {
-        (cell.model, cell.condition, cell.metric): _figure(cell, couples, figures)
-        for cell in cells
-        if cell.status == "compared"
-    }
-    judged = _judged(cells, list(found.values()))
-    turned = list(_turned(pairing, couples, set(found)))
-    accuracies = [
-        (
-            model,
-            {
-                name: pair
-                for (one, name, metric), pair in found.items()
-                if one == model and metric == "accuracy"
-            },
-        )
-        for model in dict.fromkeys(cell.model for cell in cells)
-    ]
+    drafts = list(draft(pairing))
+    paired = _paired_cells(pairing, drafts)
+    figures = _figures(pairing, paired, resamples, seed)
+    cells = _judged([_filled(pairing, cell, paired, figures) for cell in drafts], figures)
+    compared = {cell.key for cell in cells if cell.status == "compared"}
+    flipped, counts = _flips(pairing, paired, compared)
+    accuracies: dict[str, dict[str, Paired]] = {cell.model: {} for cell in cells}
+    for model, condition, metric in (cell.key for cell in cells if cell.key in compared):
+        if metric == "accuracy":
+            accuracies[model][condition] = figures[model, condition, metric]
     series, families = (_members(pairing, kind) for kind in ("series", "family"))
+    by_model = accuracies.items()
     return Comparison(
         models=pairing.models,
         conditions=pairing.conditions,
-        cells=judged,
-        flips=[flip for flipped, _ in turned for flip in flipped],
-        flip_counts=[each for _, counts in turned for each in counts],
-        corruption=[x for model, by in accuracies for x in corruption_errors(model, series, by)],
-        families=[x for model, by in accuracies for x in family_losses(model, families, by)],
-        worst=[x for model, by in accuracies for x in worst(model, by)],
-        identical=list(_identical(pairing, couples)),
+        cells=cells,
+        flips=flipped,
+        flip_counts=counts,
+        corruption=[x for model, by in by_model for x in corruption_errors(model, series, by)],
+        families=[x for model, by in by_model for x in family_losses(model, families, by)],
+        worst=[x for model, by in by_model for x in worst(model, by)],
+        identical=list(_identical(pairing, paired)),
         not_comparable=list(pairing.shared.exchanged),
         comparable=pairing.shared.comparable,
-        notes=_notes(pairing),
-        family=sum(not math.isnan(cell.p) for cell in judged),
+        notes=notes(pairing),
+        family=sum(not math.isnan(cell.p) for cell in cells),
         resamples=resamples,
         groups=pairing.both.groups,
     )
@@ -149,58 +134,63 @@ def comparison_json(comparison: Comparison) -> str:
     return json_lines(vars(comparison))
 
 
-def _couples(pairing: Pairing, cells: Sequence[Difference]) -> _Couples:
-    """The couples of every model and condition of which anything is compared."""
-    wanted = {(cell.model, cell.condition) for cell in cells if cell.status == "compared"}
-    couples: _Couples = {}
-    for model in pairing.models:
-        for condition in pairing.conditions:
-            if (model.name, condition.name) in wanted:
-                couples[model.name, condition.name] = {
-                    metric: couple
-                    for kind in _KINDS
-                    for couple in [pairing.couple(model, condition, kind)]
-                    for metric in kind
-                }
-    return couples
+def _paired_cells(pairing: Pairing, cells: Sequence[Difference]) -> dict[_Key, PairedCells]:
+    """The clips of both for every metric, where anything of a model and condition is compared.
+
+    Metrics of one kind share an object.
+    """
+    places = {cell.key[:2] for cell in cells if cell.status == "compared"}
+    return {
+        (model.name, condition.name, metric): cells_of_kind
+        for model in pairing.models
+        for condition in pairing.conditions
+        if (model.name, condition.name) in places
+        for kind in _KINDS
+        for cells_of_kind in [pairing.cells(model, condition, kind)]
+        for metric in kind
+    }
 
 
-def _figure(
-    cell: Difference, couples: _Couples, figures: Mapping[Couple, Mapping[str, Paired]]
-) -> Paired:
-    return figures[couples[cell.model, cell.condition][cell.metric]][cell.metric]
+def _figures(
+    pairing: Pairing, paired: Mapping[_Key, PairedCells], resamples: int, seed: int
+) -> dict[_Key, Paired]:
+    unique = list(dict.fromkeys(paired.values()))
+    pairs = [(each.run, each.baseline) for each in unique]
+    figures = compare_cells(pairs, pairing.both.groups, resamples, seed)
+    by_cells = dict(zip(unique, figures, strict=True))
+    return {key: by_cells[cells][key[2]] for key, cells in paired.items()}
 
 
 def _filled(
     pairing: Pairing,
     cell: Difference,
-    couples: _Couples,
-    figures: Mapping[Couple, Mapping[str, Paired]],
+    paired: Mapping[_Key, PairedCells],
+    figures: Mapping[_Key, Paired],
 ) -> Difference:
-    """A cell to be compared with its values on the clips of both and the test over clips."""
+    """Add the values on the clips of both and the test over clips to a cell to be compared."""
     if cell.status != "compared":
         return cell
-    pair = _figure(cell, couples, figures)
-    if math.isnan(pair.difference):
+    figure = figures[cell.key]
+    if math.isnan(figure.difference):
         return replace(cell, status="no data", reason="no clips of both runs have this figure")
-    test, p_clips = clip_test(pairing, couples[cell.model, cell.condition][cell.metric], cell)
+    test, p_clips = clip_test(pairing, paired[cell.key], cell.metric)
     return replace(
         cell,
-        value=pair.value.value,
-        baseline=pair.baseline.value,
-        difference=pair.difference,
-        n=pair.value.clips,
-        groups=pair.groups,
-        differing=pair.differing,
-        largest=pair.largest,
+        value=figure.value.value,
+        baseline=figure.baseline.value,
+        difference=figure.difference,
+        n=figure.value.clips,
+        groups=figure.groups,
+        differing=figure.differing,
+        largest=figure.largest,
         test=test,
         p_clips=p_clips,
     )
 
 
-def _judged(cells: Sequence[Difference], pairs: Sequence[Paired]) -> list[Difference]:
-    """The compared cells with what groups say of them, judged as one family."""
-    judged = contrast(pairs)
+def _judged(cells: Sequence[Difference], figures: Mapping[_Key, Paired]) -> list[Difference]:
+    """Add intervals and tests over groups to the compared cells, as one family."""
+    judged = contrast([figures[cell.key] for cell in cells if cell.status == "compared"])
     low, high = judged.interval()
     p = judged.p()
     columns = [low, high, judged.error, judged.skew, p, holm(p), judged.smallest()]
@@ -214,141 +204,54 @@ def _judged(cells: Sequence[Difference], pairs: Sequence[Paired]) -> list[Differ
     ]
 
 
-def _turned(
-    pairing: Pairing, couples: _Couples, compared: set[tuple[str, str, str]]
-) -> Iterator[tuple[list[Flip], list[FlipCount]]]:
-    for (model, condition), kinds in couples.items():
+def _places(paired: Mapping[_Key, PairedCells]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((model, condition) for model, condition, _ in paired))
+
+
+def _flips(
+    pairing: Pairing, paired: Mapping[_Key, PairedCells], compared: set[_Key]
+) -> tuple[list[Flip], list[FlipCount]]:
+    flipped: list[Flip] = []
+    counts: list[FlipCount] = []
+    for model, condition in _places(paired):
         if (model, condition, "accuracy") in compared:
-            scored = kinds["auc"]
-            flipped = list(flips(pairing, model, condition, scored))
-            yield flipped, flip_counts(pairing, model, condition, scored, flipped)
+            scored = paired[model, condition, "auc"]
+            own = list(flips(pairing, model, condition, scored))
+            flipped += own
+            counts += flip_counts(pairing, model, condition, scored, own)
+    return flipped, counts
 
 
-def _identical(pairing: Pairing, couples: _Couples) -> Iterator[tuple[str, str]]:
-    """Where both scored the same of the clips that both were given, and scored them the same.
+def _identical(pairing: Pairing, paired: Mapping[_Key, PairedCells]) -> Iterator[tuple[str, str]]:
+    """Places where both runs scored the same of their common clips, with the same scores.
 
-    Of one detector the scores may differ by what another machine makes of the audio.
+    For one detector the scores may differ by how machines process audio.
     """
     both = pairing.both
     records = pairing.run_record, pairing.baseline_record
-    alike = {
+    same_detector = {
         match.name for match in pairing.models if same_scores(*records, match.run, match.baseline)
     }
-    for (model, condition), kinds in couples.items():
-        one, other = kinds["auc"].rows
-        owed = kinds["coverage"].rows
-        scores, bars = (both.score[one], both.score[other]), (both.bar[one], both.bar[other])
-        known = model in alike
-        same = np.abs(scores[0] - scores[1]) <= (CODED if known else ROUNDING)
-        verdicts = [score >= bar for score, bar in zip(scores, bars, strict=True)]
-        agree = known or bool((verdicts[0] == verdicts[1]).all())
+    for model, condition in _places(paired):
+        one, other = paired[model, condition, "auc"].rows
+        owed = paired[model, condition, "coverage"].rows
+        known = model in same_detector
+        move = np.abs(both.score[one] - both.score[other])
+        close = (move <= (CODED if known else ROUNDING)).all()
+        now, before = (both.score[rows] >= both.bar[rows] for rows in (one, other))
+        agree = known or bool((now == before).all())
         whole = all(len(one) == np.sum(both.ok[rows]) for rows in owed)
-        if len(one) and whole and same.all() and agree:
+        if len(one) and whole and close and agree:
             yield model, condition
 
 
 def _members(pairing: Pairing, kind: Literal["series", "family"]) -> dict[str, list[str]]:
-    """The conditions of every series or family but `clean`'s, as the comparison calls them."""
-    named: dict[str, ConditionRecord] = {}
-    for match in pairing.conditions:
-        for record, name in (
-            (pairing.run_record, match.run),
-            (pairing.baseline_record, match.baseline),
-        ):
-            for each in record.suite.conditions:
-                if each.name == name and name:
-                    named.setdefault(match.name, each)
+    """The conditions of every series or family except `clean`, by their names in the comparison."""
     members: dict[str, list[str]] = {}
-    for name, each in named.items():
-        if name != CLEAN:
-            members.setdefault(getattr(each, kind), []).append(name)
-    return members
-
-
-def _notes(pairing: Pairing) -> list[str]:
-    """What the reader should know of the two runs that bars nothing."""
-    run, baseline = pairing.run_record, pairing.baseline_record
-    notes = [
-        f"{what} {match.run} is compared with {match.baseline}"
-        for what, matches in (("model", pairing.models), ("condition", pairing.conditions))
-        for match in matches
-        if match.run and match.baseline and match.run != match.baseline
-    ]
-    if run.data.digest != baseline.data.digest and not pairing.data_bar:
-        notes.append("one run took a part of the other's clips: compared on these")
-    notes += _identities(pairing)
-    shared = pairing.shared
-    if shared.exchanged and not pairing.data_bar:
-        notes.append(f"{shared.words}: not comparable, and left out")
-        if mixing := _mixing(pairing):
-            notes.append(f"other clips may have been mixed with them under {', '.join(mixing)}")
-    if shared.words_unknown and _listens(run) and _listens(baseline):
-        notes.append(shared.words_unknown)
-    notes += [
-        f"whether {match.name} draws from the same recordings is not known: one record is of an "
-        "older harness"
-        for match in pairing.conditions
-        if _known(run, match.run) != _known(baseline, match.baseline)
-        and match.run
-        and match.baseline
-    ]
-    for what, one, other in _settings(run, baseline):
-        if one != other:
-            notes.append(f"{what} is {one or 'unknown'}, was {other or 'unknown'}")
-    return notes
-
-
-def _known(record: RunRecord, condition: str) -> bool:
-    """Whether the record has a digest of what the condition draws from."""
-    return any(each.name == condition and each.content for each in record.suite.conditions)
-
-
-def _identities(pairing: Pairing) -> Iterator[str]:
-    """Where the same weights are another detector, or a record cannot tell."""
-    run, baseline = (
-        {model.name: model for model in record.models}
-        for record in (pairing.run_record, pairing.baseline_record)
-    )
-    for match in pairing.models:
-        now, before = run.get(match.run), baseline.get(match.baseline)
-        if now is None or before is None or not now.digest or now.digest != before.digest:
-            continue
-        if told := difference(now, before):
-            yield f"{match.run} is another detector with the same weights: {told}"
-        elif bool(now.settings) != bool(before.settings):
-            yield (
-                f"{match.run} has the same weights and classes in both; whether its extractor and "
-                f"configuration are the same is not known: one record is of an older harness"
-            )
-
-
-def _mixing(pairing: Pairing) -> list[str]:
-    """Conditions under which clips are mixed with other clips of the data."""
-    names = [match.name for match in pairing.conditions]
-    conditions = {each.name: each for each in pairing.run_record.suite.conditions}
-    return [
-        name
-        for name in names
-        if name in conditions
-        and any(step.get("color") == "babble" for step in conditions[name].chain)
-    ]
-
-
-def _listens(record: RunRecord) -> bool:
-    return any(model.rate_hz for model in record.models)
-
-
-def _settings(run: RunRecord, baseline: RunRecord) -> Iterator[tuple[str, str, str]]:
-    yield "precision", run.machine.precision, baseline.machine.precision
-    yield "device", run.machine.device, baseline.machine.device
-    on = ("off", "on")
-    yield "compiling", on[run.machine.compiled], on[baseline.machine.compiled]
-    yield "suite", run.suite.name, baseline.suite.name
-    yield "harness", run.harness_version, baseline.harness_version
-    packages = sorted({*run.machine.packages, *baseline.machine.packages})
-    for name in packages:
-        yield (
-            f"package {name}",
-            run.machine.packages.get(name, ""),
-            baseline.machine.packages.get(name, ""),
+    for match in pairing.conditions:
+        record = recorded(pairing.run_record, match.run) or recorded(
+            pairing.baseline_record, match.baseline
         )
+        if record is not None and match.name != CLEAN:
+            members.setdefault(getattr(record, kind), []).append(match.name)
+    return members

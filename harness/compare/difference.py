@@ -1,6 +1,6 @@
-"""One figure of a condition in two runs: whether it can be compared, and what clips say of it.
+"""One figure of a condition in two runs: whether it can be compared, and by how much it differs.
 
-A difference is the run's figure less the baseline's, in fractions, whatever direction is better.
+A difference is the run's figure minus the baseline's, in fractions, whichever direction is better.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ from typing import Literal
 
 import numpy as np
 
-from harness.compare.flips import verdicts
-from harness.compare.pairing import Couple, Match, Pairing
-from harness.metrics import COMPARED
+from harness.compare.flips import is_right
+from harness.compare.matching import MatchedName
+from harness.compare.pairing import PairedCells, Pairing
+from harness.metrics import COMPARED, METRICS
 from harness.metrics.bootstrap import estimate
-from harness.metrics.significance import delong, mcnemar_exact
+from harness.metrics.significance import Contrast, delong, mcnemar_exact
 from harness.summary.cells import Grid
 
 Status = Literal["compared", "missing", "new", "not comparable", "no data"]
-"""`compared`; `missing`: the baseline has it and the run has not, or has too little of it; `new`:
-the other way round; `not comparable`: both have it, of unlike things; `no data`: neither has a
-value, or no clip of both."""
+"""`missing`: only the baseline has a value, or the run's coverage fell too low; `new`: only the run
+has one; `not comparable`: both have one, under different settings; `no data`: neither has one, or
+the runs share no clip."""
 
 ROUNDING = 1e-4
-"""Log-odds in float32 agree to this on the same audio: it is the same detector."""
+"""Largest difference of float32 log-odds of one detector on the same audio."""
 
 CODED = 0.1
-"""Log-odds of one detector agree to this on any machine: another processor rounds audio another
-way in its last bit, and a codec can make a step of its own of that."""
+"""Largest difference of log-odds of one detector on any machine: processors round audio
+differently in the last bit, and a codec can turn that into a step of its own."""
 
-Test = Literal["mcnemar", "delong", ""]
+ClipTest = Literal["mcnemar", "delong", ""]
 
 
 @dataclass(frozen=True)
@@ -41,24 +42,24 @@ class Difference:
     Parameters
     ----------
     model, condition
-        As the run calls them; as the baseline does where only that has them.
+        Names in the run; in the baseline where only that has them.
     reason
         Why it is not `compared`, in words; else empty.
     value, baseline
-        Of the clips of both where it is compared, else of each run's own.
+        On the clips of both where compared, else on each run's own.
     difference, low, high, error
-        value less baseline, its interval and its standard error over groups.
+        value minus baseline, its interval and its standard error over groups.
     n
-        Clips of both that the run's figure is of.
+        Clips of both behind the run's figure.
     groups, differing, largest, skew
-        As `harness.metrics.significance.Contrast` has them, which these make again.
+        As in `harness.metrics.significance.Contrast`.
     p, p_holm
         Of no difference, over groups; and adjusted for the family.
     test, p_clips
-        `mcnemar` (figures that are shares of clips) or `delong` (AUC), and its p-value, which takes
-        clips for independent. Empty and NaN for other figures.
+        Test that assumes independent clips, `mcnemar` (figures that are shares of clips) or
+        `delong` (AUC), and its p-value. Empty and NaN for other figures.
     smallest
-        The smallest true difference that these clips would have shown with a power of 0.8.
+        Smallest true difference that these clips detect with a power of 0.8.
     """
 
     model: str
@@ -78,35 +79,52 @@ class Difference:
     largest: float = math.nan
     p: float = math.nan
     p_holm: float = math.nan
-    test: Test = ""
+    test: ClipTest = ""
     p_clips: float = math.nan
     smallest: float = math.nan
     skew: float = 0.0
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.model, self.condition, self.metric
+
+    @property
+    def contrast(self) -> Contrast:
+        """The test over groups that it comes from."""
+        return Contrast(
+            np.array(self.difference),
+            np.array(self.error),
+            np.array(self.groups),
+            np.array(self.differing),
+            np.array(self.largest),
+            np.array(self.skew),
+            METRICS[self.metric].most,
+        )
+
 
 def draft(pairing: Pairing) -> Iterator[Difference]:
-    """Every cell with its status and each run's own values; nothing is compared yet."""
+    """Every figure with its status and each run's own value; nothing is compared yet."""
     run = _own(pairing.run, [match.run for match in pairing.models])
     baseline = _own(pairing.baseline, [match.baseline for match in pairing.models])
     for model in pairing.models:
         for condition in pairing.conditions:
-            one = run.get((model.run, condition.run), {})
-            other = baseline.get((model.baseline, condition.baseline), {})
+            now = run.get((model.run, condition.run), {})
+            before = baseline.get((model.baseline, condition.baseline), {})
             for metric in COMPARED:
-                status, reason = _status(pairing, model, condition, metric, one, other)
+                status, reason = _status(pairing, model, condition, metric, now, before)
                 yield Difference(
                     model.name,
                     condition.name,
                     metric,
                     status,
                     reason,
-                    one.get(metric, math.nan),
-                    other.get(metric, math.nan),
+                    now.get(metric, math.nan),
+                    before.get(metric, math.nan),
                 )
 
 
 def _own(grid: Grid, models: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
-    """Values of one run by itself."""
+    """The values of one run alone, by model and condition."""
     cells = {
         (model, name): grid.whole(model, name)
         for model in models
@@ -115,56 +133,55 @@ def _own(grid: Grid, models: Sequence[str]) -> dict[tuple[str, str], dict[str, f
     }
     values = estimate(list(cells.values()), grid.groups, 0, 0)
     return {
-        key: {name: one.value for name, one in values[cell].items()} for key, cell in cells.items()
+        key: {name: each.value for name, each in values[cell].items()}
+        for key, cell in cells.items()
     }
 
 
 def _status(
     pairing: Pairing,
-    model: Match,
-    condition: Match,
+    model: MatchedName,
+    condition: MatchedName,
     metric: str,
-    one: Mapping[str, float],
-    other: Mapping[str, float],
+    now: Mapping[str, float],
+    before: Mapping[str, float],
 ) -> tuple[Status, str]:
     for match, what in ((model, "model"), (condition, "condition")):
         if not match.run:
             return "missing", f"the run does not have this {what}"
         if not match.baseline:
             return "new", f"the baseline does not have this {what}"
-    bar = pairing.bar(model, condition, metric)
-    if bar:
-        return "not comparable", bar
-    lost, had = math.isnan(one[metric]), not math.isnan(other[metric])
-    if lost:
+    if reason := pairing.reason_against(model, condition, metric):
+        return "not comparable", reason
+    had = not math.isnan(before[metric])
+    if math.isnan(now[metric]):
         return ("missing", "no value any more") if had else ("no data", "no value in either run")
     if not had:
         return "new", "had no value before"
     least = pairing.run_record.suite.min_coverage
-    covered, before = one["coverage"], other["coverage"]
-    if metric != "coverage" and covered < min(before, least):
-        return "missing", f"coverage fell from {before:.4g} to {covered:.4g}, below {least:.4g}"
+    covered, earlier = now["coverage"], before["coverage"]
+    if metric != "coverage" and covered < min(earlier, least):
+        return "missing", f"coverage fell from {earlier:.4g} to {covered:.4g}, below {least:.4g}"
     return "compared", ""
 
 
-def clip_test(pairing: Pairing, couple: Couple, cell: Difference) -> tuple[Test, float]:
-    """The test of the literature that takes clips for independent, where a figure has one."""
-    if cell.metric == "auc":
-        one, other = couple.run, couple.baseline
-        return "delong", delong(one.real, one.fake, other.real, other.fake).p
-    right, before = (verdicts(pairing, rows) for rows in couple.rows)
-    fake = pairing.both.fake[couple.run_rows]
-    match cell.metric:
-        case "accuracy":
-            counts = np.ones(len(fake), dtype=bool)
-        case "recall":
-            counts = fake
-        case "recall_real":
-            counts = ~fake
-        case "coverage":
-            counts = np.ones(len(fake), dtype=bool)
-            right, before = (pairing.both.ok[rows] for rows in couple.rows)
-        case _:
-            return "", math.nan
-    only = int(np.sum(counts & right & ~before)), int(np.sum(counts & ~right & before))
-    return "mcnemar", mcnemar_exact(*only)
+def clip_test(pairing: Pairing, paired: PairedCells, metric: str) -> tuple[ClipTest, float]:
+    """The test that assumes independent clips, where the metric has one, and its p-value."""
+    if metric == "auc":
+        now, before = paired.run, paired.baseline
+        return "delong", delong(now.real, now.fake, before.real, before.fake).p
+    both = pairing.both
+    fake = both.fake[paired.run_rows]
+    counted = {
+        "accuracy": np.ones(len(fake), dtype=bool),
+        "recall": fake,
+        "recall_real": ~fake,
+        "coverage": np.ones(len(fake), dtype=bool),
+    }.get(metric)
+    if counted is None:
+        return "", math.nan
+    now, before = (
+        both.ok[rows] if metric == "coverage" else is_right(both, rows) for rows in paired.rows
+    )
+    gained, lost = (int(np.sum(counted & part)) for part in (now & ~before, ~now & before))
+    return "mcnemar", mcnemar_exact(gained, lost)

@@ -1,8 +1,7 @@
-"""Clips on which two runs come to other verdicts, and which way.
+"""Clips that one run decides right and the other wrong.
 
-Conventions: a clip flips where it has a score in both runs, one of them right and the other wrong,
-each at its own threshold. Clips without a score on either side are no flips: coverage
-tells of them.
+Conventions: a clip flips where both runs scored it and exactly one decided it right, each at its
+own threshold. Clips without a score in either run never flip; coverage accounts for them.
 """
 
 from __future__ import annotations
@@ -15,14 +14,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.pairing import Couple, Pairing
+from harness.compare.pairing import PairedCells, Pairing
 from harness.metrics.classification import outcome_of
-from harness.summary.cells import Rows
+from harness.summary.cells import Grid, Rows
 
-Verdicts = NDArray[np.bool_]
-
-HEARD = 24
-"""Flips of a model that a report lets hear: as many as there is room for beside its mistakes."""
+AUDIBLE = 24
+"""Flips of a model whose audio a report includes, beside its mistakes."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +38,9 @@ class Flip:
 
 @dataclass(frozen=True)
 class FlipCount:
-    """Flips of a condition, in all or of one generator's fakes, out of the clips of both.
+    """Flips of a condition out of the clips of both runs, in all or of one generator.
 
-    `generator` is `*` for all clips; clips without one, such as real ones, have the empty name.
+    `generator` is `*` for all clips and empty for clips without one, such as real clips.
     """
 
     model: str
@@ -54,28 +51,19 @@ class FlipCount:
     clips: int
 
 
-def verdicts(pairing: Pairing, rows: Rows) -> Verdicts:
-    """Whether each row is decided right, where the policy has it decided at all."""
-    grid = pairing.both
+def is_right(grid: Grid, rows: Rows) -> NDArray[np.bool_]:
+    """Whether each row is decided right; rows without a score as the policy decides them."""
     right = (grid.score[rows] >= grid.bar[rows]) == grid.fake[rows]
-    real, fake = (outcome_of(label, grid.policy) == good for label, good in _GOOD)
+    real = outcome_of("real", grid.policy) == "tn"
+    fake = outcome_of("fake", grid.policy) == "tp"
     return np.where(grid.ok[rows], right, np.where(grid.fake[rows], fake, real))
 
 
-_GOOD: tuple[tuple[Literal["real", "fake"], str], ...] = (("real", "tn"), ("fake", "tp"))
-
-
-def flips(pairing: Pairing, model: str, condition: str, couple: Couple) -> Iterator[Flip]:
-    """The flips among clips that both scored, those that turned wrong first, by the score's move.
-
-    Parameters
-    ----------
-    couple
-        Of figures of ranking, which are of the scored clips whatever the policy.
-    """
+def flips(pairing: Pairing, model: str, condition: str, scored: PairedCells) -> Iterator[Flip]:
+    """The flips among clips that both runs scored: turned wrong first, then by change of score."""
     grid, table = pairing.both, pairing.table
-    one, other = couple.run_rows, couple.baseline_rows
-    right, before = verdicts(pairing, one), verdicts(pairing, other)
+    one, other = scored.rows
+    right, before = is_right(grid, one), is_right(grid, other)
     turned = np.flatnonzero(right != before)
     move = np.abs(grid.score[one] - grid.score[other])
     order = np.lexsort((grid.clip[one][turned], -move[turned], right[turned]))
@@ -96,15 +84,15 @@ def flips(pairing: Pairing, model: str, condition: str, couple: Couple) -> Itera
 
 
 def flip_counts(
-    pairing: Pairing, model: str, condition: str, couple: Couple, flipped: Sequence[Flip]
+    pairing: Pairing, model: str, condition: str, scored: PairedCells, flipped: Sequence[Flip]
 ) -> list[FlipCount]:
-    """Counts of all clips and of every generator, also of those without a flip."""
-    names: Any = pairing.table["generator"].iloc[couple.run_rows].fillna("")
+    """Counts of all clips, then of every generator, including those without a flip."""
+    names: Any = pairing.table["generator"].iloc[scored.run_rows].fillna("")
     clips = Counter(names.tolist())
     turned = Counter((flip.generator, flip.turned) for flip in flipped)
     ways = Counter(flip.turned for flip in flipped)
     return [
-        FlipCount(model, condition, "*", ways["right"], ways["wrong"], len(couple.run_rows)),
+        FlipCount(model, condition, "*", ways["right"], ways["wrong"], len(scored.run_rows)),
         *(
             FlipCount(
                 model, condition, name, turned[name, "right"], turned[name, "wrong"], clips[name]
@@ -114,12 +102,11 @@ def flip_counts(
     ]
 
 
-def hearable(flipped: Sequence[Flip], most: int = HEARD) -> list[Flip]:
-    """The flips of each model that tell a listener most, at most so many of each.
+def worth_hearing(flipped: Sequence[Flip], most: int = AUDIBLE) -> list[Flip]:
+    """Choose up to `most` flips of each model, spread over conditions and clips.
 
-    Those that turned wrong come before those that turned right. Among these the condition that has
-    had fewest comes next, and of its flips one of a clip that was heard least, then the one whose
-    score moved most: so they are of many conditions and of many clips.
+    Flips that turned wrong come first. Within these the condition chosen least often comes next,
+    then the clip chosen least often, then the largest change of score.
     """
     chosen: list[Flip] = []
     for model in dict.fromkeys(flip.model for flip in flipped):

@@ -1,15 +1,11 @@
-"""Which figures of two runs may be compared, and on which clips.
+"""Pair two runs on the clips of both.
 
-Models and conditions are matched by their names. Where each run has one model these are matched
-whatever they are called; a condition that was renamed is found by its digest. Nothing else is
-guessed: what is found on one side only is reported as that. Clips are matched by their names, and
-those whose recordings differ all the same are compared in nothing.
+Clips are matched by name; clips whose recordings differ under the same name are left out of every
+comparison.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,36 +14,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.metrics import COMPARED, METRICS, Ranking
+from harness.compare.matching import (
+    RANKED,
+    MatchedName,
+    match_conditions,
+    match_models,
+    reason_against,
+)
 from harness.metrics.bootstrap import Cell
-from harness.results import coverage
 from harness.results.clip_facts import IDENTITY, columns_of
-from harness.results.record import ConditionRecord, RunRecord, ThresholdRule
+from harness.results.coverage import complete
+from harness.results.record import RunRecord
 from harness.results.run_folder import RunFolder
 from harness.results.shared_clips import SharedClips
 from harness.summary.cells import Grid, Rows
 
-RANKED = tuple(name for name in COMPARED if isinstance(METRICS[name], Ranking))
-DECIDED = tuple(name for name in COMPARED if name not in (*RANKED, "coverage"))
-
 _RUN, _BASELINE = "run ", "baseline "
 
 
-@dataclass(frozen=True)
-class Match:
-    """What a model or condition is called in either run; empty where a run does not have it."""
-
-    run: str
-    baseline: str
-
-    @property
-    def name(self) -> str:
-        return self.run or self.baseline
-
-
 @dataclass(frozen=True, eq=False)
-class Couple:
-    """The same clips in both runs, for the metrics that are paired on them."""
+class PairedCells:
+    """The same clips in both runs, for metrics that share one rule of which clips count."""
 
     run: Cell
     baseline: Cell
@@ -66,14 +53,14 @@ class Pairing:
     Parameters
     ----------
     run, baseline
-        Each run by itself, at its own threshold and policy.
+        Each run alone, with its own thresholds and policy for unscored clips.
     both
-        The rows of both, clips and groups numbered alike, each decided at its own threshold, and
-        without a score as the run decides.
+        The rows of both runs with common clip and group numbers, each with its own threshold, and
+        the run's policy.
     table
-        What `both` was made of.
+        The table behind `both`.
     comparable
-        Rows of `both` whose clip is of the same recording in both runs, or of the one run alone.
+        Rows of `both` whose clip is the same recording in both runs, or in one run only.
     shared
         The clips of both.
     """
@@ -84,212 +71,107 @@ class Pairing:
     table: pd.DataFrame
     run_record: RunRecord
     baseline_record: RunRecord
-    models: list[Match]
-    conditions: list[Match]
+    models: list[MatchedName]
+    conditions: list[MatchedName]
     comparable: NDArray[np.bool_]
     shared: SharedClips
 
     @classmethod
     def of(cls, run: RunFolder, baseline: RunFolder) -> Pairing:
         """Complete both tables and number their clips and groups alike."""
-        tables = [coverage.complete(each.table, each.record) for each in (run, baseline)]
-        if run.record.data.digest == baseline.record.data.digest:
-            tables = [_named(*tables), _named(*tables[::-1])]
-        grids = [
-            Grid.of(table, each.record) for table, each in zip(tables, (run, baseline), strict=True)
+        records = run.record, baseline.record
+        tables = [complete(each.table, each.record) for each in (run, baseline)]
+        if records[0].data.digest == records[1].data.digest:
+            tables = [_identified(*tables), _identified(*tables[::-1])]
+        grids = [Grid.of(table, record) for table, record in zip(tables, records, strict=True)]
+        sides = [
+            table.assign(model=side + table["model"].astype(str))
+            for side, table in zip((_RUN, _BASELINE), tables, strict=True)
         ]
-        joined: Any = pd.concat(
-            [
-                table.assign(model=side + table["model"].astype(str))
-                for side, table in zip((_RUN, _BASELINE), tables, strict=True)
-            ],
-            ignore_index=True,
-        )
+        joined: Any = pd.concat(sides, ignore_index=True)
+
+        def threshold_of(name: str) -> float:
+            record, side = (records[0], _RUN) if name.startswith(_RUN) else (records[1], _BASELINE)
+            return record.threshold_of(name.removeprefix(side))
+
         shared = SharedClips.of(*tables)
         return cls(
             run=grids[0],
             baseline=grids[1],
-            both=Grid.of(joined, run.record, _thresholds(run.record, baseline.record)),
+            both=Grid.of(joined, run.record, threshold_of),
             table=joined,
             run_record=run.record,
             baseline_record=baseline.record,
-            models=_models(grids[0].models, grids[1].models),
-            conditions=match_conditions(
-                run.record, baseline.record, grids[0].conditions, grids[1].conditions
-            ),
+            models=match_models(*(grid.models for grid in grids)),
+            conditions=match_conditions(*records, *(grid.conditions for grid in grids)),
             comparable=~joined["clip_id"].isin(shared.exchanged).to_numpy(dtype=bool),
             shared=shared,
         )
 
-    def rows(self, model: Match, condition: Match) -> tuple[Rows, Rows]:
-        """Rows of `both` that either run has."""
-        return (
-            self.both.rows_of(_RUN + model.run, condition.run),
-            self.both.rows_of(_BASELINE + model.baseline, condition.baseline),
-        )
+    def cells(
+        self, model: MatchedName, condition: MatchedName, metrics: tuple[str, ...]
+    ) -> PairedCells:
+        """The comparable clips that count in both runs.
 
-    def couple(self, model: Match, condition: Match, metrics: tuple[str, ...]) -> Couple:
-        """The clips that count in both runs.
-
-        Coverage is of all clips that both owe. Figures of ranking are of the clips that both
-        scored, and so are those of decisions unless a policy decides the others: then they are of
-        the clips that both tried. None is of clips that are not comparable.
+        For coverage: all clips that both owe. For rankings, and for decisions where unscored clips
+        are excluded: the clips that both scored. For decisions where a policy decides unscored
+        clips: those that both tried.
         """
-        if metrics == ("coverage",):
-            counts: NDArray[np.bool_] = np.ones(len(self.both.ok), dtype=bool)
-        elif metrics == RANKED or self.both.policy == "excluded":
-            counts = self.both.ok
-        else:
-            counts = self.both.tried
-        one, other = self.rows(model, condition)
-        counts = counts & self.comparable
+        both = self.both
+        counts = self.comparable
+        if metrics == RANKED or (both.policy == "excluded" and metrics != ("coverage",)):
+            counts = counts & both.ok
+        elif metrics != ("coverage",):
+            counts = counts & both.tried
+        one = both.rows_of(_RUN + model.run, condition.run)
+        other = both.rows_of(_BASELINE + model.baseline, condition.baseline)
         one, other = one[counts[one]], other[counts[other]]
         _, first, second = np.intersect1d(
-            self.both.clip[one], self.both.clip[other], assume_unique=True, return_indices=True
+            both.clip[one], both.clip[other], assume_unique=True, return_indices=True
         )
         one, other = one[first], other[second]
-        return Couple(self.both.cell(one, metrics), self.both.cell(other, metrics), one, other)
+        return PairedCells(both.cell(one, metrics), both.cell(other, metrics), one, other)
 
-    def bar(self, model: Match, condition: Match, metric: str) -> str:
+    def reason_against(self, model: MatchedName, condition: MatchedName, metric: str) -> str:
         """Why a figure under a condition may not be compared; empty where it may."""
-        return self.data_bar or barred(
+        return self.other_data or reason_against(
             self.run_record, self.baseline_record, model, condition, metric
         )
 
     @cached_property
-    def data_bar(self) -> str:
-        """Why the clips of the two runs are not the same; empty where they are, or a part is."""
+    def other_data(self) -> str:
+        """Why the runs are of different data; empty where they share all clips or a part."""
         one, other = self.run_record.data, self.baseline_record.data
-        if one.digest != other.digest and not self.is_part:
+        if one.digest != other.digest and not self._is_part:
             return f"other data: digest {one.digest}, was {other.digest}"
         return f"other data: {self.shared.words}" if self.shared.other_data else ""
 
     @cached_property
-    def is_part(self) -> bool:
-        """Whether one run took, by `--limit`, a part of the clips that the other took."""
+    def _is_part(self) -> bool:
+        """Whether one run took, by `--limit`, a subset of the clips of the other."""
         table: Any = self.table
-        clips = [
-            table[table["model"].str.startswith(side)].drop_duplicates("clip_id")
+        clips: list[Any] = [
+            table[table["model"].str.startswith(side)]
+            .drop_duplicates("clip_id")
+            .set_index("clip_id")[["label", *IDENTITY]]
+            .fillna("")
+            .astype(str)
             for side in (_RUN, _BASELINE)
         ]
-        known = [
-            each.set_index("clip_id")[["label", *IDENTITY]].fillna("").astype(str) for each in clips
-        ]
-        records = (self.run_record, self.baseline_record)
-        for part, whole, record in ((*known, records[0]), (*known[::-1], records[1])):
-            if record.data.limit is None or not part.index.isin(whole.index).all():
-                continue
-            if (part == whole.loc[part.index]).all(axis=None):
+        for record, part, whole in (
+            (self.run_record, *clips),
+            (self.baseline_record, *clips[::-1]),
+        ):
+            known = record.data.limit is not None and part.index.isin(whole.index).all()
+            if known and (part == whole.loc[part.index]).all(axis=None):
                 return True
         return False
 
 
-def barred(run: RunRecord, baseline: RunRecord, model: Match, condition: Match, metric: str) -> str:
-    """Why a figure may not be compared, as far as the records tell and of the same data.
+def _identified(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Give clips without any row of their own a name that only the other run of the data knows.
 
-    Empty where it may.
-    """
-    if run.channels != baseline.channels:
-        return f"the channels are heard as {run.channels}, were as {baseline.channels}"
-    one, other = _recorded(run, condition.run), _recorded(baseline, condition.baseline)
-    if one is not None and other is not None:
-        if one.digest != other.digest:
-            return "the condition is another one under the same name"
-        if one.content and other.content and one.content != other.content:
-            return "the recordings that the condition draws from are others under the same name"
-        if one.chain and run.suite.seed != baseline.suite.seed:
-            return (
-                f"the suite's seed is {run.suite.seed}, was "
-                f"{baseline.suite.seed}, so the perturbed audio differs"
-            )
-    if metric in DECIDED:
-        if told := _threshold_bar(run, baseline, model):
-            return told
-        if run.suite.unscored != baseline.suite.unscored:
-            return (
-                f"clips without a score count as {run.suite.unscored}, "
-                f"counted as {baseline.suite.unscored}"
-            )
-    return ""
-
-
-def _threshold_bar(run: RunRecord, baseline: RunRecord, model: Match) -> str:
-    """Thresholds may differ where one rule chose both on the same development clips."""
-    now, before = run.threshold_of(model.run), baseline.threshold_of(model.baseline)
-    rule, was = _rule(run, model.run), _rule(baseline, model.baseline)
-    if rule == was and (rule is not None or now == before):
-        return ""
-    how = "" if rule == was else ", chosen in another way or on other clips"
-    return f"the threshold is {now:.4g}, was {before:.4g}{how}"
-
-
-def _thresholds(run: RunRecord, baseline: RunRecord) -> Callable[[str], float]:
-    """Of the models of both, as the joined table calls them."""
-
-    def of(name: str) -> float:
-        record, side = (run, _RUN) if name.startswith(_RUN) else (baseline, _BASELINE)
-        return record.threshold_of(name.removeprefix(side))
-
-    return of
-
-
-def _rule(record: RunRecord, model: str) -> tuple[object, ...] | None:
-    """How the threshold of a model was chosen and on which clips; None where it was set."""
-    rule = record.suite.threshold
-    if not isinstance(rule, ThresholdRule):
-        return None
-    clips = next((each.digest for each in record.thresholds if each.model == model), "")
-    return rule.choose, rule.at, clips
-
-
-def _models(run: Sequence[str], baseline: Sequence[str]) -> list[Match]:
-    if len(run) == len(baseline) == 1:
-        return [Match(run[0], baseline[0])]
-    return _matched(run, baseline)
-
-
-def match_conditions(
-    run: RunRecord, baseline: RunRecord, names: Sequence[str], others: Sequence[str]
-) -> list[Match]:
-    """Conditions of the run and of the baseline, by name, and what is left by its digest.
-
-    A digest that either side has more than once matches nothing.
-    """
-    matches = _matched(names, others)
-    new = _by_digest(run, (match.run for match in matches if not match.baseline))
-    gone = _by_digest(baseline, (match.baseline for match in matches if not match.run))
-    renamed = {name: gone[digest] for digest, name in new.items() if digest in gone}
-    taken = set(renamed.values())
-    return [
-        Match(match.run, renamed.get(match.run, match.baseline))
-        for match in matches
-        if match.run or match.baseline not in taken
-    ]
-
-
-def _by_digest(record: RunRecord, names: Iterable[str]) -> dict[str, str]:
-    wanted = set(names)
-    found = [(each.digest, each.name) for each in record.suite.conditions if each.name in wanted]
-    often = Counter(digest for digest, _ in found)
-    return {digest: name for digest, name in found if digest and often[digest] == 1}
-
-
-def _matched(run: Sequence[str], baseline: Sequence[str]) -> list[Match]:
-    """The run's names in order, then those that only the baseline has."""
-    there, before = set(run), set(baseline)
-    return [Match(name, name if name in before else "") for name in run] + [
-        Match("", name) for name in baseline if name not in there
-    ]
-
-
-def _recorded(record: RunRecord, name: str) -> ConditionRecord | None:
-    return next((each for each in record.suite.conditions if each.name == name), None)
-
-
-def _named(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """The table with clips that no row of it names called as the other run of the same data has it.
-
-    Which of them is which does not matter: each class has as many unnamed as there are names left.
+    The assignment within a class is arbitrary: it has as many unnamed clips as names are left.
     """
     frame: Any = table
     unnamed = frame["clip_id"].str.startswith("\0")
@@ -298,16 +180,16 @@ def _named(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     known: Any = other.drop_duplicates("clip_id")
     known = known[~known["clip_id"].isin(set(frame["clip_id"]))]
     known = known[~known["clip_id"].str.startswith("\0")]
-    found: list[pd.DataFrame] = []
+    parts: list[pd.DataFrame] = [frame[~unnamed]]
+    facts = [name for name in columns_of(frame) if name in known]
     for label in ("real", "fake"):
-        mine = frame[unnamed & (frame["label"] == label)]
-        names = mine["clip_id"].unique()
-        theirs = known[known["label"] == label].head(len(names))
-        renamed = dict(zip(names, theirs["clip_id"], strict=False))
-        rows = mine.assign(clip_id=mine["clip_id"].map(lambda name, to=renamed: to.get(name, name)))
-        facts = [name for name in columns_of(frame) if name in theirs]
-        told = theirs.set_index("clip_id")[facts].reindex(rows["clip_id"])
+        rows = frame[unnamed & (frame["label"] == label)].copy()
+        placeholders = rows["clip_id"].unique()
+        clips = known[known["label"] == label].head(len(placeholders)).set_index("clip_id")
+        names = dict(zip(placeholders, clips.index, strict=False))
+        rows["clip_id"] = [names.get(name, name) for name in rows["clip_id"]]
         for fact in facts:
-            rows[fact] = told[fact].fillna(rows.set_index("clip_id")[fact]).to_numpy()
-        found.append(rows)
-    return pd.concat([frame[~unnamed], *found], ignore_index=True)
+            values = clips[fact].reindex(rows["clip_id"])
+            rows[fact] = values.fillna(rows.set_index("clip_id")[fact]).to_numpy()
+        parts.append(rows)
+    return pd.concat(parts, ignore_index=True)

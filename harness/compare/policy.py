@@ -1,8 +1,9 @@
-"""What a release must fulfil: a TOML file of requirements, checked when it is read.
+"""Release policies: TOML files of requirements, validated when read.
 
 A policy has `version`, `name` and any number of `[[require]]` tables. A requirement names a metric
-and where it is to hold (`conditions`, `families`, both, or neither: everywhere), and says at least
-one of `margin` (how much worse than the baseline it may be), `at_least` and `at_most` (absolute).
+and where it applies (`conditions`, `families`, both, or neither: everywhere), and sets at least
+one of `margin` (how much worse than the baseline it may be), `at_least` and `at_most` (bounds on
+the figure itself).
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from harness.errors import UsageError
 from harness.metrics import COMPARED, METRICS
@@ -23,48 +24,36 @@ VERSION = 1
 DEFAULT = "release"
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+"""A list in TOML."""
 Undecided = Literal["inconclusive", "fail", "pass"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Requirement(_Frozen):
-    """One metric, where it is to hold, and how good it must be.
+class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
+    """One metric, where it applies, and how good it must be.
 
     Parameters
     ----------
     conditions, families
-        Names; where both are empty, every condition.
+        Names; every condition where both are empty.
     margin
-        The candidate may be worse than the baseline by at most this.
+        How much worse than the baseline the candidate may be.
     at_least, at_most
-        What the figure must be, whatever the baseline was.
+        Bounds of the figure itself.
     undecided
-        In place of the policy's.
+        Overrides the policy's.
     """
 
     metric: str
-    conditions: tuple[str, ...] = ()
-    families: tuple[str, ...] = ()
+    conditions: Names = ()
+    families: Names = ()
     margin: Share | None = None
     at_least: Share | None = None
     at_most: Share | None = None
     undecided: Undecided | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _tuples(cls, content: Any) -> Any:
-        if isinstance(content, dict):
-            return {
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in content.items()
-            }
-        return content
-
     @model_validator(mode="after")
-    def _sense(self) -> Requirement:
+    def _consistent(self) -> Requirement:
         if self.metric not in METRICS:
             near = difflib.get_close_matches(self.metric, METRICS, n=1)
             meant = f"did you mean {near[0]!r}?" if near else f"metrics are {', '.join(METRICS)}"
@@ -74,31 +63,34 @@ class Requirement(_Frozen):
                 f"{self.metric!r} is not compared and can have no margin; compared are "
                 f"{', '.join(COMPARED)}"
             )
-        if self.margin is None and self.at_least is None and self.at_most is None:
+        if self.margin is None and not self.absolute:
             raise ValueError("says nothing: give it margin, at_least or at_most")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
             raise ValueError("at_least is above at_most")
         return self
 
-    def holds_for(self, condition: str, family: str) -> bool:
-        """Whether a condition is one of those that it is about."""
-        if not self.conditions and not self.families:
-            return True
-        return condition in self.conditions or family in self.families
+    @property
+    def absolute(self) -> bool:
+        """Whether it bounds the figure itself."""
+        return self.at_least is not None or self.at_most is not None
+
+    def applies_to(self, condition: str, family: str) -> bool:
+        everywhere = not self.conditions and not self.families
+        return everywhere or condition in self.conditions or family in self.families
 
 
-class Policy(_Frozen):
-    """The whole file.
+class ReleasePolicy(BaseModel, frozen=True, extra="forbid", strict=True):
+    """Requirements that a candidate must meet to be released.
 
     Parameters
     ----------
     level
-        Chance of failing a candidate that is exactly as much worse as it may be, over all
+        Probability of failing a candidate that is exactly as much worse as allowed, over all
         requirements together.
     undecided
-        What a requirement counts as that the clips cannot decide.
+        What a requirement counts as when the clips cannot decide it.
     min_coverage
-        Of every condition and label; None for what the suite of the run demands.
+        Of every condition and label; None for the suite's own.
     """
 
     version: int
@@ -106,28 +98,21 @@ class Policy(_Frozen):
     level: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     undecided: Undecided = "inconclusive"
     min_coverage: Share | None = None
-    require: tuple[Requirement, ...] = Field(min_length=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tuples(cls, content: Any) -> Any:
-        if isinstance(content, dict) and isinstance(content.get("require"), list):
-            return content | {"require": tuple(content["require"])}
-        return content
+    require: tuple[Requirement, ...] = Field(min_length=1, strict=False)
 
 
 def policy_names() -> list[str]:
-    """Names of the policies that come with the harness."""
+    """Names of the shipped policies."""
     return sorted(path.name.removesuffix(".toml") for path in _folder().glob("*.toml"))
 
 
-def load_policy(spec: str) -> Policy:
-    """Read a policy by the name of one that comes with the harness, or by the path of a file.
+def load_policy(spec: str) -> ReleasePolicy:
+    """Read a policy by the name of a shipped one, or by the path of a file.
 
     Raises
     ------
     UsageError
-        For a file that is not there, is not TOML, or holds what no policy has.
+        For a missing file, broken TOML, or an invalid policy.
     """
     path = Path(spec) if spec.endswith(".toml") or "/" in spec else _folder() / f"{spec}.toml"
     try:
@@ -137,7 +122,7 @@ def load_policy(spec: str) -> Policy:
             "no such policy", spec, f"name a TOML file or one of {', '.join(policy_names())}"
         ) from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise UsageError(f"not TOML: {fault}", str(path), "mend the syntax") from fault
+        raise UsageError(f"not TOML: {fault}", str(path), "correct the syntax") from fault
     except OSError as fault:
         raise UsageError(f"cannot be read: {fault.strerror}", str(path), "name a file") from fault
     version = content.get("version")
@@ -146,7 +131,7 @@ def load_policy(spec: str) -> Policy:
         fix = "use a newer harness" if newer else f"write version = {VERSION}"
         raise UsageError(f"version is {version!r}, not {VERSION}", str(path), fix)
     try:
-        return Policy.model_validate(content)
+        return ReleasePolicy.model_validate(content)
     except ValidationError as fault:
         raise _refusal(fault, path) from fault
 
@@ -156,8 +141,8 @@ def _refusal(fault: ValidationError, path: Path) -> UsageError:
     key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        known = list(Requirement.model_fields if "require" in first["loc"] else Policy.model_fields)
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        model = Requirement if "require" in first["loc"] else ReleasePolicy
+        near = difflib.get_close_matches(str(first["loc"][-1]), list(model.model_fields), n=1)
         message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
     return UsageError(f"{key}: {message}" if key else message, str(path))
 

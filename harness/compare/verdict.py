@@ -1,4 +1,4 @@
-"""What a gate found: a verdict for each requirement, and what they come to."""
+"""The result of a gate: a verdict on each requirement, and the overall one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from harness.results.figures import ScoreWarning
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
+_GRAVEST_FIRST = ("FAIL", "INCONCLUSIVE", "PASS")
 _MEANINGS = {
     "PASS": "Every requirement is fulfilled, and these clips are enough to know it.",
-    "undecided": "Nothing surely fails; the policy lets requirements pass that these clips cannot "
-    "decide.",
-    "FAIL": "At least one requirement is surely not fulfilled, or cannot be compared.",
-    "INCONCLUSIVE": "Nothing surely fails, but these clips cannot tell, or too little was scored.",
+    "undecided": "Nothing is known to fail; the policy lets requirements pass that these clips "
+    "cannot decide.",
+    "FAIL": "At least one requirement is shown not to be fulfilled, or cannot be compared.",
+    "INCONCLUSIVE": "Nothing is known to fail, but these clips cannot tell, or too little was "
+    "scored.",
 }
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One requirement on one figure of one model.
+    """The outcome of one requirement for one figure of one model.
 
     Parameters
     ----------
@@ -33,18 +35,18 @@ class Verdict:
     word
         What it counts as.
     undecided
-        Whether its own outcome is inconclusive, and `word` is the policy's for that.
+        Whether the clips cannot decide it, and `word` is the policy's choice for that.
     value, baseline, difference, low, high
-        The candidate's figure, the baseline's, candidate minus baseline on the paired clips with
-        its 95 % interval; for an absolute requirement the interval is of the figure itself. NaN
+        Figures of the candidate and of the baseline, candidate minus baseline on the paired clips,
+        and its 95 % interval; for an absolute requirement the interval of the figure itself. NaN
         where there is none.
     n, groups
-        Clips and groups that it rests on.
+        Clips and groups behind it.
     p
         Of the hypothesis that the requirement is fulfilled, adjusted for all requirements; NaN
-        where it was decided without one.
+        where no test was needed.
     reason
-        Why, in words, where the figures alone do not say it.
+        Why, in words, where the figures alone do not show it.
     """
 
     model: str
@@ -65,7 +67,7 @@ class Verdict:
 
     @property
     def outcome(self) -> Word:
-        """What these clips show, whatever the policy makes of it."""
+        """What the clips show, before the policy decides what is undecided."""
         return "INCONCLUSIVE" if self.undecided else self.word
 
     @property
@@ -75,10 +77,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Gate:
-    """All verdicts of a policy on a run, and what they come to.
-
-    `warnings` are of the scores of the run and of its baseline.
-    """
+    """All verdicts of a policy on a run; `warnings` concern the scores of run and baseline."""
 
     policy: str
     run: str
@@ -99,51 +98,38 @@ class Gate:
 
     @property
     def meaning(self) -> str:
-        """What the word says, and whether it rests on what these clips cannot decide."""
-        lenient = self.word == "PASS" and any(each.undecided for each in self.verdicts)
+        """The overall verdict in a sentence."""
+        lenient = self.word == "PASS" and any(verdict.undecided for verdict in self.verdicts)
         return _MEANINGS["undecided" if lenient else self.word]
 
     @property
     def tally(self) -> str:
         """`of 68 requirements 3 fail, 2 are inconclusive, 63 pass`.
 
-        Those that the policy decided and the clips could not are counted as well.
+        Also counts those that the policy decided because the clips could not.
         """
         words = Counter(verdict.word for verdict in self.verdicts)
+        verbs = (("fails", "fail"), ("is inconclusive", "are inconclusive"), ("passes", "pass"))
         parts = [
             f"{words[word]} {one if words[word] == 1 else many}"
-            for word, one, many in (
-                ("FAIL", "fails", "fail"),
-                ("INCONCLUSIVE", "is inconclusive", "are inconclusive"),
-                ("PASS", "passes", "pass"),
-            )
+            for word, (one, many) in zip(_GRAVEST_FIRST, verbs, strict=True)
             if words[word]
         ]
         total = len(self.verdicts)
         by_policy = sum(verdict.word != verdict.outcome for verdict in self.verdicts)
-        told = f"; the clips cannot decide {by_policy} of these" if by_policy else ""
-        return f"of {total} requirement{'s' * (total != 1)} {', '.join(parts)}{told}"
+        rest = f"; the clips cannot decide {by_policy} of these" if by_policy else ""
+        return f"of {total} requirement{'s' * (total != 1)} {', '.join(parts)}{rest}"
 
 
 def ranked(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """What fails first, then what is undecided; within these the worst first."""
-    order = {"FAIL": 0, "INCONCLUSIVE": 1, "PASS": 2}
+    """Sort failures first, then undecided ones; within these the worst first."""
 
-    def harm(verdict: Verdict) -> float:
-        return math.inf if math.isnan(verdict.p) else verdict.p
+    def rank(verdict: Verdict) -> tuple[int, bool, float, float]:
+        p = math.inf if math.isnan(verdict.p) else verdict.p
+        size = 0.0 if math.isnan(verdict.difference) else -abs(verdict.difference)
+        return _GRAVEST_FIRST.index(verdict.word), not verdict.undecided, p, size
 
-    def apart(verdict: Verdict) -> float:
-        return 0.0 if math.isnan(verdict.difference) else -abs(verdict.difference)
-
-    return sorted(
-        verdicts,
-        key=lambda verdict: (
-            order[verdict.word],
-            not verdict.undecided,
-            harm(verdict),
-            apart(verdict),
-        ),
-    )
+    return sorted(verdicts, key=rank)
 
 
 def as_plain(gate: Gate) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.compare.pairing import Match, barred, match_conditions
+from harness.compare.matching import MatchedName, match_conditions, reason_against
 from harness.errors import UsageError
 from harness.results.record import ModelRecord, RunRecord
 from harness.results.run_folder import RunFolder, read_run
@@ -146,7 +146,7 @@ def barrier(one: Entry, other: Entry) -> str:
         return f"other data: digest {run.data.digest}, was {baseline.data.digest}{told}"
     if told := SharedClips.of(one.run.table, other.run.table).words:
         return f"other data: {told}"
-    model = Match(run.models[0].name, baseline.models[0].name)
+    model = MatchedName(run.models[0].name, baseline.models[0].name)
     named = [[each.name for each in record.suite.conditions] for record in (run, baseline)]
     matches = match_conditions(run, baseline, named[0], named[1])
     new = [match.name for match in matches if not match.baseline]
@@ -155,7 +155,7 @@ def barrier(one: Entry, other: Entry) -> str:
         told = [f"{len(each)} {word} ({_listed(each)})" for word, each in _some(new, gone)]
         return f"other conditions: {', '.join(told)}"
     for match in matches:
-        if told := barred(run, baseline, model, match, "accuracy"):
+        if told := reason_against(run, baseline, model, match, "accuracy"):
             return f"{match.name}: {told}" if match.name != CLEAN else told
     return ""
 

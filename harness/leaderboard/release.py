@@ -146,7 +146,7 @@ def _family_steps(entry: Entry, before: Entry, resamples: int) -> list[Step]:
     pairing = Pairing.of(entry.run, before.run)
     model = pairing.models[0]
     couples = {
-        condition.name: pairing.couple(model, condition, ("accuracy",))
+        condition.name: pairing.cells(model, condition, ("accuracy",))
         for condition in pairing.conditions
     }
     pairs = [(couple.run, couple.baseline) for couple in couples.values()]

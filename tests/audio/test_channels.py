@@ -74,7 +74,7 @@ def test_runs_of_another_choice_are_not_compared(place: Path) -> None:
     one = read_run(place / "mean")
     record = one.record.model_copy(update={"channels": "first"})
     pairing = Pairing.of(one, replace(one, record=record))
-    told = pairing.bar(pairing.models[0], pairing.conditions[0], "accuracy")
+    told = pairing.reason_against(pairing.models[0], pairing.conditions[0], "accuracy")
     assert told == "the channels are heard as mean, were as first"
 
 

@@ -110,7 +110,7 @@ def record_of(small_run: Path, clips: int) -> RunRecord:
 
 def measure(run: Path, baseline: Path, resamples: int) -> dict[str, Any]:
     """Seconds of every part and the peak of memory after it."""
-    from harness.compare.gate import ruled
+    from harness.compare.gate import rule_or_note
     from harness.report.publish import publish
     from harness.results.run_folder import read_run
     from harness.summary.summary import figures
@@ -127,7 +127,7 @@ def measure(run: Path, baseline: Path, resamples: int) -> dict[str, Any]:
     finished = timed("read", lambda: read_run(run))
     summary = timed("metrics", lambda: figures(finished, resamples=resamples))
     timed("report", lambda: publish(finished, summary))
-    timed("gate", lambda: ruled(finished, summary, str(baseline), None, _silent))
+    timed("gate", lambda: rule_or_note(finished, summary, str(baseline), None, _silent))
     return found | {"rows": len(finished.table), "figures": len(summary.rows)}
 
 

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 from harness.compare.compare import Comparison, compare, comparison_json
 from harness.compare.difference import Difference
-from harness.compare.pairing import COMPARED, DECIDED, RANKED
+from harness.compare.matching import COMPARED, DECIDED, RANKED
 from harness.errors import UsageError
 from harness.metrics.detection import auc
 from harness.results.run_folder import RunFolder

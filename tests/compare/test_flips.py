@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from harness.compare.flips import Flip, hearable
+from harness.compare.flips import Flip, worth_hearing
 
 
 def flip(
@@ -16,7 +16,7 @@ def flip(
 
 
 def heard(flips: list[Flip], most: int) -> list[tuple[str, str]]:
-    return [(each.condition, each.clip_id) for each in hearable(flips, most)]
+    return [(each.condition, each.clip_id) for each in worth_hearing(flips, most)]
 
 
 def test_the_largest_move_comes_first() -> None:
@@ -43,5 +43,5 @@ def test_what_turned_wrong_comes_before_what_turned_right() -> None:
 def test_every_model_has_as_many() -> None:
     flips = [flip("x", str(number), number + 1, model="m") for number in range(5)]
     flips += [flip("x", "other", 0.1, model="n")]
-    assert [each.model for each in hearable(flips, 2)] == ["m", "m", "n"]
-    assert hearable([], 2) == []
+    assert [each.model for each in worth_hearing(flips, 2)] == ["m", "m", "n"]
+    assert worth_hearing([], 2) == []

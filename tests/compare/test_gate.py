@@ -15,8 +15,9 @@ import pytest
 
 from harness.compare.baseline import accept, name_of, open_baseline
 from harness.compare.compare import compare
-from harness.compare.gate import judge, ruled
-from harness.compare.policy import Policy
+from harness.compare.gate import rule_or_note
+from harness.compare.judge import judge
+from harness.compare.policy import ReleasePolicy
 from harness.compare.verdict import Gate
 from harness.errors import UsageError
 from harness.report.gate_files import as_json, as_junit, as_markdown
@@ -73,7 +74,7 @@ def worse(run: RunFolder, condition: str, share: float) -> RunFolder:
 
 def held(run: RunFolder, baseline: RunFolder, **requirement: object) -> Gate:
     content = {"metric": "accuracy", "margin": 0.05} | requirement
-    policy = Policy.model_validate({"version": 1, "name": "test", "require": [content]})
+    policy = ReleasePolicy.model_validate({"version": 1, "name": "test", "require": [content]})
     return judge(run, figures(run, 200), compare(run, baseline, resamples=200), policy, "before")
 
 
@@ -140,6 +141,28 @@ def test_a_policy_decides_only_what_the_clips_cannot(
     assert ("the clips cannot decide 1 of these" in gate.tally) == (counted != outcome)
     assert ("enough to know it" in as_markdown(gate)) == (counted == "PASS" and not lenient)
     assert json.loads(as_json(gate))["requirements"][0]["undecided"] == (outcome == "INCONCLUSIVE")
+
+
+@pytest.mark.parametrize(
+    ("same", "requirement", "sentence"),
+    [
+        (
+            False,
+            {},
+            "must; it fails at 0.05 after Holm's correction for 1 requirement with a margin.",
+        ),
+        (True, {}, "A requirement passes by its own 95 % interval, as all must."),
+        (True, {"margin": None, "at_least": 0.5}, "Absolute requirements are judged by their own"),
+    ],
+)
+def test_the_correction_is_described_where_it_applies(
+    whole: RunFolder, same: bool, requirement: dict[str, float | None], sentence: str
+) -> None:
+    run = whole if same else worse(whole, "clean", 0.05)
+    correction = held(run, whole, conditions=["clean"], **requirement).correction
+    assert sentence in correction
+    assert ("Holm" in correction) == (not same)
+    assert ("Absolute" in correction) == ("at_least" in requirement)
 
 
 def test_nothing_passes_as_undecided_without_an_interval(whole: RunFolder) -> None:
@@ -251,7 +274,7 @@ def test_a_newer_baseline_is_refused_with_an_instruction(tmp_path: Path) -> None
 def test_a_summary_without_figures_is_missing_not_passed(whole: RunFolder) -> None:
     summary = figures(whole, 50)
     empty: Summary = replace(summary, rows=[replace(row, value=math.nan) for row in summary.rows])
-    policy = Policy.model_validate(
+    policy = ReleasePolicy.model_validate(
         {"version": 1, "name": "x", "require": [{"metric": "auc", "at_least": 0.1}]}
     )
     gate = judge(whole, empty, compare(whole, whole, resamples=50), policy, "b")
@@ -303,10 +326,10 @@ def test_a_run_that_was_not_asked_to_be_gated_says_that_it_was_not(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run, told = read_run(RUN), list[str]()
-    assert ruled(run, figures(run, 50), "if-accepted", None, told.append) is None
+    assert rule_or_note(run, figures(run, 50), "if-accepted", None, told.append) is None
     assert re.match(r"Not gated: no baseline smoke-embedded-12-\w+ was accepted yet", told[0])
     with pytest.raises(UsageError, match="is the run itself"):
-        ruled(run, figures(run, 50), str(RUN), None, told.append)
+        rule_or_note(run, figures(run, 50), str(RUN), None, told.append)
 
 
 def test_an_unfinished_run_does_not_pass(whole: RunFolder) -> None:

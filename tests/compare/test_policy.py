@@ -26,10 +26,10 @@ def test_where_a_requirement_holds(tmp_path: Path) -> None:
         + "at_most = 0.1\n"
     )
     everywhere, some = load_policy(str(path)).require
-    assert everywhere.holds_for("noise:white@0dB", "noise")
-    assert some.holds_for("clean", "clean")
-    assert some.holds_for("codec:mp3@32k", "codec")
-    assert not some.holds_for("noise:white@0dB", "noise")
+    assert everywhere.applies_to("noise:white@0dB", "noise")
+    assert some.applies_to("clean", "clean")
+    assert some.applies_to("codec:mp3@32k", "codec")
+    assert not some.applies_to("noise:white@0dB", "noise")
 
 
 @pytest.mark.parametrize(

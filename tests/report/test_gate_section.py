@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from harness.compare.compare import Comparison
 from harness.compare.flips import FlipCount
-from harness.compare.pairing import COMPARED
+from harness.compare.matching import COMPARED
 from harness.compare.verdict import Gate
 from harness.metrics import METRICS
 from harness.report.comparison import MOST_FLIPS, Turned, against

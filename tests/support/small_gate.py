@@ -7,7 +7,7 @@ import math
 from harness.compare.compare import Comparison
 from harness.compare.difference import Difference
 from harness.compare.flips import Flip, FlipCount
-from harness.compare.pairing import COMPARED, Match
+from harness.compare.matching import COMPARED, MatchedName
 from harness.compare.verdict import Gate, Verdict
 from harness.summary.corruption_error import CorruptionError, FamilyLoss, Worst
 
@@ -87,8 +87,8 @@ def comparison(model: str = MODEL, flips: int = 3) -> Comparison:
     ]
     right = Flip(model, "codec:g711", "real/z.wav", "real", "", "right", -0.25, 3.5)
     return Comparison(
-        models=[Match(model, "someone/older"), Match("", "someone/withdrawn")],
-        conditions=[Match(NOISE, NOISE)],
+        models=[MatchedName(model, "someone/older"), MatchedName("", "someone/withdrawn")],
+        conditions=[MatchedName(NOISE, NOISE)],
         cells=cells,
         flips=[right, *turned],
         flip_counts=[
