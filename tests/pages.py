@@ -41,10 +41,13 @@ def perturbations() -> str:
 
     parts = [
         "# Perturbations\n\nWritten by `make docs` from the code. In a suite, `perturb` names one "
-        "and the fields\nare its keys; a list where a field takes one value sweeps.\n"
+        "and the fields\nare its keys; a list where a field takes one value sweeps. `harness "
+        "perturb --condition` takes\nthe names below, or the fields: "
+        "`perturb=codec,codec=mp3,kbps=32`.\n"
     ]
     for name, perturbation in PERTURBATIONS.items():
-        parts.append(f"## {name}\n\n{_prose(perturbation)}\n")
+        examples = [perturbation(**fields) for fields in perturbation.examples]
+        parts.append(f"## {perturbation.title}: `{name}`\n\n{_prose(perturbation)}\n")
         properties: dict[str, Any] = perturbation.model_json_schema()["properties"]
         rows = [
             f"| `{field}` | {_values(schema)} | {_default(schema)} |"
@@ -54,6 +57,9 @@ def perturbations() -> str:
         if rows:
             parts.append("\n".join(["| field | values | default |", "| --- | --- | --- |", *rows]))
             parts.append("")
+        parts.append("| example | in words |\n| --- | --- |")
+        parts += [f"| `{step.name}` | {step.words} |" for step in examples]
+        parts.append("")
     parts.append("## What each codec can do\n")
     parts.append("| codec | bit rates |\n| --- | --- |")
     parts += [f"| {coder.title} | {coder.describe_kbps()} |" for coder in CODERS.values()]

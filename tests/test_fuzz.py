@@ -10,15 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from harness.data.clip import Clip
 from harness.data.source import open_source
@@ -30,12 +28,12 @@ from harness.engine.prepare import Prepared, Recipe, prepare
 from harness.engine.scorer import Scored, Scorer
 from harness.engine.worker_pool import WorkerPool
 from harness.perturb import PERTURBATIONS, Perturbation
-from harness.perturb.coder import CODERS, Steps
 from harness.results.expectation import PREFIX
 from harness.results.record import ModelRecord
 from harness.results.scores import SCHEMA, Row
 from harness.suite.condition import CLEAN, Condition
 from tests.support.paths import SHARED
+from tests.support.perturbations import perturbations
 from tests.support.sound_bytes import babble, encoded, silent_flac, written
 
 CASES = {"waves": 500, "files": 2000}
@@ -96,87 +94,6 @@ def score(
 
 
 # Arbitrary waves and perturbations
-
-
-def values(field: FieldInfo, annotation: Any = None) -> st.SearchStrategy[Any]:
-    """Anything that a field's own type and bounds allow."""
-    annotation = field.annotation if annotation is None else annotation
-    if get_origin(annotation) is Literal:
-        return st.sampled_from(get_args(annotation))
-    if type(None) in get_args(annotation):
-        [other] = set(get_args(annotation)) - {type(None)}
-        return st.none() | values(field, other)
-    bounds: dict[str, Any] = {}
-    for one in field.metadata:
-        for name, bound in (("ge", "min_value"), ("gt", "min_value"), ("le", "max_value")):
-            if (edge := getattr(one, name, None)) is not None:
-                bounds[bound] = edge
-        for name, without in (("gt", "exclude_min"), ("lt", "exclude_max")):
-            if (edge := getattr(one, name, None)) is not None and annotation is float:
-                bounds[without] = True
-        if (edge := getattr(one, "lt", None)) is not None:
-            bounds["max_value"] = edge
-    if annotation is int:
-        return st.integers(**bounds)
-    if annotation is float:
-        return st.floats(**bounds)
-    raise TypeError(f"no values for {annotation}")
-
-
-@st.composite
-def codecs(draw: st.DrawFn) -> Perturbation:
-    name = draw(st.sampled_from(sorted(CODERS)))
-    coder = CODERS[name]
-    kbps = None
-    if coder.kbps:
-        allowed = draw(st.sampled_from(list(coder.kbps.values())))
-        steps = isinstance(allowed, Steps)
-        kbps = draw(
-            st.sampled_from(allowed.values) if steps else st.floats(allowed.low, allowed.high)
-        )
-    of_opus = {}
-    if name.startswith("opus"):
-        bandwidth = "narrow" if name == "opus-nb" else "wide"
-        of_opus = {"bandwidth": bandwidth, "mode": draw(st.sampled_from(["voip", "audio"]))}
-    generations = draw(st.sampled_from([1, 1, 1, 2, 5, 20]))
-    return PERTURBATIONS["codec"](
-        codec=name.removesuffix("-nb") if of_opus else name,
-        kbps=kbps,
-        generations=generations,
-        **of_opus,
-    )
-
-
-# Which fields go together: one of these is drawn, and the rest of the fields left as they are.
-TOGETHER: dict[str, tuple[tuple[str, ...], ...]] = {
-    "noise": (("color", "snr_db"), ("color", "snr_db", "voices"), ("color", "snr_db", "mains_hz")),
-    "pad": (("seconds", "fill"), ("lead_seconds", "trail_seconds")),
-    "resample": (("method",), ("rate_hz", "method")),
-    "reverb": (("rt60_s", "drr_db"),),
-    "filter": (
-        ("kind", "cutoff_hz", "order"),
-        ("kind", "low_hz", "high_hz", "order"),
-        ("kind",),
-        ("kind", "curve", "gain_db"),
-    ),
-}
-
-
-@st.composite
-def perturbations(draw: st.DrawFn) -> Perturbation:
-    """Any perturbation with any values that it takes."""
-    name = draw(st.sampled_from(sorted(PERTURBATIONS)))
-    if name == "codec":
-        return draw(codecs())
-    kind = PERTURBATIONS[name]
-    fields = {key: field for key, field in kind.model_fields.items() if key != "perturb"}
-    chosen = draw(st.sampled_from(TOGETHER.get(name, (tuple(fields),))))
-    for _ in range(60):
-        try:
-            return kind(**{key: draw(values(fields[key])) for key in chosen})
-        except ValidationError:  # fields that do not fit each other
-            continue
-    return PERTURBATIONS["gain"](gain_db=0.0)
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,16 @@ def suites_show(
 def perturb(
     source: Annotated[Path, typer.Argument(metavar="IN", help="An audio file.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A WAV or FLAC file to write.")],
-    condition: Annotated[str, typer.Option(help="Name of a condition of the suite.")],
-    suite: Annotated[str, typer.Option(help="Name of a suite, or a suite file.")] = "release",
+    condition: Annotated[
+        list[str],
+        typer.Option(
+            help="Name of a condition (codec:mp3@32k), or its fields "
+            "(perturb=codec,codec=mp3,kbps=32). Join steps by ' + ', or repeat."
+        ),
+    ],
+    suite: Annotated[
+        str, typer.Option(help="A suite, by name or file, for its seed and named conditions.")
+    ] = "release",
     data: Annotated[str, typer.Option(help="Where babble comes from.")] = "embedded",
     channels: Channels = "mean",
     force: Force = False,
@@ -61,10 +69,11 @@ def perturb(
     """Write what a condition does to a file, to listen to it; exit 2 where that contradicts it."""
     from harness.engine.preview import write_perturbed
 
-    heard = write_perturbed(source, target, suite, condition, data, channels, force=force)
-    typer.echo(printable(heard.line))
-    if heard.contradiction:
-        print(f"harness: {printable(heard.contradiction)}", file=sys.stderr)  # noqa: T201
+    steps = " + ".join(condition)
+    preview = write_perturbed(source, target, suite, steps, data, channels, force=force)
+    typer.echo(printable(preview.line))
+    if preview.contradiction:
+        print(f"harness: {printable(preview.contradiction)}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(EXIT_CONTRADICTED)
 
 

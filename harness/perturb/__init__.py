@@ -1,4 +1,4 @@
-"""Perturbations, one file a family; the table below is the one place that names them all."""
+"""Perturbations, one file a family. All lists of their names are derived from `PERTURBATIONS`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from harness.perturb.channel import BitErrors, Jitter, PacketLoss
 from harness.perturb.codec import Codec
 from harness.perturb.duration import Crop, Pad, Trim
 from harness.perturb.filtering import Filter
-from harness.perturb.level import DC, Clip, Compress, Gain, Loudness
+from harness.perturb.level import DC, Compress, Gain, Loudness, Overdrive
 from harness.perturb.noise import Noise
 from harness.perturb.perturbation import Axis, Draw, Perturbation
 from harness.perturb.resampling import Resample
@@ -21,7 +21,7 @@ PERTURBATIONS: dict[str, type[Perturbation]] = {
     "trim": Trim,
     "resample": Resample,
     "gain": Gain,
-    "clip": Clip,
+    "clip": Overdrive,
     "dc": DC,
     "compress": Compress,
     "loudness": Loudness,

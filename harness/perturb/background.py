@@ -1,7 +1,7 @@
 """Background sounds for the noise perturbation, at any level: the caller scales them.
 
-Every function gives float64 samples of shape (length,) and draws from the generator it is handed.
-Coloured noises carry nothing below 20 Hz, where it would take power and not be heard.
+Every function returns float64 samples of shape (length,) and draws from the generator passed to it.
+Coloured noises carry nothing below 20 Hz, where it would be inaudible power.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from scipy.fft import irfft, next_fast_len, rfftfreq
 from harness.audio.speech_level import active_level_db
 from harness.audio.wave import Wave, resample
 from harness.errors import ClipError, ClipRejected
-from harness.perturb.folder import load_at
-from harness.perturb.sample import ratio
+from harness.perturb.folder import draw_file, load_at
+from harness.perturb.sample import amplitude
 
 Sound = NDArray[np.float64]
 
 LOWEST_HZ = 20.0
-LEAST_COMPANIONS = 2
+FEWEST_COMPANIONS = 2
 _HUM_PARTIALS = 40
 _MUSIC_PARTIALS = 6
 _PROGRESSIONS = ((0, 7, 9, 5), (0, 9, 5, 7), (9, 5, 0, 7), (0, 5, 7, 5))
 """Four chord roots in semitones above the key: I-V-vi-IV and its relatives."""
 _MINOR_ROOTS = frozenset({2, 4, 9})
-_PLACES = 8
+_TRIES = 8
 """Random places of a file that are tried before it is called silent."""
 
 
@@ -35,12 +35,12 @@ def colored(rng: np.random.Generator, length: int, rate_hz: int, slope: float) -
     """Gaussian noise whose power falls as f**-slope: 0 white, 1 pink, 2 brown."""
     if not slope:
         return rng.standard_normal(length)
-    # At least a second is made, because a shorter one holds no cycle of the lowest frequency.
+    # At least a second, since anything shorter holds no cycle of the lowest frequency.
     size = next_fast_len(max(length, rate_hz), real=True)
     frequency = rfftfreq(size, 1 / rate_hz)
     gain = np.zeros(len(frequency))
-    heard = frequency >= LOWEST_HZ
-    gain[heard] = frequency[heard] ** (-slope / 2)
+    audible = frequency >= LOWEST_HZ
+    gain[audible] = frequency[audible] ** (-slope / 2)
     spectrum = rng.standard_normal((len(frequency), 2)) @ np.array([1, 1j])
     return np.asarray(irfft(spectrum * gain, size))[:length]
 
@@ -71,8 +71,7 @@ def music(rng: np.random.Generator, length: int, rate_hz: int) -> Sound:
             chord = [key + root, *(key + 12 + root % 12 + step for step in triad)]
             tune = key + 24 + root % 12 + int(rng.choice(triad))
             beats.append(_strike([*chord, tune], beat, rate_hz))
-    loop = np.concatenate(beats)
-    return looped(loop, int(rng.integers(len(loop))), length)
+    return looped(rng, np.concatenate(beats), length)
 
 
 def _strike(notes: list[int], length: int, rate_hz: int) -> Sound:
@@ -91,53 +90,58 @@ def _strike(notes: list[int], length: int, rate_hz: int) -> Sound:
 def babble(
     rng: np.random.Generator, length: int, rate_hz: int, recordings: list[Wave], voices: int
 ) -> Sound:
-    """So many voices at one active level, each from a random place of a recording and looped.
+    """So many voices at one active level, each looped from a random place of a recording.
 
-    Where there are fewer recordings than voices, they speak again from another place.
+    With fewer recordings than voices, recordings are used again from other places.
 
     Raises
     ------
     ClipRejected
-        Where fewer than two of them have speech in them.
+        Where fewer than two of them contain speech.
     """
-    heard: list[Sound] = []
+    speech: list[Sound] = []
     for recording in recordings:
         try:
-            spoken = resample(recording, rate_hz)
-        except ClipRejected:  # at a rate that does not go into this one: no fault of the clip
+            wave = resample(recording, rate_hz)
+        except ClipRejected:  # its rate cannot be converted to this one: not the clip's fault
             continue
-        level_db = active_level_db(spoken)
+        level_db = active_level_db(wave)
         if np.isfinite(level_db):
-            heard.append(spoken.samples.astype(np.float64) * ratio(-level_db))
-    if len(heard) < LEAST_COMPANIONS:
+            speech.append(wave.samples.astype(np.float64) * amplitude(-level_db))
+    if len(speech) < FEWEST_COMPANIONS:
         raise ClipRejected(
-            f"babble needs {LEAST_COMPANIONS} other recordings with speech, there are {len(heard)}"
+            f"babble needs {FEWEST_COMPANIONS} other recordings with speech, "
+            f"there are {len(speech)}"
         )
     sound = np.zeros(length)
     for voice in range(voices):
-        samples = heard[voice % len(heard)]
-        sound += looped(samples, int(rng.integers(len(samples))), length)
+        sound += looped(rng, speech[voice % len(speech)], length)
     return sound
 
 
 def recorded(rng: np.random.Generator, length: int, rate_hz: int, files: tuple[Path, ...]) -> Sound:
-    """One of the files, from a random place and looped without a gap.
+    """One of the files, looped without a gap from a random place.
 
     Raises
     ------
     ClipError
         Where the file cannot be read or is silent.
     """
-    path = files[rng.integers(len(files))]
+    path = draw_file(rng, files)
     samples = load_at(path, rate_hz).samples.astype(np.float64)
-    for _ in range(_PLACES):
-        sound = looped(samples, int(rng.integers(len(samples))), length)
+    for _ in range(_TRIES):
+        sound = looped(rng, samples, length)
         if np.ptp(sound):
             return sound
-    raise ClipError(f"{path.name} is silent in {_PLACES} places that were drawn")
+    raise ClipError(f"{path.name} is silent in {_TRIES} places that were drawn")
 
 
-def looped(samples: Sound, start: int, length: int) -> Sound:
-    """`length` samples from `start` on, going round."""
-    # Not by take's own wrapping, which goes round one turn at a time for each sample.
+def looped(rng: np.random.Generator, samples: Sound, length: int) -> Sound:
+    """`length` samples from a random place on, starting again at the end."""
+    return cyclic(samples, int(rng.integers(len(samples))), length)
+
+
+def cyclic(samples: Sound, start: int, length: int) -> Sound:
+    """`length` samples from `start` on, starting again at the end."""
+    # `np.take(mode="wrap")` is slow: it subtracts the length once a turn for each sample.
     return samples[np.arange(start, start + length) % len(samples)]

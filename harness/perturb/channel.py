@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,14 @@ from pydantic import Field, model_validator
 
 from harness.audio.wave import Wave
 from harness.errors import ClipRejected
-from harness.perturb.perturbation import Axis, Draw, Perturbation
-from harness.perturb.sample import remade, require_samples
-from harness.results.expectation import Expectation
+from harness.perturb.perturbation import Draw, Perturbation, Sweep
+from harness.perturb.sample import wave_like
+from harness.results.expectation import Changes
 
 _FRAME_MS = 20.0
 _PCM_BITS = 16
 _SURE_RATE = 1e-4
-"""Of bit errors: so many hit some of 20 clips, however short."""
+"""Bit error rate that hits some of 20 clips, however short."""
 
 
 class PacketLoss(Perturbation, frozen=True):
@@ -30,7 +30,7 @@ class PacketLoss(Perturbation, frozen=True):
     Parameters
     ----------
     rate
-        Expected share of frames that are lost.
+        Expected share of lost frames.
     frame_ms
         Length of a frame.
     burst_frames
@@ -39,6 +39,13 @@ class PacketLoss(Perturbation, frozen=True):
     concealment
         `zero` leaves a hole; `repeat` plays the last frame that arrived, as often as needed.
     """
+
+    title = "Packet loss"
+    examples = (
+        {"rate": 0.05},
+        {"rate": 0.1, "burst_frames": 4, "concealment": "repeat", "frame_ms": 40},
+    )
+    sweep = Sweep("rate", "%", "higher")
 
     perturb: Literal["packet_loss"] = "packet_loss"
     rate: float = Field(ge=0, le=0.5)
@@ -57,17 +64,13 @@ class PacketLoss(Perturbation, frozen=True):
         return self
 
     @property
-    def series(self) -> str:
-        series = "packet_loss"
-        if self.burst_frames != 1:
-            series += f":burst{self.burst_frames:g}"
-        if self.concealment != "zero":
-            series += f":{self.concealment}"
-        return series if self.frame_ms == _FRAME_MS else f"{series}:{self.frame_ms:g}ms"
-
-    @property
-    def axis(self) -> Axis:
-        return Axis("rate", "%", 100 * self.rate, "higher")
+    def variant(self) -> tuple[str, ...]:
+        parts = {
+            f"burst{self.burst_frames:g}": self.burst_frames != 1,
+            self.concealment: self.concealment != "zero",
+            f"{self.frame_ms:g}ms": self.frame_ms != _FRAME_MS,
+        }
+        return tuple(part for part, named in parts.items() if named)
 
     @property
     def words(self) -> str:
@@ -75,13 +78,13 @@ class PacketLoss(Perturbation, frozen=True):
         filled = "left empty" if self.concealment == "zero" else "filled by the last one"
         return f"{100 * self.rate:g} % of {self.frame_ms:g} ms frames lost{bursts}, {filled}"
 
-    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
-        # At one burst a second 20 clips without any are next to impossible, even short ones.
+    @property
+    def changes(self) -> Changes:  # pyright: ignore[reportIncompatibleVariableOverride]
+        # At one burst a second, 20 clips without any are next to impossible, even short ones.
         bursts_per_second = self.rate / self.burst_frames / (self.frame_ms / 1000)
-        return Expectation(changes="some" if bursts_per_second >= 1 else "maybe")
+        return "some" if bursts_per_second >= 1 else "maybe"
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:
-        require_samples(wave)
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:
         size = max(1, round(self.frame_ms / 1000 * wave.rate_hz))
         lost = self._lost(math.ceil(len(wave.samples) / size), draw.rng)
         frames = np.zeros((len(lost) + 1, size), np.float32)  # the first stands for silence
@@ -89,7 +92,7 @@ class PacketLoss(Perturbation, frozen=True):
         played = np.where(lost, 0, np.arange(1, len(lost) + 1))
         if self.concealment == "repeat":
             played = np.maximum.accumulate(played)
-        return remade(frames[played].reshape(-1)[: len(wave.samples)], wave)
+        return wave_like(wave, frames[played].reshape(-1)[: len(wave.samples)])
 
     def _lost(self, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
         chance = rng.random(count)
@@ -119,26 +122,22 @@ class Jitter(Perturbation, frozen=True):
         Peak-to-peak displacement.
     """
 
-    keeps_alignment: ClassVar[bool] = False
+    title = "Playout jitter"
+    examples = ({"ms": 10},)
+    sweep = Sweep("ms", "ms", "higher")
+    changes = "each"
+    keeps_alignment = False
 
     perturb: Literal["jitter"] = "jitter"
     ms: float = Field(gt=0, le=_FRAME_MS)
 
     @property
-    def axis(self) -> Axis:
-        return Axis("ms", "ms", self.ms, "higher")
-
-    @property
     def words(self) -> str:
         return f"Playout jitter of {self.ms:g} ms"
 
-    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
-        return Expectation(in_place=False)
-
-    def apply(self, wave: Wave, draw: Draw) -> Wave:
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:
         from scipy.ndimage import map_coordinates  # slow to import
 
-        require_samples(wave)
         length, size = len(wave.samples), _FRAME_MS / 1000 * wave.rate_hz
         if length <= size:
             raise ClipRejected(f"{wave.seconds:.3g} s long, no more than a packet of 20 ms")
@@ -149,41 +148,41 @@ class Jitter(Perturbation, frozen=True):
         time = np.arange(length, dtype=np.float64)
         place = time + np.interp(time, np.arange(packets) * size, moved)
         warped = map_coordinates(wave.samples.astype(np.float64), [place], order=3, mode="nearest")
-        return remade(warped, wave)
+        return wave_like(wave, warped)
 
 
 class BitErrors(Perturbation, frozen=True):
     """Bits that arrive inverted, in 16-bit linear PCM, independently of each other.
 
     The whole clip goes through 16 bits (rounded, saturating at full scale). A high bit that is hit
-    makes a click, a low one is not heard.
+    clicks, a low one is inaudible.
 
     Parameters
     ----------
     rate
-        Expected share of bits that are inverted.
+        Expected share of inverted bits.
     """
+
+    title = "Bit errors"
+    examples = ({"rate": 0.001},)
+    sweep = Sweep("rate", "%", "higher")
 
     perturb: Literal["bit_errors"] = "bit_errors"
     rate: float = Field(ge=0, le=0.5)
 
     @property
-    def axis(self) -> Axis:
-        return Axis("rate", "%", 100 * self.rate, "higher")
-
-    @property
     def words(self) -> str:
         return f"{100 * self.rate:g} % of the bits of 16-bit PCM inverted"
 
-    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
-        return Expectation(changes="some" if self.rate >= _SURE_RATE else "maybe")
+    @property
+    def changes(self) -> Changes:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return "some" if self.rate >= _SURE_RATE else "maybe"
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:
-        require_samples(wave)
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:
         scaled = np.rint(wave.samples.astype(np.float64) * 2**15)
         pcm = np.clip(scaled, -(2**15), 2**15 - 1).astype(np.int16).view(np.uint16)
         bits = len(pcm) * _PCM_BITS
         hit = draw.rng.choice(bits, draw.rng.binomial(bits, self.rate), replace=False)
         mask = np.left_shift(1, hit % _PCM_BITS).astype(np.uint16)
         np.bitwise_xor.at(pcm, hit // _PCM_BITS, mask)
-        return remade(pcm.view(np.int16) / 2**15, wave)
+        return wave_like(wave, pcm.view(np.int16) / 2**15)

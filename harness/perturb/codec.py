@@ -1,49 +1,48 @@
 """Coding and decoding, as a file format, a telephone or a headset does it.
 
-The wave is resampled to a rate that the codec has, encoded and decoded in memory, put back in its
-place and resampled to its own rate. What each codec can do is in `coder`.
+The wave is resampled to a rate that the codec has, encoded and decoded in memory, put back in place
+and resampled to its own rate. The table of `harness.perturb.coder` says what each codec can do.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from harness.audio.wave import Wave
 from harness.errors import ClipRejected
-from harness.perturb.coder import CODERS, Coder
-from harness.perturb.perturbation import Axis, Draw, Perturbation
+from harness.perturb.coder import CODECS, CODERS, NARROW, Coder
+from harness.perturb.perturbation import Draw, Perturbation, Sweep
 from harness.perturb.sample import convert
-from harness.perturb.transcode import Setting, transcode, versions
+from harness.perturb.transcode import CoderSetup, transcode, versions
 from harness.results.expectation import Expectation
 
-__all__ = ["Codec", "CodecName", "versions"]
-
-CodecName = Literal[
-    "mp3",
-    "aac",
-    "vorbis",
-    "opus",
-    "amr-nb",
-    "g711-alaw",
-    "g711-mulaw",
-    "g722",
-    "g723-1",
-    "g726",
-    "gsm-fr",
-    "wma",
-    "sbc",
-    "ac3",
-    "mp2",
-    "adpcm-ima",
-    "adpcm-ms",
-]
-
+__all__ = ["Codec", "versions"]
 
 _FULL_BAND_HZ = 32_000
-"""A codec that codes at this rate has no band to speak of."""
+"""A codec that codes at this rate does not limit the band."""
+
+
+def _known(codec: str) -> str:
+    if codec not in CODECS:
+        raise ValueError(f"unknown codec: codecs are {', '.join(CODECS)}")
+    return codec
+
+
+def _examples() -> list[dict[str, Any]]:
+    """Every codec at its lowest bit rate or with nothing to choose, and every option once."""
+    examples: list[dict[str, Any]] = []
+    for name, coder in CODERS.items():
+        fields: dict[str, Any] = {"codec": coder.narrow_of or name}
+        if coder.kbps and coder.fixed_kbps is None:
+            fields["kbps"] = coder.lowest_kbps
+        if coder.narrow_of:
+            fields["bandwidth"] = "narrow"
+        examples.append(fields)
+        examples += [fields | {"mode": mode} for mode in coder.modes[1:]]
+    return [*examples, examples[0] | {"generations": 4}]
 
 
 class Codec(Perturbation, frozen=True):
@@ -56,17 +55,24 @@ class Codec(Perturbation, frozen=True):
     kbps
         Bit rate in kbit/s. Filled in where the codec has only one; None for ADPCM, whose bit rate
         follows from the sample rate. For Vorbis the nominal bit rate of its quality, for AAC and
-        Opus the target of an encoder that spends what it needs; for the others what is spent.
+        Opus the target of an encoder with a variable rate; for the others the rate in use.
     bandwidth, mode
-        Of Opus alone, where they default to `wide` and `voip`: `narrow` codes at 8 kHz, `wide` at
-        16, 24 or 48 kHz; the mode is what the encoder takes the signal for.
+        For Opus alone, where they default to `wide` and `voip`: `narrow` codes at 8 kHz, `wide` at
+        16, 24 or 48 kHz; the mode is the kind of signal that the encoder expects.
     generations
         How many times in a row the wave is encoded and decoded. Every generation starts at the same
         place in the wave, as with decoders that take the delay out.
     """
 
-    perturb: Literal["codec"] = "codec"  # pyright: ignore[reportIncompatibleVariableOverride]
-    codec: CodecName
+    title = "Lossy coding"
+    examples = (*_examples(),)
+    proper_name = True
+    recording_fact = "coding"
+
+    perturb: Literal["codec"] = "codec"
+    codec: Annotated[
+        str, AfterValidator(_known), WithJsonSchema({"enum": list(CODECS), "type": "string"})
+    ]
     kbps: float | None = None
     bandwidth: Literal["wide", "narrow"] | None = None
     mode: Literal["voip", "audio"] | None = None
@@ -78,16 +84,22 @@ class Codec(Perturbation, frozen=True):
         if not isinstance(data, dict):
             return data
         given = {k: v for k, v in cast("dict[str, Any]", data).items() if v is not None}
-        if given.get("codec") == "opus":
-            return {"bandwidth": "wide", "mode": "voip"} | given
-        coder = CODERS.get(str(given.get("codec")))
-        if coder is not None and coder.fixed_kbps is not None:
-            return {"kbps": coder.fixed_kbps} | given
-        return given
+        name = str(given.get("codec"))
+        coder = CODERS.get(name)
+        if coder is None:
+            return given
+        defaults: dict[str, Any] = {}
+        if name in NARROW:
+            defaults["bandwidth"] = "wide"
+        if coder.modes:
+            defaults["mode"] = coder.modes[0]
+        if coder.fixed_kbps is not None:
+            defaults["kbps"] = coder.fixed_kbps
+        return defaults | given
 
     @model_validator(mode="after")
     def _check(self) -> Codec:
-        if self.codec != "opus" and (self.bandwidth or self.mode):
+        if (self.bandwidth and self.codec not in NARROW) or (self.mode and not self._coder.modes):
             raise ValueError(f"bandwidth and mode are options of opus, not of {self.codec}")
         can = f"{self.codec} does {self._coder.describe_kbps()}"
         if self.kbps is None:
@@ -100,22 +112,20 @@ class Codec(Perturbation, frozen=True):
         return self
 
     @property
-    def series(self) -> str:
-        once = self._once
-        return once if self.generations == 1 else f"{once}{self._at}*n"
+    def sweep(self) -> Sweep | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if self.generations > 1:
+            return Sweep("generations", "generations", "higher")
+        return None if self._rate_suffix == "" else Sweep("kbps", "kbit/s", "lower")
 
     @property
-    def axis(self) -> Axis | None:
-        if self.generations > 1:
-            return Axis("generations", "generations", self.generations, "higher")
-        if self.kbps is None or self._coder.fixed_kbps is not None:
-            return None
-        return Axis("kbps", "kbit/s", self.kbps, "lower")
+    def variant(self) -> tuple[str, ...]:
+        once = self._coder_name
+        return (once,) if self.generations == 1 else (f"{once}{self._rate_suffix}*n",)
 
     @property
     def name(self) -> str:
         times = "" if self.generations == 1 else f"*{self.generations}"
-        return f"{self._once}{self._at}{times}"
+        return f"{self.perturb}:{self._coder_name}{self._rate_suffix}{times}"
 
     @property
     def words(self) -> str:
@@ -140,40 +150,30 @@ class Codec(Perturbation, frozen=True):
             band_hz=None if coded_hz >= _FULL_BAND_HZ else coded_hz / 2,
         )
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
-        """The wave after the codec: as long as before, and not moved.
-
-        Raises
-        ------
-        ClipRejected
-            Where the wave is empty or holds values that are not finite.
-        """
-        if not len(wave.samples):
-            raise ClipRejected("no samples to encode")
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         if not np.isfinite(wave.samples).all():
             raise ClipRejected("samples that are not finite cannot be encoded")
-        setting = self._setting(self.coding_rate_hz(wave.rate_hz))
-        coded = convert(wave, setting.rate_hz)
+        rate_hz = self.coding_rate_hz(wave.rate_hz)
+        options = () if self.mode is None else (("application", self.mode),)
+        setup = CoderSetup(self._coder, rate_hz, self.kbps, options)
+        coded = convert(wave, rate_hz)
         for _ in range(self.generations):
-            coded = transcode(coded, setting)
+            coded = transcode(coded, setup)
         back = convert(coded, wave.rate_hz)
         return Wave(np.ascontiguousarray(back.samples[: len(wave.samples)]), wave.rate_hz)
 
     @property
     def _coder(self) -> Coder:
-        return CODERS["opus-nb" if self.bandwidth == "narrow" else self.codec]
-
-    def _setting(self, rate_hz: int) -> Setting:
-        options = () if self.mode is None else (("application", self.mode),)
-        return Setting(self._coder, rate_hz, self.kbps, options)
+        return NARROW[self.codec] if self.bandwidth == "narrow" else CODERS[self.codec]
 
     @property
-    def _once(self) -> str:
+    def _coder_name(self) -> str:
         """The codec with its options, without its bit rate."""
         narrow = "-nb" if self.bandwidth == "narrow" else ""
-        return f"codec:{self.codec}{narrow}{'-audio' if self.mode == 'audio' else ''}"
+        return f"{self.codec}{narrow}{'-audio' if self.mode == 'audio' else ''}"
 
     @property
-    def _at(self) -> str:
+    def _rate_suffix(self) -> str:
+        """`@32k`; empty where the codec leaves no choice."""
         fixed = self.kbps is None or self._coder.fixed_kbps is not None
         return "" if fixed else f"@{self.kbps:g}k"

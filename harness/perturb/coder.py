@@ -1,8 +1,7 @@
-"""The coders that are built into PyAV and libsndfile, and what each of them can do.
+"""The coders built into PyAV and libsndfile, and what each of them can do.
 
-Conventions: mono; coding rates in Hz; bit rates in kbit/s of audio payload. What is in the table is
-what the encoder really does when asked, found by encoding and counting: several encoders take any
-bit rate without complaint and then do another.
+Conventions: mono; coding rates in Hz; bit rates in kbit/s of audio payload. The bit rates in the
+table were found by encoding and counting: several encoders accept any and then use another.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Span:
+class BitRateRange:
     """Any bit rate between two, both included."""
 
     low: float
@@ -27,7 +26,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Steps:
+class BitRateSteps:
     """These bit rates and no others."""
 
     values: tuple[float, ...]
@@ -39,16 +38,17 @@ class Steps:
         return ", ".join(f"{value:g}" for value in self.values)
 
 
+BitRates = BitRateRange | BitRateSteps
+
+
 @dataclass(frozen=True, eq=False)
 class Coder:
-    """One codec: who encodes and decodes it, and at which rates.
+    """One row of the table: who encodes and decodes, and at which rates.
 
     Parameters
     ----------
-    title
-        As people know it.
     kbps
-        Coding rate in Hz to the bit rates that the encoder does there. Empty where the codec spends
+        Coding rate in Hz to the bit rates that the encoder has there. Empty where the codec spends
         a fixed number of bits on a sample, at any rate.
     encoder, decoder
         Names in libavcodec; for libsndfile the subtype, twice.
@@ -61,35 +61,51 @@ class Coder:
         What the encoder is fed: `s16` or `fltp` and their kin.
     options
         Fixed options of the encoder.
+    narrow_of
+        The codec whose narrowband mode this row is; it has no name of its own in suites.
+    modes
+        Values of the encoder's option `application`, the default first.
     lead_samples
         Zeros put before the signal, for decoders that drop what they start with.
     headroom
         The encoder gets the signal divided by this, and the decoder's output is multiplied by it
         and clipped: for decoders whose overshoot would wrap around.
     settles
-        Whether what has been through it goes through it again unchanged, or nearly so (measured by
-        coding twice), so that a clip may stay as it is.
+        Whether coded audio passes through it again unchanged, or nearly so (measured), so that a
+        clip may stay as it is.
     """
 
     title: str
-    kbps: Mapping[int, Span | Steps]
+    kbps: Mapping[int, BitRates]
     encoder: str
     decoder: str
     library: Literal["packets", "container", "sndfile"] = "packets"
     container: str = ""
     sample_format: str = "s16"
     options: Mapping[str, str] = field(default_factory=dict[str, str])
+    narrow_of: str = ""
+    modes: tuple[str, ...] = ()
     lead_samples: int = 0
     headroom: float = 1.0
     settles: bool = False
 
     @property
     def fixed_kbps(self) -> float | None:
-        """The only bit rate that there is; None where there are several, or none to name."""
+        """The only bit rate; None where there are several, or none to name."""
         allowed = list(self.kbps.values())
-        if len(allowed) == 1 and isinstance(allowed[0], Steps) and len(allowed[0].values) == 1:
+        if (
+            len(allowed) == 1
+            and isinstance(allowed[0], BitRateSteps)
+            and len(allowed[0].values) == 1
+        ):
             return allowed[0].values[0]
         return None
+
+    @property
+    def lowest_kbps(self) -> float | None:
+        """The lowest bit rate; None where there is none to name."""
+        lows = [a.low if isinstance(a, BitRateRange) else a.values[0] for a in self.kbps.values()]
+        return min(lows, default=None)
 
     def allows(self, kbps: float) -> bool:
         return any(kbps in allowed for allowed in self.kbps.values())
@@ -107,7 +123,7 @@ class Coder:
         return min(above) if above else max(rates)
 
     def describe_kbps(self) -> str:
-        """What can be asked for, in words: `16, 24, ... at 8000 Hz; ...`."""
+        """The bit rates in words: `16, 24, ... at 8000 Hz; ...`."""
         if not self.kbps:
             return "none: its bit rate follows from the sample rate"
         rates_by_bits: dict[str, list[str]] = {}
@@ -118,47 +134,50 @@ class Coder:
         )
 
 
-def _at(rates_hz: tuple[int, ...], allowed: Span | Steps) -> dict[int, Span | Steps]:
+def _at(rates_hz: tuple[int, ...], allowed: BitRates) -> dict[int, BitRates]:
     return dict.fromkeys(rates_hz, allowed)
 
 
-def _fixed(rate_hz: int, kbps: float) -> dict[int, Span | Steps]:
-    return {rate_hz: Steps((kbps,))}
+def _fixed(rate_hz: int, kbps: float) -> dict[int, BitRates]:
+    return {rate_hz: BitRateSteps((kbps,))}
 
 
 _MPEG_1_HZ = (32000, 44100, 48000)
 _MPEG_2_HZ = (16000, 22050, 24000)
 _MPEG_2_5_HZ = (8000, 11025, 12000)
-_LAYER_3 = Steps((32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320))
-_LAYER_3_LOW = Steps((16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))
-_LAYER_3_LOWEST = Steps((16, 24, 32, 40, 48, 56, 64))
-_LAYER_2 = Steps((32, 48, 56, 64, 80, 96, 112, 128, 160, 192))
-_LAYER_2_LOW = Steps((8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))
-_AC_3 = Steps((32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640))
-_AMR_NB = Steps((4.75, 5.15, 5.9, 6.7, 7.4, 7.95, 10.2, 12.2))
+_LAYER_3 = BitRateSteps((32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320))
+_LAYER_3_LOW = BitRateSteps((16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))
+_LAYER_3_LOWEST = BitRateSteps((16, 24, 32, 40, 48, 56, 64))
+_LAYER_2 = BitRateSteps((32, 48, 56, 64, 80, 96, 112, 128, 160, 192))
+_LAYER_2_LOW = BitRateSteps((8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))
+_AC_3 = BitRateSteps(
+    (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640)
+)
+_OPUS_MODES = ("voip", "audio")
+_AMR_NB = BitRateSteps((4.75, 5.15, 5.9, 6.7, 7.4, 7.95, 10.2, 12.2))
 
 # ISO/IEC 14496-3 allows 6144 bits for a frame of 1024 samples of one channel.
-_AAC: dict[int, Span | Steps] = {
-    rate: Span(16, min(256, 6 * rate // 1000))
+_AAC: dict[int, BitRates] = {
+    rate: BitRateRange(16, min(256, 6 * rate // 1000))
     for rate in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 }
 
 # Nominal bit rates of libvorbis between its qualities 0 and 10, from the headers it writes.
-_VORBIS: dict[int, Span | Steps] = {
-    8000: Span(14, 42),
-    16000: Span(24, 100),
-    22050: Span(24, 90),
-    32000: Span(42, 190),
-    44100: Span(48, 240),
-    48000: Span(48, 240),
+_VORBIS: dict[int, BitRates] = {
+    8000: BitRateRange(14, 42),
+    16000: BitRateRange(24, 100),
+    22050: BitRateRange(24, 90),
+    32000: BitRateRange(42, 190),
+    44100: BitRateRange(48, 240),
+    48000: BitRateRange(48, 240),
 }
 
 # Below these there is too little for a single step of any band, and silence comes out.
-_SBC: dict[int, Span | Steps] = {
-    16000: Span(24, 256),
-    32000: Span(32, 256),
-    44100: Span(48, 256),
-    48000: Span(48, 256),
+_SBC: dict[int, BitRates] = {
+    16000: BitRateRange(24, 256),
+    32000: BitRateRange(32, 256),
+    44100: BitRateRange(48, 256),
+    48000: BitRateRange(48, 256),
 }
 
 CODERS: dict[str, Coder] = {
@@ -175,19 +194,22 @@ CODERS: dict[str, Coder] = {
     "vorbis": Coder("Vorbis", _VORBIS, "VORBIS", "VORBIS", "sndfile", "OGG", "flt"),
     "opus": Coder(
         "Opus",
-        _at((16000, 24000, 48000), Span(6, 128)),
+        _at((16000, 24000, 48000), BitRateRange(6, 128)),
         "libopus",
         "libopus",
         sample_format="flt",
         options={"vbr": "constrained"},
+        modes=_OPUS_MODES,
     ),
     "opus-nb": Coder(
         "Opus narrowband",
-        _at((8000,), Span(6, 128)),
+        _at((8000,), BitRateRange(6, 128)),
         "libopus",
         "libopus",
         sample_format="flt",
         options={"vbr": "constrained"},
+        narrow_of="opus",
+        modes=_OPUS_MODES,
     ),
     "amr-nb": Coder("AMR-NB", _at((8000,), _AMR_NB), "libopencore_amrnb", "libopencore_amrnb"),
     "g711-alaw": Coder("A-law (G.711)", _fixed(8000, 64), "pcm_alaw", "pcm_alaw", settles=True),
@@ -196,7 +218,7 @@ CODERS: dict[str, Coder] = {
     "g723-1": Coder("G.723.1", _fixed(8000, 6.3), "g723_1", "g723_1"),
     "g726": Coder(
         "G.726",
-        _at((8000,), Steps((16, 24, 32, 40))),
+        _at((8000,), BitRateSteps((16, 24, 32, 40))),
         "g726",
         "g726",
         "container",
@@ -207,7 +229,8 @@ CODERS: dict[str, Coder] = {
     "gsm-fr": Coder("GSM full rate", _fixed(8000, 13), "GSM610", "GSM610", "sndfile", "WAV"),
     "wma": Coder(
         "WMA",
-        _at((8000, 11025), Span(24, 64)) | _at((16000, 22050, 32000, 44100, 48000), Span(24, 192)),
+        _at((8000, 11025), BitRateRange(24, 64))
+        | _at((16000, 22050, 32000, 44100, 48000), BitRateRange(24, 192)),
         "wmav2",
         "wmav2",
         "container",
@@ -223,4 +246,10 @@ CODERS: dict[str, Coder] = {
     "adpcm-ima": Coder("IMA ADPCM", {}, "IMA_ADPCM", "IMA_ADPCM", "sndfile", "WAV", settles=True),
     "adpcm-ms": Coder("Microsoft ADPCM", {}, "MS_ADPCM", "MS_ADPCM", "sndfile", "WAV"),
 }
-"""Every codec by its name in a suite; narrowband Opus is a coder of its own."""
+"""Every coder. All other lists of codecs are derived from this table."""
+
+CODECS = tuple(name for name, coder in CODERS.items() if not coder.narrow_of)
+"""The names that `codec` takes in a suite."""
+
+NARROW = {coder.narrow_of: coder for coder in CODERS.values() if coder.narrow_of}
+"""The narrowband coder of a codec, by the codec's name."""

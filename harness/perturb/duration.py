@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from harness.audio.speech_level import FRAME_SECONDS, most_active
 from harness.audio.wave import Samples, Wave
-from harness.perturb.perturbation import Axis, Draw, Perturbation
-from harness.perturb.sample import ratio, remade, require_samples, speech_level_db
+from harness.perturb.perturbation import Draw, Perturbation, Sweep
+from harness.perturb.sample import amplitude, speech_level_db, wave_like
 from harness.results.expectation import Expectation, Length
 
 _WHERE = {
@@ -23,10 +23,9 @@ _SIDE = {"both": "both ends", "start": "the start", "end": "the end"}
 
 
 class Crop(Perturbation, frozen=True):
-    """Keeps at most so much of the clip, in one piece; a clip that is no longer stays as it is.
+    """Keeps at most so much of the clip, in one piece; shorter clips stay as they are.
 
-    So every clip has its place under every length, and lengths are compared on the same clips; how
-    long each one really was stands in its row of the scores table.
+    So all lengths are compared on the same clips; the scores table has the length of each.
 
     Parameters
     ----------
@@ -36,20 +35,24 @@ class Crop(Perturbation, frozen=True):
         `active`: the excerpt with the most active energy; `start`; or `random`, uniform.
     """
 
-    keeps_length: ClassVar[bool] = False
-    keeps_alignment: ClassVar[bool] = False
+    title = "Length"
+    examples = (
+        {"seconds": 0.5},
+        {"seconds": 1, "place": "start"},
+        {"seconds": 2, "place": "random"},
+    )
+    sweep = Sweep("seconds", "s", "lower")
+    recording_fact = "length"
+    keeps_length = False
+    keeps_alignment = False
 
     perturb: Literal["crop"] = "crop"
     seconds: float = Field(ge=0.02, le=60)
     place: Literal["active", "start", "random"] = "active"
 
     @property
-    def series(self) -> str:
-        return "crop" if self.place == "active" else f"crop:{self.place}"
-
-    @property
-    def axis(self) -> Axis:
-        return Axis("seconds", "s", self.seconds, "lower")
+    def variant(self) -> tuple[str, ...]:
+        return () if self.place == "active" else (self.place,)
 
     @property
     def words(self) -> str:
@@ -59,8 +62,7 @@ class Crop(Perturbation, frozen=True):
         length = Length(at_most_s=self.seconds)
         return Expectation(changes="maybe", length=length, in_place=False)
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:
-        require_samples(wave)
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:
         length = max(1, round(self.seconds * wave.rate_hz))
         spare = len(wave.samples) - length
         if spare <= 0:
@@ -69,7 +71,7 @@ class Crop(Perturbation, frozen=True):
             start = int(draw.rng.integers(spare + 1))
         else:
             start = most_active(wave, length) if self.place == "active" else 0
-        return remade(wave.samples[start : start + length], wave)
+        return wave_like(wave, wave.samples[start : start + length])
 
 
 class Pad(Perturbation, frozen=True):
@@ -86,7 +88,16 @@ class Pad(Perturbation, frozen=True):
         Digital silence to add before and after, in place of `seconds`.
     """
 
-    keeps_length: ClassVar[bool] = False
+    title = "Padding"
+    examples = (
+        {"seconds": 4},
+        {"seconds": 4, "fill": "repeat"},
+        {"seconds": 4, "fill": "reflect"},
+        {"lead_seconds": 0.5},
+        {"trail_seconds": 0.5},
+        {"lead_seconds": 0.25, "trail_seconds": 0.5},
+    )
+    keeps_length = False
 
     perturb: Literal["pad"] = "pad"
     seconds: float | None = Field(default=None, gt=0, le=60)
@@ -108,21 +119,20 @@ class Pad(Perturbation, frozen=True):
         return not self.lead_seconds
 
     @property
-    def series(self) -> str:
+    def sweep(self) -> Sweep | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         if self.seconds is not None:
-            return "pad" if self.fill == "zero" else f"pad:{self.fill}"
-        if self.lead_seconds and self.trail_seconds:
-            return f"pad:lead{self.lead_seconds:g}s+trail{self.trail_seconds:g}s"
-        return "pad:lead" if self.lead_seconds else "pad:trail"
-
-    @property
-    def axis(self) -> Axis | None:
-        if self.seconds is not None:
-            return Axis("seconds", "s", self.seconds, "higher")
+            return Sweep("seconds", "s", "higher")
         if self.lead_seconds and self.trail_seconds:
             return None
-        field = "lead_seconds" if self.lead_seconds else "trail_seconds"
-        return Axis(field, "s", self.lead_seconds + self.trail_seconds, "higher")
+        return Sweep("lead_seconds" if self.lead_seconds else "trail_seconds", "s", "higher")
+
+    @property
+    def variant(self) -> tuple[str, ...]:
+        if self.seconds is not None:
+            return () if self.fill == "zero" else (self.fill,)
+        if self.lead_seconds and self.trail_seconds:
+            return (f"lead{self.lead_seconds:g}s+trail{self.trail_seconds:g}s",)
+        return ("lead",) if self.lead_seconds else ("trail",)
 
     @property
     def words(self) -> str:
@@ -143,44 +153,42 @@ class Pad(Perturbation, frozen=True):
             length=Length(plus_s=self.lead_seconds + self.trail_seconds), in_place=False
         )
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
-        require_samples(wave)
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         if self.seconds is None:
             lead, trail = (
                 round(seconds * wave.rate_hz) for seconds in (self.lead_seconds, self.trail_seconds)
             )
-            return remade(np.pad(wave.samples, (lead, trail)), wave)
+            return wave_like(wave, np.pad(wave.samples, (lead, trail)))
         length = round(self.seconds * wave.rate_hz)
         if length <= len(wave.samples):
             return wave
-        return remade(_filled(wave.samples, length, self.fill), wave)
+        return wave_like(wave, _filled(wave.samples, length, self.fill))
 
 
 class Trim(Perturbation, frozen=True):
-    """Cuts off what is quiet at the ends, in steps of a 20 ms frame.
+    """Cuts off quiet ends, in steps of a 20 ms frame.
 
     Parameters
     ----------
     side
         `both`, `start` or `end`.
     below_db
-        A frame is quiet when its power is so far below the active speech level.
+        A frame is quiet when its power is this far below the active speech level.
     """
 
-    keeps_length: ClassVar[bool] = False
-    keeps_alignment: ClassVar[bool] = False
+    title = "Trimming"
+    examples = ({}, {"side": "start"}, {"side": "end", "below_db": -30})
+    sweep = Sweep("below_db", "dB", "higher")
+    keeps_length = False
+    keeps_alignment = False
 
     perturb: Literal["trim"] = "trim"
     side: Literal["both", "start", "end"] = "both"
     below_db: float = Field(default=-40, ge=-80, le=-1)
 
     @property
-    def series(self) -> str:
-        return "trim" if self.side == "both" else f"trim:{self.side}"
-
-    @property
-    def axis(self) -> Axis:
-        return Axis("below_db", "dB", self.below_db, "higher")
+    def variant(self) -> tuple[str, ...]:
+        return () if self.side == "both" else (self.side,)
 
     @property
     def words(self) -> str:
@@ -189,16 +197,16 @@ class Trim(Perturbation, frozen=True):
     def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
         return Expectation(changes="maybe", length=Length(exact=False), in_place=False)
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         level_db = speech_level_db(wave)
         size = max(1, round(FRAME_SECONDS * wave.rate_hz))
         starts = np.arange(0, len(wave.samples), size)
         power = (wave.samples - np.mean(wave.samples, dtype=np.float64)) ** 2
         mean = np.add.reduceat(power, starts) / np.diff(starts, append=len(wave.samples))
-        loud = np.flatnonzero(mean >= ratio(level_db + self.below_db) ** 2)
+        loud = np.flatnonzero(mean >= amplitude(level_db + self.below_db) ** 2)
         start = 0 if self.side == "end" else int(starts[loud[0]])
         stop = len(wave.samples) if self.side == "start" else int(starts[loud[-1]]) + size
-        return remade(wave.samples[start:stop], wave)
+        return wave_like(wave, wave.samples[start:stop])
 
 
 def _filled(samples: Samples, length: int, fill: str) -> Samples:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,8 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from harness.audio.wave import Wave
 from harness.errors import ClipRejected
-from harness.perturb.perturbation import Axis, Draw, Perturbation
-from harness.perturb.sample import direction, remade, require_samples
+from harness.perturb.perturbation import Draw, Perturbation, Sweep
+from harness.perturb.sample import wave_like
 from harness.results.expectation import BAND_EDGE_DB, Expectation
 
 TELEPHONE_HZ = (300.0, 3400.0)
@@ -38,9 +38,14 @@ _NEEDS: dict[Kind, set[str]] = {
     "eq": {"curve", "gain_db"},
 }
 _OPTIONAL = ("cutoff_hz", "low_hz", "high_hz", "curve", "gain_db")
+_SWEEPS: dict[Kind, Sweep] = {
+    "lowpass": Sweep("cutoff_hz", "Hz", "lower"),
+    "highpass": Sweep("cutoff_hz", "Hz", "higher"),
+    "eq": Sweep("gain_db", "dB", "away"),
+}
 _ORDER = 4
 _SURE_DB = 0.001
-"""Less than this may be lost where samples are rounded to float32."""
+"""Smaller gains may be lost where samples are rounded to float32."""
 
 
 class Filter(Perturbation, frozen=True):
@@ -63,7 +68,17 @@ class Filter(Perturbation, frozen=True):
         Gain where the curve is 1; below 0 cuts.
     """
 
-    keeps_band: ClassVar[bool] = True
+    title = "Filtering"
+    examples = (
+        {"kind": "lowpass", "cutoff_hz": 4000},
+        {"kind": "highpass", "cutoff_hz": 300, "order": 2},
+        {"kind": "bandpass", "low_hz": 200, "high_hz": 2000},
+        {"kind": "telephone"},
+        *({"kind": "eq", "curve": curve, "gain_db": 6} for curve in CURVES),
+        {"kind": "eq", "curve": "tilt", "gain_db": -6},
+    )
+    recording_fact = "bandwidth"
+    keeps_band = True
 
     perturb: Literal["filter"] = "filter"
     kind: Kind
@@ -91,7 +106,7 @@ class Filter(Perturbation, frozen=True):
 
     @property
     def edges_hz(self) -> tuple[float | None, float | None]:
-        """Edges of the high-pass and of the low-pass part; None for a part that is not there."""
+        """Edges of the high-pass and of the low-pass part; None for a missing part."""
         if self.kind == "telephone":
             return TELEPHONE_HZ
         if self.kind == "bandpass":
@@ -99,22 +114,17 @@ class Filter(Perturbation, frozen=True):
         return (self.cutoff_hz, None) if self.kind == "highpass" else (None, self.cutoff_hz)
 
     @property
-    def series(self) -> str:
-        series = f"filter:{self.kind}"
-        if self.kind == "eq":
-            return f"{series}:{self.curve}:{direction(self.gain_db or 0)}"
-        if self.kind == "bandpass":
-            series += f":{self.low_hz:g}-{self.high_hz:g}Hz"
-        return series if self.order == _ORDER else f"{series}:order{self.order}"
+    def sweep(self) -> Sweep | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return _SWEEPS.get(self.kind)
 
     @property
-    def axis(self) -> Axis | None:
-        if self.cutoff_hz is not None:
-            worse = "lower" if self.kind == "lowpass" else "higher"
-            return Axis("cutoff_hz", "Hz", self.cutoff_hz, worse)
-        if self.gain_db is not None:
-            return Axis("gain_db", "dB", self.gain_db, "higher" if self.gain_db >= 0 else "lower")
-        return None
+    def variant(self) -> tuple[str, ...]:
+        parts: list[str] = [self.kind]
+        if self.curve is not None:
+            parts.append(self.curve)
+        if self.kind == "bandpass":
+            parts.append(f"{self.low_hz:g}-{self.high_hz:g}Hz")
+        return (*parts,) if self.order == _ORDER else (*parts, f"order{self.order}")
 
     @property
     def words(self) -> str:
@@ -137,13 +147,12 @@ class Filter(Perturbation, frozen=True):
 
     @property
     def _fall(self) -> float:
-        """Frequency over the edge of a low-pass, run twice, at which it is down to a band's end."""
+        """Where a low-pass, run twice, is down to a band's end, as a multiple of its edge."""
         return (10 ** (BAND_EDGE_DB / 20) - 1) ** (1 / (2 * self.order))
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
-        require_samples(wave)
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         if self.curve is not None and self.gain_db is not None:
-            return remade(_equalized(wave, self.curve, self.gain_db), wave)
+            return wave_like(wave, _equalized(wave, self.curve, self.gain_db))
         samples = wave.samples.astype(np.float64)
         low_hz, high_hz = self.edges_hz
         if low_hz is not None:
@@ -152,7 +161,7 @@ class Filter(Perturbation, frozen=True):
             samples = self._passed(samples, wave.rate_hz, low_hz, "highpass")
         if high_hz is not None and high_hz < wave.rate_hz / 2:
             samples = self._passed(samples, wave.rate_hz, high_hz, "lowpass")
-        return remade(samples, wave)
+        return wave_like(wave, samples)
 
     def _passed(
         self, samples: NDArray[np.float64], rate_hz: int, edge_hz: float, side: str
@@ -165,7 +174,7 @@ class Filter(Perturbation, frozen=True):
 
 
 def _equalized(wave: Wave, curve: Curve, gain_db: float) -> NDArray[np.float64]:
-    # Room for the filter's response, so that the end does not come round to the start.
+    # Room for the filter's response, so that the end does not wrap round to the start.
     size = next_fast_len(len(wave.samples) + wave.rate_hz, real=True)
     frequency = np.maximum(rfftfreq(size, 1 / wave.rate_hz), 1.0)
     share = np.interp(np.log2(frequency), np.log2(BANDS_HZ), CURVES[curve])

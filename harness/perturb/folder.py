@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import AfterValidator, ValidationInfo
 
 from harness.audio.encoded import content_of
@@ -18,37 +19,41 @@ from harness.seed import digest
 
 
 class Folder(str):
-    """The name of a folder as it was written, and where that is.
+    """The name of a folder as written, with its path.
 
-    As a value it is its name alone, so that what is drawn from it is drawn alike wherever it lies.
+    As a value it is the name alone, so that what is drawn does not depend on where it lies.
     """
 
     path: Path
 
     def __new__(cls, name: str, path: Path | None = None) -> Folder:
-        made = super().__new__(cls, name)
-        made.path = Path(name) if path is None else path
-        return made
+        folder = super().__new__(cls, name)
+        folder.path = Path(name) if path is None else path
+        return folder
 
 
 def _placed(name: str, info: ValidationInfo) -> Folder:
-    """The folder, relative to the suite file that names it, where the context says which."""
+    """The folder, relative to the suite file that names it, where the context has its root."""
     context: dict[str, Any] = info.context or {}
     root: Path = context.get("root", Path())
-    found = Folder(name, root / Path(name).expanduser())
-    if not found.path.is_dir() and Path(name).is_dir():
+    folder = Folder(name, root / Path(name).expanduser())
+    if not folder.path.is_dir() and Path(name).is_dir():
         written = os.path.relpath(name, root)
-        raise ValueError(f"no folder {found.path}: relative to the suite file it is {written}")
-    return found
+        raise ValueError(f"no folder {folder.path}: relative to the suite file it is {written}")
+    return folder
 
 
 SoundFolder = Annotated[str, AfterValidator(_placed)]
 """A folder of recordings, as a field of a perturbation."""
 
 
-def place_of(folder: str) -> Path:
-    """Where a folder is."""
+def _path(folder: str) -> Path:
     return folder.path if isinstance(folder, Folder) else Path(folder)
+
+
+def short_name(folder: str) -> str:
+    """Last part of the folder's path, without blanks, for the names of conditions."""
+    return "-".join(_path(folder).resolve().name.split())
 
 
 def sound_files(folder: str) -> tuple[Path, ...]:
@@ -57,41 +62,46 @@ def sound_files(folder: str) -> tuple[Path, ...]:
     Raises
     ------
     ValueError
-        Where there is no such folder, or nothing in it: a pydantic validator passes this on.
+        Where there is no such folder, or no audio in it; pydantic validators pass this on.
     """
-    return _sound_files(place_of(folder))
+    return _sound_files(_path(folder))
 
 
 @lru_cache(maxsize=16)
 def _sound_files(root: Path) -> tuple[Path, ...]:
     if not root.is_dir():
         raise ValueError(f"no folder {root}")
-    found = [path for path in root.rglob("*") if is_audio(path)]
-    if not found:
+    files = [path for path in root.rglob("*") if is_audio(path)]
+    if not files:
         raise ValueError(f"no audio file in {root}")
-    return tuple(sorted(found, key=lambda path: path.relative_to(root).as_posix()))
+    return tuple(sorted(files, key=lambda path: path.relative_to(root).as_posix()))
+
+
+def draw_file(rng: np.random.Generator, files: tuple[Path, ...]) -> Path:
+    """One of the files, each equally likely."""
+    return files[rng.integers(len(files))]
 
 
 def contents_digest(paths: Iterable[Path]) -> str:
-    """Digest of the bytes of files in their order; one that cannot be read counts as that.
+    """Digest of the contents of files in their order; unreadable files count as such.
 
-    Within a process a file is read again only where its size or time of change is another.
+    Within a process a file is read again only when its inode, size or time of change differs.
     """
     return digest([_content(path, _stamp(path)) for path in paths])
 
 
 @lru_cache(maxsize=2**16)
 def _content(path: Path, _: tuple[int, int, int] | None) -> str | None:
-    found = content_of(path)
-    return None if found is None else found.digest
+    content = content_of(path)
+    return None if content is None else content.digest
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        about = path.stat()
+        stat = path.stat()
     except OSError:
         return None
-    return about.st_ino, about.st_size, about.st_mtime_ns
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 @lru_cache(maxsize=4)

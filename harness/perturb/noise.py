@@ -2,8 +2,8 @@
 
 The ratio is that of the active level of the speech (see `harness.audio.speech_level`) to the power
 of the noise over the whole clip, both without their mean and both below 8 kHz: detectors listen at
-16 kHz, and noise that lies above their band would make one SNR another for clips of another sample
-rate. The mix is not clipped and not scaled back.
+16 kHz, and noise above their band would make the same SNR mean something else for clips of another
+sample rate. The mix is neither clipped nor scaled back.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from harness.audio.speech_level import active_level_db
 from harness.audio.wave import Wave
 from harness.errors import ClipRejected
 from harness.perturb import background
-from harness.perturb.folder import SoundFolder, place_of, sound_files
-from harness.perturb.perturbation import Axis, Draw, Perturbation
-from harness.perturb.sample import convert, ratio, remade, speech_level_db
+from harness.perturb.folder import SoundFolder, short_name, sound_files
+from harness.perturb.perturbation import Draw, Perturbation, Sweep
+from harness.perturb.sample import amplitude, convert, speech_level_db, wave_like
 from harness.results.expectation import Expectation
 
 Color = Literal["white", "pink", "brown", "babble", "music", "hum", "file"]
@@ -38,9 +38,9 @@ _WORDS: dict[Color, str] = {
 _SLOPE = {"white": 0.0, "pink": 1.0, "brown": 2.0}
 _VOICES = 6
 _MAINS_HZ = 50
-_HEARD_HZ = 16_000
-_SHORTEST = 2
-"""Samples: one alone has no power about its mean."""
+_BAND_RATE_HZ = 16_000
+_FEWEST_SAMPLES = 2
+"""A single sample has no power about its mean."""
 
 
 class Noise(Perturbation, frozen=True):
@@ -57,16 +57,25 @@ class Noise(Perturbation, frozen=True):
     folder
         For `file` only, and needed there. The draw goes by the sorted list of files in it.
     voices
-        For `babble`: how many speak at once; at least two other recordings must be had.
+        For `babble`: how many speak at once; needs at least two other recordings.
     mains_hz
         For `hum`.
     """
+
+    title = "Additive noise"
+    examples = (
+        *({"color": color, "snr_db": 10} for color in _WORDS if color != "file"),
+        {"color": "babble", "snr_db": 5, "voices": 3},
+        {"color": "hum", "snr_db": 5, "mains_hz": 60},
+    )
+    sweep = Sweep("snr_db", "dB", "lower")
+    recording_fact = "noise"
 
     perturb: Literal["noise"] = "noise"
     color: Color
     snr_db: float = Field(ge=-20, le=60)
     folder: SoundFolder | None = None
-    voices: int = Field(default=_VOICES, ge=background.LEAST_COMPANIONS, le=64)
+    voices: int = Field(default=_VOICES, ge=background.FEWEST_COMPANIONS, le=64)
     mains_hz: Literal[50, 60] = _MAINS_HZ
 
     @model_validator(mode="after")
@@ -90,19 +99,14 @@ class Noise(Perturbation, frozen=True):
         return sound_files(self.folder) if self.folder is not None else ()
 
     @property
-    def series(self) -> str:
-        detail = ""
+    def variant(self) -> tuple[str, ...]:
         if self.folder is not None:
-            detail = ":" + "-".join(place_of(self.folder).resolve().name.split())
-        elif self.voices != _VOICES:
-            detail = f":{self.voices}voices"
-        elif self.mains_hz != _MAINS_HZ:
-            detail = f":{self.mains_hz}Hz"
-        return f"noise:{self.color}{detail}"
-
-    @property
-    def axis(self) -> Axis:
-        return Axis("snr_db", "dB", self.snr_db, "lower")
+            return (self.color, short_name(self.folder))
+        if self.voices != _VOICES:
+            return (self.color, f"{self.voices}voices")
+        if self.mains_hz != _MAINS_HZ:
+            return (self.color, f"{self.mains_hz}Hz")
+        return (self.color,)
 
     @property
     def words(self) -> str:
@@ -116,24 +120,24 @@ class Noise(Perturbation, frozen=True):
     def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
         return Expectation(snr_db=self.snr_db)
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:
-        heard = _heard(wave)
-        level_db = speech_level_db(heard)
-        if len(heard.samples) < _SHORTEST:
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:
+        in_band = _in_band(wave)
+        level_db = speech_level_db(in_band)
+        if len(in_band.samples) < _FEWEST_SAMPLES:
             raise ClipRejected(f"has {len(wave.samples)} samples, too few to hold noise")
-        noise = self._background(len(heard.samples), heard.rate_hz, draw)
-        if wave.rate_hz > heard.rate_hz:
-            noise = convert(remade(noise, heard), wave.rate_hz).samples[: len(wave.samples)]
+        noise = self._background(len(in_band.samples), in_band.rate_hz, draw)
+        if wave.rate_hz > in_band.rate_hz:
+            noise = convert(wave_like(in_band, noise), wave.rate_hz).samples[: len(wave.samples)]
         noise = noise - noise.mean(dtype=np.float64)
-        gain = ratio(level_db - self.snr_db) / math.sqrt(np.mean(noise**2))
-        return remade(wave.samples + gain * noise, wave)
+        gain = amplitude(level_db - self.snr_db) / math.sqrt(np.mean(noise**2))
+        return wave_like(wave, wave.samples + gain * noise)
 
     def _background(self, length: int, rate_hz: int, draw: Draw) -> background.Sound:
         if self.color == "babble":
             others = draw.companions(self.voices)
             return background.babble(draw.rng, length, rate_hz, others, self.voices)
         if self.folder is not None:
-            return background.recorded(draw.rng, length, rate_hz, sound_files(self.folder))
+            return background.recorded(draw.rng, length, rate_hz, self.recordings)
         if self.color == "hum":
             return background.hum(draw.rng, length, rate_hz, self.mains_hz)
         if self.color == "music":
@@ -142,15 +146,15 @@ class Noise(Perturbation, frozen=True):
 
 
 def snr_db(speech: Wave, mixture: Wave) -> float:
-    """Measured SNR: active level of the speech over the power of what was added to it, in dB.
+    """Measured SNR in dB: active level of the speech over the power of what was added to it.
 
     inf where nothing was added, -inf where the speech has no active part.
     """
     added = mixture.samples.astype(np.float64) - speech.samples
     power = float(np.var(added))
-    return active_level_db(_heard(speech)) - 10 * math.log10(power) if power else math.inf
+    return active_level_db(_in_band(speech)) - 10 * math.log10(power) if power else math.inf
 
 
-def _heard(wave: Wave) -> Wave:
+def _in_band(wave: Wave) -> Wave:
     """The wave at 16 kHz where its rate is above that."""
-    return convert(wave, _HEARD_HZ) if wave.rate_hz > _HEARD_HZ else wave
+    return convert(wave, _BAND_RATE_HZ) if wave.rate_hz > _BAND_RATE_HZ else wave

@@ -1,8 +1,8 @@
-"""What a perturbation is: a frozen value that says what to do, and does it to one wave.
+"""The base class of all perturbations: frozen values that say what to do to one wave, and do it.
 
-A perturbation has its units in its field names, applies with probability 1 and keeps no state.
-Whatever is random comes from the `Draw` that it is handed; the same value with the same draw gives
-the same bits. Impossible values are refused when the value is made, that is, when a suite is read.
+A perturbation has its units in its field names, applies with probability 1 and keeps no state. All
+randomness comes from the `Draw` passed to `apply`: equal values with equal draws give equal bits.
+Impossible values are refused on construction, which is when a suite is read.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel
 
 from harness.audio.wave import Wave
-from harness.results.expectation import Expectation, Length
+from harness.perturb.sample import require_samples
+from harness.results.expectation import Changes, Expectation, Length
+
+RecordingFact = Literal["length", "noise", "bandwidth", "sample rate", "coding"]
+"""What can be measured on a questioned recording without its original."""
 
 
 def _no_companions(count: int) -> list[Wave]:  # noqa: ARG001
@@ -33,8 +37,8 @@ class Draw:
     rng
         The generator of this clip under this condition.
     companions
-        `companions(n)` gives up to n other recordings of the source, chosen by a generator of
-        their own (babble is made of them); native rates, never of the clip's own group.
+        `companions(n)` returns up to n other recordings of the source at their native rates, chosen
+        by a generator of their own and never from the clip's group; babble is made of them.
     """
 
     rng: np.random.Generator
@@ -43,15 +47,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Axis:
-    """The quantity that a sweep varies.
-
-    Parameters
-    ----------
-    field, unit, value
-        Field of the perturbation, its unit as printed ("kbit/s", "dB", "s", "Hz", "%"), its value.
-    worse
-        Which way damage grows.
-    """
+    """The quantity that a sweep varies: field, printed unit, value, and which way damage grows."""
 
     field: str
     unit: str
@@ -59,45 +55,91 @@ class Axis:
     worse: Literal["lower", "higher"]
 
 
-class Perturbation(BaseModel, frozen=True, extra="forbid", strict=True, allow_inf_nan=False):
-    """One step of a condition; subclasses add their fields and `apply`.
+@dataclass(frozen=True)
+class Sweep:
+    """The field of a perturbation class that sweeps vary, and its unit as printed.
 
-    Class attributes say what the step keeps, so that it can be held to it: `keeps_length` (as many
-    samples out as in, at the same rate), `keeps_alignment` (content stays at its place in time) and
-    `keeps_band` (no frequency comes out that did not go in). `expectation` says the rest.
+    `worse` is the direction of growing damage; `away` means away from `neutral`, and then values
+    above and below it form two series, `up` and `down`.
     """
 
+    field: str
+    unit: str
+    worse: Literal["lower", "higher", "away"]
+    neutral: float = 0.0
+
+    def axis(self, value: float) -> Axis:
+        worse = self.worse
+        if worse == "away":
+            worse = "higher" if value >= self.neutral else "lower"
+        return Axis(self.field, self.unit, 100 * value if self.unit == "%" else value, worse)
+
+
+class Perturbation(BaseModel, frozen=True, extra="forbid", strict=True, allow_inf_nan=False):
+    """One step of a condition. Subclasses add their fields, `words` and `_apply`.
+
+    The class declares everything that others need to know about it: its title and examples for
+    docs and tests, the swept field, what it keeps and changes (hence what must be measured), and
+    the fact of a questioned recording that it shows in.
+    """
+
+    title: ClassVar[str]
+    examples: ClassVar[tuple[dict[str, Any], ...]]
+    """Fields of typical values; between them they have every variant of the name."""
+    proper_name: ClassVar[bool] = False
+    """Whether its words begin with a proper name, which keeps its capital."""
+    sweep: ClassVar[Sweep | None] = None
+    recording_fact: ClassVar[RecordingFact | None] = None
+    """The fact of a questioned recording that shows this step; None where no fact does."""
+    changes: ClassVar[Changes] = "maybe"
+    """Which clips it changes, at any sample rate."""
     keeps_length: ClassVar[bool] = True
+    """As many samples out as in, at the same rate."""
     keeps_alignment: ClassVar[bool] = True
+    """Content stays at its place in time."""
     keeps_band: ClassVar[bool] = False
+    """No frequency comes out that did not go in."""
     version: ClassVar[int] = 1
-    """Of what `apply` does: raise it with every change that moves a sample."""
+    """Version of `apply`: raise it with every change that moves a sample."""
 
     perturb: str
 
     @property
     def hears_others(self) -> bool:
-        """Whether it asks for companions; one that asks and does not say so gets none."""
+        """Whether it asks for companions; it gets none unless it says so."""
         return False
 
     @property
     def recordings(self) -> tuple[Path, ...]:
-        """The files of the user's that it draws from."""
+        """The user's files that it draws from."""
+        return ()
+
+    @property
+    def variant(self) -> tuple[str, ...]:
+        """Parts of the name that tell series of this class apart; defaults are left out."""
         return ()
 
     @property
     def series(self) -> str:
-        """What sweeps share, without the swept value: `codec:mp3`, `noise:babble`, `crop`."""
-        return self.perturb
+        """The name without the swept value: `codec:mp3`, `noise:babble`, `crop`."""
+        parts = [self.perturb, *self.variant]
+        if self.sweep is not None and self.sweep.worse == "away":
+            above = getattr(self, self.sweep.field) >= self.sweep.neutral
+            parts.append("up" if above else "down")
+        return ":".join(parts)
 
     @property
     def axis(self) -> Axis | None:
         """The swept quantity; None where the step has no natural scale."""
-        return None
+        value = None if self.sweep is None else getattr(self, self.sweep.field)
+        return None if self.sweep is None or value is None else self.sweep.axis(value)
 
     @property
     def name(self) -> str:
-        """Short and unique among the values of its class: `codec:mp3@32k`."""
+        """Short and unique among the values of its class: `codec:mp3@32k`.
+
+        `harness.perturb.name.perturbation_of` reads it back.
+        """
         axis = self.axis
         return self.series if axis is None else f"{self.series}@{axis.value:g}{axis.unit}"
 
@@ -107,22 +149,24 @@ class Perturbation(BaseModel, frozen=True, extra="forbid", strict=True, allow_in
         """One line for people: `MP3 at 32 kbit/s`."""
 
     def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
-        """What must be measured of any clip, or of any clip at `rate_hz`.
-
-        Only what is true of every clip: a step that may leave one as it is expects no change.
-        """
+        """What must be measured of every clip, or of every clip at `rate_hz`."""
         return Expectation(
-            changes="maybe",
+            changes=self.changes,
             length=Length() if self.keeps_length else None,
             in_place=self.keeps_length and self.keeps_alignment,
         )
 
-    @abstractmethod
     def apply(self, wave: Wave, draw: Draw) -> Wave:
-        """The perturbed wave; never changes its input.
+        """Return the perturbed wave; the input is never changed.
 
         Raises
         ------
         ClipRejected
             Where this clip cannot take this perturbation, with the reason.
         """
+        require_samples(wave)
+        return self._apply(wave, draw)
+
+    @abstractmethod
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:
+        """`apply` for a wave of at least one sample."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from harness.audio.wave import Wave, resample
-from harness.perturb.perturbation import Axis, Draw, Perturbation
-from harness.perturb.sample import convert, fit, remade, require_samples
+from harness.perturb.perturbation import Draw, Perturbation, RecordingFact, Sweep
+from harness.perturb.sample import convert, fit, wave_like
 from harness.results.expectation import Expectation, Length
 
 MODEL_RATE_HZ = 16_000
@@ -45,6 +45,13 @@ class Resample(Perturbation, frozen=True):
         which is what forgetting to resample does: pitch and tempo move by the ratio.
     """
 
+    title = "Resampling"
+    examples = (
+        *({"rate_hz": 8000, "method": method} for method in _WORDS),
+        {"method": "native"},
+    )
+    sweep = Sweep("rate_hz", "Hz", "lower")
+
     perturb: Literal["resample"] = "resample"
     rate_hz: int | None = Field(default=None, ge=4000, le=192_000)
     method: Method = "sinc"
@@ -64,16 +71,12 @@ class Resample(Perturbation, frozen=True):
         return self.method != "native"
 
     @property
-    def series(self) -> str:
-        return f"resample:{self.method}"
+    def recording_fact(self) -> RecordingFact | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return "sample rate" if self.method == "sinc" else None
 
     @property
-    def axis(self) -> Axis | None:
-        return None if self.rate_hz is None else Axis("rate_hz", "Hz", self.rate_hz, "lower")
-
-    @property
-    def name(self) -> str:
-        return self.series if self.rate_hz is None else f"{self.series}@{self.rate_hz}Hz"
+    def variant(self) -> tuple[str, ...]:
+        return (self.method,)
 
     @property
     def words(self) -> str:
@@ -94,15 +97,14 @@ class Resample(Perturbation, frozen=True):
         fall = _SINC_FALL if self.method == "sinc" else 1.0
         return Expectation(changes=changes, band_hz=self.rate_hz / 2 * fall)
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
-        require_samples(wave)
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         if self.rate_hz is None:
             return Wave(wave.samples, MODEL_RATE_HZ)
         if self.rate_hz == wave.rate_hz:
             return wave
         between = _converted(wave, self.rate_hz, self.method)
         back = _converted(between, wave.rate_hz, self.method)
-        return remade(fit(back.samples, len(wave.samples)), wave)
+        return wave_like(wave, fit(back.samples, len(wave.samples)))
 
 
 def _converted(wave: Wave, rate_hz: int, method: Method) -> Wave:

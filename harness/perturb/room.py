@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from harness.audio.wave import Wave
-from harness.perturb.folder import SoundFolder, load_at, place_of, sound_files
-from harness.perturb.perturbation import Axis, Draw, Perturbation
-from harness.perturb.sample import leveled, speech_level_db
-from harness.results.expectation import Expectation
+from harness.perturb.folder import SoundFolder, draw_file, load_at, short_name, sound_files
+from harness.perturb.perturbation import Draw, Perturbation, Sweep
+from harness.perturb.sample import at_level_of, speech_level_db
+from harness.results.expectation import Changes
 
 _DRR_DB = 0.0
 _GAP_SECONDS = 0.0025
@@ -40,7 +40,10 @@ class Reverb(Perturbation, frozen=True):
         strongest sample is taken for the direct sound.
     """
 
-    keeps_band: ClassVar[bool] = True
+    title = "Reverberation"
+    examples = ({"rt60_s": 0.3}, {"rt60_s": 0.6, "drr_db": 6})
+    sweep = Sweep("rt60_s", "s", "higher")
+    keeps_band = True
 
     perturb: Literal["reverb"] = "reverb"
     rt60_s: float | None = Field(default=None, ge=0.05, le=10)
@@ -62,14 +65,10 @@ class Reverb(Perturbation, frozen=True):
         return sound_files(self.folder) if self.folder is not None else ()
 
     @property
-    def series(self) -> str:
+    def variant(self) -> tuple[str, ...]:
         if self.folder is not None:
-            return f"reverb:file:{'-'.join(place_of(self.folder).resolve().name.split())}"
-        return "reverb" if self.drr_db == _DRR_DB else f"reverb:drr{self.drr_db:g}dB"
-
-    @property
-    def axis(self) -> Axis | None:
-        return None if self.rt60_s is None else Axis("rt60_s", "s", self.rt60_s, "higher")
+            return ("file", short_name(self.folder))
+        return () if self.drr_db == _DRR_DB else (f"drr{self.drr_db:g}dB",)
 
     @property
     def words(self) -> str:
@@ -77,22 +76,22 @@ class Reverb(Perturbation, frozen=True):
             return f"A room from {self.folder}"
         return f"A room of RT60 {self.rt60_s:g} s, direct to reverberant {self.drr_db:g} dB"
 
-    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
+    @property
+    def changes(self) -> Changes:  # pyright: ignore[reportIncompatibleVariableOverride]
         # A recorded response may be that of a room without any reflection.
-        return Expectation(changes="some" if self.rt60_s is None else "each")
+        return "some" if self.rt60_s is None else "each"
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:
         from scipy.signal import oaconvolve  # slow to import
 
         speech_level_db(wave)
         if self.rt60_s is not None:
             response = impulse_response(draw.rng, wave.rate_hz, self.rt60_s, self.drr_db)
         else:
-            files = sound_files(self.folder or "")
-            response = load_at(files[draw.rng.integers(len(files))], wave.rate_hz).samples
+            response = load_at(draw_file(draw.rng, self.recordings), wave.rate_hz).samples
         direct = int(np.argmax(np.abs(response)))
-        heard = oaconvolve(wave.samples.astype(np.float64), response.astype(np.float64))
-        return leveled(heard[direct : direct + len(wave.samples)], wave)
+        reverberant = oaconvolve(wave.samples.astype(np.float64), response.astype(np.float64))
+        return at_level_of(wave, reverberant[direct : direct + len(wave.samples)])
 
 
 def impulse_response(

@@ -14,7 +14,7 @@ from harness.audio.wave import Wave
 from harness.errors import ClipRejected
 
 
-def ratio(decibel: float) -> float:
+def amplitude(decibel: float) -> float:
     """Amplitude ratio of a level difference."""
     return 10 ** (decibel / 20)
 
@@ -26,7 +26,7 @@ def require_samples(wave: Wave) -> None:
 
 
 def speech_level_db(wave: Wave) -> float:
-    """Active level of the wave; rejects a clip that has none."""
+    """Active speech level of the wave; a clip without one is rejected."""
     require_samples(wave)
     level_db = active_level_db(wave)
     if math.isinf(level_db):
@@ -34,36 +34,31 @@ def speech_level_db(wave: Wave) -> float:
     return level_db
 
 
-def remade(samples: NDArray[Any], wave: Wave) -> Wave:
+def wave_like(wave: Wave, samples: NDArray[Any]) -> Wave:
     """New samples at the wave's rate, as float32 in memory of their own."""
     return Wave(np.array(samples, np.float32), wave.rate_hz)
 
 
-def leveled(samples: NDArray[np.float64], wave: Wave) -> Wave:
-    """New samples at the wave's rate, scaled to the active level that the wave has."""
+def at_level_of(wave: Wave, samples: NDArray[np.float64]) -> Wave:
+    """New samples at the wave's rate, scaled to its active speech level."""
     level_db = speech_level_db(wave)
-    made_db = speech_level_db(remade(samples, wave))
-    return remade(samples * ratio(level_db - made_db), wave)
+    gain_db = level_db - speech_level_db(wave_like(wave, samples))
+    return wave_like(wave, samples * amplitude(gain_db))
 
 
 def fit(samples: NDArray[Any], length: int) -> NDArray[Any]:
-    """Exactly `length` samples: cut, or filled up with zeros at the end."""
+    """Exactly `length` samples: cut, or padded with zeros at the end."""
     return np.pad(samples[:length], (0, max(0, length - len(samples))))
 
 
 def convert(wave: Wave, rate_hz: int) -> Wave:
-    """The wave at another rate, ceil(n * ratio) samples, content at its place (soxr, HQ).
+    """The wave at another rate, ceil(n * ratio) samples, content in place (soxr, HQ).
 
     Steeper than `harness.audio.wave.resample`, whose transition band is a tenth of the spectrum: an
-    8 kHz codec shall leave nothing above 4 kHz, and no images of it.
+    8 kHz codec must leave nothing above 4 kHz, and no images of it.
     """
     if wave.rate_hz == rate_hz:
         return wave
     length = -(-len(wave.samples) * rate_hz // wave.rate_hz)
     converted = soxr.resample(wave.samples, wave.rate_hz, rate_hz, quality="HQ")
     return Wave(fit(converted, length), rate_hz)
-
-
-def direction(value: float, neutral: float = 0.0) -> str:
-    """`up` or `down`: damage grows away from neutral, so each side is a series of its own."""
-    return "up" if value >= neutral else "down"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import soxr
@@ -10,29 +10,22 @@ from pydantic import Field
 from python_stretch import Signalsmith
 
 from harness.audio.wave import Samples, Wave
-from harness.perturb.perturbation import Axis, Draw, Perturbation
-from harness.perturb.sample import direction, fit, remade, require_samples
-from harness.results.expectation import Expectation, Length
+from harness.perturb.perturbation import Draw, Perturbation, Sweep
+from harness.perturb.sample import fit, wave_like
+from harness.results.expectation import Changes, Expectation, Length
 
 _STRETCH_SEED = 0
-"""The stretcher breaks ties of phase at random; a fixed seed leaves nothing to chance."""
+"""The stretcher breaks ties of phase at random; the seed is fixed."""
 
 
 class _Rate(Perturbation, frozen=True):
     """What speed and tempo share: a rate, 1 for no change, and another length."""
 
-    keeps_length: ClassVar[bool] = False
-    keeps_alignment: ClassVar[bool] = False
+    sweep = Sweep("rate", "x", "away", neutral=1)
+    keeps_length = False
+    keeps_alignment = False
 
     rate: float = Field(ge=0.25, le=4)
-
-    @property
-    def series(self) -> str:
-        return f"{self.perturb}:{direction(self.rate, 1)}"
-
-    @property
-    def axis(self) -> Axis:
-        return Axis("rate", "x", self.rate, "higher" if self.rate >= 1 else "lower")
 
     def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
         return Expectation(
@@ -40,6 +33,9 @@ class _Rate(Perturbation, frozen=True):
             length=Length(factor=1 / self.rate),
             in_place=False,
         )
+
+    def _of_length(self, samples: Samples, wave: Wave) -> Wave:
+        return wave_like(wave, fit(samples, max(1, round(len(wave.samples) / self.rate))))
 
 
 class Speed(_Rate, frozen=True):
@@ -51,16 +47,18 @@ class Speed(_Rate, frozen=True):
         2 is twice as fast, half as long and an octave higher.
     """
 
+    title = "Speed"
+    examples = ({"rate": 1.1}, {"rate": 0.9})
+
     perturb: Literal["speed"] = "speed"
 
     @property
     def words(self) -> str:
         return f"Played at {self.rate:g} times the speed, pitch moves"
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
-        require_samples(wave)
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         played = soxr.resample(wave.samples, wave.rate_hz * self.rate, wave.rate_hz, quality="HQ")
-        return remade(fit(played, max(1, round(len(wave.samples) / self.rate))), wave)
+        return self._of_length(played, wave)
 
 
 class Tempo(_Rate, frozen=True):
@@ -72,23 +70,24 @@ class Tempo(_Rate, frozen=True):
         2 is twice as fast and half as long.
     """
 
+    title = "Tempo"
+    examples = ({"rate": 1.25}, {"rate": 0.75})
+
     perturb: Literal["tempo"] = "tempo"
 
     @property
     def words(self) -> str:
         return f"{self.rate:g} times the tempo, pitch kept"
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
-        require_samples(wave)
-        stretched = _stretched(wave, rate=self.rate)
-        return remade(fit(stretched, max(1, round(len(wave.samples) / self.rate))), wave)
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
+        return self._of_length(_stretched(wave, rate=self.rate), wave)
 
 
 class Pitch(Perturbation, frozen=True):
     """Higher or lower at the same tempo (Signalsmith Stretch); formants move along.
 
-    Content keeps its place to within the stretcher's window, but no waveform lines up with the
-    one before, so alignment is not promised.
+    Content keeps its place to within the stretcher's window, but the waveforms no longer line up,
+    so alignment is not promised.
 
     Parameters
     ----------
@@ -96,32 +95,26 @@ class Pitch(Perturbation, frozen=True):
         12 is an octave up.
     """
 
-    keeps_alignment: ClassVar[bool] = False
+    title = "Pitch"
+    examples = ({"semitones": 3}, {"semitones": -3})
+    sweep = Sweep("semitones", "st", "away")
+    keeps_alignment = False
 
     perturb: Literal["pitch"] = "pitch"
     semitones: float = Field(ge=-24, le=24)
-
-    @property
-    def series(self) -> str:
-        return f"pitch:{direction(self.semitones)}"
-
-    @property
-    def axis(self) -> Axis:
-        worse = "higher" if self.semitones >= 0 else "lower"
-        return Axis("semitones", "st", self.semitones, worse)
 
     @property
     def words(self) -> str:
         side = "higher" if self.semitones >= 0 else "lower"
         return f"{abs(self.semitones):g} semitones {side}, tempo kept"
 
-    def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
-        return Expectation(changes="each" if self.semitones else "maybe", in_place=False)
+    @property
+    def changes(self) -> Changes:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return "each" if self.semitones else "maybe"
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
-        require_samples(wave)
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
         shifted = _stretched(wave, semitones=self.semitones)
-        return remade(fit(shifted, len(wave.samples)), wave)
+        return wave_like(wave, fit(shifted, len(wave.samples)))
 
 
 def _stretched(wave: Wave, rate: float = 1.0, semitones: float = 0.0) -> Samples:

@@ -34,19 +34,15 @@ _FULL_SCALE = 32768.0
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A coder as it is set up for one coding rate.
+class CoderSetup:
+    """A coder set up for one coding rate.
 
     Parameters
     ----------
-    coder
-        From the table.
-    rate_hz
-        Coding rate.
     kbps
         None where the coder leaves no choice.
     options
-        Options of the encoder beside those of the table, (name, value).
+        Options of the encoder in addition to the table's, (name, value).
     """
 
     coder: Coder
@@ -57,57 +53,57 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """What came out of the decoder: late, at the decoder's own rate (Opus has 48 kHz for all).
+    """The decoder's output: late, at the decoder's own rate (always 48 kHz for Opus).
 
-    `coded_bytes` counts what lay between encoder and decoder; for libsndfile the whole file.
+    `coded_bytes` is the size of the coded data; for libsndfile that of the whole file.
     """
 
     wave: Wave
     coded_bytes: int
 
 
-def transcode(wave: Wave, setting: Setting) -> Wave:
-    """The wave, at the coding rate, after the coder: in its place and of its length.
+def transcode(wave: Wave, setup: CoderSetup) -> Wave:
+    """The wave, at the coding rate, after the coder: in place and of its length.
 
     Raises
     ------
     ClipError
-        Where the decoder gives back less than it was given.
+        Where the decoder returns fewer samples than went in.
     """
-    late_seconds = delay_seconds(setting)
-    tail = _TAIL_SAMPLES + math.ceil(max(0.0, late_seconds) * setting.rate_hz)
-    decoded = code(wave.samples, setting, tail).wave
+    late_seconds = delay_seconds(setup)
+    tail = _TAIL_SAMPLES + math.ceil(max(0.0, late_seconds) * setup.rate_hz)
+    decoded = code(wave.samples, setup, tail).wave
     delay = round(late_seconds * decoded.rate_hz)
-    length = -(-len(wave.samples) * decoded.rate_hz // setting.rate_hz)
+    length = -(-len(wave.samples) * decoded.rate_hz // setup.rate_hz)
     if len(decoded.samples) < delay + length:
-        raise ClipError(f"{setting.coder.title} gave back {len(decoded.samples)} samples only")
+        raise ClipError(f"{setup.coder.title} returned only {len(decoded.samples)} samples")
     placed = Wave(shift(decoded.samples, delay, length), decoded.rate_hz)
-    samples = convert(placed, setting.rate_hz).samples[: len(wave.samples)]
-    return Wave(samples, setting.rate_hz)
+    samples = convert(placed, setup.rate_hz).samples[: len(wave.samples)]
+    return Wave(samples, setup.rate_hz)
 
 
 @lru_cache(maxsize=256)
-def delay_seconds(setting: Setting) -> float:
-    """By how much the decoder's output is late: measured once, on a fixed signal.
+def delay_seconds(setup: CoderSetup) -> float:
+    """Delay of the decoder's output, measured once on a fixed signal.
 
-    A property of the setting and never of the clip, so that a clip that correlates badly with its
-    coded self is still put where it belongs.
+    It depends on the setup alone, so clips that correlate badly with their coded version are
+    aligned as well.
     """
-    probe = _probe(setting.rate_hz)
-    decoded = code(probe.samples, setting, tail_samples=2 * _TAIL_SAMPLES).wave
-    late_by = lag_seconds(convert(probe, decoded.rate_hz), decoded, max_seconds=0.5)
-    if math.isnan(late_by):
-        raise ClipError(f"{setting.coder.title} lets nothing through at {setting.rate_hz} Hz")
-    return late_by
+    probe = _probe(setup.rate_hz)
+    decoded = code(probe.samples, setup, tail_samples=2 * _TAIL_SAMPLES).wave
+    delay = lag_seconds(convert(probe, decoded.rate_hz), decoded, max_seconds=0.5)
+    if math.isnan(delay):
+        raise ClipError(f"{setup.coder.title} lets nothing through at {setup.rate_hz} Hz")
+    return delay
 
 
-def code(samples: Samples, setting: Setting, tail_samples: int) -> Decoded:
-    """Encode and decode samples at the coding rate, with zeros after (and, if need be, before)."""
-    coder = setting.coder
+def code(samples: Samples, setup: CoderSetup, tail_samples: int) -> Decoded:
+    """Encode and decode samples at the coding rate, with zeros after and, if need be, before."""
+    coder = setup.coder
     padded = np.pad(np.clip(samples, -1.0, 1.0), (coder.lead_samples, tail_samples))
     if coder.headroom == 1.0:
-        return _THROUGH[coder.library](padded, setting)
-    decoded = _THROUGH[coder.library](padded / np.float32(coder.headroom), setting)
+        return _THROUGH[coder.library](padded, setup)
+    decoded = _THROUGH[coder.library](padded / np.float32(coder.headroom), setup)
     samples = np.clip(decoded.wave.samples * np.float32(coder.headroom), -1.0, 1.0)
     return Decoded(Wave(samples, decoded.wave.rate_hz), decoded.coded_bytes)
 
@@ -159,24 +155,24 @@ def _to_float(samples: NDArray[np.int16] | Samples) -> Samples:
     return samples.astype(np.float32, copy=False)
 
 
-def _set_up(encoder: AudioCodecContext, setting: Setting) -> None:
-    encoder.format = setting.coder.sample_format
+def _set_up(encoder: AudioCodecContext, setup: CoderSetup) -> None:
+    encoder.format = setup.coder.sample_format
     encoder.thread_count = 1
-    encoder.options = {**setting.coder.options, **dict(setting.options)}
-    if setting.kbps is not None:
-        encoder.bit_rate = round(setting.kbps * 1000)
+    encoder.options = {**setup.coder.options, **dict(setup.options)}
+    if setup.kbps is not None:
+        encoder.bit_rate = round(setup.kbps * 1000)
 
 
-def _through_packets(samples: Samples, setting: Setting) -> Decoded:
-    encoder = cast("AudioCodecContext", av.CodecContext.create(setting.coder.encoder, "w"))
-    encoder.layout, encoder.sample_rate = "mono", setting.rate_hz
-    encoder.time_base = Fraction(1, setting.rate_hz)
-    _set_up(encoder, setting)
-    frame = _frame(samples, setting.rate_hz, setting.coder.sample_format)
+def _through_packets(samples: Samples, setup: CoderSetup) -> Decoded:
+    encoder = cast("AudioCodecContext", av.CodecContext.create(setup.coder.encoder, "w"))
+    encoder.layout, encoder.sample_rate = "mono", setup.rate_hz
+    encoder.time_base = Fraction(1, setup.rate_hz)
+    _set_up(encoder, setup)
+    frame = _frame(samples, setup.rate_hz, setup.coder.sample_format)
     packets = [*encoder.encode(frame), *encoder.encode(None)]
 
-    decoder = cast("AudioCodecContext", av.CodecContext.create(setting.coder.decoder, "r"))
-    decoder.layout, decoder.sample_rate = "mono", setting.rate_hz
+    decoder = cast("AudioCodecContext", av.CodecContext.create(setup.coder.decoder, "r"))
+    decoder.layout, decoder.sample_rate = "mono", setup.rate_hz
     decoder.thread_count = 1
     decoder.extradata = encoder.extradata
     coded_bytes = sum(packet.size for packet in packets)
@@ -184,15 +180,15 @@ def _through_packets(samples: Samples, setting: Setting) -> Decoded:
     return _join(frames, coded_bytes)
 
 
-def _through_container(samples: Samples, setting: Setting) -> Decoded:
+def _through_container(samples: Samples, setup: CoderSetup) -> Decoded:
     file = io.BytesIO()
-    with av.open(file, "w", format=setting.coder.container) as muxer:
+    with av.open(file, "w", format=setup.coder.container) as muxer:
         stream = cast(
             "AudioStream",
-            muxer.add_stream(setting.coder.encoder, rate=setting.rate_hz, layout="mono"),
+            muxer.add_stream(setup.coder.encoder, rate=setup.rate_hz, layout="mono"),
         )
-        _set_up(stream.codec_context, setting)
-        frame = _frame(samples, setting.rate_hz, setting.coder.sample_format)
+        _set_up(stream.codec_context, setup)
+        frame = _frame(samples, setup.rate_hz, setup.coder.sample_format)
         packets = [*stream.encode(frame), *stream.encode(None)]
         coded_bytes = sum(packet.size for packet in packets)
         muxer.mux(packets)
@@ -202,30 +198,30 @@ def _through_container(samples: Samples, setting: Setting) -> Decoded:
         return _join(demuxer.decode(audio=0), coded_bytes)
 
 
-def _through_sndfile(samples: Samples, setting: Setting) -> Decoded:
-    coder = setting.coder
+def _through_sndfile(samples: Samples, setup: CoderSetup) -> Decoded:
+    coder = setup.coder
     if coder.encoder == "VORBIS":
-        raw = _write_sndfile(samples, setting, _vorbis_level(setting))
+        raw = _write_sndfile(samples, setup, _vorbis_level(setup))
         decoded, rate_hz = _read_sndfile(raw, "float32")
     else:
-        raw = _write_sndfile(_to_int16(samples), setting)
+        raw = _write_sndfile(_to_int16(samples), setup)
         decoded, rate_hz = _read_sndfile(raw, "int16")
     return Decoded(Wave(_to_float(decoded), rate_hz), len(raw))
 
 
 def _write_sndfile(
     samples: Samples | NDArray[np.int16],
-    setting: Setting,
+    setup: CoderSetup,
     compression_level: float | None = None,
 ) -> bytes:
     file = io.BytesIO()
     with soundfile.SoundFile(
         file,
         "w",
-        setting.rate_hz,
+        setup.rate_hz,
         channels=1,
-        format=setting.coder.container,
-        subtype=setting.coder.encoder,
+        format=setup.coder.container,
+        subtype=setup.coder.encoder,
         compression_level=compression_level,
     ) as sound:
         sound.write(samples)
@@ -240,7 +236,7 @@ def _read_sndfile(
 
 
 @lru_cache(maxsize=64)
-def _vorbis_level(setting: Setting) -> float:
+def _vorbis_level(setup: CoderSetup) -> float:
     """The compression level at which libvorbis calls its bit rate `kbps`, by bisection.
 
     Vorbis has qualities, not bit rates; `oggenc -b` goes by the same nominal bit rates, which the
@@ -250,14 +246,14 @@ def _vorbis_level(setting: Setting) -> float:
     silence = np.zeros(1, dtype=np.float32)
     for _ in range(12):
         level = (low + high) / 2
-        header = _write_sndfile(silence, setting, level)
+        header = _write_sndfile(silence, setup, level)
         start = header.index(b"\x01vorbis") + 20
         nominal_bps = int.from_bytes(header[start : start + 4], "little")
-        low, high = (level, high) if nominal_bps > 1000 * (setting.kbps or 0.0) else (low, level)
+        low, high = (level, high) if nominal_bps > 1000 * (setup.kbps or 0.0) else (low, level)
     return (low + high) / 2
 
 
-_THROUGH: dict[str, Callable[[Samples, Setting], Decoded]] = {
+_THROUGH: dict[str, Callable[[Samples, CoderSetup], Decoded]] = {
     "packets": _through_packets,
     "container": _through_container,
     "sndfile": _through_sndfile,

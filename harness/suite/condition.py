@@ -1,15 +1,16 @@
-"""Conditions: named chains of perturbations, and the tables of a suite file that stand for them.
+"""Conditions: named chains of perturbations, from tables of a suite file or from their names.
 
-A condition is one perturbation (`perturb = "codec"` and its fields) or a `chain` of them; a list
-where a field takes one value sweeps, one condition a value.
+A table is one perturbation (`perturb = "codec"` and its fields) or a `chain` of them; a list where
+a field takes one value sweeps, one condition a value.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any, get_origin
@@ -19,10 +20,12 @@ from pydantic import ValidationError
 from harness.errors import UsageError
 from harness.perturb import PERTURBATIONS, Axis, Perturbation
 from harness.perturb.folder import contents_digest
+from harness.perturb.name import perturbation_of, step_names
 from harness.results.expectation import AS_IT_IS, Expectation
 from harness.results.record import AxisRecord, ConditionRecord
 from harness.seed import digest
-from harness.suite.toml_error import known_keys, nearest, refusal, shown
+from harness.storage.shipped import shipped
+from harness.suite.toml_error import closest, known_keys, nearest, refusal, shown
 
 MOST_CONDITIONS = 10_000
 
@@ -34,7 +37,7 @@ class Condition:
     Parameters
     ----------
     series
-        What the conditions of one sweep share; `axis` is the quantity that varies in it.
+        Shared by the conditions of one sweep; `axis` is the quantity that varies in it.
     severity
         Rank in its series from mild (1) to severe; 0 for `clean`.
     """
@@ -49,36 +52,33 @@ class Condition:
 
     @cached_property
     def digest(self) -> str:
-        """Of the chain alone, its values and what is made of them: names are not in it.
+        """Digest of the chain's values and versions; names are not in it.
 
-        What is random is drawn by it, so it stays what it is when recordings are exchanged.
+        All randomness is drawn by it, so it does not change when recordings are exchanged.
         """
         return digest([_content(step) for step in self.chain])
 
     @cached_property
     def content(self) -> str:
-        """Digest of the bytes of the user's files that it draws from; empty where there are none.
-
-        Reads them all when it is first asked for.
-        """
+        """Digest of the user's files that it draws from, read on first use; empty without any."""
         return contents_digest(self.recordings) if self.recordings else ""
 
     @property
     def hears_others(self) -> bool:
-        """Whether other recordings of the source are in it."""
+        """Whether it mixes in other recordings of the source."""
         return any(step.hears_others for step in self.chain)
 
     @property
     def recordings(self) -> tuple[Path, ...]:
-        """The files of the user's that it draws from."""
+        """The user's files that it draws from."""
         return tuple(path for step in self.chain for path in step.recordings)
 
     def expectation(self, rate_hz: int | None = None) -> Expectation:
-        """What must be measured of any clip under it, or of any clip at `rate_hz`."""
+        """What must be measured of every clip, or of every clip at `rate_hz`."""
         joined = AS_IT_IS
         for step in self.chain:
             joined = joined.then(step.expectation(rate_hz), step.keeps_band)
-            rate_hz = rate_hz if step.keeps_length else None  # which goes with keeping the rate
+            rate_hz = rate_hz if step.keeps_length else None  # the rate may have changed
         return joined
 
     def record(self) -> ConditionRecord:
@@ -107,12 +107,84 @@ def _content(step: Perturbation) -> dict[str, Any]:
 CLEAN = Condition("clean", "clean", "clean", 0.0, None, "as it is", ())
 
 
+def condition_of(text: str, known: Iterable[Condition] = ()) -> Condition:
+    """The condition that a text names; ` + ` joins several to a chain.
+
+    A part is the name of one of `known`, a name as suites print it (`codec:mp3@32k`), fields
+    (`perturb=codec,codec=mp3,kbps=32`), or the name of a condition of a shipped suite.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name, with the nearest known one, and for impossible fields.
+    """
+    named = {condition.name: condition for condition in known}
+    if text in named:
+        return named[text]
+    parts = [_part(part.strip(), named) for part in step_names(text)]
+    chain = tuple(step for part in parts for step in part.chain)
+    (condition,) = ranked(parts if len(parts) == 1 else [_condition(chain, [], None, None)])
+    return condition
+
+
+def _part(text: str, named: Mapping[str, Condition]) -> Condition:
+    if text.startswith("perturb="):
+        (condition,) = conditions_of(_fields(text), shown(text))
+        return condition
+    step = perturbation_of(text)
+    if step is not None:
+        return _condition((step,), [], None, None)
+    names = {**shipped_conditions(), **named}
+    if text in names:
+        return names[text]
+    examples = [kind(**fields).name for kind in PERTURBATIONS.values() for fields in kind.examples]
+    close = closest(text, [*names, *examples])
+    raise UsageError(
+        f"no condition {shown(text)}",
+        "",
+        f"did you mean {close!r}?"
+        if close
+        else "give a name that `harness suites show` prints, "
+        "or fields such as perturb=codec,codec=mp3,kbps=32",
+    )
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """`key=value` pairs, separated by commas; what reads as a number is one."""
+    fields: dict[str, Any] = {}
+    for pair in text.split(","):
+        key, equals, value = pair.partition("=")
+        if not equals or not value or key in fields:
+            raise UsageError(f"expected key=value, each key once, in {shown(pair)}", shown(text))
+        fields[key.strip()] = _value(value.strip())
+    return fields
+
+
+def _value(text: str) -> str | int | float:
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text
+
+
+@cache
+def shipped_conditions() -> Mapping[str, Condition]:
+    """The conditions of all suites that come with the harness, by name."""
+    conditions = {CLEAN.name: CLEAN}
+    for path in sorted(shipped("suites").glob("*.toml")):
+        for table in tomllib.loads(path.read_text(encoding="utf-8")).get("condition", ()):
+            conditions |= {c.name: c for c in conditions_of(table, str(path), path.parent)}
+    return conditions
+
+
 def conditions_of(
     table: Mapping[str, Any], where: str, root: Path | None = None
 ) -> Iterator[Condition]:
-    """The conditions that one table stands for, one for each combination of swept values.
+    """The conditions of one table, one for each combination of swept values.
 
-    Folders that it names are relative to `root`, or else to the working directory.
+    Folders in it are relative to `root`, by default to the working directory.
     """
     own = {key: table[key] for key in ("name", "family") if key in table}
     for key, value in own.items():
@@ -158,10 +230,10 @@ def _condition(
 
 
 def _words(chain: tuple[Perturbation, ...]) -> str:
-    """The steps in words; a codec keeps its capital, which is part of its name."""
+    """The steps in words; later ones begin with a small letter, unless it is a proper name's."""
     first, *others = [step.words for step in chain] or [CLEAN.words]
     later = [
-        words if step.perturb == "codec" else words[:1].lower() + words[1:]
+        words if step.proper_name else words[:1].lower() + words[1:]
         for step, words in zip(chain[1:], others, strict=True)
     ]
     return ", then ".join([first, *later])

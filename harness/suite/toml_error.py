@@ -1,4 +1,4 @@
-"""What is said of a TOML file that asks for something unknown or impossible."""
+"""Errors for unknown keys and impossible values in TOML files."""
 
 from __future__ import annotations
 
@@ -11,33 +11,38 @@ from pydantic import ValidationError
 from harness.errors import UsageError, shortened
 
 _TAGS = ("number", "table")
-"""Names that a union gives its branches: no keys of the file."""
+"""Tags of unions in pydantic's error locations; they are not keys of the file."""
 
 
 def known_keys(table: Mapping[str, Any], known: list[str], where: str) -> None:
-    """Raise UsageError for a key that is none of those known; names the nearest."""
+    """Raise UsageError for an unknown key, with the nearest known one."""
     for key in table:
         if key not in known:
             raise UsageError(f"unknown key {shown(key)}", where, nearest(key, known, "keys"))
 
 
 def nearest(name: str, known: list[str], what: str) -> str:
-    """What to do about an unknown name: take the nearest, else one of them all."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"{what} are {', '.join(known)}"
+    """What to do about an unknown name: suggest the nearest, or else list all."""
+    close = closest(name, known)
+    return f"did you mean {close!r}?" if close else f"{what} are {', '.join(known)}"
+
+
+def closest(name: str, known: list[str]) -> str | None:
+    """The known name that is most like an unknown one; None where none is similar."""
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.5)), None)
 
 
 def refusal(fault: ValidationError, where: str) -> UsageError:
-    """The first fault that pydantic found: its key, what is wrong and the value given."""
+    """The first error that pydantic reports: its key, what is wrong and the value given."""
     first = fault.errors()[0]
     key = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
     message = first["msg"].removeprefix("Value error, ")
     given = first["input"]
     plain = key and isinstance(given, str | int | float | bool)
-    told = f" (given {shown(given)})" if plain else ""
-    return UsageError(f"{key}: {message}{told}" if key else message, where)
+    value = f" (given {shown(given)})" if plain else ""
+    return UsageError(f"{key}: {message}{value}" if key else message, where)
 
 
 def shown(value: object) -> str:
-    """A value as Python writes it, cut to a length that a line bears."""
+    """The value's repr, shortened to fit a line."""
     return shortened(repr(value))

@@ -9,7 +9,7 @@ import soundfile
 
 from harness.audio.wave import Wave
 from harness.cli import main
-from harness.engine.preview import Heard, write_perturbed
+from harness.engine.preview import Preview, write_perturbed
 from harness.perturb.alignment import shift
 from harness.perturb.filtering import Filter
 from harness.perturb.level import Gain
@@ -49,12 +49,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def heard(condition: str) -> Heard:
+def heard(condition: str) -> Preview:
     source, target = Path("clips/fake/0.wav"), Path("heard.wav")
     return write_perturbed(source, target, "small.toml", condition, "clips")
 
 
-@pytest.mark.parametrize("condition", ["clean", GAIN, NOISE, LOWPASS])
+@pytest.mark.parametrize(
+    "condition",
+    ["clean", GAIN, NOISE, LOWPASS, "codec:mp3@32k", "perturb=gain,gain_db=3 + noise:pink@5dB"],
+)
 def test_a_sound_condition_contradicts_nothing(place: Path, condition: str) -> None:
     told = heard(condition)
     assert told.contradiction == ""

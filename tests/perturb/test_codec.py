@@ -15,9 +15,9 @@ from harness.audio.wave import Wave, resample
 from harness.errors import ClipRejected
 from harness.perturb.alignment import lag_seconds, shift
 from harness.perturb.codec import Codec, versions
-from harness.perturb.coder import CODERS, Span, Steps
+from harness.perturb.coder import CODERS, BitRates, BitRateSteps
 from harness.perturb.perturbation import Axis, Draw
-from harness.perturb.transcode import Setting, code, delay_seconds
+from harness.perturb.transcode import CoderSetup, code, delay_seconds
 
 DRAW = Draw(np.random.default_rng(0))
 RATES_HZ = (8000, 16000, 44100)
@@ -51,8 +51,8 @@ def codec(name: str, kbps: float | None = None) -> Codec:
     return Codec.model_validate({"codec": name, "kbps": kbps})
 
 
-def bit_rates(allowed: Span | Steps) -> tuple[float, ...]:
-    return allowed.values if isinstance(allowed, Steps) else (allowed.low, allowed.high)
+def bit_rates(allowed: BitRates) -> tuple[float, ...]:
+    return allowed.values if isinstance(allowed, BitRateSteps) else (allowed.low, allowed.high)
 
 
 def low_mid_high(name: str) -> list[float | None]:
@@ -163,8 +163,8 @@ def test_shift_fills_with_zeros_on_both_sides():
 )
 def test_measured_delays_are_those_of_the_standards(name: str, kbps: float, delay_samples: int):
     rate_hz = codec(name, kbps).coding_rate_hz(16000)
-    setting = Setting(CODERS[name], rate_hz, kbps)
-    assert delay_seconds(setting) * rate_hz == pytest.approx(delay_samples, abs=1)
+    setup = CoderSetup(CODERS[name], rate_hz, kbps)
+    assert delay_seconds(setup) * rate_hz == pytest.approx(delay_samples, abs=1)
 
 
 @pytest.mark.parametrize("step", CASES, ids=lambda step: step.name)
@@ -180,11 +180,11 @@ def test_another_process_gives_the_same_bits():
         "import hashlib, numpy as np\n"
         "from harness.audio.wave import Wave\n"
         "from harness.perturb.coder import CODERS\n"
-        "from harness.perturb.transcode import Setting, transcode\n"
+        "from harness.perturb.transcode import CoderSetup, transcode\n"
         "noise = np.random.default_rng(4).standard_normal(8000).astype(np.float32) / 5\n"
         "for name, kbps in (('mp3', 32), ('aac', 24), ('vorbis', 24), ('amr-nb', 4.75)):\n"
         "    rate_hz = 8000 if name == 'amr-nb' else 16000\n"
-        "    coded = transcode(Wave(noise, rate_hz), Setting(CODERS[name], rate_hz, kbps))\n"
+        "    coded = transcode(Wave(noise, rate_hz), CoderSetup(CODERS[name], rate_hz, kbps))\n"
         "    print(hashlib.sha256(coded.samples.tobytes()).hexdigest())\n"
     )
     other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -271,14 +271,14 @@ def test_nothing_is_left_above_the_band_of_the_codec(name: str):
 )
 def test_the_bits_that_were_asked_for_are_spent(name: str, rate_hz: int, kbps: float):
     noise = np.random.default_rng(8).standard_normal(4 * rate_hz).astype(np.float32) / 8
-    setting = Setting(CODERS[name], rate_hz, kbps)
-    spent_kbps = code(noise, setting, tail_samples=0).coded_bytes * 8 / 1000 / 4
+    setup = CoderSetup(CODERS[name], rate_hz, kbps)
+    spent_kbps = code(noise, setup, tail_samples=0).coded_bytes * 8 / 1000 / 4
     assert spent_kbps == pytest.approx(kbps, rel=0.3 if name == "opus" else 0.15)
 
 
 def test_amr_spends_its_mode_and_one_byte_a_frame():
     for kbps in bit_rates(CODERS["amr-nb"].kbps[8000]):
-        coded = code(voice(8000).samples[:8000], Setting(CODERS["amr-nb"], 8000, kbps), 0)
+        coded = code(voice(8000).samples[:8000], CoderSetup(CODERS["amr-nb"], 8000, kbps), 0)
         assert coded.coded_bytes % (1 + math.ceil(kbps * 20 / 8)) == 0
 
 
@@ -287,7 +287,8 @@ def test_more_kbps_are_more_bytes_and_less_error(name: str):
     wave = voice(16000)
     low, high = (codec(name, kbps) for kbps in (24, 96))
     sizes = [
-        code(wave.samples, Setting(CODERS[name], 16000, kbps), 0).coded_bytes for kbps in (24, 96)
+        code(wave.samples, CoderSetup(CODERS[name], 16000, kbps), 0).coded_bytes
+        for kbps in (24, 96)
     ]
     errors = [
         float(np.square(step.apply(wave, DRAW).samples - wave.samples).mean())

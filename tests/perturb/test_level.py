@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from harness.audio.speech_level import active_level_db
 from harness.audio.wave import Wave
 from harness.errors import ClipRejected
-from harness.perturb.level import DC, Clip, Compress, Gain, Loudness
+from harness.perturb.level import DC, Compress, Gain, Loudness, Overdrive
 from harness.perturb.loudness import integrated_lufs
 from harness.perturb.perturbation import Draw, Perturbation
 
@@ -33,20 +33,20 @@ def test_gain_is_in_decibels_and_may_pass_full_scale(gain_db: float, factor: flo
 
 def test_hard_clipping_cuts_at_the_limit_and_touches_nothing_else() -> None:
     clip = Wave(np.array([0.8, 0.4, -0.4, -0.8, 0.05], np.float32), RATE_HZ)
-    made = apply(Clip(over_db=12.0412), clip).samples  # a quarter of the peak
+    made = apply(Overdrive(over_db=12.0412), clip).samples  # a quarter of the peak
     assert made == pytest.approx([0.2, 0.2, -0.2, -0.2, 0.05], rel=1e-5)
 
 
 def test_soft_clipping_bends() -> None:
     clip = Wave(np.array([0.8, 0.2, -0.02], np.float32), RATE_HZ)
-    made = apply(Clip(over_db=12.0412, shape="soft"), clip).samples
+    made = apply(Overdrive(over_db=12.0412, shape="soft"), clip).samples
     assert made == pytest.approx(0.2 * np.tanh([4.0, 1.0, -0.1]), rel=1e-5)
 
 
 def test_clipping_does_not_depend_on_the_level() -> None:
     clip = tone(0.5)
     quiet = Wave(clip.samples * np.float32(0.125), RATE_HZ)
-    made, quieter = (apply(Clip(over_db=10), wave).samples for wave in (clip, quiet))
+    made, quieter = (apply(Overdrive(over_db=10), wave).samples for wave in (clip, quiet))
     assert quieter * 8 == pytest.approx(made, rel=1e-5)
 
 
@@ -107,7 +107,7 @@ def test_loudness_is_brought_to_the_target(seconds: float) -> None:
     assert integrated_lufs(made) == pytest.approx(-23, abs=1e-3)
 
 
-@pytest.mark.parametrize("step", [Clip(over_db=6), Compress(ratio=2), Loudness(lufs=-23)])
+@pytest.mark.parametrize("step", [Overdrive(over_db=6), Compress(ratio=2), Loudness(lufs=-23)])
 def test_what_needs_a_level_refuses_silence(step: Perturbation) -> None:
     with pytest.raises(ClipRejected, match="silen"):
         apply(step, Wave(np.zeros(RATE_HZ, np.float32), RATE_HZ))
@@ -118,8 +118,8 @@ def test_what_needs_a_level_refuses_silence(step: Perturbation) -> None:
     [
         (Gain, {"gain_db": 61}),
         (Gain, {"gain_db": float("nan")}),
-        (Clip, {"over_db": 0}),
-        (Clip, {"over_db": 6, "shape": "round"}),
+        (Overdrive, {"over_db": 0}),
+        (Overdrive, {"over_db": 6, "shape": "round"}),
         (DC, {"offset": 1.5}),
         (Compress, {"ratio": 1}),
         (Compress, {"ratio": 2, "threshold_db": 0}),
@@ -136,7 +136,7 @@ def test_impossible_values_are_refused(kind: type[Perturbation], fields: dict[st
     ("step", "name"),
     [
         (Gain(gain_db=-20), "gain:down@-20dB"),
-        (Clip(over_db=12, shape="soft"), "clip:soft@12dB"),
+        (Overdrive(over_db=12, shape="soft"), "clip:soft@12dB"),
         (DC(offset=0.1), "dc:up@0.1FS"),
         (Compress(ratio=4), "compress@4:1"),
         (Compress(ratio=4, threshold_db=-30, attack_ms=1), "compress:-30dB:1-100ms@4:1"),

@@ -12,7 +12,7 @@ from scipy.signal import welch
 from harness.audio.speech_level import active_level_db
 from harness.audio.wave import Wave
 from harness.errors import ClipError, ClipRejected
-from harness.perturb.background import babble, colored, looped
+from harness.perturb.background import babble, colored, cyclic
 from harness.perturb.noise import Noise, snr_db
 from harness.perturb.perturbation import Draw
 
@@ -212,7 +212,7 @@ def test_names_say_what_differs(fields: dict[str, object], name: str) -> None:
 
 
 def test_looping_wraps_from_any_place() -> None:
-    assert looped(np.array([1.0, 2.0, 3.0]), 2, 5).tolist() == [3, 1, 2, 3, 1]
+    assert cyclic(np.array([1.0, 2.0, 3.0]), 2, 5).tolist() == [3, 1, 2, 3, 1]
 
 
 def test_the_measure_uses_the_active_level() -> None:
@@ -224,7 +224,7 @@ def test_the_measure_uses_the_active_level() -> None:
 
 def test_a_voice_of_a_few_samples_goes_round_in_no_time() -> None:
     samples = np.array([1.0, 2.0, 3.0])
-    sound = looped(samples, 2, 2_000_000)
+    sound = cyclic(samples, 2, 2_000_000)
     np.testing.assert_array_equal(sound[:4], [3.0, 1.0, 2.0, 3.0])
     assert sound.sum() == pytest.approx(2 * 2_000_000, abs=2)
 

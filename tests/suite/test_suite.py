@@ -10,6 +10,7 @@ from harness.errors import UsageError
 from harness.perturb.codec import Codec
 from harness.perturb.noise import Noise
 from harness.seed import digest
+from harness.suite.condition import condition_of
 from harness.suite.suite import load_suite, suite_names
 
 
@@ -374,3 +375,63 @@ def test_what_an_included_suite_says_of_itself_and_is_not_taken_is_said(tmp_path
     )
     assert suite.record().notes == list(suite.notes)
     assert load_suite("release").notes == ()
+
+
+def test_every_condition_of_every_suite_is_read_back_from_its_name() -> None:
+    for suite in map(load_suite, suite_names()):
+        for condition in suite.conditions:
+            read = condition_of(condition.name)
+            assert (read.name, read.family, read.words) == (
+                condition.name,
+                condition.family,
+                condition.words,
+            )
+            assert (read.chain, read.digest) == (condition.chain, condition.digest)
+
+
+def test_shipped_suites_agree_on_what_a_name_means() -> None:
+    by_name: dict[str, str] = {}
+    for suite in map(load_suite, suite_names()):
+        for condition in suite.conditions:
+            assert by_name.setdefault(condition.name, condition.digest) == condition.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("perturb=codec,codec=mp3,kbps=32", "codec:mp3@32k"),
+        ("perturb=resample,rate_hz=8000", "resample:sinc@8000Hz"),
+        ("perturb=gain,gain_db=-6 + codec:mp3@32k", "gain:down@-6dB+codec:mp3@32k"),
+        ("mp3-to-m4a + trim@-40dB", "codec:mp3@64k+codec:aac@32k+trim@-40dB"),
+        ("pad:lead0.5s+trail1s+codec:g722", "pad:lead0.5s+trail1s+codec:g722"),
+    ],
+)
+def test_conditions_are_read_from_fields_and_chains(text: str, name: str) -> None:
+    assert condition_of(text).name == name
+    assert condition_of(name).digest == condition_of(text).digest
+
+
+def test_a_known_condition_comes_before_all_others(file: Path) -> None:
+    (_, mine) = load_suite(
+        write(file, '[[condition]]\nname="codec:mp3@32k"\nperturb="gain"\ngain_db=3')
+    ).conditions
+    assert condition_of("codec:mp3@32k", [mine]) is mine
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("codec:mp3@33k", r"no condition 'codec:mp3@33k'; did you mean 'codec:mp3@32k'\?"),
+        ("codec:mp3@32k + voip-cal", r"no condition 'voip-cal'; did you mean 'voip-call'\?"),
+        ("???", r"no condition '\?\?\?'; give a name that `harness suites show` prints, or fields"),
+        ("perturb=codek", r"unknown perturbation 'codek'; did you mean 'codec'\?"),
+        ("perturb=codec,codec=mp3,kbs=32", r"unknown key 'kbs'; did you mean 'kbps'\?"),
+        ("perturb=codec,codec=mp3,kbps=33", "mp3 cannot do 33 kbit/s"),
+        ("perturb=gain,gain_db=loud", "gain_db: .*valid number"),
+        ("perturb=gain,gain_db", "expected key=value, each key once, in 'gain_db'"),
+        ("perturb=gain,gain_db=1,gain_db=2", "expected key=value, each key once"),
+    ],
+)
+def test_unknown_conditions_are_refused_with_the_nearest(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        condition_of(text)

@@ -57,7 +57,7 @@ class Fatal(Perturbation, frozen=True):
     def words(self) -> str:
         return "fatal"
 
-    def apply(self, wave: Wave, draw: Draw) -> Wave:
+    def _apply(self, wave: Wave, draw: Draw) -> Wave:
         del draw
         if len(wave.samples) > self.samples:
             os._exit(7)
