@@ -49,7 +49,7 @@ class _FileEntry(BaseModel):
     bytes: int
 
 
-class Manifest(BaseModel):
+class BundleManifest(BaseModel):
     """What a bundle holds.
 
     Parameters
@@ -97,7 +97,7 @@ class Bundle:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class BundleCheck:
     """What a check found: `faults` a line each, `checked` what was looked at."""
 
     faults: list[str]
@@ -136,7 +136,7 @@ def _packed(folder: Path, out: Path | None, force: bool) -> Bundle:
     suite = json.dumps(run.record.suite.model_dump(), indent=1) + "\n"
     files["suite.json"] = suite.encode("ascii")
     clips, left_out = _clips(run)
-    manifest = Manifest(
+    manifest = BundleManifest(
         harness=__version__,
         files={name: _entry(source) for name, source in sorted(files.items())},
         clips=clips,
@@ -146,7 +146,7 @@ def _packed(folder: Path, out: Path | None, force: bool) -> Bundle:
     return Bundle(target, len(files), len(clips), left_out, _sha256(target))
 
 
-def verify(path: Path) -> Verdict:
+def verify(path: Path) -> BundleCheck:
     """Check a bundle or a run directory: every digest, and every figure from the scores again.
 
     Raises
@@ -168,7 +168,7 @@ def verify(path: Path) -> Verdict:
     if not faults and not as_written(path, files):
         faults = ["the archive itself: bytes outside its files are not those that were written"]
     if faults:
-        return Verdict(faults, checked, _sha256(path))
+        return BundleCheck(faults, checked, _sha256(path))
     with tempfile.TemporaryDirectory(prefix="harness-verify-") as place:
         folder = Path(place) / "run"
         (folder / "scores").mkdir(parents=True)
@@ -177,7 +177,7 @@ def verify(path: Path) -> Verdict:
             if shard or name in ("run.json", METRICS):
                 (folder / name).write_bytes(content)
         of_run = _verify_run(folder)
-    return Verdict(of_run.faults, checked + of_run.checked, _sha256(path))
+    return BundleCheck(of_run.faults, checked + of_run.checked, _sha256(path))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -221,18 +221,18 @@ def _clips(run: RunFolder) -> tuple[dict[str, str], str]:
     return digests, ""
 
 
-def _manifest(files: Mapping[str, bytes], path: Path) -> Manifest:
+def _manifest(files: Mapping[str, bytes], path: Path) -> BundleManifest:
     try:
         content = json.loads(files[MANIFEST])
         if isinstance(content, dict) and cast("dict[str, Any]", content)["version"] > VERSION:
             raise UsageError("a bundle of a newer version", str(path), "use a newer harness")
-        return Manifest.model_validate(content)
+        return BundleManifest.model_validate(content)
     except (KeyError, TypeError, ValueError, RecursionError, ValidationError) as fault:
         what = "has no manifest.json" if MANIFEST not in files else "its manifest.json is damaged"
         raise UsageError(f"not a bundle: {what}", str(path), "name a bundle") from fault
 
 
-def _digest_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[str]:
+def _digest_faults(files: Mapping[str, bytes], manifest: BundleManifest) -> Iterator[str]:
     if files[MANIFEST] != manifest.text:
         yield f"{MANIFEST}: changed, its SHA-256 is not its own"
     for name, entry in manifest.files.items():
@@ -245,7 +245,7 @@ def _digest_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[s
             yield f"{name}: added, the manifest does not name it"
 
 
-def _verify_run(folder: Path) -> Verdict:
+def _verify_run(folder: Path) -> BundleCheck:
     """The figures and the counts of a run directory against its scores."""
     path = folder / METRICS
     try:
@@ -254,11 +254,11 @@ def _verify_run(folder: Path) -> Verdict:
     except FileNotFoundError as fault:
         raise UsageError("has no metrics.json", str(folder), f"harness report {folder}") from fault
     except (ValueError, RecursionError):
-        return Verdict([f"{METRICS}: damaged, not JSON"], [])
+        return BundleCheck([f"{METRICS}: damaged, not JSON"], [])
     except UsageError as fault:
         if not (folder / "run.json").is_file() or not shards(folder):
             raise
-        return Verdict([f"{Path(fault.where).name}: {fault.what}"], [])
+        return BundleCheck([f"{Path(fault.where).name}: {fault.what}"], [])
     faults = list(_count_faults(run))
     again = json.loads(metrics_json(figures(run)))
     found = list(_figure_faults(stored, again))
@@ -266,7 +266,7 @@ def _verify_run(folder: Path) -> Verdict:
     if len(found) > _MOST_NAMED:
         faults.append(f"{METRICS}: {len(found) - _MOST_NAMED} more figures are not those")
     rows = len(again["rows"])
-    return Verdict(faults, [f"{rows} figures against {len(run.table)} rows of scores"])
+    return BundleCheck(faults, [f"{rows} figures against {len(run.table)} rows of scores"])
 
 
 def _count_faults(run: RunFolder) -> Iterator[str]:

@@ -20,8 +20,8 @@ from harness.audio.formats import AUDIO_SUFFIXES
 from harness.data.clip import Clip, Origin
 from harness.data.clip_list import checked
 from harness.data.hub_column import (
-    Column,
-    Wanted,
+    ColumnChoice,
+    DataColumn,
     audio_column,
     choose_label,
     column_notes,
@@ -44,19 +44,19 @@ _OPTIONS = ("config", "audio", "label", "fake")
 
 
 @dataclass(frozen=True)
-class Address:
+class HubAddress:
     """What `hub:owner/name@revision:split?config=…,label=…,fake=…` says, piece by piece."""
 
     repo: str
     revision: str | None
     split: str | None
     config: str | None
-    wanted: Wanted
+    wanted: ColumnChoice
 
     @classmethod
-    def parse(cls, rest: str, spec: str) -> Address:
+    def parse(cls, rest: str, spec: str) -> HubAddress:
         found, options = parsed(_SPEC, _OPTIONS, rest, spec, "hub:owner/name[@revision][:split]")
-        wanted = Wanted.of(options)
+        wanted = ColumnChoice.of(options)
         return cls(found["repo"], found["revision"], found["split"], options.get("config"), wanted)
 
 
@@ -115,7 +115,7 @@ def open_hub(rest: str, spec: str) -> HubSource:
         Where the hub does not give it (not there, gated, no network), or its columns do not say
         plainly which clips are fake.
     """
-    address = Address.parse(rest, spec)
+    address = HubAddress.parse(rest, spec)
     try:
         source = _read(address, spec)
     except Unreachable:
@@ -126,7 +126,7 @@ def open_hub(rest: str, spec: str) -> HubSource:
     return source
 
 
-def _read(address: Address, spec: str) -> HubSource:
+def _read(address: HubAddress, spec: str) -> HubSource:
     with explained(spec):
         split, columns, notes = _resolve(address, spec)
     audio = audio_column(columns, address.wanted, spec)
@@ -153,7 +153,7 @@ def _read(address: Address, spec: str) -> HubSource:
     )
 
 
-def _resolve(address: Address, spec: str) -> tuple[Split, list[Column], list[str]]:
+def _resolve(address: HubAddress, spec: str) -> tuple[Split, list[DataColumn], list[str]]:
     """The split that is meant, at a commit, with its columns and what was decided."""
     import datasets
     from datasets import config
@@ -182,25 +182,25 @@ def _resolve(address: Address, spec: str) -> tuple[Split, list[Column], list[str
     return split, columns, [f"revision {sha}", f"configuration {split.config}", note]
 
 
-def _column(name: str, feature: Any) -> Column:
+def _column(name: str, feature: Any) -> DataColumn:
     import datasets
 
     if isinstance(feature, datasets.Audio):
-        return Column(name, "audio")
+        return DataColumn(name, "audio")
     if isinstance(feature, datasets.ClassLabel):
-        return Column(name, "class", tuple(feature.names))
+        return DataColumn(name, "class", tuple(feature.names))
     if isinstance(feature, dict) and {"bytes", "path"} <= set(feature):
-        return Column(name, "audio")
+        return DataColumn(name, "audio")
     if not isinstance(feature, datasets.Value):
-        return Column(name, "other")
+        return DataColumn(name, "other")
     if feature.dtype == "bool":
-        return Column(name, "bool")
+        return DataColumn(name, "bool")
     if re.match(r"u?int|float", feature.dtype):
-        return Column(name, "number")
-    return Column(name, "text" if "string" in feature.dtype else "other")
+        return DataColumn(name, "number")
+    return DataColumn(name, "text" if "string" in feature.dtype else "other")
 
 
-def _memory(address: Address) -> Path:
+def _memory(address: HubAddress) -> Path:
     """Where what a data set was is kept for when there is no hub."""
     from datasets import config
 
@@ -208,7 +208,7 @@ def _memory(address: Address) -> Path:
     return folder / f"{digest(asdict(address))}.json"
 
 
-def _remember(address: Address, source: HubSource) -> None:
+def _remember(address: HubAddress, source: HubSource) -> None:
     split = asdict(source.split)
     kept = [asdict(clip) | {"audio": Path(str(clip.audio)).name} for clip in source.clips]
     content = {"version": _VERSION, "notes": source.origin.notes, "audio": source.audio}
@@ -216,7 +216,7 @@ def _remember(address: Address, source: HubSource) -> None:
     _keep(_memory(address), json.dumps(content).encode())
 
 
-def _recall(address: Address, spec: str) -> HubSource | None:
+def _recall(address: HubAddress, spec: str) -> HubSource | None:
     """What the data set was when the hub was last reached; None where that is not known."""
     try:
         content = json.loads(_memory(address).read_bytes())

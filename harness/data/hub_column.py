@@ -1,7 +1,7 @@
-"""Which columns of a table from elsewhere hold the audio and the labels, by type and by name.
+"""Which columns of a table from elsewhere hold the audio, the labels and the facts of clips.
 
-Nothing is guessed: where the types and names leave two readings, both are refused by name, and the
-user says which one is meant.
+Columns are found by type and name. Where that leaves two readings, both are refused by name, and
+the user says which one is meant.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ LABEL_NAMES = (
 
 
 @dataclass(frozen=True)
-class Column:
+class DataColumn:
     """A column and the type that its data set declares for it.
 
     Parameters
     ----------
     names
-        Of the classes, where `type` is `class`; values are then indices into it.
+        Names of the classes, where `type` is `class`; values are then indices into it.
     """
 
     name: str
@@ -43,15 +43,18 @@ class Column:
         return f"{self.name} ({' | '.join(self.names) if self.type == 'class' else self.type})"
 
     def text(self, value: Any) -> str:
-        """A cell as the word that it stands for; empty where there is none."""
+        """Return a cell as the word that it stands for; empty where it is missing."""
         if self.type != "class" or not isinstance(value, int):
             return cell_text(value)
-        if value < 0:  # how `datasets` writes that there is none
+        if value < 0:  # how `datasets` writes a missing class
             return ""
         return self.names[value] if value < len(self.names) else str(value)
 
 
-class Wanted(NamedTuple):
+Columns = Sequence[DataColumn]
+
+
+class ColumnChoice(NamedTuple):
     """What the user said about columns: their names, and which label value means fake."""
 
     audio: str | None = None
@@ -59,112 +62,109 @@ class Wanted(NamedTuple):
     fake: str | None = None
 
     @classmethod
-    def of(cls, options: Mapping[str, str]) -> Wanted:
-        """What the options of an address say."""
+    def of(cls, options: Mapping[str, str]) -> ColumnChoice:
         return cls(options.get("audio"), options.get("label"), options.get("fake"))
 
 
 def parsed(
     pattern: re.Pattern[str], known: Sequence[str], rest: str, spec: str, form: str
 ) -> tuple[re.Match[str], dict[str, str]]:
-    """An address taken to pieces, and its options `?key=value,key=value` or `?key=value&…`.
+    """Parse an address and its options `?key=value,key=value` or `?key=value&…`.
 
     A comma within a value stays there: it ends an option only where a key follows.
 
     Parameters
     ----------
     pattern
-        Of the whole address, with a group `options`.
+        Matches the whole address, with a group `options`.
     form
         How the address is written, without its options.
 
     Raises
     ------
     UsageError
-        Where it does not fit, or an option is unknown, empty or given twice.
+        Where it does not match, or an option is unknown, empty or given twice.
     """
     usage = f"write {form}[?{'=…,'.join(known)}=…]"
-    found = pattern.fullmatch(rest)
-    if not found:
+    match = pattern.fullmatch(rest)
+    if not match:
         raise UsageError("cannot be understood", spec, usage)
     options: dict[str, str] = {}
-    for pair in re.split(r"&|,(?=\w+=)", found["options"] or ""):
+    for pair in re.split(r"&|,(?=\w+=)", match["options"] or ""):
         key, _, value = pair.partition("=")
-        if key and key not in known:
+        if not key:
+            continue
+        if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             meant = f"did you mean {near[0]}=? {usage}" if near else usage
             raise UsageError(f"has no option {key!r}", spec, meant)
         if key in options:
             raise UsageError(f"says {key}= twice", spec, "say it once")
-        if key and not value:
+        if not value:
             raise UsageError(f"says nothing after {key}=", spec, usage)
-        if key:
-            options[key] = value
-    return found, options
+        options[key] = value
+    return match, options
 
 
-def audio_column(columns: Sequence[Column], wanted: Wanted, spec: str) -> Column:
-    """The one column of audio.
+def audio_column(columns: Columns, choice: ColumnChoice, spec: str) -> DataColumn:
+    """Return the one column of audio.
 
     Raises
     ------
     UsageError
-        Where there is none or more than one and none of those is called `audio`.
+        Where there is none, or more than one and none of those is called `audio`.
     """
-    found = [column for column in columns if column.type == "audio"]
-    name = wanted.audio or ("audio" if len(found) > 1 else None)
-    chosen = [column for column in found if name in (None, column.name)]
+    audio = [column for column in columns if column.type == "audio"]
+    name = choice.audio or ("audio" if len(audio) > 1 else None)
+    chosen = [column for column in audio if name in (None, column.name)]
     if len(chosen) != 1:
         raise UsageError(
-            f"{'more than one' if found else 'no'} audio column in {_listed(columns)}",
+            f"{'more than one' if audio else 'no'} audio column in {_listed(columns)}",
             spec,
-            "say which with ?audio=COLUMN" if found else "name a data set of recordings",
+            "say which with ?audio=COLUMN" if audio else "name a data set of recordings",
         )
     return chosen[0]
 
 
-def label_candidates(columns: Sequence[Column], wanted: Wanted, spec: str) -> list[Column]:
-    """The columns that may hold the labels, judged by type and name; their values decide.
+def label_candidates(columns: Columns, choice: ColumnChoice, spec: str) -> list[DataColumn]:
+    """Return the columns that may hold the labels by type and name; their values decide.
 
     Raises
     ------
     UsageError
         Where there is none.
     """
-    if wanted.label is not None:
-        found = [column for column in columns if column.name == wanted.label]
+    if choice.label is not None:
+        candidates = [column for column in columns if column.name == choice.label]
     else:
-        found = [column for column in columns if _may_label(column)]
-    if not found:
-        raise UsageError(
-            f"no column says which clips are fake: {_listed(columns)}",
-            spec,
-            _SAY_LABEL,
-        )
-    return found
+        candidates = [column for column in columns if _may_label(column)]
+    if not candidates:
+        what = f"no column says which clips are fake: {_listed(columns)}"
+        raise UsageError(what, spec, _SAY_LABEL)
+    return candidates
 
 
 def choose_label(
-    candidates: Sequence[Column], values: dict[str, list[Any]], wanted: Wanted, spec: str
-) -> tuple[Column, list[Label]]:
-    """The column whose every value names a class, and the labels that it gives.
+    candidates: Columns, values: dict[str, list[Any]], choice: ColumnChoice, spec: str
+) -> tuple[DataColumn, list[Label]]:
+    """Return the first column whose every value names a class, and its labels.
 
     Raises
     ------
     UsageError
-        Where no candidate does, or two disagree in a row; the message lists the values seen.
+        Where there is none, or another column contradicts it in a row.
     """
-    read = {column: _labels(column, values[column.name], wanted) for column in candidates}
-    for chosen, found in read.items():
-        labels: list[Label] = [label for label in found if label is not None]
-        if len(labels) < len(found):
+    read = {column: _labels(column, values[column.name], choice) for column in candidates}
+    for chosen, known in read.items():
+        labels: list[Label] = [label for label in known if label is not None]
+        if len(labels) < len(known):
             continue
-        for other, theirs in read.items():
-            if torn := differing(labels, theirs):
+        for other, others in read.items():
+            if differ := differing(labels, others):
                 seen = _seen([chosen, other], values)
                 raise UsageError(
-                    f"two label columns disagree in {len(torn)} of {len(labels)} rows ({seen}), "
-                    f"first in row {torn[0] + 1}",
+                    f"two label columns disagree in {len(differ)} of {len(labels)} rows ({seen}), "
+                    f"first in row {differ[0] + 1}",
                     spec,
                     _SAY_LABEL,
                 )
@@ -181,42 +181,34 @@ def choose_label(
 
 
 def differing(labels: Sequence[Label | None], others: Sequence[Label | None]) -> list[int]:
-    """Where other labels, as far as they are known, are not the same."""
+    """Return the rows where another label is known and not the same."""
     pairs = zip(labels, others, strict=True)
-    return [row for row, (one, other) in enumerate(pairs) if other not in (None, one)]
-
-
-def states_labels(name: str) -> bool:
-    """Whether a column is one of labels by its name: `key`, `is_fake`."""
-    return name in LABEL_NAMES or _meant_by_true(name) is not None
+    return [row for row, (label, other) in enumerate(pairs) if other not in (None, label)]
 
 
 def stated_labels(name: str, values: list[str]) -> list[Label | None] | None:
-    """What a column besides the labels says of them; None where it is no column of labels.
+    """Return what a further column says of the labels; None where it does not state labels.
 
-    It is one by its name, where every value that is there names a class.
+    It does where it is named so (`key`, `is_fake`) and every value that is there names a class.
     """
-    if not states_labels(name):
+    if name not in LABEL_NAMES and _meant_by_true(name) is None:
         return None
-    column = Column(name, "text" if name in LABEL_NAMES else "number")
-    found = _labels(column, values, Wanted())
-    told = [label for label, value in zip(found, values, strict=True) if not is_missing(value)]
-    return found if told and None not in told else None
+    column = DataColumn(name, "text" if name in LABEL_NAMES else "number")
+    labels = _labels(column, values, ColumnChoice())
+    stated = [label for label, value in zip(labels, values, strict=True) if not is_missing(value)]
+    return labels if stated and None not in stated else None
 
 
-def fact_columns(columns: Sequence[Column], taken: Sequence[Column]) -> dict[str, Column]:
-    """Return the column of each fact that is named like it."""
+def fact_columns(columns: Columns, taken: Columns) -> dict[str, DataColumn]:
+    """Return the column of each fact that has one."""
     return {name: found[0] for name, found in _fact_candidates(columns, taken).items()}
 
 
-def _fact_candidates(columns: Sequence[Column], taken: Sequence[Column]) -> dict[str, list[Column]]:
+def _fact_candidates(columns: Columns, taken: Columns) -> dict[str, list[DataColumn]]:
     """Return all columns that may hold each fact, the plainest name first."""
-    free = [
-        column
-        for column in columns
-        if column.type in ("text", "class", "number") and column not in taken
-    ]
-    found = {
+    types = ("text", "class", "number")
+    free = [column for column in columns if column.type in types and column not in taken]
+    candidates = {
         fact.name: [
             column
             for name in (fact.name, *fact.aliases)
@@ -225,37 +217,35 @@ def _fact_candidates(columns: Sequence[Column], taken: Sequence[Column]) -> dict
         ]
         for fact in FACTS
     }
-    return {name: several for name, several in found.items() if several}
+    return {name: columns for name, columns in candidates.items() if columns}
 
 
 def read_facts(
-    columns: Mapping[str, Column], row: Mapping[str, Any], label: Label, cells: OptionalCells
+    columns: Mapping[str, DataColumn], row: Mapping[str, Any], label: Label, cells: OptionalCells
 ) -> dict[str, str]:
-    """Read what a row says of its clip from the columns of `fact_columns`."""
+    """Read what a row says of its clip in the columns of `fact_columns`."""
     words = {name: column.text(row[column.name]) for name, column in columns.items()}
     return cells.facts(words, label)
 
 
 def column_notes(
-    columns: Sequence[Column],
-    audio: Column,
-    candidates: Sequence[Column],
-    label: Column,
+    columns: Columns,
+    audio: DataColumn,
+    candidates: Columns,
+    label: DataColumn,
     values: Sequence[Any],
 ) -> list[str]:
-    """Which columns were taken for what, and which others could have been.
+    """Say which columns were taken for what, and which others could have been.
 
     Parameters
     ----------
-    candidates
-        Of the labels.
-    values
-        Of the column of labels.
+    candidates, label, values
+        The columns that may hold the labels, the one that was taken, and its values.
     """
     words = sorted({label.text(value) for value in values})
-    heard = [column for column in columns if column.type == "audio"]
+    all_audio = [column for column in columns if column.type == "audio"]
     notes = [
-        f"audio from column {audio}{_not_from(heard, audio)}",
+        f"audio from column {audio}{_not_from(all_audio, audio)}",
         f"labels from column {label}, values {words}{_not_from(candidates, label)}",
     ]
     for name, found in _fact_candidates(columns, [audio, *candidates]).items():
@@ -263,12 +253,12 @@ def column_notes(
     return notes
 
 
-def _not_from(columns: Sequence[Column], chosen: Column) -> str:
+def _not_from(columns: Columns, chosen: DataColumn) -> str:
     others = [str(column) for column in columns if column != chosen]
     return f", not from {', '.join(others)}" if others else ""
 
 
-def _may_label(column: Column) -> bool:
+def _may_label(column: DataColumn) -> bool:
     if column.type == "class":
         return {canonical_label(name) for name in column.names} == {"real", "fake"}
     if column.type == "text":
@@ -277,18 +267,18 @@ def _may_label(column: Column) -> bool:
 
 
 def _meant_by_true(name: str) -> Label | None:
-    """`is_fake` and `fake` say what 1 means; `label` does not."""
+    """Return the class that 1 means: `is_fake` and `fake` say it, `label` does not."""
     return canonical_label(name.casefold().removeprefix("is_"))
 
 
-def _labels(column: Column, values: list[Any], wanted: Wanted) -> list[Label | None]:
-    """The label of every value; None where one names no class."""
+def _labels(column: DataColumn, values: list[Any], choice: ColumnChoice) -> list[Label | None]:
+    """Return the label of every value; None where it names no class."""
     words = [column.text(value) for value in values]
     seen = {word for word in words if not is_missing(word)}
     meaning: dict[str, Label | None]
-    if wanted.fake is not None:
-        meaning = dict.fromkeys(seen, "real") if len(seen) == 2 and wanted.fake in seen else {}
-        meaning[wanted.fake] = "fake"
+    if choice.fake is not None:
+        meaning = dict.fromkeys(seen, "real") if len(seen) == 2 and choice.fake in seen else {}
+        meaning[choice.fake] = "fake"
     elif column.type in ("bool", "number"):
         true = _meant_by_true(column.name)
         false: Label | None = "real" if true == "fake" else "fake" if true == "real" else None
@@ -299,16 +289,13 @@ def _labels(column: Column, values: list[Any], wanted: Wanted) -> list[Label | N
     return [meaning.get(word) for word in words]
 
 
-def _seen(columns: Sequence[Column], values: dict[str, list[Any]]) -> str:
-    return "; ".join(
-        f"{column.name}: {', '.join(sorted(_words(column, values[column.name]))[:6])}"
-        for column in columns
-    )
+def _seen(columns: Columns, values: dict[str, list[Any]]) -> str:
+    shown: list[str] = []
+    for column in columns:
+        words = sorted({column.text(value) or "(empty)" for value in values[column.name]})
+        shown.append(f"{column.name}: {', '.join(words[:6])}")
+    return "; ".join(shown)
 
 
-def _words(column: Column, values: list[Any]) -> set[str]:
-    return {column.text(value) or "(empty)" for value in values}
-
-
-def _listed(columns: Sequence[Column]) -> str:
+def _listed(columns: Columns) -> str:
     return ", ".join(str(column) for column in columns)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.data.hub_column import Column
+from harness.data.hub_column import DataColumn
 from harness.errors import UsageError
 
 _SAY_TOKEN = "accept its conditions on its page and set HF_TOKEN to a token that may read it"  # noqa: S105
@@ -43,7 +43,7 @@ class Split:
         folder = Path(config.HF_DATASETS_CACHE) / "harness-audio" / self.repo.replace("/", "--")
         return folder / self.sha / self.config / self.name
 
-    def values(self, columns: Sequence[Column], audio: Column) -> list[dict[str, Any]]:
+    def values(self, columns: Sequence[DataColumn], audio: DataColumn) -> list[dict[str, Any]]:
         """Those columns of every row and, as `audio_path`, what its audio is called there."""
         names = [column.name for column in columns]
         with explained(self.spec):

@@ -22,8 +22,8 @@ from harness.data.clip import Clip, Label, Origin
 from harness.data.clip_list import Listing, checked, name_below
 from harness.data.folder import directory, walk
 from harness.data.hub_column import (
-    Column,
-    Wanted,
+    ColumnChoice,
+    DataColumn,
     audio_column,
     choose_label,
     column_notes,
@@ -49,31 +49,31 @@ _READERS = 8
 """Files whose labels are read at once: in a store that is waiting and no work."""
 
 
-class Address(NamedTuple):
+class ShardsAddress(NamedTuple):
     """What `shards:DIR[:SPLIT][?label=…,fake=…]` says, piece by piece."""
 
     place: str
     split: str | None
-    wanted: Wanted
+    wanted: ColumnChoice
 
     @classmethod
-    def parse(cls, rest: str, spec: str) -> Address:
+    def parse(cls, rest: str, spec: str) -> ShardsAddress:
         found, options = parsed(_SPEC, _OPTIONS, rest, spec, "shards:DIR[:split]")
-        wanted = Wanted.of(options)
+        wanted = ColumnChoice.of(options)
         return cls(found["place"], found["split"], wanted)
 
 
 class _Plan(NamedTuple):
     """Which columns of every file are read, and as what."""
 
-    columns: tuple[Column, ...]
-    audio: Column
+    columns: tuple[DataColumn, ...]
+    audio: DataColumn
     leaf: str
     named: str
-    """Column of the path of the audio; empty where there is none."""
-    labels: tuple[Column, ...]
-    facts: dict[str, Column]
-    clip_id: Column | None
+    """DataColumn of the path of the audio; empty where there is none."""
+    labels: tuple[DataColumn, ...]
+    facts: dict[str, DataColumn]
+    clip_id: DataColumn | None
 
     @property
     def read(self) -> list[str]:
@@ -99,7 +99,7 @@ def open_shards(rest: str, spec: str) -> Listing:
         Where one cannot be read, they differ in their columns, or these do not say plainly which
         clips are fake.
     """
-    address = Address.parse(rest, spec)
+    address = ShardsAddress.parse(rest, spec)
     if address.place.lower().endswith(".parquet"):
         path = _file(address.place, spec)
         return read_shards([path], path.parent, spec, address.wanted)
@@ -107,7 +107,7 @@ def open_shards(rest: str, spec: str) -> Listing:
 
 
 def read_directory(
-    root: Path, spec: str, split: str | None = None, wanted: Wanted | None = None
+    root: Path, spec: str, split: str | None = None, wanted: ColumnChoice | None = None
 ) -> Listing:
     """The clips of the Parquet files of one split below a directory that is there."""
     found: dict[str, list[Path]] = {}
@@ -158,12 +158,12 @@ def read_shards(
     paths: Sequence[Path],
     root: Path,
     spec: str,
-    wanted: Wanted | None = None,
+    wanted: ColumnChoice | None = None,
     notes: Sequence[str] = (),
 ) -> Listing:
     """The clips in the rows of these files."""
     where = spec if spec.startswith("shards:") else f"shards:{spec}"
-    wanted = wanted or Wanted()
+    wanted = wanted or ColumnChoice()
     with _readable(paths[0]):
         plan = _plan(parquet_file(str(paths[0])).schema_arrow, wanted, where)
     with ThreadPoolExecutor(min(_READERS, len(paths))) as threads:
@@ -200,7 +200,7 @@ def read_shards(
     return Listing(checked(origin, clips), tuple(clips), remote=True)
 
 
-def _plan(schema: Any, wanted: Wanted, where: str) -> _Plan:
+def _plan(schema: Any, wanted: ColumnChoice, where: str) -> _Plan:
     columns = _columns(schema)
     audio = audio_column(columns, wanted, where)
     stored = schema.field(audio.name).type
@@ -286,29 +286,29 @@ def _clip(
     return Clip.of(clip_id, label, audio, read_facts(plan.facts, row, label, cells))
 
 
-def _columns(schema: Any) -> list[Column]:
+def _columns(schema: Any) -> list[DataColumn]:
     """The columns with the types that they have, or that `datasets` declares for them."""
     described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     features = described.get("info", {}).get("features", {})
     return [_column(field, features.get(field.name, {})) for field in schema]
 
 
-def _column(field: Any, feature: Any) -> Column:
+def _column(field: Any, feature: Any) -> DataColumn:
     import pyarrow as pa
 
     stored = field.type
     if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-        return Column(field.name, "class", tuple(feature.get("names", ())))
+        return DataColumn(field.name, "class", tuple(feature.get("names", ())))
     if pa.types.is_dictionary(stored):
         stored = stored.value_type
     if _is_struct(stored) or pa.types.is_binary(stored) or pa.types.is_large_binary(stored):
-        return Column(field.name, "audio")
+        return DataColumn(field.name, "audio")
     if pa.types.is_boolean(stored):
-        return Column(field.name, "bool")
+        return DataColumn(field.name, "bool")
     if pa.types.is_integer(stored) or pa.types.is_floating(stored):
-        return Column(field.name, "number")
+        return DataColumn(field.name, "number")
     text = pa.types.is_string(stored) or pa.types.is_large_string(stored)
-    return Column(field.name, "text" if text else "other")
+    return DataColumn(field.name, "text" if text else "other")
 
 
 def _is_struct(stored: Any) -> bool:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from harness.data.clip import Source
 from harness.data.folder import class_folders, has_both, open_folder, read_folder, walk
+from harness.data.layout import LAYOUTS, open_layout, read_layout, recognise
 from harness.data.manifest import open_manifest, read_manifest
 from harness.data.manifest_rows import READERS
-from harness.data.protocol import PROTOCOLS, open_protocol, read_protocol, recognise
 from harness.data.store import answering, as_path, in_store, listed
 from harness.errors import UsageError
 
@@ -45,14 +45,14 @@ KINDS: dict[str, Callable[[str, str], Source]] = {
     "manifest": open_manifest,
     "shards": _open_shards,
     "hub": _open_hub,
-    **{kind: partial(open_protocol, kind) for kind in PROTOCOLS},
+    **{kind: partial(open_layout, kind) for kind in LAYOUTS},
 }
 """What opens each kind, given what stands after the colon and the whole as the user wrote it."""
 
 ACCEPTED = (
     "embedded[:PART], a folder with real/ and fake/, a manifest (.csv, .tsv, .jsonl, .parquet), "
     "Parquet files with the audio in them (shards:DIR[:split][?label=COLUMN,…]), "
-    "hub:owner/name[@revision][:split], or DIR after " + ", ".join(f"{kind}:" for kind in PROTOCOLS)
+    "hub:owner/name[@revision][:split], or DIR after " + ", ".join(f"{kind}:" for kind in LAYOUTS)
 )
 
 
@@ -118,13 +118,13 @@ def _open_directory(path: Path, spec: str) -> Source:
             return source
         note = f"read by {manifests[0].name}, not as {' or '.join(kinds)}"
         return replace(source, origin=replace(source.origin, notes=(note, *source.origin.notes)))
-    own = any(PROTOCOLS[kind].has_classes for kind in kinds)
+    own = any(LAYOUTS[kind].has_classes for kind in kinds)
     readings = [*kinds, "folder"] if has_both(path) and not own else kinds
     if len(readings) > 1:
         seen = " and ".join(readings)
         raise UsageError(f"looks like {seen}", spec, f"say which: {readings[0]}:{spec}")
     if kinds:
-        return read_protocol(kinds[0], path, PROTOCOLS[kinds[0]].subsets[0], spec)
+        return read_layout(kinds[0], path, LAYOUTS[kinds[0]].subsets[0], spec)
     if class_folders(path, spec):
         return read_folder(path, spec)
     if any(entry.suffix.lower() == ".parquet" for entry in walk(path)):

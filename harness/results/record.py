@@ -24,11 +24,11 @@ VERSION = 4
 conditions draw from, notes of the suite."""
 
 
-class _Frozen(BaseModel):
+class _RecordPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class AxisRecord(_Frozen):
+class AxisRecord(_RecordPart):
     """The swept quantity of a condition: `field`, its unit, its value, and which way is worse."""
 
     field: str
@@ -37,7 +37,7 @@ class AxisRecord(_Frozen):
     worse: Literal["lower", "higher"]
 
 
-class ConditionRecord(_Frozen):
+class ConditionRecord(_RecordPart):
     """A condition as it ran; `chain` holds the perturbations as their values, in order.
 
     `expects` is what must be measured of its audio; None in a record from before that was known.
@@ -57,7 +57,7 @@ class ConditionRecord(_Frozen):
     expects: Expectation | None = None
 
 
-class ThresholdRule(_Frozen):
+class ThresholdRule(_RecordPart):
     """How a threshold is chosen on development clips.
 
     Parameters
@@ -91,7 +91,7 @@ class ThresholdRule(_Frozen):
                 return "least detection cost (ASVspoof 5)"
 
 
-class SuiteRecord(_Frozen):
+class SuiteRecord(_RecordPart):
     """The suite as it was read, includes resolved and sweeps spread out.
 
     `threshold` is a log-odds of fake, or how each model's was chosen (`RunRecord.threshold_of`).
@@ -113,7 +113,7 @@ class SuiteRecord(_Frozen):
     notes: list[str] = []
 
 
-class DataRecord(_Frozen):
+class DataRecord(_RecordPart):
     """The data source: what `Origin` says, and what was taken from it."""
 
     spec: str
@@ -130,7 +130,7 @@ class DataRecord(_Frozen):
     limit_seed: int | None
 
 
-class ModelRecord(_Frozen):
+class ModelRecord(_RecordPart):
     """A detector as it was loaded; what does not apply to its kind is empty or None.
 
     Parameters
@@ -156,7 +156,7 @@ class ModelRecord(_Frozen):
     settings: dict[str, Any] = {}
 
 
-class MachineRecord(_Frozen):
+class MachineRecord(_RecordPart):
     """Where it ran and with which versions.
 
     `compiled` says whether the models' forward passes were compiled (`torch.compile`).
@@ -176,7 +176,7 @@ class MachineRecord(_Frozen):
     compiled: bool = False
 
 
-class CountRecord(_Frozen):
+class CountRecord(_RecordPart):
     """Rows of the table by status."""
 
     ok: int = 0
@@ -184,7 +184,7 @@ class CountRecord(_Frozen):
     error: int = 0
 
 
-class PartRecord(_Frozen):
+class PartRecord(_RecordPart):
     """One go at the run: a run that was stopped and taken up again has several.
 
     Parameters
@@ -216,7 +216,7 @@ class PartRecord(_Frozen):
     tried: dict[str, float] = {}
 
 
-class SelfCheckRecord(_Frozen):
+class SelfCheckRecord(_RecordPart):
     """The first clips scored in another way, as differences of log-odds.
 
     Parameters
@@ -243,7 +243,7 @@ class SelfCheckRecord(_Frozen):
     tolerance: float
 
 
-class ThresholdRecord(_Frozen):
+class ThresholdRecord(_RecordPart):
     """The threshold of a model, chosen on the clips of a development source as they are.
 
     Parameters
@@ -270,7 +270,7 @@ class ThresholdRecord(_Frozen):
     fnr: float
 
 
-class RunRecord(_Frozen):
+class RunRecord(_RecordPart):
     """The whole of `run.json`.
 
     Parameters

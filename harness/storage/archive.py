@@ -32,7 +32,7 @@ _FIX = "name a bundle that harness bundle wrote"
 
 
 @dataclass(frozen=True)
-class Limits:
+class ArchiveLimits:
     """What an archive may hold at most."""
 
     members: int = 20_000
@@ -40,7 +40,7 @@ class Limits:
     name: int = 1000
 
 
-LIMITS = Limits()
+LIMITS = ArchiveLimits()
 
 
 def write_archive(files: Mapping[str, Path | bytes], target: Path) -> None:
@@ -64,7 +64,7 @@ def write_archive(files: Mapping[str, Path | bytes], target: Path) -> None:
         )
 
 
-def read_archive(path: Path, limits: Limits = LIMITS) -> dict[str, bytes]:
+def read_archive(path: Path, limits: ArchiveLimits = LIMITS) -> dict[str, bytes]:
     """Every member of an archive by its name.
 
     Contents are given as they are, also where a checksum of the archive's own is wrong: the reader
@@ -105,7 +105,7 @@ class _RefusedError(Exception):
 class _Taken:
     """The members that were read, held to the limits."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ArchiveLimits) -> None:
         self.files: dict[str, bytes] = {}
         self._limits = limits
         self._bytes = 0
@@ -148,7 +148,7 @@ def _is_zip(path: Path) -> bool:
         raise UsageError(f"cannot be read: {told}", str(path), _FIX) from fault
 
 
-def _read_zip(path: Path, limits: Limits) -> dict[str, bytes]:
+def _read_zip(path: Path, limits: ArchiveLimits) -> dict[str, bytes]:
     taken = _Taken(limits)
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
@@ -162,7 +162,7 @@ def _read_zip(path: Path, limits: Limits) -> dict[str, bytes]:
     return taken.files
 
 
-def _read_tar(path: Path, limits: Limits) -> dict[str, bytes]:
+def _read_tar(path: Path, limits: ArchiveLimits) -> dict[str, bytes]:
     taken = _Taken(limits)
     with tarfile.open(path, "r:") as archive:  # never compressed: what is said is what is there
         for member in archive:

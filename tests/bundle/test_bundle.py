@@ -19,13 +19,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from harness.bundle.bundle import MANIFEST, Manifest, verify, write_bundle
+from harness.bundle.bundle import MANIFEST, BundleManifest, verify, write_bundle
 from harness.errors import UsageError
 from harness.report.publish import publish
 from harness.results.record import CountRecord, read_record, write_record
 from harness.results.run_folder import RunFolder, read_run
 from harness.results.scores import SCHEMA, ScoresWriter
-from harness.storage.archive import Limits, read_archive, write_archive
+from harness.storage.archive import ArchiveLimits, read_archive, write_archive
 from harness.summary.summary import figures
 from tests.support.in_process import command
 from tests.support.two_runs import finished
@@ -156,7 +156,7 @@ def test_figures_that_do_not_follow_from_the_scores_are_named(bundle: Path) -> N
             "sha256": hashlib.sha256(files["metrics.json"]).hexdigest(),
             "bytes": len(files["metrics.json"]),
         }
-        files[MANIFEST] = Manifest.model_validate(manifest).text
+        files[MANIFEST] = BundleManifest.model_validate(manifest).text
 
     (fault,) = verify(repacked(bundle, forge)).faults
     assert fault.startswith("metrics.json: value of owner/model / clean")
@@ -260,9 +260,9 @@ def test_no_more_is_read_than_there_is_or_than_the_limit(tmp_path: Path) -> None
     target = tmp_path / "large.tar"
     write_archive({"a": b"x" * 900, "b": b"y" * 900}, target)
     with pytest.raises(UsageError, match="more than 1000 bytes"):
-        read_archive(target, replace(Limits(), bytes=1000))
+        read_archive(target, replace(ArchiveLimits(), bytes=1000))
     with pytest.raises(UsageError, match="more than 1 members"):
-        read_archive(target, replace(Limits(), members=1))
+        read_archive(target, replace(ArchiveLimits(), members=1))
 
 
 def test_a_member_twice_is_refused(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 import pytest
 
 from harness.data.hub_column import (
-    Column,
-    Wanted,
+    ColumnChoice,
+    DataColumn,
     audio_column,
     choose_label,
     column_notes,
@@ -11,14 +11,14 @@ from harness.data.hub_column import (
 )
 from harness.errors import UsageError
 
-AUDIO = Column("audio", "audio")
-CLASSES = Column("y", "class", ("spoof", "bonafide"))
-WORDS = Column("label", "text")
-NUMBERS = Column("label", "number")
+AUDIO = DataColumn("audio", "audio")
+CLASSES = DataColumn("y", "class", ("spoof", "bonafide"))
+WORDS = DataColumn("label", "text")
+NUMBERS = DataColumn("label", "number")
 
 
 def choose(columns, values, wanted=None):
-    wanted = wanted or Wanted()
+    wanted = wanted or ColumnChoice()
     candidates = label_candidates([AUDIO, *columns], wanted, "hub:o/n")
     column, labels = choose_label(candidates, values, wanted, "hub:o/n")
     return column.name, labels
@@ -29,10 +29,10 @@ def choose(columns, values, wanted=None):
     [
         (CLASSES, [0, 1, 0]),
         (WORDS, ["Fake", "REAL", "deep-fake"]),
-        (Column("is_fake", "number"), [1, 0, 1]),
-        (Column("is_spoof", "bool"), [True, False, True]),
-        (Column("bonafide", "bool"), [False, True, False]),
-        (Column("fake", "number"), [1.0, 0.0, 1.0]),
+        (DataColumn("is_fake", "number"), [1, 0, 1]),
+        (DataColumn("is_spoof", "bool"), [True, False, True]),
+        (DataColumn("bonafide", "bool"), [False, True, False]),
+        (DataColumn("fake", "number"), [1.0, 0.0, 1.0]),
     ],
 )
 def test_a_column_that_says_plainly_which_clips_are_fake(column, values):
@@ -40,7 +40,7 @@ def test_a_column_that_says_plainly_which_clips_are_fake(column, values):
 
 
 def test_the_user_says_what_a_number_means():
-    wanted = Wanted(label="label", fake="0")
+    wanted = ColumnChoice(label="label", fake="0")
     assert choose([NUMBERS], {"label": [0, 1]}, wanted) == ("label", ["fake", "real"])
     with pytest.raises(UsageError, match=r"do not say which clips are fake \(label: 0, 1, 2\)"):
         choose([NUMBERS], {"label": [0, 1, 2]}, wanted)
@@ -50,15 +50,15 @@ def test_the_user_says_what_a_number_means():
     "columns",
     [
         [NUMBERS],
-        [Column("label", "bool")],
-        [Column("label", "class", ("0", "1"))],
-        [Column("label", "class", ("LABEL_0", "LABEL_1"))],
-        [Column("sentence", "text")],
+        [DataColumn("label", "bool")],
+        [DataColumn("label", "class", ("0", "1"))],
+        [DataColumn("label", "class", ("LABEL_0", "LABEL_1"))],
+        [DataColumn("sentence", "text")],
     ],
 )
 def test_a_column_that_may_mean_either_is_refused_by_name(columns):
     with pytest.raises(UsageError, match=r"no column says which clips are fake: audio") as refused:
-        label_candidates([AUDIO, *columns], Wanted(), "hub:o/n")
+        label_candidates([AUDIO, *columns], ColumnChoice(), "hub:o/n")
     assert str(columns[0]) in str(refused.value)
     assert "?label=COLUMN,fake=VALUE" in str(refused.value)
 
@@ -75,7 +75,7 @@ def test_two_columns_that_disagree_are_refused_and_two_that_agree_are_one():
     disagree = {"y": [0, 1], "label": ["real", "fake"]}
     with pytest.raises(UsageError, match=r"disagree in 2 of 2 rows \(y: bonafide, spoof; lab"):
         choose(columns, disagree)
-    assert choose(columns, disagree, Wanted(label="label")) == ("label", ["real", "fake"])
+    assert choose(columns, disagree, ColumnChoice(label="label")) == ("label", ["real", "fake"])
 
 
 def test_rows_that_disagree_are_found_where_one_column_is_not_complete():
@@ -87,15 +87,15 @@ def test_rows_that_disagree_are_found_where_one_column_is_not_complete():
 
 
 def test_a_blank_is_not_the_other_class():
-    wanted = Wanted(label="label", fake="1")
+    wanted = ColumnChoice(label="label", fake="1")
     for blank in ("", "NA", None):
         with pytest.raises(UsageError, match="row 2 of label has"):
             choose([WORDS], {"label": ["1", blank]}, wanted)
 
 
 def test_columns_that_were_not_taken_are_named():
-    columns = [AUDIO, Column("clean", "audio"), CLASSES, WORDS, Column("spk", "text")]
-    columns += [Column("Speaker", "number"), Column("speaker", "text")]
+    columns = [AUDIO, DataColumn("clean", "audio"), CLASSES, WORDS, DataColumn("spk", "text")]
+    columns += [DataColumn("Speaker", "number"), DataColumn("speaker", "text")]
     assert column_notes(columns, AUDIO, [CLASSES, WORDS], CLASSES, [1, 0]) == [
         "audio from column audio (audio), not from clean (audio)",
         "labels from column y (spoof | bonafide), values ['bonafide', 'spoof'], not from label "
@@ -110,18 +110,18 @@ def test_a_class_that_is_not_declared_names_none():
 
 
 def test_the_audio_column_is_found_by_type():
-    spoken = Column("speech", "audio")
-    assert audio_column([WORDS, spoken], Wanted(), "") == spoken
-    assert audio_column([AUDIO, spoken], Wanted(), "") == AUDIO
-    assert audio_column([AUDIO, spoken], Wanted(audio="speech"), "") == spoken
+    spoken = DataColumn("speech", "audio")
+    assert audio_column([WORDS, spoken], ColumnChoice(), "") == spoken
+    assert audio_column([AUDIO, spoken], ColumnChoice(), "") == AUDIO
+    assert audio_column([AUDIO, spoken], ColumnChoice(audio="speech"), "") == spoken
     with pytest.raises(UsageError, match=r"no audio column in label \(text\)"):
-        audio_column([WORDS], Wanted(), "")
+        audio_column([WORDS], ColumnChoice(), "")
     with pytest.raises(UsageError, match=r"more than one audio column in a \(audio\), b \(audio\)"):
-        audio_column([Column("a", "audio"), Column("b", "audio")], Wanted(), "")
+        audio_column([DataColumn("a", "audio"), DataColumn("b", "audio")], ColumnChoice(), "")
 
 
 def test_roles_go_to_the_plainest_name():
-    system, model = Column("system", "text"), Column("Model", "class", ("x",))
-    speaker = Column("speaker_id", "number")
+    system, model = DataColumn("system", "text"), DataColumn("Model", "class", ("x",))
+    speaker = DataColumn("speaker_id", "number")
     roles = fact_columns([model, system, speaker, WORDS, AUDIO], [WORDS, AUDIO])
     assert roles == {"generator": system, "speaker": speaker}

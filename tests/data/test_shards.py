@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from harness.audio.wave import load
 from harness.data.duplicates import refuse_twins
-from harness.data.shards import Address
+from harness.data.shards import ShardsAddress
 from harness.data.source import open_source
 from harness.data.subset import CompanionPool, limited
 from harness.errors import ClipError, ClipRejected, UsageError
@@ -222,7 +222,7 @@ def test_an_address_is_taken_apart() -> None:
         ("/a/b:c?label=n", "/a/b", "c"),
         ("x", "x", None),
     ):
-        address = Address.parse(rest, rest)
+        address = ShardsAddress.parse(rest, rest)
         assert (address.place, address.split) == (place, split)
     assert address.wanted == (None, None, None)
 

@@ -51,12 +51,12 @@ def test_a_fact_is_added_by_one_row(tmp_path: Path) -> None:
         clip_facts = sys.modules[name] = types.ModuleType(name)
         exec(source.replace("FACTS = (", f"FACTS = ({{row}},"), vars(clip_facts))
 
-        from harness.data.hub_column import Column, fact_columns
+        from harness.data.hub_column import DataColumn, fact_columns
         from harness.data.source import open_source
         from harness.results.schema import SCHEMA, VERSION
         from harness.results.scores import ScoresWriter, read_scores
 
-        lang = Column("Lang", "text")
+        lang = DataColumn("Lang", "text")
         assert fact_columns([lang], []) == {{"language": lang}}
         folder = Path({str(tmp_path)!r})
         listed = folder / "list.csv"

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from harness.data.protocol import PROTOCOLS
+from harness.data.layout import LAYOUTS
 from harness.data.source import open_source
 from harness.errors import UsageError
 from tests.support import data_layout as layout
@@ -66,7 +66,7 @@ def expected(kind):
     return [(*row[:5], row[0] if row[5] == "=" else row[5]) for row in rows]
 
 
-@pytest.mark.parametrize("kind", PROTOCOLS)
+@pytest.mark.parametrize("kind", LAYOUTS)
 def test_a_layout_is_read_by_name_and_recognised_without(tmp_path, kind):
     root = BUILT[kind](tmp_path / "data")
     named, plain = open_source(f"{kind}:{root}"), open_source(str(root))
