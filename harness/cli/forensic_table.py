@@ -8,7 +8,7 @@ from rich.table import Table
 
 from harness.cli.console import stdout
 from harness.forensic.analysis import METHOD, Forensic
-from harness.forensic.verbal import ratio
+from harness.forensic.likelihood_ratio import ratio
 
 _MOST = 20
 

@@ -126,13 +126,13 @@ def forensic(
 ) -> None:
     """Say what a run's scores are worth as evidence, and where they are worth nothing."""
     from harness.cli.forensic_table import print_worth
-    from harness.forensic.analysis import Options, forensic_json
+    from harness.forensic.analysis import ForensicOptions, forensic_json
     from harness.metrics.cost import DetectionCost
     from harness.report.forensic_writer import publish_forensic
     from harness.results.run_folder import read_run
 
     try:
-        options = Options(cost=DetectionCost(*cost))
+        options = ForensicOptions(cost=DetectionCost(*cost))
     except ValueError as fault:
         raise UsageError(str(fault), f"--cost {' '.join(map(str, cost))}") from fault
     run = read_run(folder)

@@ -1,12 +1,12 @@
-"""Deciding fewer clips: what is gained by abstaining on those that are not sure.
+"""Abstaining: how much the error falls when the least certain clips are not decided.
 
-Two ways. By confidence alone, condition by condition: the risk-coverage curve, and the largest
-coverage at which a wanted error rate holds with confidence. And by a rule of thumb that an examiner
-can apply before and after scoring (too short, too noisy, too narrow, too near the threshold), tuned
-on some clips and judged on others, over all conditions of the suite together.
+There are two ways. By confidence alone, for each condition: the risk-coverage curve, and the
+largest coverage at which a target error rate is met. By a rule that an examiner can apply (too
+short, too noisy, too narrow, too close to the threshold), tuned on some clips and evaluated on
+others, over all conditions of the suite together.
 
-A confidence is chosen on the clips that it is judged on only where its error is bounded from above,
-which makes up for some of the choice; the rule is always judged on other groups.
+A confidence is chosen on the clips that it is evaluated on only where the upper bound of its error
+is used, which makes up for part of the choice; a rule is always evaluated on other groups.
 """
 
 from __future__ import annotations
@@ -19,16 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from harness.forensic.estimate import NOTHING, Measured, measured
-from harness.forensic.run_view import Judged
-from harness.metrics.bootstrap import Cell, draw, estimate
+from harness.forensic.run_view import (
+    NO_FIGURE,
+    Array,
+    ForensicFigure,
+    Rows,
+    RunView,
+    scored_only,
+    with_intervals,
+)
+from harness.metrics.bootstrap import Cell, draw
 from harness.metrics.intervals import proportion_interval
 from harness.metrics.selective import confidence_of, coverage_at, risk_coverage, wrong_of
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
 
-WANTED = (0.1, 0.05, 0.01)
+TARGETS = (0.1, 0.05, 0.01)
 POINTS = 100
 _CUTS = 50
 _SECONDS = (0.0, 0.4, 0.75, 1.5)
@@ -38,46 +44,46 @@ _CONFIDENCES = 20
 
 
 @dataclass(frozen=True)
-class Held:
-    """Where a wanted error rate holds.
+class ErrorTarget:
+    """The coverage at which a target error rate is met.
 
     Parameters
     ----------
     wanted
         Largest share of wrong decisions among those made.
     coverage
-        Largest share of clips at which it holds on these very clips; 0 for none.
+        Largest share of clips at which it is met on these clips; 0 for none.
     sure_coverage
-        Largest at which the upper bound of the error is at most that; 0 for none.
+        Largest at which the upper bound of the error meets it; 0 for none.
     confidence, error
-        Least confidence (log-odds from the threshold) and the error there; NaN for none.
+        Least confidence (log-odds from the threshold) there, and the error; NaN for none.
     """
 
     wanted: float
     coverage: float
     sure_coverage: float
     confidence: float
-    error: Measured
+    error: ForensicFigure
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Risk over coverage of one condition, and where wanted error rates hold."""
+class SelectiveRisk:
+    """Risk over coverage of one condition, and where target error rates are met."""
 
     model: str
     condition: str
-    aurc: Measured
+    aurc: ForensicFigure
     coverage: list[float]
     risk: list[float]
-    held: list[Held]
+    held: list[ErrorTarget]
 
 
 @dataclass(frozen=True)
-class Rule:
-    """What is refused: shorter, noisier, narrower or nearer to the threshold than this.
+class AbstentionRule:
+    """Clips shorter, noisier, narrower or closer to the threshold than this are not decided.
 
-    A value of 0 (of minus infinity for `snr_db`) refuses nothing. A clip to which no noise was
-    added has no SNR in the table and is not refused for it.
+    A value of 0 (minus infinity for `snr_db`) excludes nothing. A clip without added noise has no
+    SNR in the table and is not excluded by it.
     """
 
     seconds: float
@@ -87,79 +93,70 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Ruled:
-    """A rule tuned for an error rate, on clips other than those that it is judged on.
+class RuleResult:
+    """A rule tuned for an error rate, evaluated on other clips.
 
     Parameters
     ----------
     tuned_on
         `development`, or `half of the groups`.
     before, after
-        Error rate of the judged clips without the rule, and of those that it decides.
+        Error rate on all evaluated clips, and on those that the rule decides.
     coverage
-        Share of the judged clips that it decides.
+        Share of the evaluated clips that it decides.
     rule
-        None where no rule reaches the wanted rate on the clips that it is tuned on.
+        None where no rule meets the target on the clips that it is tuned on.
     kept
-        Whether the upper bound of the error after is at most the wanted one.
+        Whether the upper bound of `after` meets the target.
     """
 
     model: str
     wanted: float
     tuned_on: str
-    rule: Rule | None
-    coverage: Measured
-    before: Measured
-    after: Measured
+    rule: AbstentionRule | None
+    coverage: ForensicFigure
+    before: ForensicFigure
+    after: ForensicFigure
     kept: bool
 
 
-def selections(judged: Judged, resamples: int, seed: int = 0) -> list[Selection]:
-    """Of every model and condition."""
-    places = [(model, each.name) for model in judged.models for each in judged.conditions]
-    cells = [judged.cell(*place) for place in places]
-    wanted = [
-        Cell(
-            cell.real,
-            cell.fake,
-            cell.real_group,
-            cell.fake_group,
-            metrics=("aurc",),
-            threshold=cell.threshold,
-        )
-        for cell in cells
-    ]
-    estimates = estimate(wanted, judged.grid.groups, resamples, seed)
-    weights = _weights(judged.grid.groups, resamples, seed)
+def selective_risks(view: RunView, resamples: int, seed: int = 0) -> list[SelectiveRisk]:
+    """Return the curve and targets of every model and condition."""
+    whole = [view.cell(*place) for place in view.places]
+    cells = [scored_only(cell, ("aurc",), cell.threshold) for cell in whole]
+    estimates = view.estimates(cells, resamples, seed)
+    weights = _weights(view.grid.groups, resamples, seed)
     return [
-        _selection(*place, cell, measured(estimates[own])["aurc"], weights)
-        for place, cell, own in zip(places, cells, wanted, strict=True)
+        _selective_risk(*place, cell, with_intervals(estimates[cell])["aurc"], weights)
+        for place, cell in zip(view.places, cells, strict=True)
     ]
 
 
 def _weights(groups: int, resamples: int, seed: int) -> Array:
+    """Return how often each group is in each resample, of shape (groups, resamples)."""
     return np.concatenate(list(draw(groups, resamples, seed)), axis=1).astype(np.float64)
 
 
-def _selection(model: str, condition: str, cell: Cell, aurc: Measured, weights: Array) -> Selection:
+def _selective_risk(
+    model: str, condition: str, cell: Cell, aurc: ForensicFigure, weights: Array
+) -> SelectiveRisk:
     curve = risk_coverage(cell.real, cell.fake, cell.threshold)
     count = len(curve.risk)
     kept = np.unique(np.linspace(0, count - 1, min(count, POINTS)).round().astype(np.intp))
-    bounded = _bounded(cell, weights)
-    held = [_held(wanted, coverage_at(curve, wanted), bounded) for wanted in WANTED]
-    return Selection(
+    bounded = _bounded_errors(cell, weights)
+    return SelectiveRisk(
         model,
         condition,
         aurc,
-        [round(float(each), 4) for each in curve.coverage[kept]],
-        [round(float(each), 4) for each in curve.risk[kept]],
-        held,
+        [round(float(value), 4) for value in curve.coverage[kept]],
+        [round(float(value), 4) for value in curve.risk[kept]],
+        [_error_target(target, coverage_at(curve, target), bounded) for target in TARGETS],
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Bounded:
-    """Errors at some confidences, falling, with their intervals."""
+class _BoundedErrors:
+    """Errors above descending confidences, with their intervals."""
 
     confidence: Array
     coverage: Array
@@ -170,144 +167,157 @@ class _Bounded:
     groups: Rows
 
 
-def _bounded(cell: Cell, weights: Array) -> _Bounded:
-    """The error above each of `_CUTS` confidences, bounded over groups."""
-    sure = confidence_of(cell.real, cell.fake, cell.threshold)
+def _bounded_errors(cell: Cell, weights: Array) -> _BoundedErrors:
+    """Return the error above each of `_CUTS` confidences, with intervals over groups."""
+    confidence = confidence_of(cell.real, cell.fake, cell.threshold)
     wrong = wrong_of(cell.real, cell.fake, cell.threshold).astype(np.float64)
     group = np.concatenate([cell.real_group, cell.fake_group])
     cuts = (
-        np.unique(np.quantile(sure, np.linspace(0, 0.95, _CUTS), method="lower"))[::-1]
-        if len(sure)
+        np.unique(np.quantile(confidence, np.linspace(0, 0.95, _CUTS), method="lower"))[::-1]
+        if len(confidence)
         else np.zeros(0)
     )
-    there = sure[None, :] >= cuts[:, None]
+    above = confidence[None, :] >= cuts[:, None]
     ones = np.ones(len(group))
     member = csr_array((ones, (np.arange(len(group)), group)), shape=(len(group), len(weights)))
-    decided, errors = (each @ member for each in (there.astype(np.float64), there * wrong))
+    decided, errors = above.astype(np.float64) @ member, (above * wrong) @ member
     with np.errstate(invalid="ignore", divide="ignore"):
         draws = (errors @ weights) / (decided @ weights)
         error = errors.sum(axis=1) / decided.sum(axis=1)
     groups = np.sum(decided > 0, axis=1)
     clips = decided.sum(axis=1).astype(np.intp)
     low, high = proportion_interval(error, draws, groups, clips) if len(cuts) else (cuts, cuts)
-    coverage = clips / max(len(sure), 1)
-    return _Bounded(cuts, coverage, error, low, high, clips, groups.astype(np.intp))
+    coverage = clips / max(len(confidence), 1)
+    return _BoundedErrors(cuts, coverage, error, low, high, clips, groups.astype(np.intp))
 
 
-def _held(wanted: float, coverage: float, bounded: _Bounded) -> Held:
-    fine = np.flatnonzero(bounded.high <= wanted)
-    if not len(fine):
-        return Held(wanted, coverage, 0.0, math.nan, NOTHING)
-    at = int(fine[-1])
-    error = Measured(
+def _error_target(target: float, coverage: float, bounded: _BoundedErrors) -> ErrorTarget:
+    met = np.flatnonzero(bounded.high <= target)
+    if not len(met):
+        return ErrorTarget(target, coverage, 0.0, math.nan, NO_FIGURE)
+    at = int(met[-1])
+    error = ForensicFigure(
         float(bounded.error[at]),
         float(bounded.low[at]),
         float(bounded.high[at]),
         int(bounded.clips[at]),
         int(bounded.groups[at]),
     )
-    return Held(wanted, coverage, float(bounded.coverage[at]), float(bounded.confidence[at]), error)
+    sure_coverage, confidence = float(bounded.coverage[at]), float(bounded.confidence[at])
+    return ErrorTarget(target, coverage, sure_coverage, confidence, error)
 
 
 @dataclass(frozen=True, eq=False)
-class _Clips:
-    """Scored rows of one model as columns; an SNR that was not measured is infinite."""
+class _ScoredRows:
+    """Scored rows of one model as columns; an SNR that was not measured is infinite.
 
-    columns: Array  # (4, n), in the order of `Rule`
-    wrong: NDArray[np.bool_]
+    Parameters
+    ----------
+    columns
+        Shape (4, n), in the order of `AbstentionRule`.
+    """
+
+    columns: Array
+    wrong: Mask
     group: Rows
 
     @classmethod
-    def of(cls, judged: Judged, model: str) -> _Clips:
-        rows = np.concatenate([judged.rows(model, each.name) for each in judged.conditions])
-        grid = judged.grid
-        snr, width = judged.column("snr_db")[rows], judged.column("bandwidth_hz")[rows]
+    def of(cls, view: RunView, model: str) -> _ScoredRows:
+        rows = np.concatenate([view.rows(model, each.name) for each in view.conditions])
+        grid = view.grid
+        snr, bandwidth = view.column("snr_db")[rows], view.column("bandwidth_hz")[rows]
         columns = np.stack(
             [
-                judged.column("seconds")[rows],
+                view.column("seconds")[rows],
                 np.where(np.isnan(snr), math.inf, snr),
-                np.where(np.isnan(width), math.inf, width),
+                np.where(np.isnan(bandwidth), math.inf, bandwidth),
                 np.abs(grid.score[rows] - grid.bar[rows]),
             ]
         )
-        called = grid.score[rows] >= grid.bar[rows]
-        return cls(columns, called != grid.fake[rows], grid.group[rows])
+        called_fake = grid.score[rows] >= grid.bar[rows]
+        return cls(columns, called_fake != grid.fake[rows], grid.group[rows])
 
-    def part(self, inside: NDArray[np.bool_]) -> _Clips:
-        return _Clips(self.columns[:, inside], self.wrong[inside], self.group[inside])
+    def part(self, inside: Mask) -> _ScoredRows:
+        return _ScoredRows(self.columns[:, inside], self.wrong[inside], self.group[inside])
 
-    def decided(self, rule: Rule) -> NDArray[np.bool_]:
+    def decided(self, rule: AbstentionRule) -> Mask:
         least = np.array([rule.seconds, rule.snr_db, rule.bandwidth_hz, rule.confidence])
         return np.all(self.columns >= least[:, None], axis=0)
 
+    def share(self, part: Mask, whole: Mask, weights: Array) -> ForensicFigure:
+        """Return the share of some rows among others, with its interval over groups."""
+        some, every = (
+            np.bincount(self.group[mask], minlength=len(weights)).astype(np.float64)
+            for mask in (part & whole, whole)
+        )
+        count, groups = int(whole.sum()), int(np.sum(every > 0))
+        if not count:
+            return NO_FIGURE
+        with np.errstate(invalid="ignore", divide="ignore"):
+            draws = (some @ weights) / (every @ weights)
+        value = some.sum() / count
+        low, high = proportion_interval(
+            np.array([value]), draws[None, :], np.array([groups]), np.array([count])
+        )
+        return ForensicFigure(float(value), float(low[0]), float(high[0]), count, groups)
 
-def rules(judged: Judged, development: Judged | None, resamples: int, seed: int = 0) -> list[Ruled]:
-    """A rule for every model and wanted error rate."""
-    found: list[Ruled] = []
-    weights = _weights(judged.grid.groups, resamples, seed)
-    for model in judged.models:
-        clips = _Clips.of(judged, model)
+
+def rule_results(
+    view: RunView, development: RunView | None, resamples: int, seed: int = 0
+) -> list[RuleResult]:
+    """Tune and evaluate a rule for every model and target error rate."""
+    results: list[RuleResult] = []
+    weights = _weights(view.grid.groups, resamples, seed)
+    for model in view.models:
+        evaluated = _ScoredRows.of(view, model)
         if development is not None:
-            tuned_on, other, words = clips, _Clips.of(development, model), "development"
+            tuned_on, tuning = "development", _ScoredRows.of(development, model)
         else:
-            half = np.random.default_rng(seed).permutation(judged.grid.groups)
-            inside = np.isin(clips.group, half[: len(half) // 2])
-            tuned_on, other = clips.part(~inside), clips.part(inside)
-            words = "half of the groups"
-        found += [
-            _ruled(model, wanted, words, tune(other, wanted), tuned_on, weights)
-            for wanted in WANTED
+            order = np.random.default_rng(seed).permutation(view.grid.groups)
+            inside = np.isin(evaluated.group, order[: len(order) // 2])
+            tuned_on, tuning = "half of the groups", evaluated.part(inside)
+            evaluated = evaluated.part(~inside)
+        results += [
+            _rule_result(model, target, tuned_on, tune(tuning, target), evaluated, weights)
+            for target in TARGETS
         ]
-    return found
+    return results
 
 
-def tune(clips: _Clips, wanted: float) -> Rule | None:
-    """The rule that decides most clips with no larger an error rate; None where none has it."""
-    if not len(clips.wrong):
+def tune(rows: _ScoredRows, target: float) -> AbstentionRule | None:
+    """Return the rule that decides most rows and meets the target; None where none does."""
+    if not len(rows.wrong):
         return None
     best, most = None, 0
-    levels = np.quantile(clips.columns[3], np.linspace(0, 0.95, _CONFIDENCES))
+    levels = np.quantile(rows.columns[3], np.linspace(0, 0.95, _CONFIDENCES))
     confidences = np.unique(np.append(0.0, levels))
     for seconds, snr_db, bandwidth_hz in product(_SECONDS, _SNR_DB, _BANDWIDTH_HZ):
-        inside = clips.decided(Rule(seconds, snr_db, bandwidth_hz, 0.0))
-        sure, wrong = clips.columns[3][inside], clips.wrong[inside]
-        order = np.sort(sure), np.sort(sure[wrong])
-        decided, errors = (len(each) - np.searchsorted(each, confidences) for each in order)
-        fine = np.flatnonzero((errors <= wanted * decided) & (decided > most))
-        if len(fine):
-            most = int(decided[fine[0]])
-            best = Rule(seconds, snr_db, bandwidth_hz, float(confidences[fine[0]]))
+        inside = rows.decided(AbstentionRule(seconds, snr_db, bandwidth_hz, 0.0))
+        confidence, wrong = rows.columns[3][inside], rows.wrong[inside]
+        decided, errors = (
+            len(values) - np.searchsorted(np.sort(values), confidences)
+            for values in (confidence, confidence[wrong])
+        )
+        met = np.flatnonzero((errors <= target * decided) & (decided > most))
+        if len(met):
+            most = int(decided[met[0]])
+            best = AbstentionRule(seconds, snr_db, bandwidth_hz, float(confidences[met[0]]))
     return best
 
 
-def _ruled(
-    model: str, wanted: float, tuned_on: str, rule: Rule | None, clips: _Clips, weights: Array
-) -> Ruled:
-    every = np.ones(len(clips.wrong), dtype=bool)
-    before = _share(clips, clips.wrong, every, weights)
+def _rule_result(
+    model: str,
+    target: float,
+    tuned_on: str,
+    rule: AbstentionRule | None,
+    rows: _ScoredRows,
+    weights: Array,
+) -> RuleResult:
+    every = np.ones(len(rows.wrong), dtype=bool)
+    before = rows.share(rows.wrong, every, weights)
     if rule is None:
-        return Ruled(model, wanted, tuned_on, None, NOTHING, before, NOTHING, False)
-    decided = clips.decided(rule)
-    after = _share(clips, clips.wrong, decided, weights)
-    coverage = _share(clips, decided, every, weights)
-    return Ruled(model, wanted, tuned_on, rule, coverage, before, after, after.high <= wanted)
-
-
-def _share(
-    clips: _Clips, part: NDArray[np.bool_], whole: NDArray[np.bool_], weights: Array
-) -> Measured:
-    """Share of some clips among others, with its interval over groups."""
-    sums = [
-        np.bincount(clips.group[each], minlength=len(weights)).astype(np.float64)
-        for each in (part & whole, whole)
-    ]
-    count, groups = int(whole.sum()), int(np.sum(sums[1] > 0))
-    if not count:
-        return NOTHING
-    with np.errstate(invalid="ignore", divide="ignore"):
-        draws = (sums[0] @ weights) / (sums[1] @ weights)
-    value = sums[0].sum() / count
-    low, high = proportion_interval(
-        np.array([value]), draws[None, :], np.array([groups]), np.array([count])
-    )
-    return Measured(float(value), float(low[0]), float(high[0]), count, groups)
+        return RuleResult(model, target, tuned_on, None, NO_FIGURE, before, NO_FIGURE, False)
+    decided = rows.decided(rule)
+    after = rows.share(rows.wrong, decided, weights)
+    coverage = rows.share(decided, every, weights)
+    return RuleResult(model, target, tuned_on, rule, coverage, before, after, after.high <= target)

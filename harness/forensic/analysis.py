@@ -1,18 +1,23 @@
-"""Everything that a run says about scores as evidence, and `forensic.json`."""
+"""Every forensic analysis of a run, and `forensic.json`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.forensic.abstention import Ruled, Selection, rules, selections
-from harness.forensic.calibrated import RAW, Worth, all_ratios, worth
-from harness.forensic.curve import Curves, curves
-from harness.forensic.estimate import RESAMPLES
-from harness.forensic.minimum_duration import Admissible, admissible
-from harness.forensic.prevalence import Needed, Prevalence, needed, prevalences
-from harness.forensic.run_view import Judged, refuse_falling, refuse_kinship
-from harness.forensic.validated_range import Envelope, envelope_of
+from harness.forensic.abstention import RuleResult, SelectiveRisk, rule_results, selective_risks
+from harness.forensic.calibrated import (
+    RAW,
+    RatioCurves,
+    RatioQuality,
+    all_ratios,
+    ratio_curves,
+    ratio_quality,
+)
+from harness.forensic.minimum_duration import DurationAnalysis, duration_analysis
+from harness.forensic.prevalence import Prevalence, ThresholdTarget, prevalences, threshold_targets
+from harness.forensic.run_view import RESAMPLES, RunView, refuse_falling, refuse_kinship
+from harness.forensic.validated_range import ValidatedRange, range_of
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.plain_json import json_lines
 
@@ -24,8 +29,8 @@ METHOD = "logistic"
 
 
 @dataclass(frozen=True)
-class Options:
-    """How often to resample, the seed of it and of the folds, and what errors cost."""
+class ForensicOptions:
+    """Number of resamples, seed of resamples and folds, and costs of errors."""
 
     resamples: int = RESAMPLES
     seed: int = 0
@@ -34,19 +39,17 @@ class Options:
 
 @dataclass(frozen=True)
 class Forensic:
-    """All of it, computed.
+    """All results; the fields are the keys of `forensic.json`.
 
     Parameters
     ----------
     development
-        Name of the data that the calibration was fitted on; empty where it was cross-validated.
+        Name of the data that calibrations were fitted on; empty where they were cross-validated.
     synthetic
-        Whether the clips, or a detector, are made by a recipe: nothing here is then about
+        Whether the clips or a detector are synthetic: the results then say nothing about real
         recordings.
-    groups
-        That the run has clips of.
     cost
-        Of the figures of detection cost.
+        Costs of errors in the figures of detection cost.
     """
 
     suite: str
@@ -57,23 +60,23 @@ class Forensic:
     groups: int
     resamples: int
     cost: DetectionCost
-    worth: list[Worth]
-    curves: list[Curves]
+    worth: list[RatioQuality]
+    curves: list[RatioCurves]
     prevalence: list[Prevalence]
-    needed: list[Needed]
-    selections: list[Selection]
-    rules: list[Ruled]
-    admissible: Admissible
-    envelopes: list[Envelope]
+    needed: list[ThresholdTarget]
+    selections: list[SelectiveRisk]
+    rules: list[RuleResult]
+    admissible: DurationAnalysis
+    envelopes: list[ValidatedRange]
 
 
-_DEFAULT = Options()
+_DEFAULT = ForensicOptions()
 
 
 def forensic(
-    run: RunFolder, development: RunFolder | None = None, options: Options = _DEFAULT
+    run: RunFolder, development: RunFolder | None = None, options: ForensicOptions = _DEFAULT
 ) -> Forensic:
-    """Every analysis of a run.
+    """Analyse a run.
 
     Parameters
     ----------
@@ -83,37 +86,37 @@ def forensic(
     Raises
     ------
     UsageError
-        Where the development run has clips or groups of the judged one, or other detectors, and
-        where a model's scores run the wrong way on `clean`.
+        Where the development run has clips or groups of the judged run, or other detectors, and
+        where a model's scores on `clean` are lower for fakes than for real clips.
     """
-    judged = Judged.of(run)
-    refuse_falling(judged, str(run.folder))
-    tuned_on = None if development is None else Judged.of(development)
-    if development is not None and tuned_on is not None:
-        refuse_kinship(judged, tuned_on, str(development.folder))
-        refuse_falling(tuned_on, str(development.folder), judged.models)
-    ratios = all_ratios(judged, tuned_on, options.seed, options.cost)
+    view, other = RunView.of(run), None
+    refuse_falling(view, str(run.folder))
+    if development is not None:
+        other = RunView.of(development)
+        refuse_kinship(view, other, str(development.folder))
+        refuse_falling(other, str(development.folder), view.models)
+    ratios = all_ratios(view, other, options.seed, options.cost)
     draws = options.resamples, options.seed
     return Forensic(
         suite=run.record.suite.name,
         data=run.record.data.name,
         development="" if development is None else development.record.data.name,
-        synthetic=run.record.data.synthetic or any(each.synthetic for each in run.record.models),
-        models=judged.models,
-        groups=judged.grid.groups,
+        synthetic=run.record.data.synthetic or any(model.synthetic for model in run.record.models),
+        models=view.models,
+        groups=view.grid.groups,
         resamples=options.resamples,
         cost=options.cost,
-        worth=worth(judged, ratios, *draws),
-        curves=curves(ratios, (RAW, METHOD)),
-        prevalence=prevalences(judged, *draws),
-        needed=needed(judged, tuned_on, *draws),
-        selections=selections(judged, *draws),
-        rules=rules(judged, tuned_on, *draws),
-        admissible=admissible(judged, *draws),
-        envelopes=[envelope_of(judged, model, options.resamples) for model in judged.models],
+        worth=ratio_quality(view, ratios, *draws),
+        curves=ratio_curves(ratios, (RAW, METHOD)),
+        prevalence=prevalences(view, *draws),
+        needed=threshold_targets(view, other, *draws),
+        selections=selective_risks(view, *draws),
+        rules=rule_results(view, other, *draws),
+        admissible=duration_analysis(view, *draws),
+        envelopes=[range_of(view, model, options.resamples) for model in view.models],
     )
 
 
 def forensic_json(content: Forensic) -> str:
-    """The text of `forensic.json`: a line an item; what is not known or not finite is null."""
+    """Return the text of `forensic.json`, one item a line; NaN and infinities are null."""
     return json_lines(vars(content))

@@ -1,13 +1,12 @@
-"""Likelihood ratios from scores, fitted where they are not judged, and what they are worth.
+"""Likelihood ratios from scores, how good they are, and the curves that show it.
 
-Every condition is calibrated by itself: a score after a bad codec is not worth what it is worth
-without. With a development run the map is fitted on its clips under the same condition, else on its
-`clean`; without one by cross-validation over groups. Ratios are then kept within bounds that the
-number of clips sets (those of the development clips, or of the cross-validated ratios themselves).
+Each condition is calibrated separately. With a development run the calibration is fitted on its
+clips under the same condition, else on its `clean`; without one it is cross-validated over groups.
+Ratios are then clipped to bounds set by the number of clips (those of the development clips, or of
+the cross-validated ratios themselves).
 
-Intervals are from resampled groups of the judged clips. The map is not fitted again within a
-resample, so they say how much other judged clips would change a figure, not how much other
-development clips would.
+Intervals come from resampled groups of the judged clips. The calibration is not fitted again within
+a resample, so they cover the choice of the judged clips and not that of the development clips.
 """
 
 from __future__ import annotations
@@ -16,29 +15,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.forensic.estimate import NOTHING, Measured, measured
-from harness.forensic.run_view import Judged
-from harness.metrics.bootstrap import Cell, estimate
-from harness.metrics.calibration import KINDS, Kind, cross_calibrated, fit
+from harness.forensic.likelihood_ratio import MISLEADING
+from harness.forensic.run_view import NO_FIGURE, Array, ForensicFigure, RunView, with_intervals
+from harness.metrics.bootstrap import Cell
+from harness.metrics.calibration import KINDS, CrossCalibrated, Kind, cross_calibrated, fit
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
-from harness.metrics.elub import Bounds, empirical_bounds
-from harness.metrics.likelihood import dev_pav
+from harness.metrics.detection import roc
+from harness.metrics.elub import LN10, Bounds, empirical_bounds
+from harness.metrics.likelihood import cross_entropy, dev_pav, pav, reliability, tippett
+from harness.summary.curves import thin
 from harness.terms import CLEAN
 
-Array = NDArray[np.float64]
-
 FOLDS = 5
-MISLEADING = 1
-"""Clips of each class added where a map would be infinite: see `harness.metrics.calibration`."""
 RAW = "none"
+POINTS = 100
+_PRIOR = 3.0
+"""Prior odds are drawn to either side up to this power of ten."""
 _FIGURES = ("cllr", "cllr_min", "cllr_cal", "ece", "brier", "act_dcf", "min_dcf")
+_ONE_CLASS = "no scored clips of one class"
 
 
 @dataclass(frozen=True)
-class Worth:
-    """What the ratios of one method are worth under one condition.
+class RatioQuality:
+    """How good the ratios of one method are under one condition.
 
     Parameters
     ----------
@@ -48,28 +48,28 @@ class Worth:
         `clean` or another condition of the development run, or `other groups` where it was
         cross-validated; empty for `none`.
     cllr, cllr_min, cllr_cal, ece, brier
-        As `harness.metrics.likelihood`.
+        As in `harness.metrics.likelihood`.
     act_dcf, min_dcf
-        Cost of deciding at the Bayes threshold of the costs, and the least.
+        Detection cost at the Bayes threshold, and its minimum.
     dev_pav
         Mean distance from calibrated ratios, in powers of ten.
     lower, upper
         Bounds of the ratios, natural logarithm; infinite for `none`.
     reason
-        Why there is none; empty where there is.
+        Why there are no figures; empty where there are.
     """
 
     model: str
     condition: str
     method: str
     fitted_on: str
-    cllr: Measured
-    cllr_min: Measured
-    cllr_cal: Measured
-    ece: Measured
-    brier: Measured
-    act_dcf: Measured
-    min_dcf: Measured
+    cllr: ForensicFigure
+    cllr_min: ForensicFigure
+    cllr_cal: ForensicFigure
+    ece: ForensicFigure
+    brier: ForensicFigure
+    act_dcf: ForensicFigure
+    min_dcf: ForensicFigure
     dev_pav: float
     lower: float
     upper: float
@@ -77,7 +77,7 @@ class Worth:
 
 
 @dataclass(frozen=True, eq=False)
-class Ratios:
+class ConditionRatios:
     """Bounded ratios of the judged clips of one condition, in the order of its cell."""
 
     model: str
@@ -90,88 +90,174 @@ class Ratios:
 
 
 def all_ratios(
-    judged: Judged, development: Judged | None, seed: int = 0, cost: DetectionCost = ASVSPOOF_5
-) -> list[Ratios]:
-    """Ratios of every model, condition and method, those without a calibration first."""
+    view: RunView, development: RunView | None, seed: int = 0, cost: DetectionCost = ASVSPOOF_5
+) -> list[ConditionRatios]:
+    """Return the ratios of every model, condition and method, uncalibrated ones first."""
     return [
-        each
-        for model in judged.models
-        for condition in judged.conditions
-        for each in _ratios(judged, development, model, condition.name, seed, cost)
+        ratios
+        for model, condition in view.places
+        for ratios in _ratios(view, development, model, condition, seed, cost)
     ]
 
 
-def worth(judged: Judged, ratios: Sequence[Ratios], resamples: int, seed: int = 0) -> list[Worth]:
-    """The figures of all ratios, from the same draws."""
-    cells = [each.cell for each in ratios if not each.reason]
-    estimates = estimate(cells, judged.grid.groups, resamples, seed)
+def ratio_quality(
+    view: RunView, ratios: Sequence[ConditionRatios], resamples: int, seed: int = 0
+) -> list[RatioQuality]:
+    """Return the figures of all ratios, from the same draws."""
+    estimates = view.estimates([each.cell for each in ratios if not each.reason], resamples, seed)
     return [
-        _worth(each, measured(estimates[each.cell]) if not each.reason else {}) for each in ratios
+        _quality(each, {} if each.reason else with_intervals(estimates[each.cell]))
+        for each in ratios
     ]
 
 
 def _ratios(
-    judged: Judged,
-    development: Judged | None,
+    view: RunView,
+    development: RunView | None,
     model: str,
     condition: str,
     seed: int,
     cost: DetectionCost,
-) -> Iterator[Ratios]:
-    cell = replace(judged.cell(model, condition), cost=cost)
-    lacking = "" if len(cell.real) and len(cell.fake) else "no scored clips of one class"
-    yield Ratios(model, condition, RAW, "", _cell(cell, cell.real, cell.fake), None, lacking)
+) -> Iterator[ConditionRatios]:
+    cell = replace(view.cell(model, condition), cost=cost)
+    reason = "" if view.has_both(model, condition) else _ONE_CLASS
+    yield ConditionRatios(
+        model, condition, RAW, "", _cell(cell, cell.real, cell.fake), None, reason
+    )
     for kind in KINDS:
         try:
             if development is None:
-                yield _crossed(cell, model, condition, kind, seed)
+                fitted_on = "other groups"
+                ratios, bounds = _held_out(cell, kind, seed)
+                real, fake = ratios.real, ratios.fake
             else:
-                yield _developed(cell, development, model, condition, kind, seed)
+                fitted_on = condition if development.has_both(model, condition) else CLEAN
+                own = development.cell(model, fitted_on)
+                fitted = fit(own.real, own.fake, kind, MISLEADING)
+                _, bounds = _held_out(own, kind, seed)
+                real, fake = fitted.llr(cell.real), fitted.llr(cell.fake)
         except ValueError as fault:
-            yield Ratios(model, condition, kind, "", cell, None, str(fault))
+            yield ConditionRatios(model, condition, kind, "", cell, None, str(fault))
+            continue
+        bounded = _cell(cell, bounds.clip(real), bounds.clip(fake))
+        yield ConditionRatios(model, condition, kind, fitted_on, bounded, bounds, reason)
 
 
-def _crossed(cell: Cell, model: str, condition: str, kind: Kind, seed: int) -> Ratios:
+def _held_out(cell: Cell, kind: Kind, seed: int) -> tuple[CrossCalibrated, Bounds]:
+    """Return cross-validated ratios of a cell, and their bounds."""
     parts = (cell.real, cell.fake, cell.real_group, cell.fake_group)
     ratios = cross_calibrated(*parts, kind, FOLDS, seed, MISLEADING)
-    bounds = empirical_bounds(ratios.real, ratios.fake)
-    kept = _cell(cell, bounds.clip(ratios.real), bounds.clip(ratios.fake))
-    return Ratios(model, condition, kind, "other groups", kept, bounds)
-
-
-def _developed(
-    cell: Cell, development: Judged, model: str, condition: str, kind: Kind, seed: int
-) -> Ratios:
-    fitted_on = condition if development.has_both(model, condition) else CLEAN
-    own = development.cell(model, fitted_on)
-    one = fit(own.real, own.fake, kind, MISLEADING)
-    parts = (own.real, own.fake, own.real_group, own.fake_group)
-    held_out = cross_calibrated(*parts, kind, FOLDS, seed, MISLEADING)
-    bounds = empirical_bounds(held_out.real, held_out.fake)
-    kept = _cell(cell, bounds.clip(one.llr(cell.real)), bounds.clip(one.llr(cell.fake)))
-    lacking = "" if len(cell.real) and len(cell.fake) else "no scored clips of one class"
-    return Ratios(model, condition, kind, fitted_on, kept, bounds, lacking)
+    return ratios, empirical_bounds(ratios.real, ratios.fake)
 
 
 def _cell(cell: Cell, real: Array, fake: Array) -> Cell:
-    """The same clips with ratios for scores, decided at the Bayes threshold of the costs."""
+    """Return the same clips with ratios for scores, decided at the Bayes threshold."""
     groups = (cell.real_group, cell.fake_group)
     return Cell(
         real, fake, *groups, metrics=_FIGURES, threshold=cell.cost.threshold, cost=cell.cost
     )
 
 
-def _worth(ratios: Ratios, figures: dict[str, Measured]) -> Worth:
+def _quality(ratios: ConditionRatios, figures: dict[str, ForensicFigure]) -> RatioQuality:
     cell, bounds = ratios.cell, ratios.bounds
-    away = float("nan") if ratios.reason else dev_pav(cell.real, cell.fake) / float(np.log(10))
-    return Worth(
+    distance = float("nan") if ratios.reason else dev_pav(cell.real, cell.fake) / LN10
+    return RatioQuality(
         ratios.model,
         ratios.condition,
         ratios.method,
         ratios.fitted_on,
-        *(figures.get(name, NOTHING) for name in _FIGURES),
-        dev_pav=away,
+        *(figures.get(name, NO_FIGURE) for name in _FIGURES),
+        dev_pav=distance,
         lower=bounds.lower if bounds else float("-inf"),
         upper=bounds.upper if bounds else float("inf"),
         reason=ratios.reason,
     )
+
+
+@dataclass(frozen=True)
+class RatioCurves:
+    """Curves of one method's ratios under one condition; ratios as powers of ten.
+
+    Parameters
+    ----------
+    tippett_at, tippett_real, tippett_fake
+        Share of each class whose ratio is larger.
+    pav_at, pav
+        Ratios as given and after pooling, where both are finite: equal where calibrated.
+    prior, given, pooled, reference
+        Empirical cross-entropy in bits over prior odds (log10).
+    stated, observed, clips
+        Share of fakes in ten equal bins, at an even prior.
+    fpr, fnr
+        Error rates over all thresholds.
+    """
+
+    model: str
+    condition: str
+    method: str
+    tippett_at: list[float]
+    tippett_real: list[float]
+    tippett_fake: list[float]
+    pav_at: list[float]
+    pav: list[float]
+    prior: list[float]
+    given: list[float]
+    pooled: list[float]
+    reference: list[float]
+    stated: list[float]
+    observed: list[float]
+    clips: list[int]
+    fpr: list[float]
+    fnr: list[float]
+
+
+def ratio_curves(ratios: Sequence[ConditionRatios], methods: Sequence[str]) -> list[RatioCurves]:
+    """Return the curves of these methods, where there are ratios."""
+    return [_curves(each) for each in ratios if each.method in methods and not each.reason]
+
+
+def _curves(ratios: ConditionRatios) -> RatioCurves:
+    real, fake = ratios.cell.real, ratios.cell.fake
+    share, prior = tippett(real, fake, POINTS), np.linspace(-_PRIOR, _PRIOR, 61)
+    entropy, bins = cross_entropy(real, fake, prior * LN10), reliability(real, fake)
+    points = roc(real, fake)
+    kept = thin(points)
+    at, line = _pooled(real, fake)
+    return RatioCurves(
+        ratios.model,
+        ratios.condition,
+        ratios.method,
+        tippett_at=_rounded(share.llr / LN10),
+        tippett_real=_rounded(share.real),
+        tippett_fake=_rounded(share.fake),
+        pav_at=_rounded(at / LN10),
+        pav=_rounded(line / LN10),
+        prior=_rounded(prior),
+        given=_rounded(entropy.given),
+        pooled=_rounded(entropy.pooled),
+        reference=_rounded(entropy.reference),
+        stated=_rounded(bins.stated),
+        observed=_rounded(bins.observed),
+        clips=bins.clips.tolist(),
+        fpr=_rounded(points.fpr[kept]),
+        fnr=_rounded(1 - points.tpr[kept]),
+    )
+
+
+def _pooled(real: Array, fake: Array) -> tuple[Array, Array]:
+    """Return the ends of the steps of pooled ratios, evenly thinned where there are many."""
+    at, first = np.unique(np.concatenate([real, fake]), return_index=True)
+    line = np.concatenate(pav(real, fake))[first]
+    finite = np.isfinite(line) & np.isfinite(at)
+    at, line = at[finite], line[finite]
+    if not len(at):
+        return at, line
+    steps = np.flatnonzero(np.diff(line)) if len(at) > 1 else np.zeros(0, dtype=np.intp)
+    ends = np.unique(np.concatenate([[0], steps, steps + 1, [len(at) - 1]]))
+    if len(ends) > 2 * POINTS:
+        ends = ends[np.unique(np.linspace(0, len(ends) - 1, 2 * POINTS).round().astype(np.intp))]
+    return at[ends], line[ends]
+
+
+def _rounded(values: Array) -> list[float]:
+    return [round(float(value), 4) for value in values]

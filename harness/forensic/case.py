@@ -139,7 +139,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Step:
+class ScoreStep:
     """Where the scores of a timeline before and after differ most.
 
     Parameters
@@ -172,11 +172,11 @@ class Timeline:
     hop_s: float
     padded: bool
     windows: list[Window]
-    step: Step | None
+    step: ScoreStep | None
 
 
 @dataclass(frozen=True)
-class Change:
+class ScoreChange:
     """A small change that leaves the content as it is, and the score after it."""
 
     name: str
@@ -221,7 +221,7 @@ class Attribution:
 
 
 @dataclass(frozen=True)
-class Weight:
+class EvidenceStatement:
     """What the run's clips say about a score like this one.
 
     Parameters
@@ -256,7 +256,7 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Examination:
     """By which detector and against which run the recording was examined."""
 
     run: str
@@ -289,7 +289,7 @@ class Case:
         For the page; not among the data.
     """
 
-    subject: Subject
+    subject: Examination
     file: FileFacts
     signal: SignalFacts
     traces: list[Trace]
@@ -298,9 +298,9 @@ class Case:
     score_reason: str
     heard_s: float
     timelines: list[Timeline]
-    changes: list[Change]
+    changes: list[ScoreChange]
     attribution: Attribution | None
-    weight: Weight
+    weight: EvidenceStatement
     left_out: dict[str, str]
     audio: bytes = field(default=b"", repr=False)
     audio_type: str = ""

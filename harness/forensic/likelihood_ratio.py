@@ -1,22 +1,25 @@
-"""What one questioned score is worth, from the clips of the condition that its recording is like.
+"""The likelihood ratio of one questioned score, and likelihood ratios in words.
 
-The ratio is a straight line in the score (logistic calibration), fitted on all clips of the
-condition; the questioned recording is none of them. Its interval is from resampled groups, and
-ratio and interval are kept within the empirical bounds, which come from ratios of clips that played
-no part in their own calibration.
+The ratio is linear in the score (logistic calibration), fitted on all clips of the condition that
+the recording resembles. Its interval comes from resampled groups. Ratio and interval are clipped to
+the empirical bounds, which come from cross-validated ratios.
+
+The verbal scale is that of the European Network of Forensic Science Institutes, Guideline for
+evaluative reporting in forensic science, 2015, appendix. It says how much a finding supports one
+proposition rather than the other, not how probable either is, which also depends on everything else
+that is known.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from harness.errors import UsageError
-from harness.forensic.estimate import RESAMPLES
-from harness.forensic.run_view import Judged
+from harness.forensic.run_view import RESAMPLES, RunView
 from harness.metrics.bootstrap import Cell, draw
 from harness.metrics.calibration import cross_calibrated, fit, logistic_lines
 from harness.metrics.classification import Array
@@ -27,23 +30,23 @@ if TYPE_CHECKING:
     from harness.results.run_folder import RunFolder
 
 MISLEADING = 1
-LN10 = math.log(10)
+"""Clips of each class added where a calibration would be infinite."""
 
 
 @dataclass(frozen=True)
-class Weight:
-    """A log-likelihood ratio of fake against real, natural logarithm, and what it rests on.
+class LikelihoodRatio:
+    """A log-likelihood ratio of fake over real, natural logarithm.
 
     Parameters
     ----------
     llr, low, high
-        The ratio and its 95 % interval over groups, all within the bounds.
+        The ratio and its 95 % interval over groups, within the bounds.
     unbounded
-        The ratio before it was kept within them.
+        The ratio before clipping.
     bounds
-        What the number of clips supports at most.
-    condition
-        Whose clips it is from; `real` and `fake` of them, of so many `groups`.
+        The most that the number of clips supports.
+    real, fake, groups
+        Clips and groups that it is fitted on.
     """
 
     llr: float
@@ -51,77 +54,117 @@ class Weight:
     high: float
     unbounded: float
     bounds: Bounds
-    condition: str
     real: int
     fake: int
     groups: int
 
     @property
     def bounded(self) -> bool:
-        """Whether the bounds changed it."""
+        """Whether clipping changed the ratio."""
         return self.llr != self.unbounded
 
-    @property
-    def log10(self) -> float:
-        return self.llr / LN10
 
-
-def weigh(
+def likelihood_ratio(
     run: RunFolder,
     model: str,
     condition: str,
     score: float,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Weight:
-    """The weight of one score.
+) -> LikelihoodRatio:
+    """Compute the ratio of one score.
 
     Raises
     ------
     UsageError
         Where the run has too few clips of the condition for a calibration.
     """
-    judged = Judged.of(run)
-    cell = judged.cell(model, condition)
+    view = RunView.of(run)
+    cell = view.cell(model, condition)
+    parts = (cell.real, cell.fake, cell.real_group, cell.fake_group)
     try:
-        return weigh_in(cell, condition, score, judged.grid.groups, resamples, seed)
+        line = fit(cell.real, cell.fake, "logistic", MISLEADING)
+        held_out = cross_calibrated(*parts, "logistic", seed=seed, misleading=MISLEADING)
+        bounds = empirical_bounds(held_out.real, held_out.fake)
     except ValueError as fault:
         raise UsageError(
-            f"no weight for a score under {condition}: {fault}", str(run.folder), "score more clips"
+            f"no likelihood ratio for a score under {condition}: {fault}",
+            str(run.folder),
+            "score more clips",
         ) from fault
-
-
-def weigh_in(
-    cell: Cell, condition: str, score: float, groups: int, resamples: int, seed: int
-) -> Weight:
-    """As `weigh`, from a cell whose groups are numbered below `groups`; ValueError as `fit`."""
-    whole = fit(cell.real, cell.fake, "logistic", MISLEADING)
-    value = float(whole.llr(np.array(score)))
-    parts = (cell.real, cell.fake, cell.real_group, cell.fake_group)
-    ratios = cross_calibrated(*parts, "logistic", seed=seed, misleading=MISLEADING)
-    bounds = empirical_bounds(ratios.real, ratios.fake)
-    seen = min(len(np.unique(cell.real_group)), len(np.unique(cell.fake_group)))
-    error = bootstrap_error(_drawn(cell, score, groups, resamples, seed), seen)
-    low, high = student_interval(value, error, seen)
-    kept = bounds.clip(np.array([value, float(low), float(high)]))
-    return Weight(
-        float(kept[0]),
-        float(kept[1]),
-        float(kept[2]),
-        value,
-        bounds,
-        condition,
-        len(cell.real),
-        len(cell.fake),
-        seen,
+    value = float(line.llr(np.array(score)))
+    groups = min(len(np.unique(cell.real_group)), len(np.unique(cell.fake_group)))
+    draws = _resampled(cell, score, view.grid.groups, resamples, seed)
+    low, high = student_interval(value, bootstrap_error(draws, groups), groups)
+    clipped = bounds.clip(np.array([value, float(low), float(high)]))
+    return LikelihoodRatio(
+        llr=float(clipped[0]),
+        low=float(clipped[1]),
+        high=float(clipped[2]),
+        unbounded=value,
+        bounds=bounds,
+        real=len(cell.real),
+        fake=len(cell.fake),
+        groups=groups,
     )
 
 
-def _drawn(cell: Cell, score: float, groups: int, resamples: int, seed: int) -> Array:
-    """The score's ratio from resampled groups."""
+def _resampled(cell: Cell, score: float, groups: int, resamples: int, seed: int) -> Array:
+    """Return the score's ratio for each resample of the groups."""
     scores = np.concatenate([cell.real, cell.fake])
     is_fake = np.repeat([False, True], [len(cell.real), len(cell.fake)])
     group = np.concatenate([cell.real_group, cell.fake_group])
     weights = np.concatenate(list(draw(groups, resamples, seed)), axis=1).astype(np.float64)
     lines = logistic_lines(scores, is_fake, weights[group], MISLEADING)
     return lines[0] + lines[1] * score
+
+
+Side = Literal["fake", "real", "neither"]
+
+SCALE = (
+    (1.0, 2.0, "no support for either over the other"),
+    (2.0, 10.0, "weak support"),
+    (10.0, 100.0, "moderate support"),
+    (100.0, 1_000.0, "moderately strong support"),
+    (1_000.0, 10_000.0, "strong support"),
+    (10_000.0, 1_000_000.0, "very strong support"),
+    (1_000_000.0, math.inf, "extremely strong support"),
+)
+"""From a ratio, up to but not including another, and its words."""
+
+
+def side(llr: float) -> Side:
+    """Return the proposition that a log-likelihood ratio supports; neither for ratios below 2."""
+    if abs(llr) < math.log(2):
+        return "neither"
+    return "fake" if llr > 0 else "real"
+
+
+def verbal(llr: float) -> str:
+    """Return the strength of support in words."""
+    size = abs(llr)
+    return next((words for _, to, words in SCALE[:-1] if size < math.log(to)), SCALE[-1][2])
+
+
+def sentence(llr: float) -> str:
+    """Return the finding as the guideline words it, naming both propositions."""
+    supported = side(llr)
+    if supported == "neither":
+        return (
+            "The score is about as probable if the recording is real as if it is fake: it supports "
+            "neither over the other."
+        )
+    other = "real" if supported == "fake" else "fake"
+    return (
+        f"The score is {ratio(llr)} times as probable if the recording is {supported} as if it is "
+        f"{other}: {verbal(llr)} for {supported} over {other}."
+    )
+
+
+def ratio(llr: float) -> str:
+    """Return the ratio for the supported side, two figures and at least 1: `1.5`, `17`, `2,400`."""
+    size = abs(llr)
+    if size >= math.log(SCALE[-1][0]):
+        return f"more than {SCALE[-1][0]:,.0f}"
+    value = float(f"{math.exp(size):.2g}")
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"

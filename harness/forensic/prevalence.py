@@ -1,10 +1,9 @@
-"""What a verdict is worth where fakes are rare, and what it would take to know.
+"""Predictive values where fakes are rare, and thresholds that would reach a target.
 
 Precision at a prevalence follows from recall and false-alarm rate by Bayes' rule; its interval from
 theirs, by the square-and-add rule for a ratio, with their correlation over resampled groups. Where
-no false alarm was seen, there is no value, only a least one. Where the interval is as wide as half
-of all there is, or its ends are a hundredfold apart, the test set is too small to know, and no
-value is given either.
+no false alarm was seen there is only a lower bound. Where the interval is wider than `TOO_WIDE`, or
+its ends are more than a factor `TOO_FAR` apart, the test set is too small and no value is given.
 
 Mercaldo, Lau & Zhou, Confidence intervals for predictive values with an emphasis to case-control
 studies, Statistics in Medicine 26, 2007; Zou & Donner, Construction of confidence limits about
@@ -17,15 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.forensic.estimate import Measured, measured
-from harness.forensic.run_view import Judged
-from harness.metrics.bootstrap import Cell, Estimate, estimate
-
-Array = NDArray[np.float64]
+from harness.forensic.run_view import Array, ForensicFigure, RunView, scored_only, with_intervals
+from harness.metrics.bootstrap import Cell, Estimate
 
 PREVALENCES = (0.5, 0.1, 0.01, 0.0001)
 PRECISIONS = (0.5, 0.9, 0.99)
@@ -36,13 +32,13 @@ _RATES = ("recall", "fnr", "fpr", "recall_real")
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """A share among the clips called one way, at a prevalence.
+class PredictiveValue:
+    """A share among the clips called one class, at a prevalence.
 
     Parameters
     ----------
     value
-        NaN where it is not known.
+        NaN where not known.
     low, high
         95 % interval; 0 to 1 where nothing is known.
     known
@@ -60,7 +56,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Prevalence:
-    """What a verdict is worth where this share of all clips is fake.
+    """Predictive values where this share of all clips is fake.
 
     Parameters
     ----------
@@ -73,34 +69,34 @@ class Prevalence:
     model: str
     condition: str
     prevalence: float
-    precision: Predicted
-    missed: Predicted
+    precision: PredictiveValue
+    missed: PredictiveValue
 
 
 @dataclass(frozen=True)
-class Needed:
-    """The threshold that a wish would need, and whether these clips can show that it is met.
+class ThresholdTarget:
+    """The threshold that reaches a target, and whether these clips can show it.
 
     Parameters
     ----------
     wanted
         `precision` at a prevalence, or `false alarms`.
     at
-        The wanted precision or share of real clips called fake.
+        The target precision, or share of real clips called fake.
     prevalence
         NaN for `false alarms`.
     known
-        Whether a threshold meets the wish on the clips that it was chosen on, and the judged ones
-        are enough to see such a rate at all.
+        Whether a threshold reaches the target on the clips that it was chosen on, and there are
+        enough judged clips to see such a rate at all.
     threshold, fpr, recall
         The lowest such threshold and the rates of the judged clips there; NaN where not known.
     hindsight
         Whether it was chosen on the judged clips themselves.
     real_clips, real_needed
-        How many real clips there are, and how many independent ones without a false alarm it takes
-        to show a rate so low (3 over the rate). 0 where no rate is asked for.
+        Number of real clips, and the number of independent ones without a false alarm needed to
+        show so low a rate (3 over the rate). 0 where no rate is needed.
     shown
-        Whether the upper bound of the false-alarm rate there meets the wish.
+        Whether the upper bound of the false-alarm rate there meets the target.
     """
 
     model: str
@@ -118,71 +114,65 @@ class Needed:
     shown: bool
 
 
-@dataclass(frozen=True, eq=False)
-class _Rates:
-    """Rates at the threshold with their intervals and draws, by name."""
-
-    at: dict[str, Measured]
-    draws: dict[str, Array]
-
-
-def prevalences(judged: Judged, resamples: int, seed: int = 0) -> list[Prevalence]:
-    """Every model and condition at every prevalence, at the run's threshold."""
-    places = [(model, each.name) for model in judged.models for each in judged.conditions]
-    cells = [judged.part(judged.rows(*place), _RATES) for place in places]
-    estimates = estimate(cells, judged.grid.groups, resamples, seed)
+def prevalences(view: RunView, resamples: int, seed: int = 0) -> list[Prevalence]:
+    """Evaluate every model and condition at every prevalence, at the run's threshold."""
+    cells = [view.part(view.rows(*place), _RATES) for place in view.places]
+    estimates = view.estimates(cells, resamples, seed)
     return [
-        each
-        for place, cell in zip(places, cells, strict=True)
-        for each in _prevalences(*place, estimates[cell])
+        prevalence
+        for place, cell in zip(view.places, cells, strict=True)
+        for prevalence in _prevalences(*place, estimates[cell])
     ]
 
 
 def _prevalences(
     model: str, condition: str, estimates: dict[str, Estimate]
 ) -> Iterator[Prevalence]:
-    rates = _Rates(measured(estimates), {name: one.draws for name, one in estimates.items()})
+    rates = with_intervals(estimates)
+    draws = {name: estimate.draws for name, estimate in estimates.items()}
     for share in PREVALENCES:
-        yield Prevalence(
-            model,
-            condition,
-            share,
-            predicted(rates.at, rates.draws, "recall", "fpr", share),
-            predicted(rates.at, rates.draws, "fnr", "recall_real", share),
-        )
+        precision = predictive_value(rates, draws, "recall", "fpr", share)
+        missed = predictive_value(rates, draws, "fnr", "recall_real", share)
+        yield Prevalence(model, condition, share, precision, missed)
 
 
-def predicted(
-    rates: dict[str, Measured], draws: dict[str, Array], fake: str, real: str, prevalence: float
-) -> Predicted:
-    """Share of fakes among clips that so large a share of the fakes and of the real ones is.
+def predictive_value(
+    rates: dict[str, ForensicFigure],
+    draws: dict[str, Array],
+    fake: str,
+    real: str,
+    prevalence: float,
+) -> PredictiveValue:
+    """Return the share of fakes among the clips called one class.
 
     Parameters
     ----------
     fake, real
-        Names of the two rates.
+        Names of the rates at which fakes and real clips are called that class.
     """
     top, bottom = rates[fake], rates[real]
     if not (top.known and bottom.known):
-        return Predicted(math.nan, 0.0, 1.0, False, "too few clips or groups for an interval")
-    low, high = _ratio_interval(top, bottom, _correlation(draws[fake], draws[real]))
-    ends = [_share(each, prevalence) for each in (low, high)]
-    value = _share(_log(top.value) - _log(bottom.value), prevalence)
+        return PredictiveValue(math.nan, 0.0, 1.0, False, "too few clips or groups for an interval")
+    interval = _ratio_interval(top, bottom, _correlation(draws[fake], draws[real]))
+    low, high = (_share(bound, prevalence) for bound in interval)
     if bottom.value == 0 and top.value == 0:
-        return Predicted(math.nan, 0.0, 1.0, False, "no clip was called so")
+        return PredictiveValue(math.nan, 0.0, 1.0, False, "no clip was called this")
     if bottom.value == 0:
-        why = f"none of {bottom.clips} real clips was, so at least {ends[0]:.2g} is all there is"
-        return Predicted(math.nan, ends[0], 1.0, False, why)
-    if ends[1] - ends[0] > TOO_WIDE or (ends[1] < TOO_WIDE and ends[1] > TOO_FAR * ends[0]):
+        why = f"none of {bottom.clips} real clips was, so only the lower bound {low:.2g} is known"
+        return PredictiveValue(math.nan, low, 1.0, False, why)
+    if high - low > TOO_WIDE or (high < TOO_WIDE and high > TOO_FAR * low):
         why = f"{bottom.clips} real clips of {bottom.groups} groups are too few"
-        return Predicted(math.nan, ends[0], ends[1], False, why)
-    return Predicted(value, ends[0], ends[1], True, "")
+        return PredictiveValue(math.nan, low, high, False, why)
+    value = _share(_log(top.value) - _log(bottom.value), prevalence)
+    return PredictiveValue(value, low, high, True, "")
 
 
-def _ratio_interval(top: Measured, bottom: Measured, correlation: float) -> tuple[float, float]:
-    """Of the logarithm of top over bottom, from their own intervals."""
-    a, a_low, a_high = (_log(each) for each in (top.value, top.low, top.high))
-    b, b_low, b_high = (_log(each) for each in (bottom.value, bottom.low, bottom.high))
+def _ratio_interval(
+    top: ForensicFigure, bottom: ForensicFigure, correlation: float
+) -> tuple[float, float]:
+    """Return the interval of the logarithm of top over bottom, from their own intervals."""
+    a, a_low, a_high = (_log(share) for share in (top.value, top.low, top.high))
+    b, b_low, b_high = (_log(share) for share in (bottom.value, bottom.low, bottom.high))
 
     def side(first: float, second: float) -> float:
         squared = first**2 + second**2 - 2 * correlation * first * second
@@ -193,11 +183,11 @@ def _ratio_interval(top: Measured, bottom: Measured, correlation: float) -> tupl
     return (-math.inf if math.isnan(low) else low), (math.inf if math.isnan(high) else high)
 
 
-def _correlation(one: Array, other: Array) -> float:
-    both = ~(np.isnan(one) | np.isnan(other))
-    if both.sum() < 2 or np.ptp(one[both]) == 0 or np.ptp(other[both]) == 0:
+def _correlation(a: Array, b: Array) -> float:
+    both = ~(np.isnan(a) | np.isnan(b))
+    if both.sum() < 2 or np.ptp(a[both]) == 0 or np.ptp(b[both]) == 0:
         return 0.0
-    return float(np.corrcoef(one[both], other[both])[0, 1])
+    return float(np.corrcoef(a[both], b[both])[0, 1])
 
 
 def _log(share: float) -> float:
@@ -205,84 +195,85 @@ def _log(share: float) -> float:
 
 
 def _share(log_ratio: float, prevalence: float) -> float:
-    """Bayes' rule: the share of fakes, from the ratio of how often each class is called so."""
+    """Return the share of fakes by Bayes' rule, from the log ratio of the two rates."""
     if math.isnan(log_ratio):
         return math.nan
     odds = math.log(prevalence) - math.log1p(-prevalence) + log_ratio
     return 1 / (1 + math.exp(-odds)) if odds > -700 else 0.0
 
 
-def needed(
-    judged: Judged, development: Judged | None, resamples: int, seed: int = 0
-) -> list[Needed]:
-    """What every wanted precision and false-alarm rate would need, for every condition."""
-    wishes = [("precision", at, share) for share in PREVALENCES for at in PRECISIONS]
-    wishes += [("false alarms", at, math.nan) for at in FALSE_ALARMS]
-    asked: list[tuple[str, str, tuple[str, float, float], Cell, bool]] = []
-    for model in judged.models:
-        for condition in judged.conditions:
-            cell, chosen_on = judged.cell(model, condition.name), judged
-            if development is not None and development.has_both(model, condition.name):
-                chosen_on = development
-            source = chosen_on.cell(model, condition.name)
-            for wish in wishes:
-                threshold = _threshold(source.real, source.fake, *wish)
-                own = Cell(
-                    cell.real,
-                    cell.fake,
-                    cell.real_group,
-                    cell.fake_group,
-                    metrics=("fpr", "recall"),
-                    threshold=threshold if math.isfinite(threshold) else math.inf,
-                )
-                asked.append((model, condition.name, wish, own, chosen_on is judged))
-    estimates = estimate([each[3] for each in asked], judged.grid.groups, resamples, seed)
-    return [_needed(*each, measured(estimates[each[3]])) for each in asked]
+class _Target(NamedTuple):
+    wanted: str
+    at: float
+    prevalence: float
+
+    def largest_fpr(self, recall: float) -> float:
+        """Return the false-alarm rate up to which the target is met at a recall."""
+        if self.wanted == "false alarms":
+            return self.at
+        return self.prevalence / (1 - self.prevalence) * (1 - self.at) / self.at * recall
 
 
-def _threshold(real: Array, fake: Array, wanted: str, at: float, prevalence: float) -> float:
-    """Lowest score at which the wish is met, and at every score above it with a fake; infinite."""
-    if not len(real) or not len(fake):
+_TARGETS = (
+    *(_Target("precision", at, share) for share in PREVALENCES for at in PRECISIONS),
+    *(_Target("false alarms", at, math.nan) for at in FALSE_ALARMS),
+)
+
+
+def threshold_targets(
+    view: RunView, development: RunView | None, resamples: int, seed: int = 0
+) -> list[ThresholdTarget]:
+    """Return the threshold of every target precision and false-alarm rate, for every condition."""
+    chosen: list[tuple[str, str, _Target, Cell, bool]] = []
+    for model, condition in view.places:
+        other = development is not None and development.has_both(model, condition)
+        source = (development if development is not None and other else view).cell(model, condition)
+        judged = view.cell(model, condition)
+        for target in _TARGETS:
+            cell = scored_only(judged, ("fpr", "recall"), _threshold(source, target))
+            chosen.append((model, condition, target, cell, not other))
+    estimates = view.estimates([cell for *_, cell, _ in chosen], resamples, seed)
+    return [_threshold_target(*key, with_intervals(estimates[key[3]])) for key in chosen]
+
+
+def _threshold(cell: Cell, target: _Target) -> float:
+    """Return the lowest score that reaches the target; infinite where none does."""
+    if not len(cell.real) or not len(cell.fake):
         return math.inf
-    scores = np.unique(np.concatenate([real, fake]))
-    fpr = 1 - np.searchsorted(np.sort(real), scores, side="left") / len(real)
-    recall = 1 - np.searchsorted(np.sort(fake), scores, side="left") / len(fake)
-    if wanted == "precision":
-        odds = prevalence / (1 - prevalence) * (1 - at) / at
+    scores = np.unique(np.concatenate([cell.real, cell.fake]))
+    fpr = 1 - np.searchsorted(np.sort(cell.real), scores, side="left") / len(cell.real)
+    recall = 1 - np.searchsorted(np.sort(cell.fake), scores, side="left") / len(cell.fake)
+    if target.wanted == "precision":
+        odds = target.prevalence / (1 - target.prevalence) * (1 - target.at) / target.at
         met = (fpr <= odds * recall + 1e-12) & (recall > 0)
     else:
-        met = fpr <= at + 1e-12
-    some = np.flatnonzero(met)
-    return float(scores[some[0]]) if len(some) else math.inf
+        met = fpr <= target.at + 1e-12
+    reached = np.flatnonzero(met)
+    return float(scores[reached[0]]) if len(reached) else math.inf
 
 
-def _needed(
+def _threshold_target(
     model: str,
     condition: str,
-    wish: tuple[str, float, float],
+    target: _Target,
     cell: Cell,
     hindsight: bool,
-    rates: dict[str, Measured],
-) -> Needed:
-    wanted, at, prevalence = wish
-    there = math.isfinite(cell.threshold)
+    rates: dict[str, ForensicFigure],
+) -> ThresholdTarget:
+    reached = math.isfinite(cell.threshold)
     fpr, recall = rates["fpr"], rates["recall"]
-    most = at
-    if wanted == "precision":
-        most = prevalence / (1 - prevalence) * (1 - at) / at * (recall.value if there else 1.0)
-    real_needed = math.ceil(3 / most) if 0 < most < 1 else 0
-    known = there and len(cell.real) >= real_needed
+    largest = target.largest_fpr(recall.value if reached else 1.0)
+    real_needed = math.ceil(3 / largest) if 0 < largest < 1 else 0
+    known = reached and len(cell.real) >= real_needed
     figures = (cell.threshold, fpr.value, recall.value) if known else (math.nan,) * 3
-    return Needed(
+    return ThresholdTarget(
         model,
         condition,
-        wanted,
-        at,
-        prevalence,
+        *target,
         known,
         *figures,
         hindsight=hindsight,
         real_clips=len(cell.real),
         real_needed=real_needed,
-        shown=known and fpr.high <= most,
+        shown=known and fpr.high <= largest,
     )

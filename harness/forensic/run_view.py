@@ -1,8 +1,9 @@
-"""A finished run taken apart for the forensic analyses: its clips by model and condition."""
+"""A finished run split into models and conditions for the forensic analyses, and their figures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from harness.metrics.bootstrap import Cell
+from harness.metrics.bootstrap import Cell, Estimate, estimate
 from harness.metrics.calibration import Falling, fit
+from harness.metrics.interval_kind import intervals_of
+from harness.metrics.intervals import difference_interval
 from harness.results.coverage import complete
-from harness.results.identity import difference
+from harness.results.identity import difference as identity_difference
 from harness.results.record import ConditionRecord, ModelRecord, RunRecord
 from harness.summary.cells import Grid
 from harness.summary.score_warnings import grid_warnings
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from harness.results.run_folder import RunFolder
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+RESAMPLES = 1000
 
 AS_IT_IS = ConditionRecord(
     name=CLEAN,
@@ -36,17 +42,69 @@ AS_IT_IS = ConditionRecord(
 )
 
 
+@dataclass(frozen=True)
+class ForensicFigure:
+    """A figure and its 95 % interval over groups; NaN where there is none.
+
+    Parameters
+    ----------
+    clips, groups
+        In its denominator; of the smaller class where it needs both classes.
+    """
+
+    value: float
+    low: float
+    high: float
+    clips: int
+    groups: int
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value with an interval."""
+        return not (math.isnan(self.value) or math.isnan(self.low) or math.isnan(self.high))
+
+
+NO_FIGURE = ForensicFigure(math.nan, math.nan, math.nan, 0, 0)
+
+
+def with_intervals(estimates: Mapping[str, Estimate]) -> dict[str, ForensicFigure]:
+    """Return estimates, by metric, with their intervals."""
+    low, high = intervals_of(estimates)
+    bounds = zip(estimates.items(), low.tolist(), high.tolist(), strict=True)
+    return {
+        name: ForensicFigure(figure.value, below, above, figure.evidence, figure.groups)
+        for (name, figure), below, above in bounds
+    }
+
+
+def paired_difference(before: Estimate, after: Estimate) -> ForensicFigure:
+    """Return after less before, of a figure between 0 and 1 from the same draws."""
+    groups = min(before.groups, after.groups)
+    value = after.value - before.value
+    low, high = difference_interval(
+        np.array([value]), (after.draws - before.draws)[None, :], np.array([groups])
+    )
+    clips = min(before.evidence, after.evidence)
+    return ForensicFigure(value, float(low[0]), float(high[0]), clips, groups)
+
+
+def scored_only(cell: Cell, metrics: tuple[str, ...], threshold: float) -> Cell:
+    """Return a cell's scored clips alone, without the run's policy for unscored ones."""
+    groups = (cell.real_group, cell.fake_group)
+    return Cell(cell.real, cell.fake, *groups, metrics=metrics, threshold=threshold)
+
+
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """A run and its rows; all numbers of groups are those of `grid`."""
+class RunView:
+    """A run and its rows; groups are numbered as in `grid`."""
 
     record: RunRecord
     table: Any
     grid: Grid
 
     @classmethod
-    def of(cls, run: RunFolder) -> Judged:
-        """Take a run apart; what it owes and does not have counts as not scored."""
+    def of(cls, run: RunFolder) -> RunView:
+        """Split a run; rows that it owes and does not have count as not scored."""
         table = complete(run.table, run.record)
         return cls(run.record, table, Grid.of(table, run.record))
 
@@ -56,20 +114,20 @@ class Judged:
 
     @property
     def conditions(self) -> list[ConditionRecord]:
-        """In the order of the suite, those without any row left out."""
-        listed = [each for each in self.record.suite.conditions if each.name in self._there]
-        return listed or [AS_IT_IS]
+        """Conditions that have rows, in the order of the suite."""
+        present = {condition for _, condition in self.grid.rows}
+        return [c for c in self.record.suite.conditions if c.name in present] or [AS_IT_IS]
 
     @property
-    def _there(self) -> set[str]:
-        return {condition for _, condition in self.grid.rows}
+    def places(self) -> list[tuple[str, str]]:
+        """Every model with every condition, by name."""
+        return [(model, condition.name) for model in self.models for condition in self.conditions]
 
     def model(self, name: str) -> ModelRecord | None:
-        """What the record says of a model; None where it does not know it."""
-        return next((each for each in self.record.models if each.name == name), None)
+        return next((model for model in self.record.models if model.name == name), None)
 
     def cell(self, model: str, condition: str) -> Cell:
-        """The scored clips of a condition."""
+        """Return the scored clips of a condition."""
         return self.grid.whole(model, condition)
 
     def has_both(self, model: str, condition: str) -> bool:
@@ -77,70 +135,75 @@ class Judged:
         cell = self.cell(model, condition)
         return bool(len(cell.real) and len(cell.fake))
 
-    def rows(self, model: str, condition: str) -> NDArray[np.intp]:
-        """Numbers of the scored rows of a condition."""
+    def rows(self, model: str, condition: str) -> Rows:
+        """Return the numbers of the scored rows of a condition."""
         rows = self.grid.rows_of(model, condition)
         return rows[self.grid.ok[rows]]
 
-    def part(self, rows: NDArray[np.intp], metrics: tuple[str, ...]) -> Cell:
-        """Some rows of one model as a cell."""
+    def part(self, rows: Rows, metrics: tuple[str, ...]) -> Cell:
+        """Return some rows of one model as a cell."""
         return self.grid.cell(rows, metrics)
 
     def column(self, name: str) -> Array:
-        """A column of numbers, over all rows."""
+        """Return a numeric column over all rows."""
         return self.table[name].to_numpy(dtype=np.float64)
 
+    def estimates(
+        self, cells: Sequence[Cell], resamples: int, seed: int = 0
+    ) -> Mapping[Cell, dict[str, Estimate]]:
+        """Return the metrics of every cell from the same draws of groups."""
+        return estimate(cells, self.grid.groups, resamples, seed)
 
-def refuse_falling(judged: Judged, where: str, models: Sequence[str] | None = None) -> None:
-    """Raise UsageError where the scores of a model run the wrong way on `clean`.
 
-    That is so where an AUC is surely below 0.5 (`harness.summary.score_warnings`), and where the
-    straight line that fits best falls. Under other conditions a fall costs that condition its
-    calibration alone.
+def refuse_falling(view: RunView, where: str, models: Sequence[str] | None = None) -> None:
+    """Raise UsageError where a model's scores on `clean` are lower for fakes than for real clips.
+
+    Two signs count: an AUC reliably below 0.5 (`harness.summary.score_warnings`) and a falling
+    logistic fit. Under any other condition a falling fit only leaves that condition uncalibrated.
     """
-    wanted = judged.models if models is None else models
-    for warning in grid_warnings(judged.grid, judged.record):
-        if warning.kind == "swapped" and warning.model in wanted:
+    checked = view.models if models is None else models
+    for warning in grid_warnings(view.grid, view.record):
+        if warning.kind == "swapped" and warning.model in checked:
             raise UsageError(warning.line.removesuffix("."), where)
-    for model in wanted:
-        cell = judged.cell(model, CLEAN)
+    for model in checked:
+        cell = view.cell(model, CLEAN)
         try:
             fit(cell.real, cell.fake, "logistic")
         except Falling as fault:
-            told = f"no calibration of {model}: on clean clips {fault}"
-            fix = "check which score means fake, or score more clips"
-            raise UsageError(told, where, fix) from fault
-        except ValueError:  # too few clips, or no overlap: the analyses say so themselves
+            raise UsageError(
+                f"no calibration of {model}: on clean clips {fault}",
+                where,
+                "check which score means fake, or score more clips",
+            ) from fault
+        except ValueError:  # too few clips, or no overlap: each analysis reports it
             continue
 
 
-def refuse_kinship(run: Judged, development: Judged, where: str) -> None:
-    """Raise UsageError where a development run is of other detectors, or of clips that are judged.
+def refuse_kinship(run: RunView, development: RunView, where: str) -> None:
+    """Raise UsageError where a development run has other detectors, or clips of the judged run.
 
-    A calibration fitted on the clips that it is judged on has seen the answers.
+    A calibration fitted on the clips that it is judged on would look better than it is.
     """
     for model in run.models:
         own, other = run.model(model), development.model(model)
         if other is None:
+            raise UsageError(f"no scores of {model}", where, "score the development clips with it")
+        if own is not None and (reason := identity_difference(other, own)):
             raise UsageError(
-                f"it has no scores of {model}", where, "score the development clips with it"
-            )
-        if own is not None and (told := difference(other, own)):
-            raise UsageError(
-                f"its {model} is another detector than the one judged: {told}",
+                f"its {model} is not the detector of the judged run: {reason}",
                 where,
                 "score the development clips with the same detector",
             )
-    for name, words in (("clip_id", "clips"), ("group", "groups")):
-        shared = sorted(_names(run, name) & _names(development, name))
+    for column, words in (("clip_id", "clips"), ("group", "groups")):
+        shared = sorted(_names(run, column) & _names(development, column))
         if shared:
             raise UsageError(
-                f"{len(shared)} of its {words} are among those judged, such as {shared[0]!r}",
+                f"{len(shared)} of its {words} are also in the judged run, such as {shared[0]!r}",
                 where,
                 "calibrate on other recordings",
             )
 
 
-def _names(run: Judged, column: str) -> set[str]:
-    named: Sequence[str] = run.table[column].dropna().unique().tolist()
-    return set(named) - {""}
+def _names(run: RunView, column: str) -> set[str]:
+    names: Sequence[str] = run.table[column].dropna().unique().tolist()
+    return set(names) - {""}

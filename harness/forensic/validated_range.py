@@ -1,30 +1,28 @@
-"""The region in which a run has evidence, and whether a file lies in it.
+"""The range of recordings that a run has validated a detector on, and whether a file lies in it.
 
-A part of the envelope is a condition and a band of lengths. What it covers is read off the table,
-as the audio was measured when it was scored (length, bandwidth, added noise), and off the chain of
-perturbations (codec, sample rate). A file lies in a part where each of these would have been as bad
-in the part as in the file, or worse, and the length is in the same band: noise at 10 dB stands for
-a file at 13 dB, never for one at 7 dB, and a cut to 0.3 s for a file of 0.4 s. Conditions whose
-steps cannot be told from a file (a room, a change of speed, a lost packet) stand for none.
+The range consists of parts: one condition and one band of lengths. What a part covers comes from
+the scores table, as measured on the scored audio (length, bandwidth, added noise), and from the
+chain of perturbations (codec, sample rate). A file fits a part where the part is at least as bad in
+each property, in the same band of lengths: noise at 10 dB covers a file at 13 dB but not one at
+7 dB, and a cut to 0.3 s covers a file of 0.4 s. Conditions with an effect that cannot be measured
+on a file (reverberation, a change of speed, lost packets) cover none.
 
-The table says how much noise was added and nothing of the noise that clips had before, so a file is
-taken for free of noise at `CLEAN_SNR_DB` and above, or at the mildest noise that the run has.
+The table holds the added noise and not the noise that clips had before, so a file counts as free of
+noise from `CLEAN_SNR_DB` on, or from the mildest noise of the run where that is milder.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from harness.forensic.estimate import RESAMPLES, Measured, measured
-from harness.forensic.run_view import Judged
-from harness.metrics.bootstrap import Cell, estimate
+from harness.forensic.run_view import RESAMPLES, ForensicFigure, Rows, RunView, with_intervals
+from harness.metrics.bootstrap import Cell
 from harness.results.record import ConditionRecord
 
 if TYPE_CHECKING:
@@ -35,30 +33,28 @@ BANDS = ("0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "4-8 s", "8+ s")
 CLEAN_SNR_DB = 30.0
 FEWEST_CLIPS = 10
 FEWEST_GROUPS = 5
-"""Of each class: what a part needs to speak for a file."""
-WIDER = 1.1
-"""Factor by which a file's bandwidth may be off that of a part's clips."""
+"""Of each class, for a part to count."""
+TOLERANCE = 1.1
+"""Factor by which a file's bandwidth may lie outside that of a part's clips."""
 
-_TELLING = {"codec", "noise", "crop", "filter"}
+_MEASURABLE = {"codec", "noise", "crop", "filter"}
 _ERRORS = ("hter", "fpr", "fnr")
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known of a file, before it is scored; NaN or None where it is not known.
+class RecordingProperties:
+    """Properties of a file; NaN or None where not known.
 
     Parameters
     ----------
-    seconds, active_seconds
-        Its length, and how much of it is speech.
     snr_db
         Estimated, of speech over everything else.
     bandwidth_hz
-        Measured as the scores table's: on the audio at the detector's rate.
+        Measured as in the scores table: on the audio at the detector's rate.
     rate_hz
         The file's own.
     lossy
-        Whether it was coded with loss at any time.
+        Whether it was ever coded with loss.
     """
 
     seconds: float
@@ -70,19 +66,19 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Clips of one condition and one band of lengths, and how wrong the detector is about them.
+class RangePart:
+    """Clips of one condition and band of lengths, and the detector's errors on them.
 
     Parameters
     ----------
     real, fake, real_groups, fake_groups
-        Scored clips, and how many groups they are of.
+        Scored clips and their groups.
     seconds, bandwidth_hz
-        Shortest and longest; 5 % and 95 % quantiles (NaN where it was not measured).
+        Shortest and longest; 5 % and 95 % quantiles (NaN where not measured).
     hter, fpr, fnr
         Errors at the run's threshold.
     enough
-        Whether they are enough to speak for a file.
+        Whether there are enough clips and groups for the part to count.
     """
 
     condition: str
@@ -94,30 +90,28 @@ class Part:
     fake_groups: int
     seconds: tuple[float, float]
     bandwidth_hz: tuple[float, float]
-    hter: Measured
-    fpr: Measured
-    fnr: Measured
+    hter: ForensicFigure
+    fpr: ForensicFigure
+    fnr: ForensicFigure
     enough: bool
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What a condition's chain does, as far as it can be told from a file.
+class ConditionEffect:
+    """What a condition's chain does, as far as it can be measured on a file.
 
     Parameters
     ----------
     snr_db
-        Least that noise was added at; infinite where none was.
-    codecs
-        Codecs in the chain.
+        Lowest SNR of added noise; infinite where none is added.
     rate_hz
-        Lowest rate that it goes through; None where it is the data's own.
+        Lowest sample rate of the chain; None where it is the data's own.
     seconds
-        What it is cut to; infinite where it is not.
+        Length after cutting; infinite where nothing is cut.
     steps
         Length of the chain.
     telling
-        Whether nothing else is done to the audio.
+        Whether every step can be measured.
     """
 
     condition: str
@@ -131,232 +125,230 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Envelope:
-    """All parts of one model's run; `kinds` by condition, `rate_hz` the detector's (or None)."""
+class ValidatedRange:
+    """All parts of one model's run.
+
+    Parameters
+    ----------
+    kinds
+        Effect of each condition.
+    rate_hz
+        The detector's; None where not known.
+    """
 
     model: str
-    parts: list[Part]
-    kinds: dict[str, Kind]
+    parts: list[RangePart]
+    kinds: dict[str, ConditionEffect]
     rate_hz: int | None
     synthetic: bool
 
+    @property
+    def usable(self) -> list[RangePart]:
+        """Parts with enough clips under conditions that can be measured."""
+        return [part for part in self.parts if part.enough and self.kinds[part.condition].telling]
+
+    def passes(self, part: RangePart, rate_hz: int) -> bool:
+        """Whether a part's audio has no more bandwidth than a file of this sample rate."""
+        lowest, high = self.kinds[part.condition].rate_hz, part.bandwidth_hz[1]
+        return (lowest is not None and lowest <= rate_hz) or high <= rate_hz / 2 * TOLERANCE
+
 
 @dataclass(frozen=True)
-class Place:
-    """Where a file lies in an envelope.
+class RangeMatch:
+    """Where a file lies in a validated range.
 
     Parameters
     ----------
     condition
-        The condition of the run whose evidence fits the file best; None where none does.
+        Condition whose clips resemble the file most; None where the file lies outside.
     reasons
         Why it lies outside, a sentence each; empty where it lies inside.
     notes
-        What was not known of the file or had to be taken for something else, a sentence each.
+        What is not known of the file, or was assumed, a sentence each.
     error
-        Half total error rate at the run's threshold, of clips like the file; None outside.
+        Half total error rate at the run's threshold on clips like the file; None outside.
     band
-        The lengths of these clips, such as `1-2 s`; empty outside.
+        Lengths of these clips, such as `1-2 s`; empty outside.
     """
 
     condition: str | None
     reasons: list[str]
     notes: list[str]
-    error: Measured | None
-    band: str
+    error: ForensicFigure | None = None
+    band: str = ""
 
 
-def envelope(run: RunFolder, model: str, resamples: int = RESAMPLES) -> Envelope:
-    """The envelope of one model of a run.
+def validated_range(run: RunFolder, model: str, resamples: int = RESAMPLES) -> ValidatedRange:
+    """Compute the range of one model of a run.
 
     Raises
     ------
     UsageError
         Where the run has no such model.
     """
-    judged = Judged.of(run)
-    if model not in judged.models:
-        known = ", ".join(judged.models)
-        raise UsageError(f"no scores of {model}", str(run.folder), f"its models are {known}")
-    return envelope_of(judged, model, resamples)
+    view = RunView.of(run)
+    if model not in view.models:
+        known = ", ".join(view.models)
+        raise UsageError(f"no scores of {model}", str(run.folder), f"name one of {known}")
+    return range_of(view, model, resamples)
 
 
-def envelope_of(judged: Judged, model: str, resamples: int = RESAMPLES) -> Envelope:
-    """As `envelope`, of a run that is taken apart already."""
-    places = list(_places(judged, model))
-    estimates = estimate([cell for *_, cell in places], judged.grid.groups, resamples, seed=0)
+def range_of(view: RunView, model: str, resamples: int = RESAMPLES) -> ValidatedRange:
+    """Compute the range of one model of a run that is split already."""
+    selected = list(_banded_rows(view, model))
+    cells = [view.part(rows, _ERRORS) for *_, rows in selected]
+    estimates = view.estimates(cells, resamples)
     parts = [
-        _part(judged, condition, band, rows, cell, measured(estimates[cell]))
-        for condition, band, rows, cell in places
+        _part(view, *key, cell, with_intervals(estimates[cell]))
+        for key, cell in zip(selected, cells, strict=True)
     ]
-    kinds = {each.name: _kind(each) for each in judged.conditions}
-    record = judged.model(model)
-    synthetic = judged.record.data.synthetic or (record is not None and record.synthetic)
-    return Envelope(model, parts, kinds, record.rate_hz if record else None, synthetic)
+    kinds = {condition.name: _effect(condition) for condition in view.conditions}
+    record = view.model(model)
+    synthetic = view.record.data.synthetic or (record is not None and record.synthetic)
+    return ValidatedRange(model, parts, kinds, record.rate_hz if record else None, synthetic)
 
 
-def place(envelope: Envelope, facts: Facts) -> Place:
-    """The part of the envelope that fits a file best, or why there is none.
+def match_recording(validated: ValidatedRange, file: RecordingProperties) -> RangeMatch:
+    """Find the part that resembles a file most, or why there is none.
 
-    Of several parts that fit, the one with the least noise, the least cut off and the fewest steps,
-    then the one with the larger error.
+    Among parts that fit: the least noise, then the smallest cut, then the fewest steps, then the
+    largest error.
     """
-    notes = _notes(envelope, facts)
-    reasons = _outside(envelope, facts)
-    if reasons:
-        return Place(None, reasons, notes, None, "")
-    band = band_of(facts.seconds)
+    notes = _notes(validated, file)
+    if reasons := _reasons_outside(validated, file):
+        return RangeMatch(None, reasons, notes)
+    band = band_of(file.seconds)
     fitting = [
-        part
-        for part in envelope.parts
-        if part.band == band and part.enough and _fits(envelope, part, facts)
+        part for part in validated.usable if part.band == band and _fits(validated, part, file)
     ]
     if not fitting:
-        together = "length, noise, bandwidth, sample rate and coding"
-        return Place(
-            None,
-            [f"No condition of the run has clips like it in {together} at once."],
-            notes,
-            None,
-            "",
-        )
-    best = min(fitting, key=lambda part: _rank(envelope.kinds[part.condition], part))
-    return Place(best.condition, [], notes, best.hter, band)
+        properties = "length, noise, bandwidth, sample rate and coding"
+        reason = f"No condition of the run has clips like it in {properties} at once."
+        return RangeMatch(None, [reason], notes)
+    best = min(fitting, key=lambda part: _severity(validated.kinds[part.condition], part))
+    return RangeMatch(best.condition, [], notes, best.hter, band)
 
 
 def band_of(seconds: float) -> str:
-    """The band of a length."""
+    """Return the band of a length."""
     return BANDS[int(np.digitize(seconds, EDGES_S))]
 
 
-def _rank(kind: Kind, part: Part) -> tuple[float, ...]:
-    noise = -kind.snr_db if math.isfinite(kind.snr_db) else -1e9
-    cut = -kind.seconds if math.isfinite(kind.seconds) else -1e9
-    return (noise, cut, kind.steps, -part.hter.value)
+def _severity(effect: ConditionEffect, part: RangePart) -> tuple[float, ...]:
+    noise, cut = (-x if math.isfinite(x) else -1e9 for x in (effect.snr_db, effect.seconds))
+    return (noise, cut, effect.steps, -part.hter.value)
 
 
-def _outside(envelope: Envelope, facts: Facts) -> list[str]:
-    """What by itself puts the file outside, whatever the rest."""
-    usable = [p for p in envelope.parts if p.enough and envelope.kinds[p.condition].telling]
+def _reasons_outside(validated: ValidatedRange, file: RecordingProperties) -> list[str]:
+    """Return the properties that put the file outside by themselves, a sentence each."""
+    usable = validated.usable
     if not usable:
         return ["The run has too few clips of both classes under any condition."]
-    reasons = [_too_short(usable, facts)]
-    kinds = [envelope.kinds[part.condition] for part in usable]
-    lowest = min((kind.snr_db for kind in kinds), default=math.inf)
-    if facts.snr_db < min(lowest, CLEAN_SNR_DB):
-        tested = f"the run reaches down to {lowest:g} dB" if math.isfinite(lowest) else _NO_NOISE
-        reasons.append(f"Its SNR of {facts.snr_db:.0f} dB is lower than tested: {tested}.")
-    bands = [part.bandwidth_hz[0] for part in usable if not math.isnan(part.bandwidth_hz[0])]
-    narrow = min(bands, default=0.0)
-    if facts.bandwidth_hz * WIDER < narrow:
-        reasons.append(
-            f"Its bandwidth of {facts.bandwidth_hz:.0f} Hz is below {narrow:.0f} Hz, the least in "
-            "the run."
+    effects = [validated.kinds[part.condition] for part in usable]
+    lowest_db = min(effect.snr_db for effect in effects)
+    narrowest = min(
+        (part.bandwidth_hz[0] for part in usable if not math.isnan(part.bandwidth_hz[0])),
+        default=0.0,
+    )
+    own = validated.rate_hz
+    reasons = [_too_short(usable, file)]
+    if file.snr_db < min(lowest_db, CLEAN_SNR_DB):
+        tested = (
+            f"the run reaches down to {lowest_db:g} dB"
+            if math.isfinite(lowest_db)
+            else f"the run has no noise, so only files of {CLEAN_SNR_DB:g} dB or more are like it"
         )
-    if facts.lossy and not any(kind.codecs for kind in kinds):
-        reasons.append("It was coded with loss, and the run has no such condition.")
-    own = envelope.rate_hz
-    if own and facts.rate_hz < own and not any(_through(envelope, p, facts) for p in usable):
+        reasons.append(f"Its SNR of {file.snr_db:.0f} dB is lower than tested: {tested}.")
+    if file.bandwidth_hz * TOLERANCE < narrowest:
         reasons.append(
-            f"Its rate of {facts.rate_hz} Hz is below the detector's {own} Hz, and the run has no "
-            "condition through so low a rate."
+            f"Its bandwidth of {file.bandwidth_hz:.0f} Hz is below {narrowest:.0f} Hz, the lowest "
+            "in the run."
+        )
+    if file.lossy and not any(effect.codecs for effect in effects):
+        reasons.append("It was coded with loss, and the run has no such condition.")
+    if own and file.rate_hz < own and not any(validated.passes(p, file.rate_hz) for p in usable):
+        reasons.append(
+            f"Its rate of {file.rate_hz} Hz is below the detector's {own} Hz, and the run has no "
+            "condition with so low a rate."
         )
     return [reason for reason in reasons if reason]
 
 
-_NO_NOISE = f"the run has no noise, so files of {CLEAN_SNR_DB:g} dB and more alone are like its own"
-
-
-def _through(envelope: Envelope, part: Part, facts: Facts) -> bool:
-    """Whether a part's audio holds no more than the file's own rate lets through."""
-    rate_hz, high = envelope.kinds[part.condition].rate_hz, part.bandwidth_hz[1]
-    return (rate_hz is not None and rate_hz <= facts.rate_hz) or high <= facts.rate_hz / 2 * WIDER
-
-
-def _too_short(usable: Sequence[Part], facts: Facts) -> str:
-    band = band_of(facts.seconds)
-    there = {part.band for part in usable}
+def _too_short(usable: Sequence[RangePart], file: RecordingProperties) -> str:
+    band = band_of(file.seconds)
     shortest = min(part.seconds[0] for part in usable)
-    if facts.seconds < shortest:
-        return f"It has {facts.seconds:.2f} s, and the run's shortest clips {shortest:.2f} s."
-    if band not in there:
-        return f"It has {facts.seconds:.2f} s, and the run has too few clips of {band}."
-    if facts.active_seconds < shortest:
+    if file.seconds < shortest:
+        return f"It has {file.seconds:.2f} s, and the run's shortest clips {shortest:.2f} s."
+    if band not in {part.band for part in usable}:
+        return f"It has {file.seconds:.2f} s, and the run has too few clips of {band}."
+    if file.active_seconds < shortest:
         return (
-            f"It has {facts.active_seconds:.2f} s of speech, and the run's shortest clips "
+            f"It has {file.active_seconds:.2f} s of speech, and the run's shortest clips "
             f"{shortest:.2f} s."
         )
     return ""
 
 
-def _notes(envelope: Envelope, facts: Facts) -> list[str]:
+def _notes(validated: ValidatedRange, file: RecordingProperties) -> list[str]:
     notes = [
-        f"Its {words} is not known, and was not held against it."
+        f"Its {words} is not known and was not compared."
         for words, value in (
-            ("SNR", facts.snr_db),
-            ("bandwidth", facts.bandwidth_hz),
-            ("length of speech", facts.active_seconds),
+            ("SNR", file.snr_db),
+            ("bandwidth", file.bandwidth_hz),
+            ("length of speech", file.active_seconds),
         )
         if math.isnan(value)
     ]
-    if facts.lossy is None:
-        notes.append("Whether it was coded with loss is not known; it is taken for not coded.")
-    if envelope.synthetic:
+    if file.lossy is None:
+        notes.append("Whether it was ever coded with loss is not known; assumed not to be.")
+    if validated.synthetic:
         notes.append("The run is of synthetic speech: it supports no statement about recordings.")
     return notes
 
 
-def _fits(envelope: Envelope, part: Part, facts: Facts) -> bool:
-    """Whether a part is as bad as the file in everything, and not of another kind."""
-    kind = envelope.kinds[part.condition]
+def _fits(validated: ValidatedRange, part: RangePart, file: RecordingProperties) -> bool:
+    """Whether a part is at least as bad as the file in every property, and of the same kind."""
+    effect = validated.kinds[part.condition]
     low, high = part.bandwidth_hz
-    noisy = math.isfinite(kind.snr_db)
-    levels = [each.snr_db for each in envelope.kinds.values() if math.isfinite(each.snr_db)]
-    free = facts.snr_db >= max([CLEAN_SNR_DB, *levels]) or math.isnan(facts.snr_db)
-    in_noise = (noisy and kind.snr_db <= facts.snr_db) if not free else not noisy
-    no_band = math.isnan(facts.bandwidth_hz) or math.isnan(low)
-    in_band = no_band or low / WIDER <= facts.bandwidth_hz <= high * WIDER
-    slow = envelope.rate_hz is not None and facts.rate_hz < envelope.rate_hz
+    levels = [e.snr_db for e in validated.kinds.values() if math.isfinite(e.snr_db)]
+    noise_free = math.isnan(file.snr_db) or file.snr_db >= max([CLEAN_SNR_DB, *levels])
+    noisy = math.isfinite(effect.snr_db)
+    no_band = math.isnan(file.bandwidth_hz) or math.isnan(low)
+    low_rate = validated.rate_hz is not None and file.rate_hz < validated.rate_hz
     return (
-        kind.telling
-        and in_noise
-        and in_band
-        and bool(kind.codecs) == bool(facts.lossy)
-        and (not slow or _through(envelope, part, facts))
-        and (math.isinf(kind.seconds) or kind.seconds <= facts.seconds)
+        (not noisy if noise_free else noisy and effect.snr_db <= file.snr_db)
+        and (no_band or low / TOLERANCE <= file.bandwidth_hz <= high * TOLERANCE)
+        and bool(effect.codecs) == bool(file.lossy)
+        and (not low_rate or validated.passes(part, file.rate_hz))
+        and (math.isinf(effect.seconds) or effect.seconds <= file.seconds)
     )
 
 
-def _places(
-    judged: Judged, model: str
-) -> list[tuple[ConditionRecord, str, NDArray[np.intp], Cell]]:
-    """Rows and cell of every condition and band that has any."""
-    seconds = judged.column("seconds")
-    places: list[tuple[ConditionRecord, str, NDArray[np.intp], Cell]] = []
-    for condition in judged.conditions:
-        rows = judged.rows(model, condition.name)
+def _banded_rows(view: RunView, model: str) -> Iterator[tuple[ConditionRecord, str, Rows]]:
+    """Yield the scored rows of every condition and band that has any."""
+    seconds = view.column("seconds")
+    for condition in view.conditions:
+        rows = view.rows(model, condition.name)
         numbers = np.digitize(seconds[rows], EDGES_S)
         for number in np.unique(numbers):
-            inside = rows[numbers == number]
-            places.append((condition, BANDS[int(number)], inside, judged.part(inside, _ERRORS)))
-    return places
+            yield condition, BANDS[int(number)], rows[numbers == number]
 
 
 def _part(
-    judged: Judged,
+    view: RunView,
     condition: ConditionRecord,
     band: str,
-    rows: NDArray[np.intp],
+    rows: Rows,
     cell: Cell,
-    errors: dict[str, Measured],
-) -> Part:
-    seconds = judged.column("seconds")[rows]
-    bandwidth = judged.column("bandwidth_hz")[rows]
+    errors: dict[str, ForensicFigure],
+) -> RangePart:
+    seconds = view.column("seconds")[rows]
+    bandwidth = view.column("bandwidth_hz")[rows]
     bandwidth = bandwidth[~np.isnan(bandwidth)]
-    edges = np.quantile(bandwidth, [0.05, 0.95]).tolist() if len(bandwidth) else [math.nan] * 2
-    real_groups, fake_groups = (len(np.unique(each)) for each in (cell.real_group, cell.fake_group))
+    low, high = np.quantile(bandwidth, [0.05, 0.95]).tolist() if len(bandwidth) else [math.nan] * 2
+    real_groups, fake_groups = (len(np.unique(g)) for g in (cell.real_group, cell.fake_group))
     clips, groups = min(len(cell.real), len(cell.fake)), min(real_groups, fake_groups)
-    return Part(
+    return RangePart(
         condition=condition.name,
         family=condition.family,
         band=band,
@@ -365,20 +357,18 @@ def _part(
         real_groups=real_groups,
         fake_groups=fake_groups,
         seconds=(float(seconds.min()), float(seconds.max())),
-        bandwidth_hz=(edges[0], edges[1]),
-        hter=errors["hter"],
-        fpr=errors["fpr"],
-        fnr=errors["fnr"],
+        bandwidth_hz=(low, high),
+        **errors,
         enough=clips >= FEWEST_CLIPS and groups >= FEWEST_GROUPS,
     )
 
 
-def _kind(condition: ConditionRecord) -> Kind:
+def _effect(condition: ConditionRecord) -> ConditionEffect:
     chain: list[dict[str, Any]] = condition.chain
     noise = [float(step["snr_db"]) for step in chain if step.get("perturb") == "noise"]
     rates = [int(step["rate_hz"]) for step in chain if step.get("rate_hz")]
     cuts = [float(step["seconds"]) for step in chain if step.get("perturb") == "crop"]
-    return Kind(
+    return ConditionEffect(
         condition=condition.name,
         words=condition.words,
         snr_db=min(noise, default=math.inf),
@@ -386,12 +376,12 @@ def _kind(condition: ConditionRecord) -> Kind:
         rate_hz=min(rates, default=None),
         seconds=min(cuts, default=math.inf),
         steps=len(chain),
-        telling=all(_telling(step) for step in chain),
+        telling=all(_measurable(step) for step in chain),
     )
 
 
-def _telling(step: dict[str, Any]) -> bool:
-    """Whether what a step does shows in the facts of a file."""
+def _measurable(step: dict[str, Any]) -> bool:
+    """Whether the effect of a step can be measured on a file."""
     if step.get("perturb") == "resample":
         return step.get("method") == "sinc"
-    return step.get("perturb") in _TELLING
+    return step.get("perturb") in _MEASURABLE

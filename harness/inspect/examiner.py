@@ -14,10 +14,10 @@ from harness.detector.source import open_detector
 from harness.engine import provenance
 from harness.engine.report_audio import flac, picture
 from harness.errors import ClipRejected, UsageError
-from harness.forensic.case import NAN, Attribution, Case, Change, Subject, Timeline
-from harness.forensic.evidence import worth
-from harness.forensic.run_view import Judged, refuse_falling, refuse_kinship
-from harness.forensic.validated_range import Envelope, envelope
+from harness.forensic.case import NAN, Attribution, Case, Examination, ScoreChange, Timeline
+from harness.forensic.evidence import evidence_statement
+from harness.forensic.run_view import RunView, refuse_falling, refuse_kinship
+from harness.forensic.validated_range import ValidatedRange, validated_range
 from harness.inspect.coding_traces import traces
 from harness.inspect.detector_view import Listener
 from harness.inspect.facts import Opened, measure, open_file
@@ -57,7 +57,7 @@ class Examiner:
     run: RunFolder
     calibration: RunFolder
     model: ModelRecord
-    envelope: Envelope
+    envelope: ValidatedRange
     listener: Listener | None
     lookup: ScoreLookup | None
 
@@ -88,7 +88,7 @@ def open_examiner(
     """
     finished = read_run(run)
     record = _chosen(finished, model)
-    refuse_falling(Judged.of(finished), str(run), [record.name])
+    refuse_falling(RunView.of(finished), str(run), [record.name])
     spec = record.spec if model in (None, record.name) else str(model)
     kind = spec.partition(":")[0]
     label = None if kind in ("python", "scores") else record.fake_label or None
@@ -103,14 +103,14 @@ def open_examiner(
     calibration = finished
     if development is not None:
         calibration = read_run(development)
-        refuse_kinship(Judged.of(finished), Judged.of(calibration), str(development))
-        refuse_falling(Judged.of(calibration), str(development), [record.name])
+        refuse_kinship(RunView.of(finished), RunView.of(calibration), str(development))
+        refuse_falling(RunView.of(calibration), str(development), [record.name])
     looked_up = isinstance(detector, ScoreLookup)
     return Examiner(
         run=finished,
         calibration=calibration,
         model=record,
-        envelope=envelope(finished, record.name),
+        envelope=validated_range(finished, record.name),
         listener=None if isinstance(detector, ScoreLookup) else Listener(detector, note),
         lookup=detector if looked_up else None,
     )
@@ -143,7 +143,7 @@ def examine(path: Path, examiner: Examiner, options: Options) -> Case:
     left_out: dict[str, str] = {}
     score, reason, heard_s = _score(opened, examiner)
     lines: list[Timeline] = []
-    changed: list[Change] = []
+    changed: list[ScoreChange] = []
     shown: Attribution | None = None
     if listener is None:
         told = "the run's scores came from a file: there is no detector to ask again"
@@ -169,7 +169,7 @@ def examine(path: Path, examiner: Examiner, options: Options) -> Case:
         timelines=lines,
         changes=changed,
         attribution=shown,
-        weight=worth(
+        weight=evidence_statement(
             score,
             reason,
             (opened.facts, signal, signs, spoken),
@@ -222,10 +222,10 @@ def _audio(wave: Wave, options: Options, left_out: dict[str, str]) -> bytes:
     return audio
 
 
-def _subject(examiner: Examiner) -> Subject:
+def _subject(examiner: Examiner) -> Examination:
     record, model, listener = examiner.run.record, examiner.model, examiner.listener
     longest = listener.longest if listener else None
-    return Subject(
+    return Examination(
         run=examiner.run.folder.name,
         suite=record.suite.name,
         data=record.data.name,

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.audio.wave import Wave, resample
 from harness.errors import ClipRejected
-from harness.forensic.case import NAN, Change
+from harness.forensic.case import NAN, ScoreChange
 from harness.inspect.detector_view import Listener
 from harness.perturb import Draw, Perturbation
 from harness.perturb.codec import Codec
@@ -24,7 +24,7 @@ _OTHER_DETOUR_HZ = 48_000
 
 def changes(
     wave: Wave, listener: Listener, score: float, threshold: float, seed: str
-) -> list[Change]:
+) -> list[ScoreChange]:
     """Score the recording after each small change.
 
     Parameters
@@ -44,11 +44,11 @@ def changes(
         heard = listener.heard(resample(changed, listener.rate_hz))
         prepared.append((name, words, heard, ""))
     found = iter(listener.scores([each for *_, each, _ in prepared if each is not None]))
-    made: list[Change] = []
+    made: list[ScoreChange] = []
     for name, words, each, reason in prepared:
         after, told = (NAN, reason) if each is None else next(found)
         turned = math.isfinite(after) and (after >= threshold) != (score >= threshold)
-        made.append(Change(name, words, after, after - score, turned, told))
+        made.append(ScoreChange(name, words, after, after - score, turned, told))
     return made
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.audio.wave import Wave
-from harness.forensic.case import Step, Timeline, Window
+from harness.forensic.case import ScoreStep, Timeline, Window
 from harness.inspect.detector_view import Listener
 
 DEFAULT_WINDOW_S = 10.24
@@ -58,7 +58,7 @@ def timeline(wave: Wave, listener: Listener, window_s: float, hop_s: float) -> T
     return Timeline(size / rate_hz, hop / rate_hz, padded, windows, step)
 
 
-def largest_step(windows: Sequence[Window]) -> Step | None:
+def largest_step(windows: Sequence[Window]) -> ScoreStep | None:
     """Where one step explains most of the scores' variance, as least squares has it.
 
     The step lies between the middles of two windows. With windows that overlap it is there give or
@@ -78,7 +78,7 @@ def largest_step(windows: Sequence[Window]) -> Step | None:
     whole = float(((score - score.mean()) ** 2).sum())
     best = int(np.argmax(explained))
     at = int(places[best])
-    return Step(
+    return ScoreStep(
         at_s=(known[at - 1].middle_s + known[at].middle_s) / 2,
         before=float(before[best]),
         after=float(after[best]),

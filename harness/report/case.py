@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from harness.forensic.case import Case, Timeline
-from harness.forensic.verbal import ratio
+from harness.forensic.likelihood_ratio import ratio
 from harness.report import formatting
 from harness.report.page_base import asset, data_uri, environment, security, trusted
 

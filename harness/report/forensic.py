@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.forensic.verbal import SCALE, ratio, verbal
+from harness.forensic.likelihood_ratio import SCALE, ratio, verbal
 from harness.report.chart import Chart
 from harness.report.forensic_chart import KINDS, chart_of, forensic_specifications
 from harness.report.formatting import MISSING, count, figure, interval, listed, measured, quantity
@@ -17,12 +17,12 @@ from harness.results.record import RunRecord
 from harness.terms import CLEAN
 
 if TYPE_CHECKING:
-    from harness.forensic.abstention import Ruled, Selection
+    from harness.forensic.abstention import RuleResult, SelectiveRisk
     from harness.forensic.analysis import Forensic
-    from harness.forensic.calibrated import Worth
-    from harness.forensic.estimate import Measured
-    from harness.forensic.prevalence import Needed, Predicted, Prevalence
-    from harness.forensic.validated_range import Part
+    from harness.forensic.calibrated import RatioQuality
+    from harness.forensic.prevalence import PredictiveValue, Prevalence, ThresholdTarget
+    from harness.forensic.run_view import ForensicFigure
+    from harness.forensic.validated_range import RangePart
 
 _METHODS = {"none": "as they are", "logistic": "logistic", "isotonic": "isotonic", "kde": "KDE"}
 _LN10 = math.log(10)
@@ -34,7 +34,7 @@ class Calibration:
 
     words: str
     condition: str
-    by_method: dict[str, Worth]
+    by_method: dict[str, RatioQuality]
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Sheet:
     choices: list[Choice]
     precision: list[Row]
     missed: list[Row]
-    needed: list[Needed]
-    selections: list[Selection]
-    rules: list[Ruled]
+    needed: list[ThresholdTarget]
+    selections: list[SelectiveRisk]
+    rules: list[RuleResult]
     floors: list[Row]
     bands: list[str]
     envelope: list[Row]
@@ -165,7 +165,7 @@ def _floors(content: Forensic, words: dict[str, str], model: str) -> list[Row]:
     ]
 
 
-def _by_length(part: Part) -> float:
+def _by_length(part: RangePart) -> float:
     return part.seconds[0]
 
 
@@ -284,7 +284,7 @@ def _rates(content: Forensic, words: dict[str, str], model: str, name: str) -> l
     ]
 
 
-def _predicted(one: Predicted) -> tuple[str, ...]:
+def _predicted(one: PredictiveValue) -> tuple[str, ...]:
     if one.known:
         return _share(one.value), f"{_share(one.low)} to {_share(one.high)}"
     if one.low <= 0 and one.high >= 1:
@@ -302,7 +302,10 @@ def _share(value: float) -> str:
 
 
 def _envelope(
-    words: dict[str, str], conditions: Sequence[str], bands: Sequence[str], parts: Sequence[Part]
+    words: dict[str, str],
+    conditions: Sequence[str],
+    bands: Sequence[str],
+    parts: Sequence[RangePart],
 ) -> list[Row]:
     there = {(part.condition, part.band): part for part in parts}
     rows: list[Row] = []
@@ -312,7 +315,7 @@ def _envelope(
     return rows
 
 
-def _part(part: Part | None) -> tuple[str, ...]:
+def _part(part: RangePart | None) -> tuple[str, ...]:
     if part is None:
         return (MISSING,)
     clips = f"{part.real} + {part.fake} clips"
@@ -321,6 +324,6 @@ def _part(part: Part | None) -> tuple[str, ...]:
     return figure(part.hter.value), interval(part.hter.low, part.hter.high), clips
 
 
-def _told(one: Measured) -> str:
+def _told(one: ForensicFigure) -> str:
     """A figure with its interval, for a sentence."""
     return measured(one.value, one.low, one.high)

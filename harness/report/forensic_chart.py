@@ -17,7 +17,7 @@ from harness.report.formatting import count
 from harness.report.vega import ROWS, Layered, finished
 
 if TYPE_CHECKING:
-    from harness.forensic.curve import Curves
+    from harness.forensic.calibrated import RatioCurves
 
 KINDS = {
     "tippett": "Tippett",
@@ -40,7 +40,7 @@ _DET_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 _DET_ENDS = (0.006, 0.9)
 
 
-def chart_of(kind: str, curves: Sequence[Curves], words: str) -> Chart:
+def chart_of(kind: str, curves: Sequence[RatioCurves], words: str) -> Chart:
     """One chart of one condition; `curves` are those of the raw scores and of the ratios."""
     columns: Columns = {name: [] for name in ("x", "y", "line", "color", "style", "order", "what")}
     for each in curves:
@@ -54,18 +54,18 @@ def chart_of(kind: str, curves: Sequence[Curves], words: str) -> Chart:
 _Line = tuple[str, str, Sequence[float], Sequence[float]]
 
 
-def _tippett(each: Curves) -> list[_Line]:
+def _tippett(each: RatioCurves) -> list[_Line]:
     return [
         ("real", "real", each.tippett_at, each.tippett_real),
         ("fake", "fake", each.tippett_at, each.tippett_fake),
     ]
 
 
-def _pav(each: Curves) -> list[_Line]:
+def _pav(each: RatioCurves) -> list[_Line]:
     return [("line", "", each.pav_at, each.pav)]
 
 
-def _entropy(each: Curves) -> list[_Line]:
+def _entropy(each: RatioCurves) -> list[_Line]:
     own: list[_Line] = [("line", "", each.prior, each.given)]
     if each.method != "none":
         return own
@@ -76,11 +76,11 @@ def _entropy(each: Curves) -> list[_Line]:
     ]
 
 
-def _reliability(each: Curves) -> list[_Line]:
+def _reliability(each: RatioCurves) -> list[_Line]:
     return [("line", "", each.stated, each.observed)]
 
 
-def _trade(each: Curves) -> list[_Line]:
+def _trade(each: RatioCurves) -> list[_Line]:
     x, y = ([probit(rate) for rate in rates] for rates in (each.fpr, each.fnr))
     return [("line", "", x, y)]
 
@@ -104,7 +104,7 @@ def _extend(
     columns["order"] += list(range(len(x)))
 
 
-def _spoken(kind: str, curves: Sequence[Curves]) -> str:
+def _spoken(kind: str, curves: Sequence[RatioCurves]) -> str:
     points = sum(len(x) for each in curves for _, _, x, _ in _LINES[kind](each))
     return f"{RAW} and {CALIBRATED}, {count(points)} points"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.forensic.analysis import Forensic, Options, forensic, forensic_json
+from harness.forensic.analysis import Forensic, ForensicOptions, forensic, forensic_json
 from harness.storage.storage import write_whole
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def publish_forensic(
-    run: RunFolder, development: RunFolder | None = None, options: Options | None = None
+    run: RunFolder, development: RunFolder | None = None, options: ForensicOptions | None = None
 ) -> tuple[Forensic, Path]:
     """Compute and write both; returns the figures and where the page is.
 
@@ -24,7 +24,7 @@ def publish_forensic(
     """
     from harness.report.forensic import render_forensic  # charts are slow to import
 
-    content = forensic(run, development, options or Options())
+    content = forensic(run, development, options or ForensicOptions())
     write_whole(run.folder / "forensic.json", forensic_json(content))
     path = run.folder / "forensic.html"
     write_whole(path, render_forensic(content, run.record))

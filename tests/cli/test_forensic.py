@@ -45,7 +45,7 @@ def test_a_run_is_no_development_of_itself(tmp_path: Path) -> None:
     run = written(tmp_path / "run", "test", 0)
     told = runner.invoke(app, ["forensic", str(run), "--development", str(run)])
     assert isinstance(told.exception, UsageError)
-    assert "among those judged" in str(told.exception)
+    assert "also in the judged run" in str(told.exception)
     assert not (run / "forensic.json").exists()
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
-from harness.forensic.analysis import Forensic, Options, forensic, forensic_json
+from harness.forensic.analysis import Forensic, ForensicOptions, forensic, forensic_json
 from harness.metrics.likelihood import cllr
 from tests.support.evidence_run import CONDITIONS, MODEL, SEPARATION, finished
 
-FEW = Options(resamples=200)
+FEW = ForensicOptions(resamples=200)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,8 @@ def test_overstated_scores_have_the_same_ratios() -> None:
 @pytest.mark.parametrize(
     ("development", "told"),
     [
-        ({"prefix": "test", "seed": 9}, "clips are among those judged"),
-        ({"prefix": "dev", "digest": "other"}, "another detector"),
+        ({"prefix": "test", "seed": 9}, "clips are also in the judged run"),
+        ({"prefix": "dev", "digest": "other"}, "is not the detector"),
     ],
 )
 def test_kinship_is_refused(development: dict[str, object], told: str) -> None:
@@ -83,7 +83,7 @@ def test_kinship_is_refused(development: dict[str, object], told: str) -> None:
 def test_shared_groups_and_a_missing_model_are_refused() -> None:
     development = finished(prefix="dev")
     table = development.table.assign(group="test-1")
-    with pytest.raises(UsageError, match="groups are among those judged"):
+    with pytest.raises(UsageError, match="groups are also in the judged run"):
         forensic(finished(), replace(development, table=table), FEW)
     record = development.record.model_copy(update={"models": []})
     with pytest.raises(UsageError, match="no scores of"):

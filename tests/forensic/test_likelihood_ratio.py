@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import UsageError
-from harness.forensic.likelihood_ratio import weigh
-from harness.forensic.verbal import ratio, sentence, side, verbal
+from harness.forensic.likelihood_ratio import likelihood_ratio, ratio, sentence, side, verbal
 from tests.support.evidence_run import MODEL, SEPARATION, finished
 
 
@@ -17,26 +16,27 @@ def test_known_ratios_are_within_the_interval() -> None:
     """95 % intervals at a score of 0.5, whose ratio is 1.5: 17 of 20 runs and more hold it."""
     held = 0
     for seed in range(20):
-        one = weigh(finished(groups=50, seed=seed), MODEL, "clean", 0.5, resamples=200)
+        one = likelihood_ratio(finished(groups=50, seed=seed), MODEL, "clean", 0.5, resamples=200)
         held += one.low <= SEPARATION * 0.5 <= one.high
         assert (one.real, one.fake, one.groups) == (150, 150, 50)
     assert held >= 17
 
 
 def test_no_score_is_worth_more_than_the_clips_show() -> None:
-    far = weigh(finished(), MODEL, "clean", 500.0, resamples=100)
+    far = likelihood_ratio(finished(), MODEL, "clean", 500.0, resamples=100)
     assert far.bounded
     assert far.llr == far.high == far.bounds.upper
     assert math.exp(far.llr) <= 122
     assert far.unbounded > 100
-    near = weigh(finished(), MODEL, "clean", 0.1, resamples=100)
+    near = likelihood_ratio(finished(), MODEL, "clean", 0.1, resamples=100)
     assert not near.bounded
     assert near.bounds == far.bounds
 
 
 def test_the_condition_decides() -> None:
     clean, noisy = (
-        weigh(finished(), MODEL, name, 1.0, resamples=100) for name in ("clean", "noise:white@5dB")
+        likelihood_ratio(finished(), MODEL, name, 1.0, resamples=100)
+        for name in ("clean", "noise:white@5dB")
     )
     assert noisy.llr < clean.llr / 3
 
@@ -45,7 +45,7 @@ def test_no_clips_are_no_weight() -> None:
     run = finished()
     table = run.table[run.table["label"] == "fake"]
     with pytest.raises(UsageError, match="both classes"):
-        weigh(replace(run, table=table), MODEL, "clean", 1.0)
+        likelihood_ratio(replace(run, table=table), MODEL, "clean", 1.0)
 
 
 @pytest.mark.parametrize(

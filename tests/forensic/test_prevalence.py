@@ -7,15 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from harness.forensic.estimate import Measured, measured
-from harness.forensic.prevalence import predicted
+from harness.forensic.prevalence import predictive_value
+from harness.forensic.run_view import ForensicFigure, with_intervals
 from harness.metrics.bootstrap import Cell, estimate
 
 
-def rates(hits: float, alarms: float, real: int = 1000) -> dict[str, Measured]:
-    def bounded(value: float) -> Measured:
+def rates(hits: float, alarms: float, real: int = 1000) -> dict[str, ForensicFigure]:
+    def bounded(value: float) -> ForensicFigure:
         half = 2 * math.sqrt(max(value * (1 - value), 1 / real) / real)
-        return Measured(value, max(value - half, 0.0), min(value + half, 1.0), real, real)
+        return ForensicFigure(value, max(value - half, 0.0), min(value + half, 1.0), real, real)
 
     return {"recall": bounded(hits), "fpr": bounded(alarms)}
 
@@ -25,13 +25,13 @@ DRAWS = {"recall": np.array([0.9, 0.91]), "fpr": np.array([0.1, 0.1])}
 
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.01])
 def test_value_is_bayes_rule(share: float) -> None:
-    found = predicted(rates(0.9, 0.1), DRAWS, "recall", "fpr", share)
+    found = predictive_value(rates(0.9, 0.1), DRAWS, "recall", "fpr", share)
     assert found.value == pytest.approx(share * 0.9 / (share * 0.9 + (1 - share) * 0.1))
     assert found.low < found.value < found.high
 
 
 def test_no_false_alarm_is_not_a_precision_of_one() -> None:
-    found = predicted(rates(0.9, 0.0, real=40), DRAWS, "recall", "fpr", 0.01)
+    found = predictive_value(rates(0.9, 0.0, real=40), DRAWS, "recall", "fpr", 0.01)
     assert math.isnan(found.value)
     assert not found.known
     assert (found.low > 0, found.high) == (True, 1.0)
@@ -39,13 +39,16 @@ def test_no_false_alarm_is_not_a_precision_of_one() -> None:
 
 
 def test_a_wide_interval_is_not_known() -> None:
-    found = predicted(rates(0.9, 0.01, real=150), DRAWS, "recall", "fpr", 0.01)
+    found = predictive_value(rates(0.9, 0.01, real=150), DRAWS, "recall", "fpr", 0.01)
     assert not found.known
     assert math.isnan(found.value)
 
 
 def test_nothing_called_so_is_not_known() -> None:
-    assert predicted(rates(0.0, 0.0), DRAWS, "recall", "fpr", 0.1).why == "no clip was called so"
+    assert (
+        predictive_value(rates(0.0, 0.0), DRAWS, "recall", "fpr", 0.1).why
+        == "no clip was called this"
+    )
 
 
 def test_intervals_cover() -> None:
@@ -62,6 +65,6 @@ def test_intervals_cover() -> None:
         cell = Cell(real, fake, group, group, metrics=("recall", "fpr"))
         found = estimate([cell], 40, 200, seed)[cell]
         draws = {name: one.draws for name, one in found.items()}
-        interval = predicted(measured(found), draws, "recall", "fpr", share)
+        interval = predictive_value(with_intervals(found), draws, "recall", "fpr", share)
         held += interval.low <= truth <= interval.high
     assert held / 300 >= 0.92

@@ -8,15 +8,20 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import UsageError
-from harness.forensic.validated_range import Envelope, Facts, envelope, place
+from harness.forensic.validated_range import (
+    RecordingProperties,
+    ValidatedRange,
+    match_recording,
+    validated_range,
+)
 from tests.support.evidence_run import MODEL, finished
 
-LIKE_CLEAN = Facts(3.0, 2.5, 40.0, 7800.0, 16000, lossy=False)
+LIKE_CLEAN = RecordingProperties(3.0, 2.5, 40.0, 7800.0, 16000, lossy=False)
 
 
 @pytest.fixture(scope="module")
-def region() -> Envelope:
-    return envelope(finished(), MODEL, resamples=200)
+def region() -> ValidatedRange:
+    return validated_range(finished(), MODEL, resamples=200)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +37,8 @@ def region() -> Envelope:
         ({"rate_hz": 48000}, "clean"),
     ],
 )
-def test_inside(region: Envelope, changes: dict[str, float], condition: str) -> None:
-    found = place(region, replace(LIKE_CLEAN, **changes))
+def test_inside(region: ValidatedRange, changes: dict[str, float], condition: str) -> None:
+    found = match_recording(region, replace(LIKE_CLEAN, **changes))
     assert (found.condition, found.reasons) == (condition, [])
     assert found.error is not None
     assert found.error.known
@@ -53,42 +58,44 @@ def test_inside(region: Envelope, changes: dict[str, float], condition: str) -> 
         ({"rate_hz": 4000, "bandwidth_hz": 3700.0}, "below the detector's 16000 Hz"),
     ],
 )
-def test_outside(region: Envelope, changes: dict[str, float], told: str) -> None:
-    found = place(region, replace(LIKE_CLEAN, **changes))
+def test_outside(region: ValidatedRange, changes: dict[str, float], told: str) -> None:
+    found = match_recording(region, replace(LIKE_CLEAN, **changes))
     assert (found.condition, found.error) == (None, None)
     assert any(told in reason for reason in found.reasons), found.reasons
 
 
-def test_what_is_not_known_is_said(region: Envelope) -> None:
+def test_what_is_not_known_is_said(region: ValidatedRange) -> None:
     facts = replace(LIKE_CLEAN, snr_db=math.nan, lossy=None)
-    notes = " ".join(place(region, facts).notes)
+    notes = " ".join(match_recording(region, facts).notes)
     assert "SNR is not known" in notes
-    assert "taken for not coded" in notes
+    assert "assumed not to be" in notes
     synthetic = replace(region, synthetic=True)
-    assert "no statement" in " ".join(place(synthetic, LIKE_CLEAN).notes)
+    assert "no statement" in " ".join(match_recording(synthetic, LIKE_CLEAN).notes)
 
 
-def test_a_room_stands_for_no_file(region: Envelope) -> None:
+def test_a_room_stands_for_no_file(region: ValidatedRange) -> None:
     rooms = [part for part in region.parts if part.condition == "reverb"]
     assert rooms
     only = replace(region, parts=rooms)
-    assert place(only, LIKE_CLEAN).condition is None
+    assert match_recording(only, LIKE_CLEAN).condition is None
 
 
 def test_too_few_clips_are_no_evidence() -> None:
-    small = envelope(finished(groups=4, each=3), MODEL, resamples=50)
+    small = validated_range(finished(groups=4, each=3), MODEL, resamples=50)
     assert not any(part.enough for part in small.parts)
-    assert "too few clips" in place(small, LIKE_CLEAN).reasons[0]
+    assert "too few clips" in match_recording(small, LIKE_CLEAN).reasons[0]
 
 
 def test_a_run_without_noise_knows_no_noise() -> None:
     run = finished()
     quiet = run.table[~run.table["condition"].str.startswith("noise")]
-    region = envelope(replace(run, table=quiet), MODEL, resamples=50)
-    assert place(region, replace(LIKE_CLEAN, snr_db=31.0)).condition == "clean"
-    assert "lower than tested" in place(region, replace(LIKE_CLEAN, snr_db=20.0)).reasons[0]
+    region = validated_range(replace(run, table=quiet), MODEL, resamples=50)
+    assert match_recording(region, replace(LIKE_CLEAN, snr_db=31.0)).condition == "clean"
+    assert (
+        "lower than tested" in match_recording(region, replace(LIKE_CLEAN, snr_db=20.0)).reasons[0]
+    )
 
 
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(UsageError, match="no scores of other"):
-        envelope(finished(), "other")
+        validated_range(finished(), "other")

@@ -217,7 +217,10 @@ def test_a_clip_of_the_run_itself_is_left_out_of_its_calibration(place: Path) ->
             "measured: of kind callable, now embedded",
         ),
         (("files/speech.wav", "--run", "run", "--model", "absent"), "no such directory"),
-        (("files/speech.wav", "--run", "run", "--development", "run"), "are among those judged"),
+        (
+            ("files/speech.wav", "--run", "run", "--development", "run"),
+            "also in the judged run",
+        ),
         (("empty", "--run", "run"), "no recordings in it"),
         (("files/speech.wav", "--run", "run", "--out", "as-it-is.toml"), "cannot be made"),
     ],

@@ -16,15 +16,15 @@ from harness.engine.report_audio import flac, picture
 from harness.forensic.case import (
     Attribution,
     Case,
-    Change,
+    EvidenceStatement,
+    Examination,
     FileFacts,
+    ScoreChange,
+    ScoreStep,
     SignalFacts,
     SpeechTest,
-    Step,
-    Subject,
     Timeline,
     Trace,
-    Weight,
     Window,
     case_content,
 )
@@ -42,7 +42,7 @@ def case() -> Case:
     sound = Wave((0.1 * np.random.default_rng(1).standard_normal(32000)).astype(np.float32), 16000)
     windows = [Window(k / 4, k / 4 + 2, -2.0 if k < 20 else 3.0) for k in range(40)]
     return Case(
-        subject=Subject(
+        subject=Examination(
             "run", "release", "clips", False, "model", "d" * 64, False, 0.0, 10.24, "1", "", "2025"
         ),
         file=FileFacts(
@@ -57,13 +57,13 @@ def case() -> Case:
         score=-1.5,
         score_reason="",
         heard_s=10.24,
-        timelines=[Timeline(2.0, 0.25, True, windows, Step(6.0, -2.0, 3.0, 1.0))],
+        timelines=[Timeline(2.0, 0.25, True, windows, ScoreStep(6.0, -2.0, 3.0, 1.0))],
         changes=[
-            Change("gain", "3 dB louder", 0.5, 2.0, True),
-            Change("noise", "noise", NAN, NAN, False, "silent"),
+            ScoreChange("gain", "3 dB louder", 0.5, 2.0, True),
+            ScoreChange("noise", "noise", NAN, NAN, False, "silent"),
         ],
         attribution=Attribution("method", "", 0.1, 0.8, 1.0, 0.01, 10.24, [[0.1, -0.2]] * 8),
-        weight=Weight(
+        weight=EvidenceStatement(
             [], ["a note"], "clean", "as it is", "method", 2.0, 1.0, 3.0, -4, 4, "Words."
         ),
         left_out={"audio": "not asked for"},
@@ -87,7 +87,7 @@ def test_everything_is_drawn_where_it_belongs() -> None:
 
 def test_a_step_that_explains_little_is_not_drawn() -> None:
     (timeline,) = case().timelines
-    weak = replace(timeline, step=Step(6.0, 0.0, 1.0, 0.3))
+    weak = replace(timeline, step=ScoreStep(6.0, 0.0, 1.0, 0.3))
     drawn = drawing(replace(case(), timelines=[weak]))
     assert drawn is not None
     assert drawn.steps == []

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.forensic.analysis import Forensic, Options, forensic
+from harness.forensic.analysis import Forensic, ForensicOptions, forensic
 from harness.report.forensic import one_in, render_forensic
 from harness.report.forensic_writer import publish_forensic
 from tests.support.evidence_run import MODEL, finished
 
-FEW = Options(resamples=100)
+FEW = ForensicOptions(resamples=100)
 
 
 @pytest.fixture(scope="module")
