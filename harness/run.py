@@ -19,7 +19,14 @@ from harness.data.clip import Clip, Source
 from harness.data.duplicates import refuse_twins
 from harness.data.source import open_source
 from harness.data.subset import limited
-from harness.detector.detector import Compilable, Detector, ScoreLookup, gpu_batch_size
+from harness.detector.detector import (
+    AnyDetector,
+    Compilable,
+    Detector,
+    audio_detectors,
+    gpu_batch_size,
+    is_lookup,
+)
 from harness.detector.source import open_detector
 from harness.engine import provenance, threshold_choice
 from harness.engine.cache import limit_gb
@@ -131,7 +138,7 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
     folder = options.out or _new_folder(suite, detectors)
     job = _job(options, cluster, suite, source, whole, detectors, folder, note)
     for one in job.detectors:
-        if isinstance(one, ScoreLookup) and not isinstance(suite.threshold, ThresholdRule):
+        if is_lookup(one) and not isinstance(suite.threshold, ThresholdRule):
             one.refuse_one_class(job.clips, suite.threshold)
     check_gate_options(job.record, folder, options.baseline, options.policy)
     with alone_in(folder), room_in(folder):
@@ -151,18 +158,16 @@ def run(options: RunOptions, note: Callable[[str], None], progress: Progress) ->
 
 
 def _matched(
-    detectors: Sequence[Detector | ScoreLookup],
+    detectors: Sequence[AnyDetector],
     clips: Sequence[Clip],
     suite: Suite,
     note: Callable[[str], None],
-) -> list[Detector | ScoreLookup]:
+) -> list[AnyDetector]:
     """The detectors, with the rows of score files assigned to the clips of the whole source."""
     conditions = [condition.name for condition in suite.conditions]
-    matched = [
-        one.match(clips, conditions) if isinstance(one, ScoreLookup) else one for one in detectors
-    ]
+    matched = [one.match(clips, conditions) if is_lookup(one) else one for one in detectors]
     for one in matched:
-        if isinstance(one, ScoreLookup):
+        if is_lookup(one):
             for line in one.identity.notes:
                 note(f"{one.identity.name}: {line}")
     return matched
@@ -188,7 +193,7 @@ def _job(
     suite: Suite,
     source: Source,
     whole: Source,
-    detectors: Sequence[Detector | ScoreLookup],
+    detectors: Sequence[AnyDetector],
     folder: Path,
     note: Callable[[str], None],
 ) -> Job:
@@ -254,7 +259,7 @@ def worker_count(options: RunOptions) -> int:
     return min(provenance.processors(), _MOST_WORKERS)
 
 
-def tell_apart(detectors: Sequence[Detector | ScoreLookup]) -> None:
+def tell_apart(detectors: Sequence[AnyDetector]) -> None:
     """Call models by what the user wrote where their short names are the same."""
     names = Counter(detector.identity.name for detector in detectors)
     for detector in detectors:
@@ -265,7 +270,7 @@ def tell_apart(detectors: Sequence[Detector | ScoreLookup]) -> None:
         raise UsageError("the same model twice", "--model", "name each once")
 
 
-def _new_folder(suite: Suite, detectors: Sequence[Detector | ScoreLookup]) -> Path:
+def _new_folder(suite: Suite, detectors: Sequence[AnyDetector]) -> Path:
     utc = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     model = "+".join(re.sub(r"[^\w.-]+", "-", one.identity.name).strip("-") for one in detectors)
     return Path("reports/runs") / f"{utc}-{suite.name}-{model[:80]}"
@@ -277,13 +282,13 @@ def _record(
     suite: Suite,
     source: Source,
     clips: list[Clip],
-    detectors: Sequence[Detector | ScoreLookup],
+    detectors: Sequence[AnyDetector],
     notes: Sequence[str],
 ) -> RunRecord:
     origin = source.origin
     labels = Counter(clip.label for clip in clips)
     revision, dirty = provenance.revision()
-    listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
+    listening = audio_detectors(detectors)
     return RunRecord(
         harness_version=__version__,
         git_revision=revision,

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from harness.audio.wave import load, resample
 from harness.compare.baseline import accept
 from harness.data.source import open_source
-from harness.detector.detector import ScoreLookup
+from harness.detector.detector import is_lookup
 from harness.detector.source import find, open_detector
 from harness.results.record import read_record
 from harness.results.run_folder import read_run
@@ -77,7 +77,7 @@ def damaged_copy(folder: Path) -> Path:
 
     def accuracy() -> float:
         detector = open_detector(str(folder))
-        assert not isinstance(detector, ScoreLookup)
+        assert not is_lookup(detector)
         logits = np.concatenate(
             [detector.score(waves[start : start + 8]) for start in range(0, len(waves), 8)]
         )

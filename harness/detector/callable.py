@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from harness.audio.wave import Wave
 from harness.data.clip import Label
-from harness.detector.detector import Logits
+from harness.detector.detector import Logits, Traits
 from harness.detector.score_file.scale import (
     COMPUTED,
     KINDS,
@@ -51,8 +51,9 @@ _HOW = "write python:package.module:factory"
 
 
 class CallableDetector:
-    """Scores by whatever the factory made."""
+    """Scores with the object that the factory returned."""
 
+    traits = Traits()
     device = "its own"
     batch_size = _BATCH_SIZE
     longest = None

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from harness.detector.detector import Traits
 from harness.errors import UsageError
 from harness.results.identity import flattened
 
@@ -37,6 +38,15 @@ _MOVE_NO_SCORE = (
 """Names, versions and storage types: weights are loaded as float32 whatever type is named."""
 _HEX = re.compile(r"[0-9a-f]+")
 
+CHECKPOINT_TRAITS = Traits(
+    takes_precision=True,
+    thread_safe=True,
+    names_classes=True,
+    batch_invariant=True,
+    packages=("transformers",),
+)
+"""Traits of `HubModel`, which opens checkpoints; known without importing torch."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -52,6 +62,8 @@ class Checkpoint:
         Short, for tables.
     revision
         The commit at the hub; empty elsewhere.
+    synthetic
+        Whether it was trained on synthetic data and is no detector for real use.
     """
 
     folder: Path
@@ -59,6 +71,7 @@ class Checkpoint:
     kind: str
     name: str
     revision: str = ""
+    synthetic: bool = False
 
     @property
     def config(self) -> dict[str, Any]:
@@ -128,7 +141,7 @@ class Checkpoint:
                 self.spec,
                 "merge it into the weights, or move it away",
             )
-        if self.kind == "hub":
+        if self.revision:
             self._check_received()
         if "model_type" not in self.config:
             raise UsageError(f"{CONFIG} names no model_type", self.spec, "name a model's directory")

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from harness.audio.wave import Samples, Wave
-from harness.detector.checkpoint import Checkpoint
-from harness.detector.compilation import Compiled, Inputs
+from harness.detector.checkpoint import CHECKPOINT_TRAITS, Checkpoint
+from harness.detector.compilation import Compiled
 from harness.detector.detector import Logits, gpu_batch_size
 from harness.detector.device import (
     Laps,
@@ -65,6 +65,8 @@ class HubModel:
 
     Made by `open_checkpoint`.
     """
+
+    traits = CHECKPOINT_TRAITS
 
     def __init__(
         self,
@@ -163,10 +165,10 @@ class HubModel:
         except (RuntimeError, ValueError) as fault:
             raise ClipError(f"the model failed: {str(fault).splitlines()[0]}") from fault
 
-    def _forward(self, inputs: Inputs) -> Tensor:
+    def _forward(self, inputs: dict[str, Tensor]) -> Tensor:
         return self._compiled(inputs) if self._compiled else self._model(**inputs).logits
 
-    def _inputs(self, clips: list[Samples]) -> Inputs:
+    def _inputs(self, clips: list[Samples]) -> dict[str, Tensor]:
         if self._log_mel is not None:
             return {"input_values": self._log_mel(clips).to(self._dtype)}
         made = self._extractor(clips, sampling_rate=self.rate_hz, return_tensors="pt")
@@ -229,7 +231,7 @@ def open_checkpoint(
         labels={str(index): name for index, name in sorted(names.items())},
         fake_label=names[fake],
         rate_hz=int(extractor.sampling_rate),
-        synthetic=checkpoint.kind == "embedded",
+        synthetic=checkpoint.synthetic,
         notes=notes,
         settings=checkpoint.settings()
         | {"attention": str(getattr(model.config, "_attn_implementation", None))},

@@ -22,10 +22,10 @@ from harness.audio.encoded import Encoded
 from harness.data.clip import Clip
 from harness.data.parquet_row import ShardCell
 from harness.data.store import in_store
+from harness.detector.compilation import compile_all
 from harness.detector.detector import ScoreLookup
 from harness.detector.source import open_detector
 from harness.engine import provenance
-from harness.engine.compiling import compile_all
 from harness.engine.local import batches
 from harness.engine.plan import Chunk, Task
 from harness.engine.prepare import Prepared, Recipe
@@ -257,7 +257,7 @@ def scorers_of(work: Work, note: Callable[[str], None]) -> list[Scorer]:
         detector.identity = detector.identity.model_copy(update={"name": name})
         scorers.append(Scorer(detector, note))
     if work.machine.compiled:
-        compile_all(scorers, work.machine.batch_size)
+        compile_all([scorer.detector for scorer in scorers], work.machine.batch_size)
     return scorers
 
 

@@ -14,7 +14,7 @@ from itertools import cycle, islice
 
 from harness.audio.wave import Wave
 from harness.data.clip import Clip
-from harness.detector.detector import Detector, ScoreLookup
+from harness.detector.detector import Detector, audio_detectors
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared
 from harness.engine.scorer import Scorer
@@ -96,7 +96,7 @@ def calibrate(
         How many each detector has before it.
     """
     unchanged = Calibration(machine.batch_size, machine.threads, {})
-    detectors = [one.detector for one in scorers if not isinstance(one.detector, ScoreLookup)]
+    detectors = audio_detectors(one.detector for one in scorers)
     trial = _Trial(detectors, prepared, bench.clock)
     if not trial.possible:
         return unchanged

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
 
-from harness.detector.detector import ScoreLookup
+from harness.detector.detector import audio_detectors
 from harness.engine import provenance
 from harness.engine.plan import Key, Task
 from harness.engine.prepare import Prepared
@@ -23,8 +23,6 @@ from harness.timing import WAITING, Stopwatch, TimeSplit
 
 _GPU_LANES = 2
 _MOST_LANES = 8
-_OURS = ("embedded", "directory", "hub")
-"""Kinds of detectors whose code is known to stand it; a user's own need not."""
 
 _Block = list[Scored]
 _Submit = Callable[[_Block], Callable[[], list[Row]]]
@@ -103,8 +101,8 @@ def _lanes(scorers: Sequence[Scorer], threads: int) -> int:
     Two on GPUs: one block is handed over while another is computed. On processors as many as there
     are, where a detector uses one: a small model has little to share out within a batch.
     """
-    detectors = [one.detector for one in scorers if not isinstance(one.detector, ScoreLookup)]
-    if not detectors or not all(one.identity.kind in _OURS for one in detectors):
+    detectors = audio_detectors(one.detector for one in scorers)
+    if not detectors or not all(one.traits.thread_safe for one in detectors):
         return 1
     if all(one.device.startswith("cuda") for one in detectors):
         return _GPU_LANES
@@ -114,7 +112,7 @@ def _lanes(scorers: Sequence[Scorer], threads: int) -> int:
 
 
 def _on_processors(scorers: Sequence[Scorer]) -> bool:
-    detectors = [one.detector for one in scorers if not isinstance(one.detector, ScoreLookup)]
+    detectors = audio_detectors(one.detector for one in scorers)
     return all(one.device == "cpu" for one in detectors)
 
 

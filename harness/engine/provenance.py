@@ -8,25 +8,22 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from harness.detector.source import detector_packages
 from harness.results.record import MachineRecord
 
-_PACKAGES = (
+_AUDIO_PACKAGES = (
     "torch",
     "torchaudio",
-    "transformers",
-    "datasets",
     "av",
     "soundfile",
     "soxr",
     "python-stretch",
     "numpy",
     "scipy",
-    "scikit-learn",
-    "pandas",
-    "pyarrow",
 )
+_TABLE_PACKAGES = ("datasets", "scikit-learn", "pandas", "pyarrow")
+"""Recorded, but their versions move no score."""
 _COMPILED = ("models as they are", "compiled models")
-_MOVE_NO_SCORE = frozenset({"datasets", "scikit-learn", "pandas", "pyarrow"})
 
 
 def machine(
@@ -77,7 +74,7 @@ def packages() -> dict[str, str]:
     from harness.perturb import codec
 
     found: dict[str, str] = {}
-    for name in _PACKAGES:
+    for name in (*_AUDIO_PACKAGES, *detector_packages(), *_TABLE_PACKAGES):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -87,11 +84,8 @@ def packages() -> dict[str, str]:
 
 def audio_packages() -> dict[str, str]:
     """Versions of those that take part in making audio."""
-    return {
-        name: each
-        for name, each in packages().items()
-        if name not in _MOVE_NO_SCORE and name != "transformers"
-    }
+    others = {*detector_packages(), *_TABLE_PACKAGES} - {*_AUDIO_PACKAGES}
+    return {name: found for name, found in packages().items() if name not in others}
 
 
 def moved(before: MachineRecord, now: MachineRecord) -> str:
@@ -102,7 +96,7 @@ def moved(before: MachineRecord, now: MachineRecord) -> str:
         return f"precision {before.precision}, now {now.precision}"
     if before.compiled != now.compiled:
         return f"{_COMPILED[before.compiled]}, now {_COMPILED[now.compiled]}"
-    for name in sorted({*before.packages, *now.packages} - _MOVE_NO_SCORE):
+    for name in sorted({*before.packages, *now.packages}.difference(_TABLE_PACKAGES)):
         old, new = before.packages.get(name, "missing"), now.packages.get(name, "missing")
         if old != new:
             return f"{name} {old}, now {new}"

@@ -15,7 +15,15 @@ import numpy as np
 
 from harness.audio.wave import Wave
 from harness.data.clip import Clip
-from harness.detector.detector import Detector, Doubtful, Logits, ScoreLookup, Timed
+from harness.detector.detector import (
+    AnyDetector,
+    Detector,
+    Doubtful,
+    Logits,
+    ScoreLookup,
+    Timed,
+    is_lookup,
+)
 from harness.engine.plan import Key
 from harness.engine.prepare import Prepared
 from harness.errors import ClipRejected, UsageError
@@ -51,7 +59,7 @@ class Scorer:
 
     def __init__(
         self,
-        detector: Detector | ScoreLookup,
+        detector: AnyDetector,
         note: Callable[[str], None],
     ) -> None:
         self.detector = detector
@@ -72,14 +80,14 @@ class Scorer:
         """The rows that this model still owes of a block."""
         model = self.model
         owed = [row for row in scored if (row.clip.clip_id, row.condition.name, model) not in done]
-        if isinstance(self.detector, ScoreLookup):
+        if is_lookup(self.detector):
             return [_row(row, model, *_looked_up(self.detector, row)) for row in owed]
         outcomes = self._outcomes(self.detector, owed)
         return [_row(row, model, *outcome) for row, outcome in zip(owed, outcomes, strict=True)]
 
     def forward(self, waves: Sequence[Wave]) -> list[Outcome]:
         """Score admitted waves together, or in halves for as long as the memory does not do."""
-        if isinstance(self.detector, ScoreLookup):
+        if is_lookup(self.detector):
             raise TypeError("scores from a file are looked up, not computed")
         outcomes: list[Outcome] = []
         while len(outcomes) < len(waves):

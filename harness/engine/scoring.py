@@ -14,12 +14,12 @@ from harness.audio.encoded import content_of
 from harness.data.clip import Clip, Source
 from harness.data.store import Stored
 from harness.data.subset import CompanionPool
-from harness.detector.detector import Detector, ScoreLookup
+from harness.detector.compilation import compile_all
+from harness.detector.detector import AnyDetector, audio_detectors, is_lookup
 from harness.engine import provenance
 from harness.engine.actor import Work, landmark_of
 from harness.engine.batch_tuning import LEAST_ROWS, Bench, calibrate, first_tasks
 from harness.engine.cache import open_cache
-from harness.engine.compiling import compile_all
 from harness.engine.local import run_tasks
 from harness.engine.plan import Key, chunks, tasks
 from harness.engine.prepare import Recipe, at_hand
@@ -125,7 +125,7 @@ class Job:
     clips: Sequence[Clip]
     suite: Suite
     recipe: Recipe
-    detectors: Sequence[Detector | ScoreLookup]
+    detectors: Sequence[AnyDetector]
     told_batch_size: bool = False
     compiled: bool | None = None
     cluster: Cluster | None = None
@@ -188,7 +188,7 @@ def _score_here(
     if job.recipe.rates_hz:  # else there is nothing to import torch for
         _use_threads(machine.threads)
     with WorkerPool(machine.workers, job.recipe, machine.row_seconds, logbook.tell, cache) as crew:
-        compile_all(scorers, 0)  # as another job may have left them
+        compile_all([scorer.detector for scorer in scorers], 0)  # as another job may have left them
         if not done and not job.told_batch_size:
             _calibrate(job, crew, scorers, logbook)
         _compile(scorers, logbook)
@@ -212,7 +212,7 @@ def _score_there(
     names = [model.name for model in record.models]
     models = tuple((model.spec, model.name) for model in record.models)
     here = (cluster.device, cluster.fake_label, record.machine, landmark_of(job.clips))
-    lookups = {one.identity.name: one for one in job.detectors if isinstance(one, ScoreLookup)}
+    lookups = {one.identity.name: one for one in job.detectors if is_lookup(one)}
     work = Work(job.recipe, tuple(conditions), models, *here, lookups)
     # Where an actor does both, it prepares and scores in turns.
     split = TimeSplit(cluster.preparers if cluster.apart else 0, scorers=cluster.scorers)
@@ -250,7 +250,9 @@ def _compile(scorers: Sequence[Scorer], logbook: Logbook) -> None:
     """Compile the models where the user said so, or where the rows that are there were."""
     machine = logbook.record.machine
     with logbook.split.scoring.timing("check"):
-        compile_all(scorers, machine.batch_size if machine.compiled else 0)
+        compile_all(
+            [scorer.detector for scorer in scorers], machine.batch_size if machine.compiled else 0
+        )
 
 
 def _check(job: Job, crew: WorkerPool, scorers: Sequence[Scorer], logbook: Logbook) -> None:
@@ -270,11 +272,11 @@ def _use_threads(count: int) -> None:
 def recipe_of(
     suite: Suite,
     whole: Source,
-    detectors: Sequence[Detector | ScoreLookup],
+    detectors: Sequence[AnyDetector],
     channels: Channels = "mean",
 ) -> Recipe:
     """What workers need to prepare the clips of a source for the detectors."""
-    listening = [detector for detector in detectors if not isinstance(detector, ScoreLookup)]
+    listening = audio_detectors(detectors)
     rates = tuple(dict.fromkeys(detector.rate_hz for detector in listening))
     longest: dict[int, int] = {}
     for rate in rates:

@@ -15,7 +15,7 @@ from itertools import cycle, islice
 
 from harness.audio.wave import Wave
 from harness.data.clip import Clip
-from harness.detector.detector import Detector, ScoreLookup
+from harness.detector.detector import Detector, is_lookup
 from harness.detector.source import open_detector
 from harness.engine.plan import Task
 from harness.engine.probation import SEVERAL, broken
@@ -48,7 +48,7 @@ def self_checks(
     UsageError
         As `self_check`.
     """
-    listening = [one for one in scorers if not isinstance(one.detector, ScoreLookup)]
+    listening = [one for one in scorers if not is_lookup(one.detector)]
     if not listening:
         return []
     machine = record.machine
@@ -57,7 +57,7 @@ def self_checks(
     checks: list[SelfCheckRecord] = []
     for scorer in listening:
         detector = scorer.detector
-        if isinstance(detector, ScoreLookup):
+        if is_lookup(detector):
             continue
         waves = [row.waves[detector.rate_hz] for row in prepared]
         waves = [wave for wave in waves if not detector.admits(wave)]
@@ -80,14 +80,14 @@ def self_checks(
 def _reference(detector: Detector, machine: MachineRecord) -> Callable[[], Detector] | None:
     """What opens the detector in float32; None where it is, or has no precision of ours."""
     identity = detector.identity
-    if machine.precision == "float32" or identity.kind not in ("embedded", "directory", "hub"):
+    if machine.precision == "float32" or not detector.traits.takes_precision:
         return None
 
     def reopen() -> Detector:
         place = detector.device.split(" ")[0]
         spec = identity.spec
-        found = open_detector(spec, device=place, fake_label=identity.fake_label)
-        if isinstance(found, ScoreLookup):
+        found = open_detector(spec, device=place, fake_label=identity.fake_label or None)
+        if is_lookup(found):
             raise TypeError(spec)
         return found
 

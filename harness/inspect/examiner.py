@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.audio.wave import Wave
-from harness.detector.detector import ScoreLookup
-from harness.detector.source import open_detector
+from harness.detector.detector import ScoreLookup, is_lookup
+from harness.detector.source import kind_of, open_detector
 from harness.engine import provenance
 from harness.engine.report_audio import flac, picture
 from harness.errors import ClipRejected, UsageError
@@ -90,8 +90,7 @@ def open_examiner(
     record = _chosen(finished, model)
     refuse_falling(RunView.of(finished), str(run), [record.name])
     spec = record.spec if model in (None, record.name) else str(model)
-    kind = spec.partition(":")[0]
-    label = None if kind in ("python", "scores") else record.fake_label or None
+    label = record.fake_label or None if kind_of(spec).traits.names_classes else None
     precision = finished.record.machine.precision
     detector = open_detector(spec, device=device, precision=precision, fake_label=label)
     if told := difference(detector.identity, record):
@@ -105,14 +104,13 @@ def open_examiner(
         calibration = read_run(development)
         refuse_kinship(RunView.of(finished), RunView.of(calibration), str(development))
         refuse_falling(RunView.of(calibration), str(development), [record.name])
-    looked_up = isinstance(detector, ScoreLookup)
     return Examiner(
         run=finished,
         calibration=calibration,
         model=record,
         envelope=validated_range(finished, record.name),
-        listener=None if isinstance(detector, ScoreLookup) else Listener(detector, note),
-        lookup=detector if looked_up else None,
+        listener=None if is_lookup(detector) else Listener(detector, note),
+        lookup=detector if is_lookup(detector) else None,
     )
 
 

@@ -17,7 +17,7 @@ from harness.results.identity import identity_of
 def _identity(entry: Entry) -> tuple[str, str]:
     """What makes two entries one model: the scores of a file have no detector to go by."""
     model = entry.model
-    if model.kind == "scores":
+    if model.is_lookup:
         return model.name, ""
     return model.name, identity_of(model) or f"{model.digest or model.revision} {model.fake_label}"
 

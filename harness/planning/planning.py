@@ -13,7 +13,7 @@ from harness.data.clip import Clip, Origin
 from harness.data.clip_list import indexed
 from harness.data.source import open_source
 from harness.data.subset import limited
-from harness.detector.detector import Detector, ScoreLookup
+from harness.detector.detector import Detector, audio_detectors
 from harness.detector.source import open_detector
 from harness.engine import provenance
 from harness.engine.scoring import recipe_of
@@ -85,7 +85,7 @@ def plan(options: PlanOptions, note: Callable[[str], None]) -> Plan:
         for spec in asked.models
     ]
     tell_apart(detectors)
-    listening = [one for one in detectors if not isinstance(one, ScoreLookup)]
+    listening = audio_detectors(detectors)
     _refuse_gpus(options.gpus, listening)
     clips = indexed(source).clips
     sampled = list(limited(source, max(2, options.sample), suite.seed))

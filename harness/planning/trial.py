@@ -21,11 +21,11 @@ import numpy as np
 from harness.audio.encoded import Encoded
 from harness.audio.wave import Wave
 from harness.data.clip import Clip
-from harness.detector.detector import Detector, ScoreLookup
+from harness.detector.compilation import compile_all
+from harness.detector.detector import AnyDetector, Detector, is_lookup
 from harness.engine import provenance
 from harness.engine.batch_tuning import LEAST_ROWS, Bench, calibrate
 from harness.engine.cache import AudioCache
-from harness.engine.compiling import compile_all
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, at_hand
 from harness.engine.scorer import Scored, Scorer
@@ -67,7 +67,7 @@ class Setting:
 
     suite: Suite
     recipe: Recipe
-    detectors: Sequence[Detector | ScoreLookup]
+    detectors: Sequence[AnyDetector]
     machine: MachineRecord
     rows: int
 
@@ -198,14 +198,14 @@ def _warm_up(
         used = {"batch_size": chosen.batch_size, "threads": chosen.threads}
         found.machine = machine.model_copy(update=used)
     size, began = found.machine.batch_size, time.perf_counter()
-    compile_all(scorers, size if machine.compiled else 0)
+    compile_all(setting.detectors, size if machine.compiled else 0)
     found.start_seconds += time.perf_counter() - began
     for scorer in scorers:
         scorer.spent.take()
 
 
-def _admitted(detector: Detector | ScoreLookup, prepared: Sequence[Prepared]) -> list[Wave]:
-    if isinstance(detector, ScoreLookup):
+def _admitted(detector: AnyDetector, prepared: Sequence[Prepared]) -> list[Wave]:
+    if is_lookup(detector):
         return []
     waves = [row.waves[detector.rate_hz] for row in prepared if row.status == "ok"]
     return [wave for wave in waves if not detector.admits(wave)]
@@ -242,7 +242,7 @@ def _score(scorers: Sequence[Scorer], kept: Sequence[Scored], found: Measurement
     for scorer in scorers:
         detector = scorer.detector
         batches = found.batches.setdefault(scorer.model, [])
-        if isinstance(detector, ScoreLookup):
+        if is_lookup(detector):
             made += scorer.rows(kept, set())
             continue
         began = time.monotonic()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.detector.detector import Detector, ScoreLookup
+from harness.detector.detector import AnyDetector, Detector, is_lookup
 from harness.engine.row_sink import FLUSH_SECONDS
 from harness.planning.extent import Extent
 from harness.planning.forecast import (
@@ -39,7 +39,7 @@ def written_bytes(found: Measurement, scorings: int, seconds: float) -> float:
 
 def stages_of(
     found: Measurement,
-    detectors: Sequence[Detector | ScoreLookup],
+    detectors: Sequence[AnyDetector],
     extent: Extent,
     drawn: Array,
     load: Load,
@@ -100,11 +100,11 @@ def _keeping(found: Measurement, extent: Extent, drawn: Array, load: Load) -> li
     return stages
 
 
-def _detecting(found: Measurement, detector: Detector | ScoreLookup, load: Load) -> list[Stage]:
+def _detecting(found: Measurement, detector: AnyDetector, load: Load) -> list[Stage]:
     """What a detector does, by stage, from batches that stand for all rows alike."""
     name = detector.identity.name
     batches = found.batches.get(name)
-    if isinstance(detector, ScoreLookup) or not batches:
+    if is_lookup(detector) or not batches:
         return []
     rows = np.array([float(batch.rows) for batch in batches])
     drawn = weights(len(batches), name)

@@ -14,8 +14,6 @@ from harness.errors import shortened
 from harness.results.record import ModelRecord, RunRecord
 from harness.seed import canonical, digest
 
-_CONTENT = {"callable": "source", "scores": "file"}
-"""What the digest of a kind is of, where it is not of weights."""
 _DIGITS = 12
 """Of a digest, where it is shown."""
 
@@ -31,7 +29,7 @@ def difference(now: ModelRecord, before: ModelRecord) -> str:
     Empty where it is the same detector as far as both records tell: one from before settings were
     kept knows its weights, classes and rate alone.
     """
-    if _content(now) != _content(before):
+    if now.digest_of != before.digest_of:
         return f"of kind {before.kind}, now {now.kind}"
     one, other = _parts(now), _parts(before)
     if now.settings and before.settings:
@@ -72,17 +70,13 @@ def flattened(content: Mapping[str, Any], within: str) -> dict[str, Any]:
 
 def _parts(model: ModelRecord) -> dict[str, Any]:
     parts = {
-        _content(model): model.digest,
+        model.digest_of: model.digest,
         "fake label": model.fake_label,
         **{f"class {index}": name for index, name in model.labels.items()},
         "sampling rate": model.rate_hz,
         "architecture": model.architecture,
     }
     return {name: value for name, value in parts.items() if value}
-
-
-def _content(model: ModelRecord) -> str:
-    return _CONTENT.get(model.kind, "weights")
 
 
 def _model(record: RunRecord, name: str) -> ModelRecord | None:
@@ -93,6 +87,6 @@ def _told(parts: Mapping[str, Any], name: str) -> str:
     if name not in parts:
         return "not stated"
     value = parts[name]
-    if name in ("weights", *_CONTENT.values()):
+    if name in ("weights", "source", "file"):
         return str(value)[:_DIGITS]
     return shortened(value if isinstance(value, str) else canonical(value).decode())

@@ -155,6 +155,18 @@ class ModelRecord(_RecordPart):
     notes: list[str] = []
     settings: dict[str, Any] = {}
 
+    @property
+    def is_lookup(self) -> bool:
+        """Whether its scores were read from a file: only then has it no sampling rate."""
+        return self.rate_hz is None
+
+    @property
+    def digest_of(self) -> Literal["file", "source", "weights"]:
+        """What `digest` is a digest of: parameters are counted where there are weights."""
+        if self.is_lookup:
+            return "file"
+        return "source" if self.parameters is None else "weights"
+
 
 class MachineRecord(_RecordPart):
     """Where it ran and with which versions.

@@ -40,15 +40,15 @@ _ALL = 0.99
 """Share of either class that is called the same."""
 
 _TURN = {
-    "callable": "return the negative of the score, or set its attribute higher to the other class",
-    "scores": "say scores:FILE?higher=real, or higher=fake where it was read as higher = real",
+    "source": "return the negative of the score, or set its attribute higher to the other class",
+    "file": "say scores:FILE?higher=real, or higher=fake where it was read as higher = real",
 }
 _SCALE = {
-    "callable": (
+    "source": (
         "probabilities are probably taken for log-odds: return log(p / (1 - p)), or set "
         "the attribute kind"
     ),
-    "scores": "probabilities are probably taken for log-odds: say scores:FILE?score=probability",
+    "file": "probabilities are probably taken for log-odds: say scores:FILE?score=probability",
 }
 
 
@@ -60,7 +60,7 @@ def score_warnings(rows: Iterable[MetricRow], record: RunRecord) -> list[ScoreWa
     rows
         Figures of a run; `FIGURES` of whole conditions are read.
     """
-    kinds = {model.name: model.kind for model in record.models}
+    digested = {model.name: model.digest_of for model in record.models}
     models: dict[str, dict[str, dict[str, MetricRow]]] = {}
     for row in rows:
         if row.slice == "all" and row.metric in FIGURES:
@@ -68,7 +68,7 @@ def score_warnings(rows: Iterable[MetricRow], record: RunRecord) -> list[ScoreWa
     return [
         warning
         for model, conditions in models.items()
-        for warning in _of_model(conditions, kinds.get(model, ""))
+        for warning in _of_model(conditions, digested.get(model, "weights"))
     ]
 
 
@@ -105,22 +105,22 @@ def grid_warnings(grid: Grid, record: RunRecord) -> list[ScoreWarning]:
 
 
 def _of_model(
-    conditions: Mapping[str, Mapping[str, MetricRow]], kind: str
+    conditions: Mapping[str, Mapping[str, MetricRow]], content: str
 ) -> Iterator[ScoreWarning]:
     clean = conditions.get(CLEAN, {})
     auc = clean.get("auc")
     if auc is None or math.isnan(auc.value):
         aucs = [each["auc"] for each in conditions.values() if "auc" in each]
-        yield from _under_conditions(aucs, kind)
+        yield from _under_conditions(aucs, content)
         return
     if auc.high < _CHANCE:
-        yield _warning("swapped", auc, _swapped(auc, "clean clips", kind))
+        yield _warning("swapped", auc, _swapped(auc, "clean clips", content))
         return
-    if auc.low > _CHANCE and kind == "scores":
+    if auc.low > _CHANCE and content == "file":
         yield from _turned(conditions)
     shares = [clean[name].value for name in FIGURES[1:] if name in clean]
     if auc.low > _HIGH and len(shares) == 2 and min(shares) <= 1 - _ALL <= _ALL <= max(shares):
-        yield _warning("one class", auc, _one_class(auc, shares[0] > shares[1], kind))
+        yield _warning("one class", auc, _one_class(auc, shares[0] > shares[1], content))
 
 
 def _turned(conditions: Mapping[str, Mapping[str, MetricRow]]) -> Iterator[ScoreWarning]:
@@ -135,14 +135,14 @@ def _turned(conditions: Mapping[str, Mapping[str, MetricRow]]) -> Iterator[Score
         yield _warning("swapped", worst, words)
 
 
-def _under_conditions(aucs: Sequence[MetricRow], kind: str) -> Iterator[ScoreWarning]:
+def _under_conditions(aucs: Sequence[MetricRow], content: str) -> Iterator[ScoreWarning]:
     """Without figures on `clean`, whether most conditions say the same."""
     known = [row for row in aucs if not math.isnan(row.high)]
     below = [row for row in known if row.high < _CHANCE]
     if 2 * len(below) > len(known):
         lowest = min(below, key=lambda row: row.high)
         where = f"clips under {lowest.condition}, as under {len(below)} of {len(known)} conditions"
-        yield _warning("swapped", lowest, _swapped(lowest, where, kind))
+        yield _warning("swapped", lowest, _swapped(lowest, where, content))
 
 
 def _warning(kind: str, auc: MetricRow, words: str) -> ScoreWarning:
@@ -158,8 +158,8 @@ def _warning(kind: str, auc: MetricRow, words: str) -> ScoreWarning:
     )
 
 
-def _swapped(auc: MetricRow, where: str, kind: str) -> str:
-    turn = _TURN.get(kind, "say which label means fake with --fake-label")
+def _swapped(auc: MetricRow, where: str, content: str) -> str:
+    turn = _TURN.get(content, "say which label means fake with --fake-label")
     told = f"AUC {_measured(auc)} on {where}, so real clips score higher than fakes"
     if auc.high < _PROBABLY_SWAPPED:
         return f"probably swapped: {told}; {turn}, or check the labels of the data"
@@ -169,8 +169,8 @@ def _swapped(auc: MetricRow, where: str, kind: str) -> str:
     )
 
 
-def _one_class(auc: MetricRow, fake: bool, kind: str) -> str:
-    cause = _SCALE.get(kind, "the threshold is off")
+def _one_class(auc: MetricRow, fake: bool, content: str) -> str:
+    cause = _SCALE.get(content, "the threshold is off")
     return (
         f"nearly every clip is called {'fake' if fake else 'real'}, though the AUC is "
         f"{_measured(auc)} on clean clips; {cause}, or choose a threshold on development clips"

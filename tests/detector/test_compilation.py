@@ -12,12 +12,10 @@ import torch
 from torch import nn
 
 from harness.audio.wave import Wave
-from harness.detector.compilation import Compiled
-from harness.detector.detector import Compilable, Logits
+from harness.detector.compilation import Compiled, compile_all
+from harness.detector.detector import Compilable, Logits, Traits
 from harness.detector.source import open_detector
-from harness.engine.compiling import compile_all
 from harness.engine.provenance import moved
-from harness.engine.scorer import Scorer
 from harness.engine.self_check import TOLERANCE
 from harness.errors import UsageError
 from harness.results.record import ModelRecord, read_record
@@ -120,6 +118,7 @@ def test_a_model_that_cannot_be_compiled_is_refused_in_one_line() -> None:
 class Fake:
     """A detector on a GPU that can or cannot be compiled."""
 
+    traits = Traits()
     rate_hz = 16000
     batch_size = 8
     longest = None
@@ -142,35 +141,31 @@ class Fake:
         return np.zeros((len(waves), 2))
 
 
-def scorers(*detectors: Any) -> list[Scorer]:
-    return [Scorer(detector, lambda _: None) for detector in detectors]
-
-
 def test_models_that_cannot_all_be_compiled_are_left_alone() -> None:
     one, other = Fake(), Fake("other", fails=True)
     with pytest.raises(UsageError, match="no Triton"):
-        compile_all(scorers(one, other), 64)
+        compile_all([one, other], 64)
     assert one.rows == 0
 
 
 def test_what_nobody_wants_is_not_compiled() -> None:
     detector = Fake()
-    compile_all(scorers(detector), 8)
+    compile_all([detector], 8)
     assert detector.rows == 8
-    compile_all(scorers(detector), 0)
+    compile_all([detector], 0)
     assert detector.rows == 0
 
 
 def test_a_batch_of_one_is_not_compiled() -> None:
     with pytest.raises(UsageError, match=r"a batch of one .* --batch-size"):
-        compile_all(scorers(Fake()), 1)
+        compile_all([Fake()], 1)
 
 
 def test_a_model_of_any_length_is_not_compiled(small_wav2vec2: Path) -> None:
     detector: Any = open_detector(str(small_wav2vec2), device="cpu")
     assert isinstance(detector, Compilable)
     with pytest.raises(UsageError, match="not known to have all one shape; leave --compile out"):
-        compile_all(scorers(Fake(), detector), 8)
+        compile_all([Fake(), detector], 8)
 
 
 def quiet(*values: object) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.audio.wave import Wave
 from harness.data.clip import Clip
-from harness.detector.detector import Logits
+from harness.detector.detector import Logits, Traits
 from harness.engine.batch_tuning import Bench, Calibration, calibrate, first_tasks
 from harness.engine.prepare import Prepared
 from harness.engine.provenance import machine
@@ -24,6 +24,7 @@ class Timed:
     """A detector that takes `seconds(rows, threads)` for a batch."""
 
     identity = ModelRecord(name="timed", spec="timed", kind="test")
+    traits = Traits()
     rate_hz = RATE_HZ
     batch_size = 8
     longest = None

@@ -14,7 +14,7 @@ from harness.audio.wave import Wave
 from harness.data.clip import Clip, Source
 from harness.data.source import open_source
 from harness.data.subset import CompanionPool
-from harness.detector.detector import Logits
+from harness.detector.detector import Logits, Traits
 from harness.engine.local import run_tasks
 from harness.engine.plan import tasks
 from harness.engine.prepare import Recipe
@@ -51,6 +51,7 @@ class Checksum:
     """Scores a wave by a checksum of its bits: equal scores mean bit-identical audio."""
 
     identity = ModelRecord(name="checksum", spec="checksum", kind="test")
+    traits = Traits()
     rate_hz = RATE_HZ
     device = "cpu"
     batch_size = 4

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harness.audio.wave import Wave
-from harness.detector.detector import Logits
+from harness.detector.detector import Logits, Traits
 from harness.engine.scorer import Scorer
 from harness.engine.self_check import self_check
 from harness.errors import UsageError
@@ -20,6 +20,7 @@ class Detector:
     """Scores a wave by its sum."""
 
     identity = ModelRecord(name="sum", spec="sum", kind="test")
+    traits = Traits()
     rate_hz = RATE_HZ
     device = "cpu"
     batch_size = 8

@@ -9,7 +9,7 @@ import torch
 
 from harness.audio.wave import Wave, load, resample
 from harness.data.source import open_source
-from harness.detector.detector import ScoreLookup
+from harness.detector.detector import is_lookup
 from harness.detector.source import open_detector
 from harness.inspect.detector_view import Listener
 
@@ -40,7 +40,7 @@ def embedded() -> Listener:
 
 def listener(spec: str) -> Listener:
     detector = open_detector(spec, device="cpu")
-    assert not isinstance(detector, ScoreLookup)
+    assert not is_lookup(detector)
     return Listener(detector, print)
 
 

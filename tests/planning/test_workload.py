@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from harness.data.clip import Clip
+from harness.detector.detector import Traits
 from harness.planning.extent import EVERY, Extent
 from harness.planning.forecast import Load, exactly, weights
 from harness.planning.measurement import Batch, Measurement
@@ -35,6 +36,7 @@ class Placed:
 
     identity: ModelRecord
     device: str
+    traits = Traits()
 
 
 def detector(name: str, device: str) -> Any:

@@ -23,6 +23,13 @@ SWAPPED = "Warning: owner/model: probably swapped: AUC 0.0"
 FORMS = ("gate.json", "gate.md", "junit.xml", "metrics.json", "report.html")
 
 
+KINDS: dict[str, dict[str, object]] = {
+    "hub": {},
+    "callable": {"parameters": None},
+    "scores": {"parameters": None, "rate_hz": None},
+}
+
+
 def scored(change: str, groups: int = 20, kind: str = "hub", clean: bool = True) -> RunFolder:
     """A run that tells the classes apart, its scores changed as an adapter may get them wrong."""
     run = finished(groups=groups, scale=2.0)
@@ -37,7 +44,7 @@ def scored(change: str, groups: int = 20, kind: str = "hub", clean: bool = True)
     }[change]
     table = run.table.assign(score=changed)
     table = table if clean else table[table["condition"] != "clean"].reset_index(drop=True)
-    models = [each.model_copy(update={"kind": kind}) for each in run.record.models]
+    models = [each.model_copy(update={"kind": kind} | KINDS[kind]) for each in run.record.models]
     return replace(run, table=table, record=run.record.model_copy(update={"models": models}))
 
 

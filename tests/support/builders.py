@@ -72,7 +72,8 @@ def condition_record(name: str, **changes: Any) -> ConditionRecord:
 
 
 def model_record(name: str, **changes: Any) -> ModelRecord:
-    return build(ModelRecord, **({"name": name, "spec": name, "kind": "hf"} | changes))
+    made = {"name": name, "spec": name, "kind": "hf", "rate_hz": 16000, "parameters": 1000}
+    return build(ModelRecord, **(made | changes))
 
 
 def machine_record(**changes: Any) -> MachineRecord:

@@ -19,6 +19,7 @@ import numpy as np
 
 from harness.data.class_names import canonical_label
 from harness.data.clip import Clip, Label
+from harness.detector.detector import Traits
 from harness.detector.score_file.column import Layout
 from harness.detector.score_file.layout import layout_of
 from harness.detector.score_file.match import Match, match
@@ -69,6 +70,8 @@ class ScoreFile:
 
     Before it is matched with the clips of a run, a clip is found by its exact id alone.
     """
+
+    traits = Traits(needs_audio=False, batch_invariant=True)
 
     identity: ModelRecord
     content: _Content
