@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from harness.audio.wave import Wave
 from harness.data.clip import Label
 from harness.detector.detector import Logits, Traits
-from harness.detector.score_file.scale import (
+from harness.detector.scale import (
     COMPUTED,
     KINDS,
     LOOKS_LIKE,

@@ -197,5 +197,5 @@ def test_a_limit_does_not_make_a_row_fit_one_clip(tmp_path: Path) -> None:
         out=tmp_path / "run",
         limit=2,
     )
-    with pytest.raises(UsageError, match="no row can be told to be of one clip"):
+    with pytest.raises(UsageError, match="no row fits exactly one clip"):
         run(options, quiet, quiet)

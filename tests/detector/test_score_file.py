@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.data.clip import Clip, Label
-from harness.detector.score_file.layout import LAYOUTS
-from harness.detector.score_file.match import match
+from harness.detector.scale import logits_of, written_rounding
+from harness.detector.score_file.columns import LAYOUTS
+from harness.detector.score_file.match import assign
 from harness.detector.source import open_detector
 from harness.errors import ClipRejected, UsageError
 
@@ -184,11 +185,9 @@ def test_probabilities_of_0_and_1_are_finite_and_beyond_all_others(tmp_path: Pat
 
 @given(st.lists(st.integers(0, 1000), min_size=2, max_size=20))
 def test_order_and_ties_of_probabilities_are_kept(numbers: list[int]) -> None:
-    from harness.detector.score_file.scale import logits_of, written_floor
-
     texts = [f"{number / 1000:.3f}" for number in numbers]
     values = np.array([float(text) for text in texts])
-    found = logits_of(values, "probability", "fake", written_floor(texts, "probability"))[:, 0]
+    found = logits_of(values, "probability", "fake", written_rounding(texts, "probability"))[:, 0]
     assert np.isfinite(found).all()
     for i, one in enumerate(numbers):
         for j, other in enumerate(numbers):
@@ -359,7 +358,7 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     ],
 )
 def test_ids_agree_with_or_without_folders_above_and_endings(clip_id: str, name: str) -> None:
-    assert match([clip_id], [name]).rows == {clip_id: name}
+    assert assign([clip_id], [name]).names == {clip_id: name}
 
 
 @pytest.mark.parametrize(
@@ -374,24 +373,24 @@ def test_ids_agree_with_or_without_folders_above_and_endings(clip_id: str, name:
     ],
 )
 def test_folders_that_differ_never_agree(clip_id: str, name: str) -> None:
-    assert not match([clip_id], [name]).rows
+    assert not assign([clip_id], [name]).names
 
 
 def test_where_any_id_is_equal_none_is_found_otherwise() -> None:
-    found = match(["real/57.wav", "fake/58.wav"], ["real/57.wav", "58.wav"])
-    assert found.rows == {"real/57.wav": "real/57.wav"}
-    assert not found.torn
+    found = assign(["real/57.wav", "fake/58.wav"], ["real/57.wav", "58.wav"])
+    assert found.names == {"real/57.wav": "real/57.wav"}
+    assert not found.ambiguous
 
 
 def test_what_fits_twice_is_not_matched() -> None:
-    found = match(["real/1.wav", "fake/1.wav", "real/2.wav"], ["1", "2"])
-    assert found.rows == {"real/2.wav": "2"}
-    assert found.torn.keys() == {"real/1.wav", "fake/1.wav"}
-    found = match(["1.wav", "2.wav"], ["real/1", "fake/1", "fake/2"])
-    assert found.rows == {"2.wav": "fake/2"}
-    assert found.torn.keys() == {"1.wav"}
-    found = match(["a/1.wav", "1.wav"], ["1.flac"])
-    assert found.rows == {"1.wav": "1.flac"}, "the whole path is equal but for the ending"
+    found = assign(["real/1.wav", "fake/1.wav", "real/2.wav"], ["1", "2"])
+    assert found.names == {"real/2.wav": "2"}
+    assert found.ambiguous.keys() == {"real/1.wav", "fake/1.wav"}
+    found = assign(["1.wav", "2.wav"], ["real/1", "fake/1", "fake/2"])
+    assert found.names == {"2.wav": "fake/2"}
+    assert found.ambiguous.keys() == {"1.wav"}
+    found = assign(["a/1.wav", "1.wav"], ["1.flac"])
+    assert found.names == {"1.wav": "1.flac"}, "the whole path is equal but for the ending"
 
 
 PATHS = st.lists(st.sampled_from("ab"), min_size=1, max_size=3).map("/".join)
@@ -402,10 +401,10 @@ ENDED = st.tuples(PATHS, st.sampled_from(("", ".wav", ".flac"))).map("".join)
 def test_no_row_serves_two_clips_and_none_goes_to_another_folder(
     clip_ids: set[str], names: set[str]
 ) -> None:
-    found = match(sorted(clip_ids), sorted(names))
-    assert len(set(found.rows.values())) == len(found.rows)
-    assert not found.rows.keys() & found.torn.keys()
-    for clip_id, name in found.rows.items():
+    found = assign(sorted(clip_ids), sorted(names))
+    assert len(set(found.names.values())) == len(found.names)
+    assert not found.names.keys() & found.ambiguous.keys()
+    for clip_id, name in found.names.items():
         one, other = (path.partition(".")[0].split("/") for path in (clip_id, name))
         least = min(len(one), len(other))
         assert one[-least:] == other[-least:]
@@ -447,7 +446,7 @@ def test_nothing_that_matches_is_refused_with_an_id_of_either_side(tmp_path: Pat
     with pytest.raises(UsageError, match="its scores are of clean, the suite has noise"):
         scores.match(clips("real/58.wav"), ("noise",))
     scores = opened(tmp_path / "t.csv", "clip_id,score\n58,-2\n")
-    with pytest.raises(UsageError, match="no row can be told to be of one clip"):
+    with pytest.raises(UsageError, match="no row fits exactly one clip"):
         scores.match(clips("real/58.wav", "fake/58.wav"), CLEAN)
 
 

@@ -315,11 +315,10 @@ def test_one_data_set_pools_nothing(board: Leaderboard) -> None:
 
 def test_cost_and_parameters_come_from_the_record(tmp_path: Path) -> None:
     both = run("one", 3.0, day=2)
-    second = both.record.models[0].model_copy(update={"name": "two", "parameters": 7})
+    first = both.record.models[0].model_copy(update={"parameters": None})
+    second = first.model_copy(update={"name": "two", "parameters": 7})
     table = pd.concat([both.table, run("one", 2.0, seed=5).table.assign(model="two")])
-    made = replace(
-        changed(both, models=[both.record.models[0], second]), table=table.reset_index(drop=True)
-    )
+    made = replace(changed(both, models=[first, second]), table=table.reset_index(drop=True))
     rows = by_model(read_leaderboard(write([made], tmp_path), resamples=50))
     assert rows["two"].parameters == 7
     assert rows["one"].parameters is None

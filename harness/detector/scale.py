@@ -1,8 +1,8 @@
-"""Scores as their maker wrote them, and how they become logits [fake, real].
+"""Scores as detectors and score files give them, converted to logits [fake, real].
 
-A score here is the log-odds of fake. What says that its scores are probabilities or percents, or
-that higher means real, is converted by this module alone; what does not say is looked at, since
-figures of probabilities that were taken for log-odds are wrong and look like figures.
+A score is the log-odds of fake. Probabilities, percents, and scores for which higher means real are
+converted here and nowhere else. Unstated scales are examined, because figures of probabilities that
+were taken for log-odds are wrong and still look like figures.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from harness.metrics.detection import auc
 
 Kind = Literal["log-odds", "probability", "percent", "logits"]
 KINDS: tuple[Kind, ...] = ("log-odds", "probability", "percent", "logits")
-"""`logits` are two outputs of a model, of which the log-odds are the difference."""
+"""`logits` are two outputs of a model; their difference is the log-odds."""
 
 Array = NDArray[np.float64]
 
@@ -28,101 +28,101 @@ LOOKS_LIKE: dict[Kind, str] = {
     "probability": "[0, 1], as probabilities do",
     "percent": "[0, 100], as percents do",
 }
-"""What is said of values of which nobody said what they are."""
+"""How values of unstated scale are described."""
 
 _HUNDRED = {"probability": 1.0, "percent": 100.0}
-_ROUNDING = 1e-6
-"""By how much a probability may be outside of [0, 1], as float32 writes it."""
+_TOLERANCE = 1e-6
+"""How far a probability may lie outside [0, 1] when written as float32."""
 _HIGH_AUC = 0.8
 _LEAST_CLIPS = 10
-"""Of each class, before it is remarkable that one class takes everything."""
+"""Of each class, before a threshold that separates nothing is suspicious."""
 
 
 @dataclass(frozen=True)
-class Floor:
-    """The probabilities that stand for 0, and for the distance of 1 to 1: log-odds are finite."""
+class Rounding:
+    """Distances from 0 and from 1 at which these probabilities are put, to keep log-odds finite."""
 
     zero: float
     one: float
 
 
-COMPUTED = Floor(float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).epsneg) / 2)
-"""For probabilities that were computed and not written: what float64 can tell from 0 and from 1."""
+COMPUTED = Rounding(float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).epsneg) / 2)
+"""Of computed probabilities: what float64 can tell from 0 and from 1."""
 
 
-def written_floor(numbers: Iterable[str], kind: Kind) -> Floor:
-    """Half of the last digit that any of these numbers has, and at most 0.05.
+def written_rounding(numbers: Iterable[str], kind: Kind) -> Rounding:
+    """Return half of the last digit of the most precise number, at most 0.05.
 
-    So 0 and 1 stay beyond everything else that the same digits can write.
+    This keeps 0 and 1 beyond every other number that can be written with as many digits.
     """
     digits = max((_decimals(number) for number in numbers), default=0)
     digits = max(1, digits + 2 * (kind == "percent"))
     half = max(0.5 * 10.0**-digits, float(np.finfo(np.float64).tiny))
-    return Floor(half, half)
+    return Rounding(half, half)
 
 
-def logits_of(values: Array, kind: Kind, higher: Label, floor: Floor) -> Array:
-    """Logits [fake, real], float64 of shape (n, 2); what is not finite stays so.
+def logits_of(values: Array, kind: Kind, higher: Label, rounding: Rounding) -> Array:
+    """Return logits [fake, real], float64 of shape (n, 2); values that are not finite stay so.
 
     Parameters
     ----------
     values
         Shape (n,), or (n, 2) with the columns [fake, real].
     higher
-        The class that a higher value speaks for; says nothing of two columns.
+        The class that a higher value speaks for; ignored for two columns.
 
     Raises
     ------
     ValueError
-        Where a value is none of its kind; the message says which and why.
+        If a value is outside its scale; the message says which and why.
     """
     whole = _HUNDRED.get(kind)
     if values.ndim == 2:
         if whole is None:
             return values
         shares = _shares(values, whole)
-        rounded = max(1000 * _ROUNDING, 2.1 * floor.one)
-        torn = np.flatnonzero(np.abs(shares.sum(axis=1) - 1) > rounded)
-        if torn.size:
-            one, other = values[torn[0]]
-            raise ValueError(f"{one:g} and {other:g} do not add up to {whole:g}")
-        return np.log(np.where(shares <= 0, floor.zero, shares))
+        tolerance = max(1000 * _TOLERANCE, 2.1 * rounding.one)
+        wrong = np.flatnonzero(np.abs(shares.sum(axis=1) - 1) > tolerance)
+        if wrong.size:
+            fake, real = values[wrong[0]]
+            raise ValueError(f"{fake:g} and {real:g} do not add up to {whole:g}")
+        return np.log(np.where(shares <= 0, rounding.zero, shares))
     if kind == "logits":
         raise ValueError("logits are two values of a clip, fake and real")
-    scores = values if whole is None else _log_odds(_shares(values, whole), floor)
+    scores = values if whole is None else _log_odds(_shares(values, whole), rounding)
     scores = scores if higher == "fake" else -scores
     return np.stack([scores, np.zeros_like(scores)], axis=1)
 
 
 def _shares(values: Array, whole: float) -> Array:
     shares = values / whole
-    outside = np.flatnonzero((shares < -_ROUNDING) | (shares > 1 + _ROUNDING))
+    outside = np.flatnonzero((shares < -_TOLERANCE) | (shares > 1 + _TOLERANCE))
     if outside.size:
         name = "probability" if whole == 1 else "percentage"
         raise ValueError(f"{values.flat[outside[0]]:g} is no {name}")
     return np.clip(shares, 0, 1)
 
 
-def _log_odds(shares: Array, floor: Floor) -> Array:
+def _log_odds(shares: Array, rounding: Rounding) -> Array:
     inside = np.clip(shares, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
     odds = np.log(inside) - np.log1p(-inside)
-    odds = np.where(shares <= 0, np.log(floor.zero) - np.log1p(-floor.zero), odds)
-    odds = np.where(shares >= 1, np.log1p(-floor.one) - np.log(floor.one), odds)
+    odds = np.where(shares <= 0, np.log(rounding.zero) - np.log1p(-rounding.zero), odds)
+    odds = np.where(shares >= 1, np.log1p(-rounding.one) - np.log(rounding.one), odds)
     return np.where(np.isnan(shares), np.nan, odds)
 
 
 def range_doubt(values: Array) -> Kind | None:
-    """What values look like that all lie in [0, 1] or in [0, 100]; None where they do not."""
+    """Return the scale that values in [0, 1] or [0, 100] look like; None for all others."""
     values = values[np.isfinite(values)]
     if not values.size or values.min() < 0 or values.max() > 100:
         return None
-    return "probability" if values.max() <= 1 + _ROUNDING else "percent"
+    return "probability" if values.max() <= 1 + _TOLERANCE else "percent"
 
 
-def one_class(scores: Array, fake: NDArray[np.bool_], threshold: float) -> str:
-    """Says that every clip falls on one side of the threshold although the classes are apart.
+def one_sided(scores: Array, fake: NDArray[np.bool_], threshold: float) -> str:
+    """Describe a threshold with every clip on one side although the classes are apart.
 
-    Empty where that is not so, or where there are fewer than 10 clips of either.
+    Empty for any other threshold, or with fewer than 10 clips of either class.
     """
     finite = np.isfinite(scores)
     real_scores, fake_scores = scores[finite & ~fake], scores[finite & fake]
