@@ -233,7 +233,7 @@ def _asvspoof5(table: ScoreTable) -> ScoreColumns | None:
 def _two_outputs(table: ScoreTable) -> ScoreColumns | None:
     """`file,prob_fake,prob_real`: a column for either class, both of one kind."""
     places = {label: place for place, (label, _) in _class_columns(table).items()}
-    kinds = [kind for _, kind in _class_columns(table).values()]
+    kinds: list[Kind | None] = [kind for _, kind in _class_columns(table).values()]
     if len(kinds) != 2 or len(places) != 2 or kinds[0] != kinds[1]:
         return None
     values = (places["fake"], places["real"])

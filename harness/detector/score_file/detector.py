@@ -282,8 +282,9 @@ def _key_labels(
                 spec,
                 "name one of its two",
             )
-        return ["fake" if word == options.fake else "real" for word in words], []
-    labels = [label for word in words if (label := canonical_label(word)) is not None]
+        stated: list[Label] = ["fake" if word == options.fake else "real" for word in words]
+        return stated, []
+    labels: list[Label] = [label for word in words if (label := canonical_label(word)) is not None]
     if len(labels) == len(words):
         return labels, []
     return [], [
