@@ -1,20 +1,20 @@
-"""What turns when clips are perturbed: verdicts of the same clips, clean and under a condition.
+"""Verdicts that change between clean and perturbed audio of the same clips.
 
-Conventions: a clip counts where it has a score in both; its verdict turns where it is fake at the
-model's threshold in one and not in the other. `broke` are verdicts that were right and are wrong
-now, `mended` the other way round; the loss of a class is broke less mended over its clips, that is,
-how far its recall falls. Moves are medians of score under the condition less clean score, so that
-more is more fake. Severities are of a series, mild first, as the record has them.
+Conventions: a clip counts where it has a score in both; its verdict turns where it is called fake
+at the model's threshold in one and real in the other. `broke` are verdicts that were right and
+become wrong, `mended` the reverse; the loss of a class is broke minus mended over its clips, that
+is, the fall of its recall. Moves are medians of the score under the condition minus the clean
+score, so a positive move is towards fake. Severities are those of a series, mild first.
 
-p-values are of no loss. Those over groups decide (`harness.metrics.significance`) and are adjusted
-by Holm's method over all conditions and both classes of a model; the exact McNemar test stands
-beside them, as the literature reports it, and takes clips for independent.
+p-values are of no loss. Those over groups decide (`harness.metrics.significance`), adjusted by
+Holm's method over all conditions and both classes of a model; the exact McNemar test, which assumes
+independent clips, stands beside them because the literature reports it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audit.paired_verdicts import (
-    Turn,
+    PairedVerdicts,
     mean_draws,
     median_interval,
     share_interval,
@@ -50,7 +50,7 @@ LABELS: tuple[Label, ...] = ("real", "fake")
 
 @dataclass(frozen=True)
 class ClassFlip:
-    """One class under one condition, against clean.
+    """One class under one condition, compared with clean.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ class ClassFlip:
     loss, low, high
         Fall of the class's recall with its 95 % interval over groups.
     move, move_low, move_high
-        Median move of the score, with an interval.
-    p_holm, p_clips
-        Of no loss: over groups and adjusted; exact McNemar.
+        Median move of the score with its interval.
+    p, p_holm, p_clips
+        Of no loss: over groups, also adjusted; exact McNemar.
     """
 
     label: Label
@@ -84,8 +84,8 @@ class ClassFlip:
 class ConditionFlip:
     """Both classes under one condition, and which of them breaks.
 
-    `first` is the class that surely loses more (`p_apart` under 5 %, adjusted like the losses);
-    `neither` where no loss of either is significant.
+    `first` is the class that loses significantly more (`p_apart` under 5 %, adjusted like the
+    losses); `neither` where no loss of either is significant.
     """
 
     model: str
@@ -101,21 +101,21 @@ class ConditionFlip:
 
     @property
     def significant(self) -> bool:
-        """Whether either class surely loses."""
-        return any(each.p_holm < SIZE and each.loss > 0 for each in (self.real, self.fake))
+        """Whether either class loses significantly."""
+        return any(side.p_holm < SIZE and side.loss > 0 for side in (self.real, self.fake))
 
 
 @dataclass(frozen=True)
 class Break:
-    """From which severity of a series on at least a share of a class's verdicts has turned.
+    """The severity of a series at which a share of a class's verdicts has turned.
 
     Parameters
     ----------
     at
-        The first condition whose share of turned verdicts reaches it; empty for none.
+        First condition whose share of turned verdicts reaches it; empty for none.
     earliest, latest
-        The first whose interval reaches it, and the first whose interval lies at or above it: it
-        breaks no earlier and no later. Empty where there is none in the series.
+        First conditions whose interval reaches it, and whose interval lies entirely at or above it:
+        bounds of where the class breaks. Empty for none in the series.
     turned
         Share of turned verdicts at each severity, mild first.
     """
@@ -133,10 +133,7 @@ class Break:
 
 @dataclass(frozen=True)
 class GeneratorFlip:
-    """The fakes of a generator over the conditions of a family: what broke of what was right.
-
-    `fragile` has the generators of a family in order, the one that loses most first.
-    """
+    """Share of the right verdicts on a generator's fakes that broke under a family's conditions."""
 
     model: str
     family: str
@@ -150,7 +147,7 @@ class GeneratorFlip:
 
 @dataclass(frozen=True)
 class FlipAudit:
-    """Every condition against clean, every series, every generator in every family."""
+    """Every condition, every series, and the generators of every family, most fragile first."""
 
     share: float
     conditions: tuple[ConditionFlip, ...]
@@ -159,7 +156,7 @@ class FlipAudit:
 
     @property
     def found(self) -> bool:
-        return any(each.significant for each in self.conditions)
+        return any(condition.significant for condition in self.conditions)
 
 
 def audit_flips(
@@ -170,83 +167,81 @@ def audit_flips(
     Parameters
     ----------
     share
-        Of a class's verdicts that have turned where a series counts as broken.
+        Of a class's verdicts that have turned when a series counts as broken.
 
     Raises
     ------
     UsageError
-        Where the run has no condition beside clean.
+        For a run of clean clips only.
     """
     grid = Grid.of(run.table, run.record)
     listed = {each.name: each for each in run.record.suite.conditions}
-    if not any(name != CLEAN for name in grid.conditions):
+    perturbed = [name for name in grid.conditions if name != CLEAN]
+    if not perturbed:
         raise UsageError("has no condition beside clean", str(run.folder), "run another suite")
     weights = np.concatenate(list(draw(grid.groups, resamples, seed)), axis=1).astype(np.float64)
     conditions: list[ConditionFlip] = []
     breaks: list[Break] = []
     fragile: list[GeneratorFlip] = []
     for model in grid.models:
-        turns = {name: Turn.of(grid, model, name) for name in grid.conditions if name != CLEAN}
-        turns = {name: turn for name, turn in turns.items() if len(turn.clean)}
-        conditions += _conditions(model, turns, listed, grid, weights)
-        breaks += _breaks(model, turns, listed, weights, share)
-        fragile += _fragile(model, turns, grid, weights)
+        pairs = {name: PairedVerdicts.of(grid, model, name) for name in perturbed}
+        pairs = {name: verdicts for name, verdicts in pairs.items() if len(verdicts.clean)}
+        conditions += _conditions(model, pairs, listed, grid, weights)
+        breaks += _breaks(model, pairs, listed, weights, share)
+        fragile += _fragile(model, pairs, grid, weights)
     return FlipAudit(share, tuple(conditions), tuple(breaks), tuple(fragile))
 
 
 def _conditions(
     model: str,
-    turns: dict[str, Turn],
-    listed: dict[str, ConditionRecord],
+    pairs: Mapping[str, PairedVerdicts],
+    listed: Mapping[str, ConditionRecord],
     grid: Grid,
     weights: Array,
 ) -> Iterator[ConditionFlip]:
-    drawn = {
-        (name, label): mean_draws(side.loss, side.group, weights)
-        for name, turn in turns.items()
-        for label, side in _sides(turn)
-    }
-    flips = {
-        (name, label): _class_flip(label, side, drawn[name, label], weights)
-        for name, turn in turns.items()
-        for label, side in _sides(turn)
-    }
-    adjusted = holm([each.p for each in flips.values()]).tolist()
-    flips = {
-        key: replace(each, p_holm=p) for (key, each), p in zip(flips.items(), adjusted, strict=True)
-    }
-    apart = [
-        _apart(turn, drawn[name, "real"] - drawn[name, "fake"]) for name, turn in turns.items()
-    ]
+    flips: list[ClassFlip] = []
+    apart: list[tuple[float, float]] = []
+    for verdicts in pairs.values():
+        drawn: dict[Label, Array] = {}
+        for label, side in _sides(verdicts).items():
+            drawn[label] = mean_draws(side.loss, side.group, weights)
+            flips.append(_class_flip(label, side, drawn[label], weights))
+        apart.append(_apart(verdicts, drawn["real"] - drawn["fake"]))
+    adjusted = holm([flip.p for flip in flips]).tolist()
+    flips = [replace(flip, p_holm=p) for flip, p in zip(flips, adjusted, strict=True)]
     adjusted = holm([p for _, p in apart]).tolist()
-    for name, (difference, _), p in zip(turns, apart, adjusted, strict=True):
+    for name, real, fake, (difference, _), p in zip(
+        pairs, flips[::2], flips[1::2], apart, adjusted, strict=True
+    ):
         record = listed.get(name)
-        one = ConditionFlip(
+        flip = ConditionFlip(
             model=model,
             condition=name,
             family=grid.family[name],
             series=record.series if record else name,
             severity=record.severity if record else math.nan,
-            real=flips[name, "real"],
-            fake=flips[name, "fake"],
+            real=real,
+            fake=fake,
             apart=difference,
             p_apart=p,
             first="neither",
         )
-        yield replace(one, first=_first(one))
+        if flip.significant:
+            larger: First = "real" if difference > 0 else "fake"
+            flip = replace(flip, first=larger if p < SIZE else "cannot be known")
+        yield flip
 
 
-def _sides(turn: Turn) -> Iterator[tuple[Label, Turn]]:
-    yield "real", turn.where(~turn.fake)
-    yield "fake", turn.where(turn.fake)
+def _sides(verdicts: PairedVerdicts) -> dict[Label, PairedVerdicts]:
+    return {"real": verdicts.where(~verdicts.fake), "fake": verdicts.where(verdicts.fake)}
 
 
-def _class_flip(label: Label, side: Turn, drawn: Array, weights: Array) -> ClassFlip:
+def _class_flip(label: Label, side: PairedVerdicts, drawn: Array, weights: Array) -> ClassFlip:
     clips, nan = len(side.clean), math.nan
     if not clips:
         return ClassFlip(label, 0, 0, 0, 0, *([nan] * 9))
     contrast = sum_contrast(side.loss / clips, side.group, drawn)
-    low, high = (float(each[0]) for each in contrast.interval())
+    low, high = (float(bound[0]) for bound in contrast.interval())
     move_low, move_high = median_interval(side, weights)
     broke, mended = int(side.broke.sum()), int(side.mended.sum())
     return ClassFlip(
@@ -267,72 +262,67 @@ def _class_flip(label: Label, side: Turn, drawn: Array, weights: Array) -> Class
     )
 
 
-def _apart(turn: Turn, drawn: Array) -> tuple[float, float]:
-    """Loss of the real class less that of the fake one, and its p-value over groups."""
-    fake, real = int(turn.fake.sum()), int((~turn.fake).sum())
+def _apart(verdicts: PairedVerdicts, drawn: Array) -> tuple[float, float]:
+    """Loss of the real class minus that of the fake one, and its p-value over groups."""
+    fake, real = int(verdicts.fake.sum()), int((~verdicts.fake).sum())
     if not fake or not real:
         return math.nan, math.nan
-    parts = turn.loss * np.where(turn.fake, -1 / fake, 1 / real)
-    contrast = sum_contrast(parts, turn.group, drawn, most=2.0)
+    parts = verdicts.loss * np.where(verdicts.fake, -1 / fake, 1 / real)
+    contrast = sum_contrast(parts, verdicts.group, drawn, most=2.0)
     return float(parts.sum()), float(contrast.p()[0])
-
-
-def _first(one: ConditionFlip) -> First:
-    if not one.significant:
-        return "neither"
-    if math.isnan(one.p_apart) or one.p_apart >= SIZE:
-        return "cannot be known"
-    return "real" if one.apart > 0 else "fake"
 
 
 def _breaks(
     model: str,
-    turns: dict[str, Turn],
-    listed: dict[str, ConditionRecord],
+    pairs: Mapping[str, PairedVerdicts],
+    listed: Mapping[str, ConditionRecord],
     weights: Array,
     share: float,
 ) -> Iterator[Break]:
     series: dict[str, list[ConditionRecord]] = {}
-    for name in turns:
+    for name in pairs:
         if name in listed:
             series.setdefault(listed[name].series, []).append(listed[name])
     for name, members in series.items():
         names = tuple(each.name for each in sorted(members, key=lambda each: each.severity))
-        sides = [dict(_sides(turns[each])) for each in names]
+        sides = [_sides(pairs[each]) for each in names]
         for label in LABELS:
-            ones = [side[label] for side in sides]
-            if not all(len(each.clean) for each in ones):
+            verdicts = [side[label] for side in sides]
+            clips = [len(each.clean) for each in verdicts]
+            if not all(clips):
                 continue
-            turned, clips = [each.turned for each in ones], [len(each.clean) for each in ones]
-            low, high = share_interval(turned, ones, weights, clips)
+            turned = [each.turned for each in verdicts]
+            low, high = share_interval(turned, verdicts, weights, clips)
             shares = np.array([each.mean() for each in turned])
-            at, earliest, latest = (_from(names, each >= share) for each in (shares, high, low))
+            at, earliest, latest = (
+                _first(names, reached >= share) for reached in (shares, high, low)
+            )
             turned = tuple(shares.tolist())
             yield Break(model, name, label, share, at, earliest, latest, names, turned)
 
 
-def _from(names: Sequence[str], reached: NDArray[np.bool_]) -> str:
+def _first(names: Sequence[str], reached: NDArray[np.bool_]) -> str:
     return names[int(np.argmax(reached))] if reached.any() else ""
 
 
 def _fragile(
-    model: str, turns: dict[str, Turn], grid: Grid, weights: Array
+    model: str, pairs: Mapping[str, PairedVerdicts], grid: Grid, weights: Array
 ) -> Iterator[GeneratorFlip]:
     numbers, names = grid.slices["generator"]
-    families: dict[str, list[Turn]] = {}
-    for condition, turn in turns.items():
-        right = turn.where(turn.fake & turn.before)
+    families: dict[str, list[PairedVerdicts]] = {}
+    for condition, verdicts in pairs.items():
+        right = verdicts.where(verdicts.fake & verdicts.before)
         families.setdefault(grid.family[condition], []).append(right)
     for family, members in families.items():
-        whole = Turn.joined(members)
-        found: list[GeneratorFlip] = []
+        whole = PairedVerdicts.joined(members)
+        flips: list[GeneratorFlip] = []
         for number, name in enumerate(names):
-            one = whole.where(numbers[whole.clean] == number)
-            clips = len(np.unique(one.clean))
+            own = whole.where(numbers[whole.clean] == number)
+            clips = len(np.unique(own.clean))
             if clips < FEWEST_OF_A_GENERATOR:
                 continue
-            low, high = share_interval([one.turned], [one], weights, [clips])
-            share = float(one.turned.mean())
+            low, high = share_interval([own.turned], [own], weights, [clips])
             bounds = float(low[0]), float(high[0])
-            found.append(GeneratorFlip(model, family, name, clips, len(one.clean), share, *bounds))
-        yield from sorted(found, key=lambda each: (-each.broke, each.generator))
+            broke = float(own.turned.mean())
+            flips.append(GeneratorFlip(model, family, name, clips, len(own.clean), broke, *bounds))
+        yield from sorted(flips, key=lambda flip: (-flip.broke, flip.generator))

@@ -1,20 +1,20 @@
-"""Clips whose label is probably wrong, and sets whose labels are swapped: from a table alone.
+"""Clips whose label is probably wrong, and parts of a set whose labels are swapped.
 
-A detector that calls a real clip fake is wrong, or the label is, and no table can tell which of one
-clip. Of many clips it can tell something. What a clip's scores say under all conditions and of all
-models is one number, its evidence: the mean of its log-odds, each calibrated on clips of other
-groups. A label is suspicious where its clip lies among those of the other class and not at the edge
-of its own (`harness.audit.label_noise`), and the sum of these probabilities is how many are wrong.
-Confident learning (Northcutt, Jiang & Chuang, Journal of Artificial Intelligence Research 70, 2021)
-asks the same by counting; it takes whatever lies beyond a typical clip of the other class for a
-wrong label, which with a weak detector are its plain errors.
+A detector that calls a real clip fake is wrong, or the label is, and for a single clip no table can
+tell which. Over many clips it can. The evidence of a clip is the mean of its log-odds over all
+conditions and models, each calibrated on clips of other groups. A label is suspicious where its
+clip lies among those of the other class, not at the edge of its own (`harness.audit.label_noise`);
+the sum of these probabilities estimates the number of wrong labels. Confident learning (Northcutt,
+Jiang & Chuang, Journal of Artificial Intelligence Research 70, 2021) counts instead; it takes
+everything beyond a typical clip of the other class for a wrong label, and with a weak detector
+these are its ordinary errors.
 
-Limits, which are stated with every answer. Where the classes overlap so much that a typical wrong
-label would not stand out (a likelihood ratio under `LEAST_RATIO`), nothing is said. A detector that
-is surely wrong about clips which nothing in the table sets apart looks the same as wrong labels do.
-So no clip is called mislabelled: it is worth listening to.
+Limits, reported with every result: where the classes overlap so much that a typical wrong label
+would not stand out (a likelihood ratio under `LEAST_RATIO`), there is no result. Confident errors
+of a detector on clips that nothing in the table distinguishes look like wrong labels. So no clip is
+called mislabelled: it is worth listening to.
 
-Conventions: the score is log-odds of fake, real and fake are what the labels say.
+Conventions: scores are log-odds of fake; real and fake are what the labels say.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.audit.fold import folds_of
-from harness.audit.label_noise import Labelled, Suspicion, fit, wrong_labels
+from harness.audit.cross_fit import cross_fit, group_folds, leaves_both
+from harness.audit.label_noise import Labelled, LabelNoise, fit, wrong_labels
 from harness.audit.swapped_labels import Polarity, polarities
 from harness.errors import UsageError
 from harness.metrics.bootstrap import draw
@@ -41,12 +41,12 @@ from harness.summary.summary import RESAMPLES
 Array = NDArray[np.float64]
 
 LEAST_RATIO = 19.0
-"""Then, of labels of which one in 20 is wrong, a typical wrong one is as likely wrong as not."""
+"""With one wrong label in 20, a typical one is then as likely wrong as right."""
 LISTED = 0.5
 FEWEST_CLIPS = 20
 FEWEST_OF_A_KIND = 5
-SURELY = 0.5
-"""Wrong labels that the lower bound must exceed, so that it is not of one chance outlier."""
+LEAST_LOW = 0.5
+"""Wrong labels that the lower bound must exceed, so that one chance outlier is no finding."""
 
 _LABELS = ("real", "fake")
 
@@ -60,7 +60,7 @@ class Suspect:
     Parameters
     ----------
     probability
-        That its label is wrong, if the detector mishears nothing that the table does not name.
+        That its label is wrong, unless the detector errs on a kind that the table does not name.
     evidence
         Calibrated log-odds of fake, mean over models and conditions.
     contradicted
@@ -80,14 +80,14 @@ class Suspect:
 
 @dataclass(frozen=True)
 class LabelCount:
-    """Wrong labels among those of one class: how many, with a 95 % interval over groups.
+    """Estimated number of wrong labels of one class, with a 95 % interval over groups.
 
     Parameters
     ----------
     label
-        `all` is of the classes of which anything can be said, together.
+        `all` covers the classes with a result, together.
     ratio
-        Likelihood ratio against the label that half of all wrong labels would exceed.
+        Median likelihood ratio of a wrong label against the label.
     """
 
     label: Literal["real", "fake", "all"]
@@ -102,10 +102,7 @@ class LabelCount:
 
 @dataclass(frozen=True)
 class LabelAudit:
-    """Counts of all and of each class, the clips worth listening to, and the polarities.
-
-    `suspects` has the most probable first.
-    """
+    """Counts of all and of each class, suspects (the most probable first), and polarities."""
 
     counts: tuple[LabelCount, ...]
     suspects: tuple[Suspect, ...]
@@ -114,17 +111,17 @@ class LabelAudit:
 
     @property
     def found(self) -> bool:
-        swapped = any(each.verdict == "swapped" for each in self.polarities)
-        return swapped or any(each.verdict == "suspicious" for each in self.counts)
+        swapped = any(part.verdict == "swapped" for part in self.polarities)
+        return swapped or any(count.verdict == "suspicious" for count in self.counts)
 
 
 def audit_labels(run: RunFolder, *, resamples: int = RESAMPLES, seed: int = 0) -> LabelAudit:
-    """Hold the labels of a run's clips against its scores.
+    """Check the labels of a run's clips against its scores.
 
     Raises
     ------
     UsageError
-        Where no clip of either class was scored.
+        For a run without scored clips of both classes.
     """
     grid = Grid.of(run.table, run.record)
     evidence, notes = _evidence(run.table, seed)
@@ -137,17 +134,19 @@ def audit_labels(run: RunFolder, *, resamples: int = RESAMPLES, seed: int = 0) -
     real, fake = (
         _labelled(side, kind) for side, kind in zip(sides, ("source", "generator"), strict=True)
     )
-    found = fit(real, fake)
     weights = np.concatenate(list(draw(grid.groups, resamples, seed)), axis=1)
-    judged = [_Side.of(*each, weights) for each in zip(sides, found, strict=True)]
-    suspects = [suspect for side in judged if not side.bar for suspect in side.suspects()]
-    suspects.sort(key=lambda each: (-each.probability, each.clip_id))
+    classes = [
+        _LabelClass.of(side, noise, weights)
+        for side, noise in zip(sides, fit(real, fake), strict=True)
+    ]
+    suspects = [suspect for each in classes if not each.obstacle for suspect in each.suspects()]
+    suspects.sort(key=lambda suspect: (-suspect.probability, suspect.clip_id))
     polarity = polarities(grid, resamples, seed)
-    return LabelAudit(tuple(_counts(judged)), tuple(suspects), tuple(polarity), tuple(notes))
+    return LabelAudit(tuple(_counts(classes)), tuple(suspects), tuple(polarity), tuple(notes))
 
 
 def _evidence(table: pd.DataFrame, seed: int) -> tuple[Any, list[str]]:
-    """Mean calibrated log-odds of every scored clip, and what could not be calibrated."""
+    """Mean calibrated log-odds of every scored clip, and notes on what was not calibrated."""
     notes: list[str] = []
     parts: list[pd.Series] = []
     frame: Any = table
@@ -156,37 +155,30 @@ def _evidence(table: pd.DataFrame, seed: int) -> tuple[Any, list[str]]:
     ):
         score = rows["score"].to_numpy(dtype=np.float64)
         fake = (rows["label"] == "fake").to_numpy(dtype=bool)
-        calibrated = _calibrated(score, fake, rows["group"].to_numpy(dtype=object), seed)
-        if calibrated is None:
-            notes.append(f"{model} under {condition}: too few clips of both classes to calibrate")
+        fold = group_folds(rows["group"].to_numpy(dtype=object), seed)
+        if leaves_both(fake, fold):
+            parts.append(pd.Series(_calibrated(score, fake, fold), index=rows["clip_id"]))
         else:
-            parts.append(pd.Series(calibrated, index=rows["clip_id"]))
+            notes.append(f"{model} under {condition}: too few clips of both classes to calibrate")
     if not parts:
         return pd.Series(dtype=np.float64), notes
     return pd.concat(parts).groupby(level=0).mean(), notes
 
 
-def _calibrated(
-    score: Array, fake: NDArray[np.bool_], group: NDArray[Any], seed: int
-) -> Array | None:
-    """Log-odds of fake at even prior, from a logistic regression on the clips of other groups."""
+def _calibrated(score: Array, fake: NDArray[np.bool_], fold: NDArray[np.intp]) -> Array:
+    """Log-odds of fake at even prior, by logistic regression on the other folds."""
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    fold = folds_of(group, seed)
-    calibrated = np.empty(len(score))
-    for number in range(int(fold.max()) + 1):
-        held = fold == number
-        if len(set(fake[~held].tolist())) < 2:
-            return None
-        spread = float(np.std(score[~held])) or 1.0
-        model = LogisticRegression(class_weight="balanced")
-        model.fit(score[~held, None] / spread, fake[~held])
-        calibrated[held] = model.decision_function(score[held, None] / spread)
-    return calibrated
+    model = make_pipeline(
+        StandardScaler(with_mean=False), LogisticRegression(class_weight="balanced")
+    )
+    return cross_fit(model, score[:, None], fake, fold, "decision_function")
 
 
 def _clips(table: pd.DataFrame, grid: Grid, evidence: Any) -> Any:
-    """One row for every clip that has evidence."""
+    """One row per clip with evidence."""
     scored = grid.ok
     against = (grid.score >= grid.bar) != grid.fake
     rows: Any = table[scored].assign(against=against[scored], number=grid.group[scored])
@@ -204,39 +196,38 @@ def _clips(table: pd.DataFrame, grid: Grid, evidence: Any) -> Any:
 
 
 def _labelled(side: Any, kind: str) -> Labelled:
-    """Rare kinds count as one: a few clips alone do not say where their kind lies."""
+    """The clips of one label, rare kinds counted as one: a few clips cannot locate theirs."""
     names = side[kind].fillna("")
-    often = names.map(names.value_counts()) >= FEWEST_OF_A_KIND
-    numbers = pd.factorize(names.where(often, ""), sort=True)[0]
+    frequent = names.map(names.value_counts()) >= FEWEST_OF_A_KIND
+    numbers = pd.factorize(names.where(frequent, ""), sort=True)[0]
     return Labelled(side["evidence"].to_numpy(dtype=np.float64), np.asarray(numbers, dtype=np.intp))
 
 
 @dataclass(frozen=True, eq=False)
-class _Side:
-    """The clips of one label, what was found of them, and how many are wrong in each resample.
+class _LabelClass:
+    """The clips of one label, their fit, and the number of wrong ones in each resample.
 
-    `bar` is why nothing can be said of them; empty where something can.
+    `obstacle` is why there is no result; empty where there is one.
     """
 
     clips: Any
-    found: Suspicion
-    bar: LabelVerdict | Literal[""]
+    noise: LabelNoise
+    obstacle: LabelVerdict | Literal[""]
     drawn: Array
 
     @classmethod
-    def of(cls, clips: Any, found: Suspicion, weights: NDArray[np.float32]) -> _Side:
+    def of(cls, clips: Any, noise: LabelNoise, weights: NDArray[np.float32]) -> _LabelClass:
         group = clips["number"].to_numpy(dtype=np.intp)
-        bar: LabelVerdict | Literal[""] = ""
+        obstacle: LabelVerdict | Literal[""] = ""
         if len(clips) < FEWEST_CLIPS or len(np.unique(group)) < FEWEST_GROUPS:
-            bar = "too few clips"
-        elif found.telling < LEAST_RATIO:
-            bar = "scores overlap too much"
-        drawn = wrong_labels(found, weights[group].astype(np.float64))
-        return cls(clips, found, bar, drawn)
+            obstacle = "too few clips"
+        elif noise.ratio < LEAST_RATIO:
+            obstacle = "scores overlap too much"
+        return cls(clips, noise, obstacle, wrong_labels(noise, weights[group].astype(np.float64)))
 
     def suspects(self) -> Iterator[Suspect]:
         rows = self.clips.reset_index().to_dict("records")
-        for row, probability in zip(rows, self.found.wrong.tolist(), strict=True):
+        for row, probability in zip(rows, self.noise.wrong.tolist(), strict=True):
             if probability >= LISTED:
                 yield Suspect(
                     clip_id=row["clip_id"],
@@ -251,27 +242,27 @@ class _Side:
                 )
 
 
-def _counts(sides: Sequence[_Side]) -> Iterator[LabelCount]:
-    """Of the classes together as far as they can be judged, then of each."""
-    judged = [side for side in sides if not side.bar]
+def _counts(classes: Sequence[_LabelClass]) -> Iterator[LabelCount]:
+    """The classes with a result together, then each class."""
+    judged = [each for each in classes if not each.obstacle]
     if judged:
         yield _count("all", judged)
-    for label, side in zip(_LABELS, sides, strict=True):
-        yield _count(label, [side])
+    for label, each in zip(_LABELS, classes, strict=True):
+        yield _count(label, [each])
 
 
-def _count(label: Literal["real", "fake", "all"], sides: Sequence[_Side]) -> LabelCount:
-    clips = sum(len(side.clips) for side in sides)
-    groups = len(np.unique(np.concatenate([side.clips["number"] for side in sides])))
-    ratio = min(side.found.telling for side in sides)
-    if bar := sides[0].bar:
+def _count(label: Literal["real", "fake", "all"], classes: Sequence[_LabelClass]) -> LabelCount:
+    clips = sum(len(each.clips) for each in classes)
+    groups = len(np.unique(np.concatenate([each.clips["number"] for each in classes])))
+    ratio = min(each.noise.ratio for each in classes)
+    if obstacle := classes[0].obstacle:
         nan = math.nan
-        return LabelCount(label, bar, clips, groups, nan, nan, nan, ratio)
-    wrong = float(sum(side.found.wrong.sum() for side in sides))
-    drawn = np.sum([side.drawn for side in sides], axis=0)
+        return LabelCount(label, obstacle, clips, groups, nan, nan, nan, ratio)
+    wrong = float(sum(each.noise.wrong.sum() for each in classes))
+    drawn = np.sum([each.drawn for each in classes], axis=0)
     low = min(float(np.percentile(drawn, 2.5)), wrong)
-    verdict: LabelVerdict = "suspicious" if low > SURELY else "nothing found"
-    # Labels that no draw shows wrong may still be: the upper bound knows that.
+    verdict: LabelVerdict = "suspicious" if low > LEAST_LOW else "nothing found"
+    # No draw may show a wrong label where there is one: the upper bound allows for that.
     share = np.array([wrong / clips])
     _, high = proportion_interval(share, drawn[None] / clips, np.array([groups]), np.array([clips]))
     return LabelCount(label, verdict, clips, groups, wrong, low, float(high[0]) * clips, ratio)

@@ -1,20 +1,21 @@
-"""Whether labels are swapped: where a detector does better against them, in all or in a part.
+"""Swapped labels: parts of a test set in which a detector ranks fakes below real clips.
 
-AUC under 0.5 is a detector that ranks fakes below real clips. Where that is surely so the labels of
-the part are swapped, the scores are, or these fakes sound more real to it than real clips do.
+Where AUC is significantly under 0.5, the labels of the part are swapped, the scores are, or these
+fakes sound more real to the detector than real clips do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy.special import stdtr
 
 from harness.metrics.bootstrap import Estimate, estimate
-from harness.metrics.intervals import FEWEST_GROUPS, bootstrap_error, proportion_interval
+from harness.metrics.interval_kind import intervals_of
+from harness.metrics.intervals import FEWEST_GROUPS, bootstrap_error
 from harness.metrics.significance import holm
 from harness.summary.cells import Grid, Rows
 from harness.terms import CLEAN
@@ -27,7 +28,7 @@ PolarityVerdict = Literal["as labelled", "swapped", "cannot be known"]
 
 @dataclass(frozen=True)
 class Polarity:
-    """AUC of clean scores in a part of the set, and which way its labels go.
+    """AUC of clean scores in a part of the set, and whether its labels are swapped.
 
     Parameters
     ----------
@@ -49,14 +50,18 @@ class Polarity:
 
 
 def polarities(grid: Grid, resamples: int, seed: int) -> Iterator[Polarity]:
-    """Of every model: of all clips, then of each source and of each generator."""
+    """For every model: all clips, then each source and each generator."""
     for model in grid.models:
         parts = {name: grid.cell(rows, ("auc",)) for name, rows in _parts(grid, model)}
         drawn = estimate(list(parts.values()), grid.groups, resamples, seed)
-        found = [_polarity(model, name, drawn[cell]["auc"]) for name, cell in parts.items()]
-        adjusted = holm([each.p_holm for each in found])
-        for each, p in zip(found, adjusted.tolist(), strict=True):
-            yield replace(each, p_holm=p, verdict=_verdict(each, p))
+        aucs = [drawn[cell]["auc"] for cell in parts.values()]
+        adjusted = holm([auc_p(auc, "below") for auc in aucs]).tolist()
+        for name, auc, p in zip(parts, aucs, adjusted, strict=True):
+            low, high = auc_interval(auc)
+            verdict: PolarityVerdict = "as labelled" if low > 0.5 else "cannot be known"
+            if p < SIZE:
+                verdict = "swapped"
+            yield Polarity(model, name, verdict, auc.value, low, high, p, auc.clips, auc.groups)
 
 
 def _parts(grid: Grid, model: str) -> Iterator[tuple[str, Rows]]:
@@ -73,36 +78,20 @@ def _parts(grid: Grid, model: str) -> Iterator[tuple[str, Rows]]:
                 yield f"{kind}={name}", members
 
 
-def _polarity(model: str, name: str, drawn: Estimate) -> Polarity:
-    value, draws = np.array([drawn.value]), drawn.draws[None]
-    groups, evidence = np.array([drawn.groups]), np.array([drawn.evidence])
-    low, high = proportion_interval(value, draws, groups, evidence)
-    return Polarity(
-        model,
-        name,
-        "cannot be known",
-        drawn.value,
-        float(low[0]),
-        float(high[0]),
-        below_half(drawn),
-        drawn.clips,
-        drawn.groups,
-    )
+def auc_interval(auc: Estimate) -> tuple[float, float]:
+    """95 % interval of an AUC over groups."""
+    low, high = intervals_of({"auc": auc})
+    return float(low[0]), float(high[0])
 
 
-def below_half(drawn: Estimate) -> float:
-    """One-sided p-value of an AUC of 0.5 or more, by t over groups; NaN where that is unknown.
+def auc_p(auc: Estimate, side: Literal["above", "below"]) -> float:
+    """One-sided p-value of an AUC on this side of 0.5, by t over groups; NaN where unknown.
 
-    No smaller than what exchanging the classes group by group could give.
+    At least what exchanging the classes group by group could give.
     """
-    if drawn.groups < FEWEST_GROUPS or np.isnan(drawn.value):
+    if auc.groups < FEWEST_GROUPS or np.isnan(auc.value):
         return float("nan")
-    error = float(bootstrap_error(drawn.draws, drawn.groups))
-    t = (0.5 - drawn.value) / max(error, 1e-12)
-    return max(float(stdtr(drawn.groups - 1, -t)), 2.0**-drawn.groups)
-
-
-def _verdict(polarity: Polarity, p: float) -> PolarityVerdict:
-    if p < SIZE:
-        return "swapped"
-    return "as labelled" if polarity.low > 0.5 else "cannot be known"
+    error = float(bootstrap_error(auc.draws, auc.groups))
+    t = (auc.value - 0.5) / max(error, 1e-12)
+    p = float(stdtr(auc.groups - 1, t if side == "below" else -t))
+    return max(p, 2.0**-auc.groups)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.audit.paired_verdicts import Turn
+from harness.audit.paired_verdicts import PairedVerdicts
 from harness.metrics.paired import Paired, compare_cells, contrast
 from harness.metrics.significance import holm
 from harness.results.run_folder import RunFolder, read_run
@@ -106,7 +106,7 @@ def interventions(
         turns = {
             name: turn
             for name in grid.conditions
-            if name != CLEAN and len((turn := Turn.of(grid, model, name)).clean)
+            if name != CLEAN and len((turn := PairedVerdicts.of(grid, model, name)).clean)
         }
         cells = [
             (grid.cell(turn.other, _METRICS), grid.cell(turn.clean, _METRICS))
