@@ -13,3 +13,10 @@ Channels = Literal["mean", "first", "loudest"]
 UnscoredPolicy = Literal["excluded", "wrong", "real"]
 """What becomes of a clip without a score: it is in no decision; it is decided wrongly, whatever its
 class; it is called real, as by a gate that lets through what it cannot judge."""
+
+POOLED = "*"
+"""In place of a condition: all conditions of a family together."""
+
+LENGTH_EDGES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+LENGTH_BANDS = ("0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "4-8 s", "8+ s")
+"""Lengths of audio between the edges, as slices and forensic statements divide them."""

@@ -13,9 +13,10 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtr
 
-from harness.metrics.bootstrap import Estimate, estimate
+from harness.metrics.bootstrap import estimate
 from harness.metrics.interval_kind import intervals_of
 from harness.metrics.intervals import FEWEST_GROUPS, bootstrap_error
+from harness.metrics.resampled import Resampled
 from harness.metrics.significance import holm
 from harness.summary.cells import Grid, Rows
 from harness.terms import CLEAN
@@ -78,13 +79,13 @@ def _parts(grid: Grid, model: str) -> Iterator[tuple[str, Rows]]:
                 yield f"{kind}={name}", members
 
 
-def auc_interval(auc: Estimate) -> tuple[float, float]:
+def auc_interval(auc: Resampled) -> tuple[float, float]:
     """95 % interval of an AUC over groups."""
     low, high = intervals_of({"auc": auc})
     return float(low[0]), float(high[0])
 
 
-def auc_p(auc: Estimate, side: Literal["above", "below"]) -> float:
+def auc_p(auc: Resampled, side: Literal["above", "below"]) -> float:
     """One-sided p-value of an AUC on this side of 0.5, by t over groups; NaN where unknown.
 
     At least what exchanging the classes group by group could give.

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -260,13 +260,16 @@ def _verify_run(folder: Path) -> BundleCheck:
             raise
         return BundleCheck([f"{Path(fault.where).name}: {fault.what}"], [])
     faults = list(_count_faults(run))
-    again = json.loads(metrics_json(figures(run)))
+    again, unknown = _known_to(stored, json.loads(metrics_json(figures(run))))
     found = list(_figure_faults(stored, again))
     faults += found[:_MOST_NAMED]
     if len(found) > _MOST_NAMED:
         faults.append(f"{METRICS}: {len(found) - _MOST_NAMED} more figures are not those")
     rows = len(again["rows"])
-    return BundleCheck(faults, [f"{rows} figures against {len(run.table)} rows of scores"])
+    checked = [f"{rows} figures against {len(run.table)} rows of scores"]
+    if unknown:
+        checked.append(f"not in this run's {METRICS}, so not checked: {', '.join(unknown)}")
+    return BundleCheck(faults, checked)
 
 
 def _count_faults(run: RunFolder) -> Iterator[str]:
@@ -276,16 +279,35 @@ def _count_faults(run: RunFolder) -> Iterator[str]:
             yield f"scores: {counted.get(status, 0)} rows are {status}, run.json says {said}"
 
 
+def _has_parts(stored: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(stored, dict) and all(
+        isinstance(cast("dict[str, Any]", stored).get(part), list) for part in _PARTS
+    )
+
+
+def _known_to(stored: Any, again: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Figures of the metrics that the stored ones name, and the names of the other metrics.
+
+    A run of an older version has no figures of metrics that were added since.
+    """
+    if not _has_parts(stored):
+        return again, []
+    items = [item for part in _PARTS for item in _by_name(stored[part]).values()]
+    named = {str(item.get(key)) for item in items for key in ("metric", "best_metric")}
+    known = {part: [item for item in again[part] if item["metric"] in named] for part in _PARTS}
+    unknown = dict.fromkeys(row["metric"] for row in again["rows"] if row["metric"] not in named)
+    return {**again, **known}, list(unknown)
+
+
 def _figure_faults(stored: Any, again: dict[str, Any]) -> Iterator[str]:
     """Every figure that is not what the scores give, is missing, or follows from nothing."""
-    if not isinstance(stored, dict) or any(not isinstance(stored.get(p), list) for p in _PARTS):
+    if not _has_parts(stored):
         yield f"{METRICS}: damaged, lists of figures are missing"
         return
-    content = cast("dict[str, Any]", stored)
-    if content.get("unscored") != again["unscored"]:
-        yield f"{METRICS}: unscored is {content.get('unscored')!r}, not {again['unscored']!r}"
+    if stored.get("unscored") != again["unscored"]:
+        yield f"{METRICS}: unscored is {stored.get('unscored')!r}, not {again['unscored']!r}"
     for part in _PARTS:
-        said, right = _by_name(content[part]), _by_name(again[part])
+        said, right = _by_name(stored[part]), _by_name(again[part])
         for name, figure in right.items():
             if name not in said:
                 yield f"{METRICS}: {name} of {part} is missing"

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from harness.cli.console import print_warnings, stdout
 from harness.leaderboard.history import History, Track
-from harness.leaderboard.release import HEADLINE, Release, Step
+from harness.leaderboard.release import Release, ReleaseStep
+from harness.metrics import METRICS
 
 MARKS = {"worse": " ▼", "better": " ▲", "open": "", "not compared": " ?"}
 _FAMILIES = 7
@@ -46,13 +47,13 @@ def print_history(history: History) -> None:
 
 
 def _figures(track: Track) -> Table:
-    table = Table("run", "release", *(name.replace("_", " ") for name in HEADLINE))
+    table = Table("run", "release", *(name.replace("_", " ") for name in METRICS.released))
     for column in table.columns[2:]:
         column.justify = "right"
     for release in track.releases:
         rows = {row.metric: row for row in release.figures}
         cells: list[str] = []
-        for name in HEADLINE:
+        for name in METRICS.released:
             row = rows.get(name)
             if row is None or math.isnan(row.value):
                 cells.append("–")
@@ -83,7 +84,7 @@ def _families(track: Track) -> Iterator[Table]:
         yield table
 
 
-def _mark(steps: Sequence[Step], of: str) -> str:
+def _mark(steps: Sequence[ReleaseStep], of: str) -> str:
     return next((MARKS[step.turn] for step in steps if step.of == of), "")
 
 

@@ -20,10 +20,11 @@ import numpy as np
 
 from harness.compare.difference import CODED, ROUNDING, Difference, clip_test, draft
 from harness.compare.flips import Flip, FlipCount, flip_counts, flips
-from harness.compare.matching import DECIDED, RANKED, MatchedName, recorded
+from harness.compare.matching import MatchedName, recorded
 from harness.compare.notes import notes
 from harness.compare.pairing import PairedCells, Pairing
 from harness.errors import UsageError
+from harness.metrics import METRICS
 from harness.metrics.paired import Paired, compare_cells, contrast
 from harness.metrics.significance import holm
 from harness.plain_json import json_lines
@@ -32,16 +33,13 @@ from harness.results.run_folder import RunFolder
 from harness.summary.corruption_error import (
     CorruptionError,
     FamilyLoss,
-    Worst,
+    WorstCondition,
     corruption_errors,
     family_losses,
     worst,
 )
 from harness.summary.summary import RESAMPLES
 from harness.terms import CLEAN
-
-_KINDS = (DECIDED, RANKED, ("coverage",))
-"""Metrics that are paired on the same clips."""
 
 _Key = tuple[str, str, str]
 """Model, condition, metric."""
@@ -75,7 +73,7 @@ class Comparison:
     flip_counts: list[FlipCount]
     corruption: list[CorruptionError]
     families: list[FamilyLoss]
-    worst: list[Worst]
+    worst: list[WorstCondition]
     identical: list[tuple[str, str]]
     not_comparable: list[str]
     comparable: float
@@ -145,7 +143,7 @@ def _paired_cells(pairing: Pairing, cells: Sequence[Difference]) -> dict[_Key, P
         for model in pairing.models
         for condition in pairing.conditions
         if (model.name, condition.name) in places
-        for kind in _KINDS
+        for kind in METRICS.kinds(METRICS.compared)
         for cells_of_kind in [pairing.cells(model, condition, kind)]
         for metric in kind
     }

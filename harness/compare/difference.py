@@ -15,7 +15,7 @@ import numpy as np
 from harness.compare.flips import is_right
 from harness.compare.matching import MatchedName
 from harness.compare.pairing import PairedCells, Pairing
-from harness.metrics import COMPARED, METRICS
+from harness.metrics import METRICS
 from harness.metrics.bootstrap import estimate
 from harness.metrics.significance import Contrast, delong, mcnemar_exact
 from harness.summary.cells import Grid
@@ -98,7 +98,7 @@ class Difference:
             np.array(self.differing),
             np.array(self.largest),
             np.array(self.skew),
-            METRICS[self.metric].most,
+            METRICS[self.metric].range.span,
         )
 
 
@@ -110,7 +110,7 @@ def draft(pairing: Pairing) -> Iterator[Difference]:
         for condition in pairing.conditions:
             now = run.get((model.run, condition.run), {})
             before = baseline.get((model.baseline, condition.baseline), {})
-            for metric in COMPARED:
+            for metric in METRICS.compared:
                 status, reason = _status(pairing, model, condition, metric, now, before)
                 yield Difference(
                     model.name,

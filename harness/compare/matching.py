@@ -10,11 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.metrics import COMPARED, METRICS, Ranking
+from harness.metrics import METRICS
 from harness.results.record import ConditionRecord, RunRecord, ThresholdRule
-
-RANKED = tuple(name for name in COMPARED if isinstance(METRICS[name], Ranking))
-DECIDED = tuple(name for name in COMPARED if name not in (*RANKED, "coverage"))
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def reason_against(
         seeds = run.suite.seed, baseline.suite.seed
         if now.chain and seeds[0] != seeds[1]:
             return f"the suite's seed is {seeds[0]}, was {seeds[1]}, so the perturbed audio differs"
-    if metric not in DECIDED:
+    if not METRICS.is_decided(metric):
         return ""
     if reason := _threshold_reason(run, baseline, model):
         return reason

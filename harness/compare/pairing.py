@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.compare.matching import (
-    RANKED,
     MatchedName,
     match_conditions,
     match_models,
     reason_against,
 )
+from harness.metrics import METRICS
 from harness.metrics.bootstrap import Cell
 from harness.results.clip_facts import IDENTITY, columns_of
 from harness.results.coverage import complete
@@ -119,9 +119,10 @@ class Pairing:
         """
         both = self.both
         counts = self.comparable
-        if metrics == RANKED or (both.policy == "excluded" and metrics != ("coverage",)):
+        decided = METRICS.is_decided(metrics[0])
+        if METRICS.needs_score(metrics[0]) or (decided and both.policy == "excluded"):
             counts = counts & both.ok
-        elif metrics != ("coverage",):
+        elif decided:
             counts = counts & both.tried
         one = both.rows_of(_RUN + model.run, condition.run)
         other = both.rows_of(_BASELINE + model.baseline, condition.baseline)

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from harness.errors import UsageError
-from harness.metrics import COMPARED, METRICS
+from harness.metrics import METRICS
 from harness.storage.shipped import shipped
 from harness.storage.storage import contents
 
@@ -24,6 +24,7 @@ VERSION = 1
 DEFAULT = "release"
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Bound = Annotated[float, Field(allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 """A list in TOML."""
 Undecided = Literal["inconclusive", "fail", "pass"]
@@ -39,7 +40,7 @@ class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
     margin
         How much worse than the baseline the candidate may be.
     at_least, at_most
-        Bounds of the figure itself.
+        Bounds of the figure itself, within the metric's range.
     undecided
         Overrides the policy's.
     """
@@ -47,9 +48,9 @@ class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
     metric: str
     conditions: Names = ()
     families: Names = ()
-    margin: Share | None = None
-    at_least: Share | None = None
-    at_most: Share | None = None
+    margin: Annotated[Bound, Field(ge=0)] | None = None
+    at_least: Bound | None = None
+    at_most: Bound | None = None
     undecided: Undecided | None = None
 
     @model_validator(mode="after")
@@ -58,16 +59,30 @@ class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
             near = difflib.get_close_matches(self.metric, METRICS, n=1)
             meant = f"did you mean {near[0]!r}?" if near else f"metrics are {', '.join(METRICS)}"
             raise ValueError(f"unknown metric {self.metric!r}; {meant}")
-        if self.margin is not None and self.metric not in COMPARED:
+        if self.margin is not None and self.metric not in METRICS.compared:
             raise ValueError(
                 f"{self.metric!r} is not compared and can have no margin; compared are "
-                f"{', '.join(COMPARED)}"
+                f"{', '.join(METRICS.compared)}"
             )
         if self.margin is None and not self.absolute:
             raise ValueError("says nothing: give it margin, at_least or at_most")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
             raise ValueError("at_least is above at_most")
+        self._check_range()
         return self
+
+    def _check_range(self) -> None:
+        least, most = METRICS[self.metric].range
+        for key, bound in (("at_least", self.at_least), ("at_most", self.at_most)):
+            if bound is not None and not least <= bound <= most:
+                raise ValueError(
+                    f"{key} is {bound:g}, but {self.metric!r} is between {least:g} and {most:g}"
+                )
+        if self.margin is not None and self.margin > most - least:
+            raise ValueError(
+                f"margin is {self.margin:g}, but {self.metric!r} can differ by at most "
+                f"{most - least:g}"
+            )
 
     @property
     def absolute(self) -> bool:

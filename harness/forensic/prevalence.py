@@ -21,7 +21,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.forensic.run_view import Array, ForensicFigure, RunView, scored_only, with_intervals
-from harness.metrics.bootstrap import Cell, Estimate
+from harness.metrics.bootstrap import Cell
+from harness.metrics.resampled import Resampled
 
 PREVALENCES = (0.5, 0.1, 0.01, 0.0001)
 PRECISIONS = (0.5, 0.9, 0.99)
@@ -126,7 +127,7 @@ def prevalences(view: RunView, resamples: int, seed: int = 0) -> list[Prevalence
 
 
 def _prevalences(
-    model: str, condition: str, estimates: dict[str, Estimate]
+    model: str, condition: str, estimates: dict[str, Resampled]
 ) -> Iterator[Prevalence]:
     rates = with_intervals(estimates)
     draws = {name: estimate.draws for name, estimate in estimates.items()}

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from harness.metrics.bootstrap import Cell, Estimate, estimate
+from harness.metrics.bootstrap import Cell, estimate
 from harness.metrics.calibration import Falling, fit
-from harness.metrics.interval_kind import intervals_of
 from harness.metrics.intervals import difference_interval
+from harness.metrics.resampled import Resampled, intervals_of
 from harness.results.coverage import complete
 from harness.results.identity import difference as identity_difference
 from harness.results.record import ConditionRecord, ModelRecord, RunRecord
@@ -67,9 +67,9 @@ class ForensicFigure:
 NO_FIGURE = ForensicFigure(math.nan, math.nan, math.nan, 0, 0)
 
 
-def with_intervals(estimates: Mapping[str, Estimate]) -> dict[str, ForensicFigure]:
+def with_intervals(estimates: Mapping[str, Resampled]) -> dict[str, ForensicFigure]:
     """Return estimates, by metric, with their intervals."""
-    low, high = intervals_of(estimates)
+    low, high = intervals_of(list(estimates.values()))
     bounds = zip(estimates.items(), low.tolist(), high.tolist(), strict=True)
     return {
         name: ForensicFigure(figure.value, below, above, figure.evidence, figure.groups)
@@ -77,7 +77,7 @@ def with_intervals(estimates: Mapping[str, Estimate]) -> dict[str, ForensicFigur
     }
 
 
-def paired_difference(before: Estimate, after: Estimate) -> ForensicFigure:
+def paired_difference(before: Resampled, after: Resampled) -> ForensicFigure:
     """Return after less before, of a figure between 0 and 1 from the same draws."""
     groups = min(before.groups, after.groups)
     value = after.value - before.value
@@ -150,7 +150,7 @@ class RunView:
 
     def estimates(
         self, cells: Sequence[Cell], resamples: int, seed: int = 0
-    ) -> Mapping[Cell, dict[str, Estimate]]:
+    ) -> Mapping[Cell, dict[str, Resampled]]:
         """Return the metrics of every cell from the same draws of groups."""
         return estimate(cells, self.grid.groups, resamples, seed)
 

@@ -24,12 +24,11 @@ from harness.errors import UsageError
 from harness.forensic.run_view import RESAMPLES, ForensicFigure, Rows, RunView, with_intervals
 from harness.metrics.bootstrap import Cell
 from harness.results.record import ConditionRecord
+from harness.terms import LENGTH_BANDS, LENGTH_EDGES_S
 
 if TYPE_CHECKING:
     from harness.results.run_folder import RunFolder
 
-EDGES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-BANDS = ("0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "4-8 s", "8+ s")
 CLEAN_SNR_DB = 30.0
 FEWEST_CLIPS = 10
 FEWEST_GROUPS = 5
@@ -231,7 +230,7 @@ def match_recording(validated: ValidatedRange, file: RecordingProperties) -> Ran
 
 def band_of(seconds: float) -> str:
     """Return the band of a length."""
-    return BANDS[int(np.digitize(seconds, EDGES_S))]
+    return LENGTH_BANDS[int(np.digitize(seconds, LENGTH_EDGES_S))]
 
 
 def _severity(effect: ConditionEffect, part: RangePart) -> tuple[float, ...]:
@@ -329,9 +328,9 @@ def _banded_rows(view: RunView, model: str) -> Iterator[tuple[ConditionRecord, s
     seconds = view.column("seconds")
     for condition in view.conditions:
         rows = view.rows(model, condition.name)
-        numbers = np.digitize(seconds[rows], EDGES_S)
+        numbers = np.digitize(seconds[rows], LENGTH_EDGES_S)
         for number in np.unique(numbers):
-            yield condition, BANDS[int(number)], rows[numbers == number]
+            yield condition, LENGTH_BANDS[int(number)], rows[numbers == number]
 
 
 def _part(

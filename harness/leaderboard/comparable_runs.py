@@ -17,21 +17,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.leaderboard.entry import Entry
-from harness.metrics import METRICS, Ranking
-from harness.metrics.bootstrap import Cell, Estimate, estimate
+from harness.leaderboard.entry import ModelRun
+from harness.metrics import METRICS
+from harness.metrics.bootstrap import Cell, estimate
 from harness.metrics.classification import Array
 from harness.metrics.paired import Paired
 from harness.metrics.rank import Count, differing_groups
+from harness.metrics.resampled import Resampled
 from harness.results import coverage
 from harness.results.record import RunRecord
 from harness.summary.cells import Grid, Rows
 from harness.summary.corruption_error import CorruptionError, corruption_errors
 from harness.terms import CLEAN
 
-FIGURES = ("accuracy", "f1", "eer", "auc", "act_dcf")
-
-_Estimates = dict[str, dict[str, dict[str, Estimate]]]
+_Estimates = dict[str, dict[str, dict[str, Resampled]]]
 """By condition, then by model, then by metric."""
 
 
@@ -44,7 +43,7 @@ class Quantity:
     values, draws
         Shapes (m,) and (m, resamples).
     clips, evidence
-        As `Estimate` has them; the fewest of any condition.
+        As `Resampled` has them; the fewest of any condition.
     groups
         That it is of.
     differing
@@ -83,7 +82,7 @@ class Field:
     estimates: _Estimates
 
     @classmethod
-    def of(cls, entries: Mapping[str, Entry], metric: str, resamples: int, seed: int) -> Field:
+    def of(cls, entries: Mapping[str, ModelRun], metric: str, resamples: int, seed: int) -> Field:
         """Measure models, by label, that are of the same data and suite.
 
         Raises
@@ -99,8 +98,8 @@ class Field:
         parts: dict[tuple[str, str], list[Cell]] = {}
         for condition in grid.conditions:
             those = models if condition == CLEAN else robust
-            wanted = FIGURES if condition == CLEAN else ("accuracy",)
-            for cell_metrics in _kinds((*wanted, metric)):
+            wanted = METRICS.released if condition == CLEAN else ("accuracy",)
+            for cell_metrics in METRICS.kinds(METRICS.without_coverage((*wanted, metric))):
                 found = _common(grid, those, condition, cell_metrics)
                 for model, cell in found.items():
                     parts.setdefault((condition, model), []).append(cell)
@@ -175,7 +174,7 @@ class Field:
 
     def _differing(self, condition: str, models: Sequence[str]) -> Count:
         cells = [self.cells[condition, model] for model in models]
-        ranking = isinstance(METRICS[self.metric], Ranking)
+        ranking = METRICS.needs_score(self.metric)
         return differing_groups(cells, self.grid.groups, ranking=ranking)
 
 
@@ -221,7 +220,7 @@ def short(grid: Grid, record: RunRecord, model: str, metric: str, *, clean: bool
 
     Clips that a policy decides are not lacking, unless they were never tried.
     """
-    decided = not isinstance(METRICS[metric], Ranking) and grid.policy != "excluded"
+    decided = not METRICS.needs_score(metric) and grid.policy != "excluded"
     counts = grid.tried if decided else grid.ok
     lacking: list[tuple[float, str]] = []
     for condition in [CLEAN] if clean else grid.conditions:
@@ -237,12 +236,12 @@ def short(grid: Grid, record: RunRecord, model: str, metric: str, *, clean: bool
     return f"{share:.1%} of {condition} was scored{rest}, less than the {least:.0%} that are due"
 
 
-def of_entry(entry: Entry) -> Grid:
+def of_entry(entry: ModelRun) -> Grid:
     """An entry by itself, with a row for all that it owes."""
     return Grid.of(coverage.complete(entry.run.table, entry.record), entry.record)
 
 
-def _joined(entries: Mapping[str, Entry]) -> Grid:
+def _joined(entries: Mapping[str, ModelRun]) -> Grid:
     """All models in one grid, clips and groups numbered alike, each at its own threshold."""
     threshold = {
         label: entry.record.threshold_of(entry.model.name) for label, entry in entries.items()
@@ -255,19 +254,11 @@ def _joined(entries: Mapping[str, Entry]) -> Grid:
     return Grid.of(pd.concat(tables, ignore_index=True), record, threshold.__getitem__)
 
 
-def _kinds(metrics: Sequence[str]) -> list[tuple[str, ...]]:
-    """Figures of ranking and of decisions apart: they may be of other clips."""
-    once = dict.fromkeys(metrics)
-    ranked = tuple(name for name in once if isinstance(METRICS[name], Ranking))
-    decided = tuple(name for name in once if name not in ranked)
-    return [kind for kind in (decided, ranked) if kind]
-
-
 def _common(
     grid: Grid, models: Sequence[str], condition: str, metrics: tuple[str, ...]
 ) -> dict[str, Cell]:
     """The clips that count for all, in the same order, for each model."""
-    decided = not isinstance(METRICS[metrics[0]], Ranking) and grid.policy != "excluded"
+    decided = not METRICS.needs_score(metrics[0]) and grid.policy != "excluded"
     counts: NDArray[np.bool_] = grid.tried if decided else grid.ok
     rows = {model: grid.rows_of(model, condition) for model in models}
     rows = {model: each[counts[each]] for model, each in rows.items()}
@@ -280,7 +271,7 @@ def _common(
     return cells
 
 
-def _quantity(each: Sequence[Estimate], differing: Count) -> Quantity:
+def _quantity(each: Sequence[Resampled], differing: Count) -> Quantity:
     return Quantity(
         np.array([one.value for one in each]),
         np.stack([one.draws for one in each]),

@@ -35,7 +35,7 @@ class Refused:
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class ModelRun:
     """One model of a run; record and table know no other.
 
     `together` is how many models the run scored in one go.
@@ -58,20 +58,20 @@ class Entry:
         return self.model.revision[:12] or self.model.digest[:12]
 
 
-def entries(run: RunFolder) -> list[Entry]:
+def entries(run: RunFolder) -> list[ModelRun]:
     """The models of a run, one by one."""
-    found: list[Entry] = []
+    found: list[ModelRun] = []
     for model in run.record.models:
         record = run.record.model_copy(update={"models": [model]})
         table = run.table
         if len(run.record.models) > 1:
             table = table[table["model"] == model.name].reset_index(drop=True)
         alone = replace(run, record=record, table=table)
-        found.append(Entry(alone, len(run.record.models)))
+        found.append(ModelRun(alone, len(run.record.models)))
     return found
 
 
-def on_clean(entry: Entry) -> RunFolder:
+def on_clean(entry: ModelRun) -> RunFolder:
     """The run as if `clean` were all that was asked for: the same figures and draws, sooner."""
     suite = entry.record.suite
     conditions = [each for each in suite.conditions if each.name == CLEAN]
@@ -133,7 +133,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
 
 
-def barrier(one: Entry, other: Entry) -> str:
+def barrier(one: ModelRun, other: ModelRun) -> str:
     """Why two entries are not of the same clips under the same conditions; empty where they are.
 
     Unlike `harness.compare.pairing`, which compares what two runs have in common, this wants all of

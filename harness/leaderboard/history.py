@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness.compare.baseline import FOLDER as BASELINES
 from harness.errors import UsageError
-from harness.leaderboard.entry import Entry, Refused, barrier, entries, find_runs, open_run
+from harness.leaderboard.entry import ModelRun, Refused, barrier, entries, find_runs, open_run
 from harness.leaderboard.release import Release, measure
 from harness.results.figures import ScoreWarning
 from harness.results.record import RunRecord
@@ -93,7 +93,7 @@ class _Open:
 
     line: str
     reason: str
-    last: Entry
+    last: ModelRun
     releases: list[Release]
 
 
@@ -162,7 +162,7 @@ def _identity(record: RunRecord) -> tuple[object, ...]:
 
 def _add(tracks: list[_Open], run: RunFolder, one_detector: bool, resamples: int) -> None:
     each = entries(run)
-    measured: list[tuple[Entry, _Open | None, str, Release]] = []
+    measured: list[tuple[ModelRun, _Open | None, str, Release]] = []
     for entry in each:
         line = _line(entry, one_detector=one_detector and len(each) == 1)
         own = [track for track in tracks if track.line == line]
@@ -181,7 +181,7 @@ def _add(tracks: list[_Open], run: RunFolder, one_detector: bool, resamples: int
             fitting.releases.append(release)
 
 
-def _line(entry: Entry, *, one_detector: bool) -> str:
+def _line(entry: ModelRun, *, one_detector: bool) -> str:
     return "all models" if one_detector else entry.model.name.partition("@")[0]
 
 

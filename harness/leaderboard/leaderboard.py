@@ -22,14 +22,13 @@ import numpy as np
 
 from harness.errors import UsageError
 from harness.leaderboard.comparable_runs import (
-    FIGURES,
     Field,
     difference_of,
     mean_of,
     part_of,
     short,
 )
-from harness.leaderboard.entry import Entry, Refused, entries, open_run
+from harness.leaderboard.entry import ModelRun, Refused, entries, open_run
 from harness.leaderboard.pooled import pool
 from harness.leaderboard.rank import (
     Bounded,
@@ -41,13 +40,12 @@ from harness.leaderboard.rank import (
     unranked,
 )
 from harness.leaderboard.selection import choose, label
-from harness.metrics import COMPARED, METRICS
+from harness.metrics import METRICS
 from harness.results.figures import ScoreWarning
 from harness.summary.score_warnings import run_warnings
 from harness.summary.summary import RESAMPLES
 from harness.terms import UnscoredPolicy
 
-RANKING = tuple(name for name in COMPARED if name != "coverage")
 _INDEPENDENT = 1_000_003
 
 
@@ -62,7 +60,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Row:
+class RankedModel:
     """A model.
 
     Parameters
@@ -71,7 +69,7 @@ class Row:
         By the ranking figure: on `clean`, and the mean over families of perturbations. Over
         several data sets each is the mean of theirs.
     figures
-        `FIGURES` on `clean`, the mean over data sets.
+        Released metrics but coverage on `clean`, the mean over data sets.
     damage
         Perturbed less clean.
     worst, worst_value
@@ -131,7 +129,7 @@ class Leaderboard:
     better: str
     reference: str
     data: list[DataSet]
-    rows: list[Row]
+    rows: list[RankedModel]
     refused: list[Refused]
     resamples: int
     warnings: list[ScoreWarning] = field(default_factory=list[ScoreWarning])
@@ -154,7 +152,7 @@ def read_leaderboard(
     Parameters
     ----------
     metric
-        One of `RANKING`.
+        A compared metric other than coverage.
     reference
         Name of the model that the mean corruption error is relative to.
     unscored
@@ -165,9 +163,10 @@ def read_leaderboard(
     UsageError
         Where no run can be read, the metric ranks nothing, or the reference is none of the models.
     """
-    if metric not in RANKING:
-        raise UsageError("does not rank", metric, f"take one of {', '.join(RANKING)}")
-    found: list[Entry] = []
+    ranking = METRICS.without_coverage(METRICS.compared)
+    if metric not in ranking:
+        raise UsageError("does not rank", metric, f"take one of {', '.join(ranking)}")
+    found: list[ModelRun] = []
     refused: list[Refused] = []
     for folder in sorted({each.resolve(): each for each in folders}.values(), key=str):
         run = open_run(folder, unscored)
@@ -200,7 +199,7 @@ def read_leaderboard(
     return replace(board, warnings=list(_warnings(labelled)))
 
 
-def _warnings(labelled: Sequence[Mapping[str, Entry]]) -> Iterator[ScoreWarning]:
+def _warnings(labelled: Sequence[Mapping[str, ModelRun]]) -> Iterator[ScoreWarning]:
     """Of the scores of every model on every data set."""
     for models in labelled:
         for name, entry in models.items():
@@ -211,7 +210,7 @@ def _warnings(labelled: Sequence[Mapping[str, Entry]]) -> Iterator[ScoreWarning]
 
 def _board(
     fields: Sequence[Field],
-    labelled: Sequence[Mapping[str, Entry]],
+    labelled: Sequence[Mapping[str, ModelRun]],
     refused: list[Refused],
     metric: str,
     reference: str,
@@ -222,12 +221,12 @@ def _board(
     clean = standings(mean_of([field.clean(metric) for field in fields]), metric)
     perturbed, damage = _perturbed(fields, metric)
     own = {
-        name: bounds(mean_of([field.clean(name) for field in fields]), METRICS[name].most)
-        for name in FIGURES
+        name: bounds(mean_of([field.clean(name) for field in fields]), METRICS[name].range)
+        for name in METRICS.without_coverage(METRICS.released)
     }
     pooled = pool(fields, metric, resamples, _INDEPENDENT * len(fields))
     rows = [
-        Row(
+        RankedModel(
             model=model,
             release=labelled[0][model].release,
             runs=[str(each[model].run.folder) for each in labelled],
@@ -235,7 +234,7 @@ def _board(
             parameters=labelled[0][model].model.parameters,
             clean=clean[place],
             perturbed=perturbed.get(model, unranked()),
-            figures={name: own[name][place] for name in FIGURES},
+            figures={name: bounded[place] for name, bounded in own.items()},
             damage=damage.get(model, unknown()),
             **_worst(fields, model, metric),
             mce=_mce(fields, model, reference),
@@ -278,10 +277,9 @@ def _perturbed(
     ]
     perturbed = mean_of([mean for mean, _ in pairs])
     damage = mean_of([difference_of(mean, clean) for mean, clean in pairs])
-    most = METRICS[metric].most
     return (
         dict(zip(robust, standings(perturbed, metric), strict=True)),
-        dict(zip(robust, difference_bounds(damage, most), strict=True)),
+        dict(zip(robust, difference_bounds(damage, METRICS[metric].range), strict=True)),
     )
 
 
@@ -311,7 +309,7 @@ def _shortfall(field: Field, model: str) -> str:
     return short(field.grid, field.record, model, field.metric)
 
 
-def _cost(entry: Entry) -> Cost:
+def _cost(entry: ModelRun) -> Cost:
     record = entry.record
     return Cost(
         record.clips_per_second,
@@ -321,7 +319,7 @@ def _cost(entry: Entry) -> Cost:
     )
 
 
-def _data_set(field: Field, models: Mapping[str, Entry]) -> DataSet:
+def _data_set(field: Field, models: Mapping[str, ModelRun]) -> DataSet:
     record = field.record
     quantity = field.clean(field.metric)
     return DataSet(

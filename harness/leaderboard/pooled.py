@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.leaderboard.comparable_runs import Field
 from harness.leaderboard.rank import Bounded, one_bounded, unknown
-from harness.metrics import METRICS, Ranking
+from harness.metrics import METRICS
 from harness.metrics.bootstrap import Cell, estimate
 from harness.terms import CLEAN
 
@@ -19,7 +19,7 @@ def pool(fields: Sequence[Field], metric: str, resamples: int, seed: int) -> lis
     """Of all clips of all fields as one test set; groups of all are drawn together."""
     models = fields[0].models
     parts = [[field.cells[CLEAN, model] for field in fields] for model in models]
-    alike = isinstance(METRICS[metric], Ranking) or all(
+    alike = METRICS.needs_score(metric) or all(
         len({cell.threshold for cell in each}) == 1 for each in parts
     )
     if len(fields) < 2 or not alike:
@@ -27,7 +27,7 @@ def pool(fields: Sequence[Field], metric: str, resamples: int, seed: int) -> lis
     offsets = np.cumsum([0, *(field.grid.groups for field in fields)]).tolist()
     cells = [_joined(each, offsets, metric) for each in parts]
     drawn = estimate(cells, offsets[-1], resamples, seed)
-    return [one_bounded(drawn[cell][metric], METRICS[metric].most) for cell in cells]
+    return [one_bounded(drawn[cell][metric]) for cell in cells]
 
 
 def _joined(cells: Sequence[Cell], offsets: Sequence[int], metric: str) -> Cell:

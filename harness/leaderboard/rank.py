@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from harness.leaderboard.comparable_runs import Quantity, part_of
-from harness.metrics import METRICS
-from harness.metrics.bootstrap import Estimate
-from harness.metrics.classification import Array
-from harness.metrics.intervals import difference_interval, proportion_interval
+from harness.metrics import METRICS, Range
+from harness.metrics.intervals import difference_interval, metric_interval
 from harness.metrics.rank import rank
+from harness.metrics.resampled import Resampled
 
 NO_RANK = 0
 
@@ -49,7 +48,7 @@ class Standing:
 
 def standings(quantity: Quantity, metric: str) -> list[Standing]:
     """A figure of every model with its rank; a model without a value has none."""
-    shown = bounds(quantity, METRICS[metric].most)
+    shown = bounds(quantity, METRICS[metric].range)
     known = [place for place, each in enumerate(shown) if not math.isnan(each.value)]
     inside = part_of(quantity, known)
     ranks = rank(
@@ -67,23 +66,26 @@ def standings(quantity: Quantity, metric: str) -> list[Standing]:
     return found
 
 
-def bounds(quantity: Quantity, most: float) -> list[Bounded]:
-    """Intervals of figures between 0 and `most`, or of means of such."""
-    low, high = proportion_interval(quantity.values / most, quantity.draws / most, *_of(quantity))
-    return _bounded(quantity, low * most, high * most)
-
-
-def difference_bounds(quantity: Quantity, most: float) -> list[Bounded]:
-    """Intervals of paired differences of figures between 0 and `most`."""
-    groups, _ = _of(quantity)
-    low, high = difference_interval(quantity.values / most, quantity.draws / most, groups)
-    return _bounded(quantity, low * most, high * most)
-
-
-def _of(quantity: Quantity) -> tuple[Array, Array]:
-    """Groups and evidence of every figure."""
+def bounds(quantity: Quantity, range_: Range) -> list[Bounded]:
+    """Intervals of figures with a range, or of means of such."""
     ones = np.ones(len(quantity.values))
-    return quantity.groups * ones, quantity.evidence * ones
+    low, high = metric_interval(
+        quantity.values,
+        quantity.draws,
+        quantity.groups * ones,
+        quantity.evidence * ones,
+        np.outer(ones, range_),
+        np.zeros(len(ones), dtype=bool),
+    )
+    return _bounded(quantity, low, high)
+
+
+def difference_bounds(quantity: Quantity, range_: Range) -> list[Bounded]:
+    """Intervals of paired differences of figures with a range."""
+    groups = quantity.groups * np.ones(len(quantity.values))
+    span = np.full(len(quantity.values), range_.span)
+    low, high = difference_interval(quantity.values, quantity.draws, groups, span)
+    return _bounded(quantity, low, high)
 
 
 def _bounded(quantity: Quantity, low: Any, high: Any) -> list[Bounded]:
@@ -93,7 +95,7 @@ def _bounded(quantity: Quantity, low: Any, high: Any) -> list[Bounded]:
     ]
 
 
-def one_bounded(one: Estimate, most: float) -> Bounded:
+def one_bounded(one: Resampled) -> Bounded:
     """Interval of a figure of one model."""
     quantity = Quantity(
         np.array([one.value]),
@@ -103,7 +105,7 @@ def one_bounded(one: Estimate, most: float) -> Bounded:
         one.groups,
         np.zeros((1, 1), dtype=np.intp),
     )
-    return bounds(quantity, most)[0]
+    return bounds(quantity, one.range)[0]
 
 
 def unknown() -> Bounded:

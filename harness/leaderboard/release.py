@@ -16,7 +16,7 @@ import numpy as np
 from harness.compare.compare import compare
 from harness.compare.difference import Difference
 from harness.compare.pairing import Pairing
-from harness.leaderboard.entry import Entry, on_clean
+from harness.leaderboard.entry import ModelRun, on_clean
 from harness.metrics import METRICS
 from harness.metrics.intervals import LEVEL as CERTAINTY
 from harness.metrics.intervals import student
@@ -29,7 +29,6 @@ from harness.summary.corruption_error import FamilyLoss, family_losses
 from harness.summary.summary import family_damage, summarise
 from harness.terms import CLEAN
 
-HEADLINE = ("accuracy", "f1", "eer", "auc", "act_dcf", "coverage")
 LEVEL = 0.05
 
 Turn = Literal["worse", "better", "open", "not compared"]
@@ -37,7 +36,7 @@ Turn = Literal["worse", "better", "open", "not compared"]
 
 
 @dataclass(frozen=True)
-class Step:
+class ReleaseStep:
     """A figure against the run before on the same track.
 
     Parameters
@@ -70,7 +69,7 @@ class Release:
     version
         Revision, or the beginning of the digest of the weights; empty where neither is known.
     figures
-        `HEADLINE` on `clean`.
+        `METRICS.released` on `clean`.
     families
         What each family costs in accuracy.
     same
@@ -90,12 +89,12 @@ class Release:
     figures: list[MetricRow]
     families: list[FamilyDamage]
     same: bool = False
-    steps: list[Step] = field(default_factory=list[Step])
-    family_steps: list[Step] = field(default_factory=list[Step])
+    steps: list[ReleaseStep] = field(default_factory=list[ReleaseStep])
+    family_steps: list[ReleaseStep] = field(default_factory=list[ReleaseStep])
     warnings: list[ScoreWarning] = field(default_factory=list[ScoreWarning])
 
 
-def measure(entry: Entry, before: Entry | None, resamples: int) -> Release:
+def measure(entry: ModelRun, before: ModelRun | None, resamples: int) -> Release:
     """The figures of an entry, and its steps from the one before on the same track.
 
     Raises
@@ -119,7 +118,7 @@ def measure(entry: Entry, before: Entry | None, resamples: int) -> Release:
         finished=record.finished is not None,
         harness_version=record.harness_version,
         synthetic=record.data.synthetic or entry.model.synthetic,
-        figures=[rows[metric] for metric in HEADLINE if metric in rows],
+        figures=[rows[metric] for metric in METRICS.released if metric in rows],
         families=family_damage(grid, ("accuracy",), resamples=resamples, seed=0),
         warnings=summary.warnings,
     )
@@ -129,19 +128,20 @@ def measure(entry: Entry, before: Entry | None, resamples: int) -> Release:
     return replace(
         release,
         same=bool(compared.identical),
-        steps=[_step(cell) for cell in compared.cells if cell.metric in HEADLINE],
+        steps=[_step(cell) for cell in compared.cells if cell.metric in METRICS.released],
         family_steps=_family_steps(entry, before, resamples),
     )
 
 
-def _step(cell: Difference) -> Step:
+def _step(cell: Difference) -> ReleaseStep:
     turn: Turn = "not compared"
     if cell.status == "compared":
         turn = turn_of(cell.metric, cell.low, cell.high, shown=cell.p_holm <= LEVEL)
-    return Step(cell.metric, cell.difference, cell.low, cell.high, cell.p_holm, turn, cell.reason)
+    figures = cell.difference, cell.low, cell.high, cell.p_holm
+    return ReleaseStep(cell.metric, *figures, turn, cell.reason)
 
 
-def _family_steps(entry: Entry, before: Entry, resamples: int) -> list[Step]:
+def _family_steps(entry: ModelRun, before: ModelRun, resamples: int) -> list[ReleaseStep]:
     """What families cost more or less than in the run before, of accuracy alone."""
     pairing = Pairing.of(entry.run, before.run)
     model = pairing.models[0]
@@ -157,7 +157,7 @@ def _family_steps(entry: Entry, before: Entry, resamples: int) -> list[Step]:
     each = [[accuracies[name] for name in (CLEAN, *families[loss.family])] for loss in losses]
     p = holm(_family_contrast(losses, each).p())
     return [
-        Step(
+        ReleaseStep(
             loss.family,
             loss.difference,
             loss.low,

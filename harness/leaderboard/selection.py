@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from harness.errors import UsageError
 from harness.leaderboard.comparable_runs import of_entry, short
-from harness.leaderboard.entry import Entry, Refused, barrier
+from harness.leaderboard.entry import ModelRun, Refused, barrier
 from harness.results.identity import identity_of
 
 
-def _identity(entry: Entry) -> tuple[str, str]:
+def _identity(entry: ModelRun) -> tuple[str, str]:
     """What makes two entries one model: the scores of a file have no detector to go by."""
     model = entry.model
     if model.is_lookup:
@@ -22,11 +22,11 @@ def _identity(entry: Entry) -> tuple[str, str]:
     return model.name, identity_of(model) or f"{model.digest or model.revision} {model.fake_label}"
 
 
-def _alike(found: Sequence[Entry]) -> Sequence[Entry]:
+def _alike(found: Sequence[ModelRun]) -> Sequence[ModelRun]:
     """The entries as the oldest records know their models: all settings of a detector, or none."""
     if all(entry.model.settings for entry in found):
         return found
-    blank: list[Entry] = []
+    blank: list[ModelRun] = []
     for entry in found:
         models = [entry.model.model_copy(update={"settings": {}})]
         record = entry.record.model_copy(update={"models": models})
@@ -34,15 +34,15 @@ def _alike(found: Sequence[Entry]) -> Sequence[Entry]:
     return blank
 
 
-def choose(found: Sequence[Entry], metric: str) -> tuple[list[list[Entry]], list[Refused]]:
+def choose(found: Sequence[ModelRun], metric: str) -> tuple[list[list[ModelRun]], list[Refused]]:
     """Entries by data set, of models that are in all of them, and what was left out.
 
     Of one data set the suite with most models is taken. Data sets are added, largest field first,
     as long as two models have them all.
     """
     refused: list[Refused] = []
-    fields: list[list[Entry]] = []
-    by_data: dict[str, list[list[Entry]]] = {}
+    fields: list[list[ModelRun]] = []
+    by_data: dict[str, list[list[ModelRun]]] = {}
     for entry in _alike(found):
         if told := _unfit(entry, metric):
             refused.append(_refusal(entry, told))
@@ -74,7 +74,7 @@ def choose(found: Sequence[Entry], metric: str) -> tuple[list[list[Entry]], list
     return _whole(kept, refused), refused
 
 
-def _unfit(entry: Entry, metric: str) -> str:
+def _unfit(entry: ModelRun, metric: str) -> str:
     """Why an entry can stand beside none: too little was scored, or its table is not whole."""
     try:
         return short(of_entry(entry), entry.record, entry.model.name, metric, clean=True)
@@ -82,16 +82,16 @@ def _unfit(entry: Entry, metric: str) -> str:
         return str(fault)
 
 
-def _models(field: Sequence[Entry]) -> int:
+def _models(field: Sequence[ModelRun]) -> int:
     return len({_identity(entry) for entry in field})
 
 
-def _whole(fields: Sequence[list[Entry]], refused: list[Refused]) -> list[list[Entry]]:
+def _whole(fields: Sequence[list[ModelRun]], refused: list[Refused]) -> list[list[ModelRun]]:
     """Fields of the models that are in all of them, of several fields once in each: the latest."""
     if len(fields) < 2:
         return list(fields)
     shared = set.intersection(*({_identity(entry) for entry in field} for field in fields))
-    whole: list[list[Entry]] = []
+    whole: list[list[ModelRun]] = []
     for field in fields:
         latest = {_identity(entry): entry for entry in field if _identity(entry) in shared}
         for entry in field:
@@ -103,11 +103,11 @@ def _whole(fields: Sequence[list[Entry]], refused: list[Refused]) -> list[list[E
     return whole
 
 
-def _refusal(entry: Entry, told: str) -> Refused:
+def _refusal(entry: ModelRun, told: str) -> Refused:
     return Refused(f"{entry.run.folder} ({entry.model.name})", told)
 
 
-def label(fields: Sequence[Sequence[Entry]]) -> tuple[list[dict[str, Entry]], list[str]]:
+def label(fields: Sequence[Sequence[ModelRun]]) -> tuple[list[dict[str, ModelRun]], list[str]]:
     """Every field's entries by a label that tells them apart, the same in all fields."""
     first = fields[0]
     labels: list[str] = []

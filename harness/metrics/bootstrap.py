@@ -24,11 +24,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from harness.metrics import METRICS, Calibration, Decision, Metric, Ranking, metric_at
+from harness.metrics import (
+    METRICS,
+    AnyMetric,
+    CalibrationMetric,
+    DecisionMetric,
+    Metric,
+    RankingMetric,
+)
+from harness.metrics.account import Ledger, account_of
 from harness.metrics.classification import Array, Confusion, outcome_of, refuse_nan
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.metrics.detection import Index, Sweep, accumulate, collapse
-from harness.metrics.weighted_sums import Ledger
+from harness.metrics.resampled import Resampled
 from harness.terms import UnscoredPolicy
 
 Weights = NDArray[np.float32]
@@ -72,7 +80,7 @@ class Cell:
     unscored_real_group: Index = field(default_factory=_no_groups)
     unscored_fake_group: Index = field(default_factory=_no_groups)
     missing_group: Index = field(default_factory=_no_groups)
-    metrics: tuple[str, ...] = tuple(METRICS)
+    metrics: tuple[str, ...] = field(default_factory=lambda: METRICS.names)
     threshold: float = 0.0
     policy: UnscoredPolicy = "excluded"
     cost: DetectionCost = ASVSPOOF_5
@@ -101,33 +109,9 @@ class Cell:
         return {name: np.concatenate(each) for name, each in parts.items()}
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """A figure, its resampled values, and what it is of.
-
-    Parameters
-    ----------
-    clips
-        In its denominator.
-    evidence
-        Of these, the clips of the smaller class where the figure needs both classes; else all.
-    groups
-        That the evidence is of; the smaller number where the figure needs both classes.
-    most
-        Largest value of the figure, which may be infinite.
-    """
-
-    value: float
-    draws: Array
-    clips: int
-    evidence: int
-    groups: int
-    most: float = 1.0
-
-
 def estimate(
     cells: Sequence[Cell], groups: int, resamples: int, seed: int
-) -> dict[Cell, dict[str, Estimate]]:
+) -> dict[Cell, dict[str, Resampled]]:
     """Every wanted figure of every cell, resampled with the same draws.
 
     Parameters
@@ -138,8 +122,8 @@ def estimate(
     operators = [_Operator.of(cell, groups) for cell in cells]
     ones = np.ones((groups, 1), dtype=np.float32)
     values = [operator.figures(ones)[:, 0] for operator in operators]
-    for cell, value in zip(cells, values, strict=True):
-        _put_exact(cell, value)
+    for cell, operator, value in zip(cells, operators, values, strict=True):
+        _put_exact(cell, operator.metrics, value)
     draws = [np.empty((len(cell.metrics), resamples)) for cell in cells]
     at = 0
     for weights in draw(groups, resamples, seed):
@@ -147,11 +131,11 @@ def estimate(
         for operator, drawn in zip(operators, draws, strict=True):
             drawn[:, at:until] = operator.figures(weights)
         at = until
-    estimates: dict[Cell, dict[str, Estimate]] = {}
+    estimates: dict[Cell, dict[str, Resampled]] = {}
     for cell, operator, value, drawn in zip(cells, operators, values, draws, strict=True):
         estimates[cell] = {
-            metric.name: Estimate(
-                float(value[row]), drawn[row], *_support(cell, metric), metric.most
+            metric.name: Resampled(
+                float(value[row]), drawn[row], *_support(cell, metric), metric.range, metric.fitted
             )
             for row, metric in enumerate(operator.metrics)
         }
@@ -180,7 +164,7 @@ class _Operator:
     Sums of weights are whole numbers and exact in float32 up to 2**24 clips in a cell.
     """
 
-    metrics: tuple[Metric, ...]
+    metrics: tuple[AnyMetric, ...]
     counts: Any  # (6, groups): a row for each field of `Confusion`
     steps: Any  # (2 * steps, groups): real weight at each step, then fake weight; or None
     ledger: Ledger | None = None
@@ -188,19 +172,19 @@ class _Operator:
 
     @classmethod
     def of(cls, cell: Cell, groups: int) -> _Operator:
-        metrics = tuple(metric_at(name, cell.cost) for name in cell.metrics)
+        metrics = tuple(METRICS.at(name, cell.cost) for name in cell.metrics)
         counted = list(cell.counted().values())
         row = np.repeat(np.arange(len(counted)), [len(each) for each in counted])
         counts = _sums(row, np.concatenate(counted), (len(counted), groups))
         steps = None
-        if any(isinstance(metric, Ranking) for metric in metrics):
+        if any(isinstance(metric, RankingMetric) for metric in metrics):
             real_step, fake_step, number = collapse(cell.real, cell.fake)
             steps = _sums(
                 np.concatenate([real_step, number + fake_step]),
                 np.concatenate([cell.real_group, cell.fake_group]),
                 (2 * number, groups),
             )
-        if not any(isinstance(metric, Calibration) for metric in metrics):
+        if not any(isinstance(metric, CalibrationMetric) for metric in metrics):
             return cls(metrics, counts, steps)
         # In one order, whatever the order of the table: sums of fractions depend on it.
         real, fake = (
@@ -218,7 +202,7 @@ class _Operator:
         counts = np.asarray(self.counts @ weights, dtype=np.float64)
         confusion = Confusion(*counts)
         for row, metric in enumerate(self.metrics):
-            if isinstance(metric, Decision):
+            if isinstance(metric, DecisionMetric):
                 figures[row] = metric.formula(confusion)
         if self.steps is not None:
             self._rank(weights, figures)
@@ -234,7 +218,7 @@ class _Operator:
             sums = self.steps @ weights[:, columns]
             sweep = Sweep(accumulate(sums[: rows // 2]), accumulate(sums[rows // 2 :]))
             for row, metric in enumerate(self.metrics):
-                if isinstance(metric, Ranking):
+                if isinstance(metric, RankingMetric):
                     figures[row, columns] = metric.formula(sweep)
 
     def _weigh(self, ledger: Ledger, weights: Weights, figures: Array) -> None:
@@ -244,16 +228,21 @@ class _Operator:
             sums = self.account @ weights[:, columns].astype(np.float64)
             account = ledger.weighted(sums)
             for row, metric in enumerate(self.metrics):
-                if isinstance(metric, Calibration):
+                if isinstance(metric, CalibrationMetric):
                     figures[row, columns] = metric.formula(account)
 
 
-def _put_exact(cell: Cell, value: Array) -> None:
-    """Take figures that are resampled in steps from every clip."""
-    for row, name in enumerate(cell.metrics):
-        metric = METRICS[name]
-        if isinstance(metric, Calibration):
-            value[row] = metric.value(np.sort(cell.real), np.sort(cell.fake), cell.threshold)
+def _put_exact(cell: Cell, metrics: Sequence[AnyMetric], values: Array) -> None:
+    """Take metrics that are resampled in steps from every clip."""
+    formulas = {
+        row: metric.formula
+        for row, metric in enumerate(metrics)
+        if isinstance(metric, CalibrationMetric)
+    }
+    if formulas:
+        account = account_of(np.sort(cell.real), np.sort(cell.fake), cell.threshold)
+        for row, formula in formulas.items():
+            values[row] = formula(account)
 
 
 def _sums(row: Index, column: Index, shape: tuple[int, int]) -> Any:
@@ -262,19 +251,19 @@ def _sums(row: Index, column: Index, shape: tuple[int, int]) -> Any:
 
 
 def _support(cell: Cell, metric: Metric) -> tuple[int, int, int]:
-    """Clips, evidence and groups of a figure, as `Estimate` has them."""
-    if not isinstance(metric, Decision):
-        if metric.of == "both":
+    """Clips, evidence and groups of a figure, as `Resampled` has them."""
+    if not isinstance(metric, DecisionMetric):
+        if metric.support == "both":
             return _of_both(cell.real_group, cell.fake_group)
         scored = np.concatenate([cell.real_group, cell.fake_group])
         return len(scored), len(scored), len(np.unique(scored))
     tp, fn, fp, tn, left_out, _ = cell.counted().values()
-    match metric.of:
+    match metric.support:
         case "both":
             return _of_both(np.concatenate([fp, tn]), np.concatenate([tp, fn]))
         case "clips":
             members = [tp, fn, fp, tn]
-        case "asked":
+        case "owed":
             members = [tp, fn, fp, tn, left_out]
         case "real":
             members = [fp, tn]

@@ -170,14 +170,14 @@ def positive_interval(value: Array, draws: Array, groups: Array) -> tuple[Array,
 
 
 def corrected_interval(
-    value: Array, draws: Array, groups: Array, most: Array
+    value: Array, draws: Array, groups: Array, least: Array, most: Array
 ) -> tuple[Array, Array]:
     """Interval of figures that are fitted to the clips they judge; it holds the value.
 
     The mean of its draws is off from it about as much as it is off itself. The interval is centred
-    on the value less that, within 0 and `most`, reaches as far again to that side, because near
-    its end (a detector that is calibrated, say) a figure is off by more than its draws show, and is
-    joined with the value.
+    on the value less that, within `least` and `most`, reaches as far again to that side, because
+    near its end (a detector that is calibrated, say) a figure is off by more than its draws show,
+    and is joined with the value.
 
     Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 10 (bias).
     """
@@ -185,26 +185,88 @@ def corrected_interval(
     error = bootstrap_error(draws, groups)
     with np.errstate(invalid="ignore"):
         off = np.sum(draws, axis=-1, where=~np.isnan(draws)) / there - value
-    low, high = student_interval(np.clip(value - off, 0.0, most), error, groups)
+    low, high = student_interval(np.clip(value - off, least, most), error, groups)
     low, high = low - np.maximum(off, 0.0), high - np.minimum(off, 0.0)
     unknown = (error <= _SAME) | ~np.isfinite(value)
     known = np.where(unknown, np.nan, value)
-    return _bounded(known, np.maximum(low, 0.0), np.minimum(high, most), groups)
+    return _bounded(known, np.maximum(low, least), np.minimum(high, most), groups)
 
 
-def difference_interval(value: Array, draws: Array, groups: Array) -> tuple[Array, Array]:
-    """Interval of paired differences of figures between 0 and 1; it always holds the value.
+def metric_interval(
+    value: Array,
+    draws: Array,
+    groups: Array,
+    evidence: Array,
+    ranges: Array,
+    fitted: NDArray[np.bool_],
+) -> tuple[Array, Array]:
+    """Interval of each metric by its range; it always holds the value.
+
+    A metric between two ends has the interval of a proportion, one that starts somewhere and has
+    no end that of a positive number, and one without any end that of Student's t. One that is
+    fitted to the clips that it judges has a corrected interval.
+
+    Parameters
+    ----------
+    value, groups, evidence
+        Shape (k,).
+    draws
+        Shape (k, resamples).
+    ranges
+        Smallest and largest possible value, shape (k, 2).
+    fitted
+        Shape (k,).
+    """
+    least, most = ranges.T
+    low, high = np.full(len(value), np.nan), np.full(len(value), np.nan)
+
+    def put(
+        rows: NDArray[np.intp], bounds: tuple[Array, Array], scale: Array | float = 1.0
+    ) -> None:
+        low[rows], high[rows] = (start[rows] + bound * scale for bound in bounds)
+
+    start = np.where(np.isfinite(least), least, 0.0)
+    value, draws = value - start, draws - start[:, None]
+    ended = np.isfinite(most - least)
+    if (rows := np.flatnonzero(ended & ~fitted)).size:
+        span = (most - least)[rows]
+        shares = value[rows] / span, draws[rows] / span[:, None]
+        put(rows, proportion_interval(*shares, groups[rows], evidence[rows]), span)
+    if (rows := np.flatnonzero(~ended & np.isfinite(least) & ~fitted)).size:
+        put(rows, positive_interval(value[rows], draws[rows], groups[rows]))
+    if (rows := np.flatnonzero(~np.isfinite(least) & ~fitted)).size:
+        error = bootstrap_error(draws[rows], groups[rows])
+        below, above = student_interval(value[rows], error, groups[rows])
+        put(rows, _bounded(value[rows], below, np.minimum(above, most[rows]), groups[rows]))
+    if (rows := np.flatnonzero(fitted)).size:
+        ends = (least - start)[rows], (most - start)[rows]
+        put(rows, corrected_interval(value[rows], draws[rows], groups[rows], *ends))
+    return low, high
+
+
+def difference_interval(
+    value: Array, draws: Array, groups: Array, span: Array | float = 1.0
+) -> tuple[Array, Array]:
+    """Interval of paired differences of metrics; it always holds the value.
 
     Where no draw differs from another (both sides perfect, say), a difference that no group showed
-    may still be as large as the exact upper bound of 0 out of `groups`: the value plus and minus
-    that, within [-1, 1].
+    may still be as large as the exact upper bound of 0 out of `groups`, times the span: the value
+    plus and minus that.
+
+    Parameters
+    ----------
+    span
+        The largest possible difference.
     """
+    span = np.asarray(span, dtype=np.float64)
+    value, draws = value / span, draws / span[..., None]
     low, high = student_interval(value, bootstrap_error(draws, groups), groups)
     _, unseen = exact(np.zeros(groups.shape), groups.astype(np.float64))
     same = high - low <= _SAME
     low = np.maximum(np.where(same, value - unseen, low), -1)
     high = np.minimum(np.where(same, value + unseen, high), 1)
-    return _bounded(value, low, high, groups)
+    low, high = _bounded(value, low, high, groups)
+    return low * span, high * span
 
 
 def _bounded(value: Array, low: Array, high: Array, groups: Array) -> tuple[Array, Array]:

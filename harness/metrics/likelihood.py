@@ -33,74 +33,6 @@ def surprise(llr: Array) -> Array:
     return np.logaddexp(0.0, -np.asarray(llr, dtype=np.float64)) / LN2
 
 
-def cllr(real: Array, fake: Array) -> float:
-    """Cost of the log-likelihood ratio, both classes weighing the same; 1 for ratios of 1."""
-    refuse_nan(real, fake)
-    if not len(real) or not len(fake):
-        return float("nan")
-    return float(np.mean(surprise(-real)) + np.mean(surprise(fake))) / 2
-
-
-def cllr_min(real: Array, fake: Array) -> float:
-    """Cllr after the best monotone calibration on these very clips: what the order alone loses.
-
-    It is at most 1 and flatters small sets, because the calibration is fitted to what it is judged
-    on.
-    """
-    refuse_nan(real, fake)
-    if not len(real) or not len(fake):
-        return float("nan")
-    step, sums = _tied(real, fake)
-    pooled = pool(*sums)
-    return cllr(pooled.llr[step[: len(real)]], pooled.llr[step[len(real) :]])
-
-
-def cllr_cal(real: Array, fake: Array) -> float:
-    """Cllr less its least value: what is lost because the ratios are not calibrated.
-
-    On small sets it is too large by as much as `cllr_min` is too small.
-    """
-    return cllr(real, fake) - cllr_min(real, fake)
-
-
-@dataclass(frozen=True, eq=False)
-class Pooled:
-    """Ratios that never fall with the score.
-
-    Parameters
-    ----------
-    llr
-        Of every step; infinite where a block holds one class only.
-    block
-        Number of every step's block of equal ratios, from 0.
-    """
-
-    llr: Array
-    block: Index
-
-
-def pool(real: Array, fake: Array) -> Pooled:
-    """Pool adjacent violators: the ratios in the order of the scores that lose least.
-
-    Parameters
-    ----------
-    real, fake
-        Weight of each class at every step of a rising score, ties being one step; shape (steps,). A
-        step has some weight, and so has each class.
-    """
-    from scipy.optimize import isotonic_regression  # slow to import
-
-    real_share, fake_share = real / np.sum(real), fake / np.sum(fake)
-    weight = real_share + fake_share
-    starts = isotonic_regression(fake_share / weight, weights=weight).blocks[:-1]
-    with np.errstate(divide="ignore"):
-        llr = np.log(np.add.reduceat(fake_share, starts)) - np.log(
-            np.add.reduceat(real_share, starts)
-        )
-    block = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(real))))
-    return Pooled(llr[block], block.astype(np.intp))
-
-
 def pav(real: Array, fake: Array) -> tuple[Array, Array]:
     """The scores' ratios after pooling adjacent violators, clip by clip.
 
@@ -109,20 +41,22 @@ def pav(real: Array, fake: Array) -> tuple[Array, Array]:
     real, fake
         Shapes as the scores; minus infinity below the lowest fake, infinity above the highest real.
     """
-    step, sums = _tied(real, fake)
-    llr = pool(*sums).llr[step]
-    return llr[: len(real)], llr[len(real) :]
+    from scipy.optimize import isotonic_regression  # slow to import
 
-
-def _tied(real: Array, fake: Array) -> tuple[Index, tuple[Array, Array]]:
-    """Step of every clip, real ones first, and the clips of each class at every step."""
     refuse_nan(real, fake)
     scores, step = np.unique(np.concatenate([real, fake]), return_inverse=True)
-    counts = [
-        np.bincount(part, minlength=len(scores)).astype(np.float64)
+    real_share, fake_share = (
+        np.bincount(part, minlength=len(scores)) / len(part)
         for part in (step[: len(real)], step[len(real) :])
-    ]
-    return step.astype(np.intp), (counts[0], counts[1])
+    )
+    weight = real_share + fake_share
+    starts = isotonic_regression(fake_share / weight, weights=weight).blocks[:-1]
+    with np.errstate(divide="ignore"):
+        llr = np.log(np.add.reduceat(fake_share, starts)) - np.log(
+            np.add.reduceat(real_share, starts)
+        )
+    llr = np.repeat(llr, np.diff(np.append(starts, len(scores))))[step]
+    return llr[: len(real)], llr[len(real) :]
 
 
 def dev_pav(real: Array, fake: Array) -> float:
@@ -152,35 +86,11 @@ def dev_pav(real: Array, fake: Array) -> float:
     return float(np.sum(area * width) / (x[-1] - x[0]))
 
 
-def brier(real: Array, fake: Array) -> float:
-    """Mean squared distance of the stated probability of fake from the truth, over all clips."""
-    refuse_nan(real, fake)
-    gap = np.concatenate([expit(real), expit(-fake)])
-    return float(np.mean(gap**2)) if len(gap) else float("nan")
-
-
 def equal_bins(real: Array, fake: Array, bins: int = BINS) -> Index:
     """Bin of every clip, real ones first: as equal in size as ties allow, which stay together."""
     scores = np.concatenate([real, fake])
     rank = np.searchsorted(np.sort(scores), scores, side="left")
     return (rank * bins // max(len(scores), 1)).astype(np.intp)
-
-
-def ece(real: Array, fake: Array, bins: int = BINS) -> float:
-    """Expected calibration error: mean distance of stated from observed share of fakes in 10 bins.
-
-    The bins hold equally many clips. It depends on their number and is too large on small sets: by
-    chance alone a calibrated detector has about sqrt(bins * p (1 - p) / clips).
-
-    Naeini, Cooper & Hauskrecht, AAAI 2015; equal mass and its bias: Nixon et al., CVPR workshops
-    2019; Roelofs et al., AISTATS 2022.
-    """
-    refuse_nan(real, fake)
-    bin_of = equal_bins(real, fake, bins)
-    if not len(bin_of):
-        return float("nan")
-    gap = np.concatenate([expit(real), -expit(-fake)])
-    return float(np.sum(np.abs(np.bincount(bin_of, gap))) / len(gap))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics import METRICS, Decision, Ranking
-from harness.metrics.bootstrap import Cell, Estimate, estimate
+from harness.metrics import METRICS, DecisionMetric, RankingMetric
+from harness.metrics.bootstrap import Cell, estimate
 from harness.metrics.classification import Array, Confusion
 from harness.metrics.intervals import bootstrap_error, bootstrap_skew
+from harness.metrics.resampled import Resampled
 from harness.metrics.significance import Contrast, placement_difference
 
 Pair = tuple[Cell, Cell]
@@ -25,10 +26,10 @@ _SAME = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Paired:
-    """One figure of two detectors; `most` is its largest value."""
+    """One figure of two detectors; `most` is the largest possible difference."""
 
-    value: Estimate
-    baseline: Estimate
+    value: Resampled
+    baseline: Resampled
     differing: int
     largest: float
     most: float = 1.0
@@ -67,7 +68,10 @@ def compare_cells(
         compared.append(
             {
                 name: Paired(
-                    estimates[one][name], estimates[other][name], *shown[name], METRICS[name].most
+                    estimates[one][name],
+                    estimates[other][name],
+                    *shown[name],
+                    METRICS[name].range.span,
                 )
                 for name in one.metrics
             }
@@ -120,16 +124,16 @@ def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, f
     effects: dict[str, tuple[int, float]] = {}
     for name in one.metrics:
         metric = METRICS[name]
-        if isinstance(metric, Decision):
+        if isinstance(metric, DecisionMetric):
             each = [np.abs(metric.formula(new) - metric.formula(old)) for old, new in sides]
             effect = np.maximum(*each)
-        elif isinstance(metric, Ranking):
+        elif isinstance(metric, RankingMetric):
             shares = _moved(one, other, groups) if shares is None else shares
             effect = np.asarray(metric.weights) @ shares
         else:
             raise ValueError(f"{name} is compared by no pair")
         # One group's clips can make or break the figure.
-        effect = np.nan_to_num(effect, nan=metric.most)
+        effect = np.nan_to_num(effect, nan=metric.range.span)
         shown = effect > _SAME
         largest = float(np.max(effect)) * present if shown.any() else 0.0
         effects[name] = int(np.sum(shown)), largest
@@ -139,7 +143,7 @@ def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, f
 def _clips(cell: Cell) -> tuple[int, ...]:
     """What the cells of a pair have in common: scored clips of each class for a ranking, or all."""
     scored = len(cell.real), len(cell.fake)
-    if any(isinstance(METRICS[name], Ranking) for name in cell.metrics):
+    if any(isinstance(METRICS[name], RankingMetric) for name in cell.metrics):
         return scored
     others = (cell.unscored_real_group, cell.unscored_fake_group, cell.missing_group)
     return (sum(scored) + sum(len(each) for each in others),)

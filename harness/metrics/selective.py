@@ -66,19 +66,6 @@ def risk_coverage(real: Array, fake: Array, threshold: float = 0.0) -> RiskCover
     return RiskCoverage(-levels, decided, wrong, decided / total, wrong / np.maximum(decided, 1))
 
 
-def aurc(real: Array, fake: Array, threshold: float = 0.0) -> float:
-    """Area under the risk-coverage curve: risk at the coverage of each clip, mean over all clips.
-
-    Without confidence it is the error rate; a detector whose errors are its least sure decisions
-    has about half the squared error rate.
-    """
-    curve = risk_coverage(real, fake, threshold)
-    if not len(curve.decided):
-        return float("nan")
-    each = np.diff(curve.decided, prepend=0)
-    return float(np.sum(each * curve.risk) / curve.decided[-1])
-
-
 def coverage_at(curve: RiskCoverage, wanted: float) -> float:
     """Largest coverage whose risk is at most the wanted one, on these very clips; 0 for none.
 

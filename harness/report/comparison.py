@@ -16,7 +16,8 @@ from harness.report.formatting import (
     signed,
 )
 from harness.report.glossary import Term, term
-from harness.report.lookup import EVERY, Index
+from harness.report.lookup import Index
+from harness.terms import POOLED
 
 if TYPE_CHECKING:  # a comparison is computed with more than a page is written with
     from harness.compare.compare import Comparison
@@ -160,7 +161,7 @@ def _generators(counts: Sequence[FlipCount]) -> list[Turned]:
             sum(each.clips for each in own),
         )
         for name in dict.fromkeys(each.generator for each in counts)
-        if name != EVERY
+        if name != POOLED
         for own in [[each for each in counts if each.generator == name]]
     ]
     return sorted(made, key=lambda each: (not each.name, -each.wrong, -each.right, each.name))

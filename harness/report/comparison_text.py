@@ -13,7 +13,7 @@ from harness.report.lookup import Index
 if TYPE_CHECKING:  # a comparison is computed with more than a page is written with
     from harness.compare.compare import Comparison
     from harness.compare.difference import Difference
-    from harness.summary.corruption_error import CorruptionError, FamilyLoss, Worst
+    from harness.summary.corruption_error import CorruptionError, FamilyLoss, WorstCondition
 
 LEVEL = 0.05
 _NAMED = 3
@@ -84,7 +84,7 @@ def _corruption(errors: Sequence[CorruptionError]) -> str:
     )
 
 
-def _worst(index: Index, worst: Worst) -> str:
+def _worst(index: Index, worst: WorstCondition) -> str:
     most = (
         f"; most was lost under “{index.words(worst.lost_most)}” ({signed(worst.loss)})"
         if worst.lost_most

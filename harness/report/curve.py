@@ -15,7 +15,7 @@ from harness.report.vega import ROWS, finished
 
 if TYPE_CHECKING:
     from harness.leaderboard.history import Track
-    from harness.leaderboard.release import Release, Step
+    from harness.leaderboard.release import Release, ReleaseStep
 
 _LINES = 6
 TURNS = {"worse": ("▼", "v-below"), "better": ("▲", "w-PASS")}
@@ -28,7 +28,7 @@ class Point:
     value: float
     low: float
     high: float
-    step: Step | None
+    step: ReleaseStep | None
 
 
 def title_of(track: Track) -> str:
@@ -98,7 +98,7 @@ def curve(title: str, tracks: Sequence[Track], kind: str, of: str) -> Chart:
     return Chart("release", columns, {}, f"{title} over releases. {', '.join(spoken)}")
 
 
-def told(step: Step) -> str:
+def told(step: ReleaseStep) -> str:
     """A step with its interval, or why there is none."""
     between = interval(step.low, step.high)
     return f"{signed(step.difference)} ({between})" if between else step.turn
@@ -128,7 +128,7 @@ def specification() -> dict[str, Any]:
         alt.Tooltip("value:Q", title="Value", format=".3f"),
         alt.Tooltip("low:Q", title="from", format=".3f"),
         alt.Tooltip("high:Q", title="to", format=".3f"),
-        alt.Tooltip("step:N", title="Step"),
+        alt.Tooltip("step:N", title="ReleaseStep"),
         alt.Tooltip("track:N", title="Of"),
     ]
     ranges = base.mark_rule(strokeWidth=2, opacity=0.35).encode(

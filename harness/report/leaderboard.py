@@ -19,7 +19,7 @@ from harness.storage.storage import make_folder, write_whole
 
 if TYPE_CHECKING:
     from harness.leaderboard.leaderboard import Leaderboard
-    from harness.leaderboard.leaderboard import Row as Ranked
+    from harness.leaderboard.leaderboard import RankedModel as Ranked
     from harness.leaderboard.rank import Bounded, Standing
 
 _NAMED = 4

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 
 from harness.errors import printable
-from harness.leaderboard.leaderboard import Leaderboard, Row
+from harness.leaderboard.leaderboard import Leaderboard, RankedModel
 from harness.leaderboard.rank import Bounded, Standing
 from harness.report.markdown import code, line, prose
 
@@ -78,7 +78,7 @@ def notes_of(board: Leaderboard) -> list[str]:
     return told + [each.line for each in board.refused]
 
 
-def _noted(board: Leaderboard) -> list[Row]:
+def _noted(board: Leaderboard) -> list[RankedModel]:
     return [row for row in board.rows if row.note]
 
 
@@ -97,7 +97,7 @@ def tables_of(board: Leaderboard) -> Iterator[tuple[list[str], list[list[str]]]]
     )
 
 
-def _ranks(board: Leaderboard, row: Row) -> list[str]:
+def _ranks(board: Leaderboard, row: RankedModel) -> list[str]:
     return [
         row.model,
         rank_text(row.clean),
@@ -111,12 +111,12 @@ def _ranks(board: Leaderboard, row: Row) -> list[str]:
     ]
 
 
-def _sets(row: Row) -> list[str]:
+def _sets(row: RankedModel) -> list[str]:
     each = [f"{_figure(one.figure)} {rank_text(one)}" for one in row.data]
     return [row.model, _figure(row.clean.figure), _figure(row.pooled), *each]
 
 
-def _others(row: Row) -> list[str]:
+def _others(row: RankedModel) -> list[str]:
     speeds = dict.fromkeys(f"{each.rows_per_second:.1f} {each.device}" for each in row.cost)
     parameters = "–" if row.parameters is None else f"{row.parameters:,}"
     return [row.model, *map(_figure, row.figures.values()), ", ".join(speeds), parameters]
@@ -139,7 +139,7 @@ def _number(value: float, digits: int = 3) -> str:
     return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _named(board: Leaderboard, row: Row) -> Named:
+def _named(board: Leaderboard, row: RankedModel) -> Named:
     yield "model", row.model
     yield "release", row.release
     yield "metric", board.metric

@@ -12,7 +12,6 @@ from harness.results.record import ConditionRecord, RunRecord
 from harness.terms import CLEAN
 
 WHOLE = "all"
-EVERY = "*"  # all conditions of the family that the slice names
 
 
 @dataclass(frozen=True)

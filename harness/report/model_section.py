@@ -10,10 +10,10 @@ from harness.claims.published import Published
 from harness.report import chart, narrative, table
 from harness.report.chart import Chart
 from harness.report.heat import HeatRow, heat_rows
-from harness.report.lookup import EVERY, Index, Loss
+from harness.report.lookup import Index, Loss
 from harness.results.figures import FamilyDamage, Hindsight, Mistake, Unscored
 from harness.results.record import ConditionRecord, ModelRecord
-from harness.terms import CLEAN
+from harness.terms import CLEAN, POOLED
 
 # A generator makes fakes alone, so that of its clips only recall is to be had.
 PARTS = {"length": "accuracy", "generator": "recall", "source": "accuracy"}
@@ -125,7 +125,7 @@ def panel(index: Index, number: int, published: Published | None) -> Panel:
         smalls=smalls,
         families=sorted(families, key=lambda f: f.value if math.isfinite(f.value) else math.inf),
         family_accuracy={
-            f.family: table.figure_cell(index.row(model, EVERY, "accuracy", f"family={f.family}"))
+            f.family: table.figure_cell(index.row(model, POOLED, "accuracy", f"family={f.family}"))
             for f in families
         },
         curved=curved,

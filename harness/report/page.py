@@ -123,7 +123,7 @@ def _content(index: Index, published: Published | None) -> dict[str, Any]:
         "command": shlex.join(record.command),
         "parts": PARTS,
         "groups": glossary.GROUPS,
-        "terms": [t for t in glossary.TERMS if t.metric in index.metrics],
+        "terms": [t for t in glossary.terms() if t.metric in index.metrics],
         "steps": LOSS_STEPS,
         "term": glossary.term,
         "interval": formatting.interval,

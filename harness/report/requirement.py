@@ -9,7 +9,8 @@ from harness.compare.verdict import Gate, Verdict, ranked
 from harness.report import table
 from harness.report.formatting import figure, interval, probability, signed
 from harness.report.glossary import term
-from harness.report.lookup import EVERY, Index
+from harness.report.lookup import Index
+from harness.terms import POOLED
 
 DIGITS = 4
 """A margin is often 0.01: the end of an interval has to be told from it."""
@@ -67,7 +68,7 @@ def requirements(index: Index, gate: Gate) -> Requirements:
 def _line(index: Index, verdict: Verdict, axis: table.Scale, several: bool) -> Line:
     compared = math.isfinite(verdict.difference)
     between = interval(verdict.low, verdict.high, DIGITS)
-    every = verdict.condition == EVERY
+    every = verdict.condition == POOLED
     return Line(
         verdict,
         verdict.model if several else "",

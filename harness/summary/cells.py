@@ -1,13 +1,11 @@
-"""The scores table as cells: which clips each figure is of.
+"""The scores table as cells: the clips that each metric is of.
 
-Slices are of the clips' properties. A `generator` slice is of its fakes (recall, miss rate,
-coverage) and, where a figure needs both classes (EER, AUC), of its fakes against every real clip of
-the condition. Slices of `source`, of length and of a manifest's further columns hold both classes.
-Figures of likelihood and calibration are of whole conditions, and of `source` slices of `clean`.
-Lengths are of the audio that was scored, so a crop to 0.5 s is in `0.5-1 s`; they know no coverage,
-as what was not scored has no length. `clean` has every figure for every slice; other conditions
-have a few, for slices of at least `FEWEST_CLIPS`, and every kind has at most the `MOST_SLICES`
-largest slices of a condition.
+`SLICES` says by what clips are divided and which metrics the parts have. A slice of clips of one
+class (`generator`: of fakes) has metrics that need both classes against every clip of the other
+class in the condition. Lengths are of the audio that was scored, so a crop to 0.5 s is in
+`0.5-1 s`; they have no coverage, as what was not scored has no length. Conditions other than
+`clean` have slices of at least `FEWEST_CLIPS`, and every fact has at most the `MOST_SLICES` largest
+slices of a condition.
 
 Clips without a score are in every cell but those of lengths; the suite's policy decides what they
 count as. Rows of the status `missing` were never tried: they lower coverage, and no policy knows
@@ -16,7 +14,8 @@ what they would have been.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,36 +24,98 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from harness.metrics import METRICS, Calibration, Ranking
+from harness.metrics import METRICS, AnyMetric, CalibrationMetric, RankingMetric
 from harness.metrics.bootstrap import Cell
-from harness.results.clip_facts import slice_values
+from harness.metrics.resampled import Resampled, intervals_of
+from harness.results.clip_facts import FAKES_ONLY, slice_values
 from harness.results.coverage import MISSING
+from harness.results.figures import MetricRow
 from harness.results.record import RunRecord
 from harness.results.scores import KEY
-from harness.terms import CLEAN, UnscoredPolicy
+from harness.terms import CLEAN, LENGTH_BANDS, LENGTH_EDGES_S, POOLED, UnscoredPolicy
 
 Rows = NDArray[np.intp]
 
-POOLED = "*"
-DAMAGE = ("accuracy", "f1", "eer", "auc", "recall", "recall_real")
 FEWEST_CLIPS = 10
 MOST_SLICES = 200
 
-_LENGTH_EDGES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-_LENGTHS = ("0-0.5 s", "0.5-1 s", "1-2 s", "2-4 s", "4-8 s", "8+ s")
-_PLAIN = tuple(name for name, each in METRICS.items() if not isinstance(each, Calibration))
-_SCORED = tuple(name for name in _PLAIN if name != "coverage")
-_BRIEF = ("accuracy", "recall", "recall_real")
+
+@dataclass(frozen=True)
+class Slice:
+    """A property of clips by which a condition is divided.
+
+    Parameters
+    ----------
+    fact
+        As `harness.results.clip_facts` names it, or `length`; a slice is called `fact=value`.
+    clean, elsewhere
+        Which metrics the slices of `clean` and of other conditions have.
+    against_real
+        Which metrics the slices of `clean` have against every real clip; only for a fact that
+        divides the fakes alone.
+    """
+
+    fact: str
+    title: str
+    clean: Callable[[AnyMetric], bool]
+    elsewhere: Callable[[AnyMetric], bool]
+    against_real: Callable[[AnyMetric], bool] | None = None
+
+    @property
+    def leading(self) -> str:
+        """The one metric by which slices are shown beside each other."""
+        return METRICS.chosen(self.elsewhere)[0]
+
+
+def _brief(metric: AnyMetric) -> bool:
+    return metric.brief
+
+
+def _needs_no_ratio(metric: AnyMetric) -> bool:
+    return not isinstance(metric, CalibrationMetric)
+
+
+SLICES = (
+    Slice(
+        "generator",
+        "Generator",
+        clean=lambda metric: metric.support in ("fake", "owed"),
+        elsewhere=lambda metric: metric.brief and metric.support == "fake",
+        against_real=lambda metric: isinstance(metric, RankingMetric) and not metric.costed,
+    ),
+    Slice("source", "Source", clean=lambda _: True, elsewhere=_brief),
+    Slice(
+        "length",
+        "Length",
+        clean=lambda metric: _needs_no_ratio(metric) and metric.support != "owed",
+        elsewhere=_brief,
+    ),
+)
+"""Facts with metrics of their own; any other fact has the row that `slice_of` makes for it."""
+
+
+def slice_of(fact: str) -> Slice:
+    """The row of a fact, also of a further column of a manifest."""
+    other = Slice(fact, fact.replace("_", " ").capitalize(), _needs_no_ratio, _brief)
+    return next((part for part in SLICES if part.fact == fact), other)
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """Where the figures of a cell belong."""
+class SliceCell:
+    """A cell and where its metrics belong in `metrics.json`."""
 
     model: str
     condition: str
     slice: str
     cell: Cell
+
+    def rows(self, figures: Mapping[str, Resampled]) -> Iterator[MetricRow]:
+        """The rows of its metrics, with intervals."""
+        low, high = (bounds.tolist() for bounds in intervals_of(list(figures.values())))
+        for (name, figure), below, above in zip(figures.items(), low, high, strict=True):
+            n = 0 if math.isnan(figure.value) else figure.clips
+            key = self.model, self.condition, self.slice, name
+            yield MetricRow(*key, figure.value, below, above, n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,8 +222,8 @@ class Grid:
     def rows_of(self, model: str, condition: str) -> Rows:
         return self.rows.get((model, condition), np.zeros(0, dtype=np.intp))
 
-    def cell(self, rows: Rows, metrics: tuple[str, ...] = tuple(METRICS)) -> Cell:
-        """The cell of some rows of one model, also of none."""
+    def cell(self, rows: Rows, metrics: tuple[str, ...] | None = None) -> Cell:
+        """The cell of some rows of one model, of all metrics unless some are named."""
         fake, ok, tried = self.fake[rows], self.ok[rows], self.tried[rows]
         group, score = self.group[rows], self.score[rows]
         lost = tried & ~ok
@@ -174,16 +235,16 @@ class Grid:
             unscored_real_group=group[lost & ~fake],
             unscored_fake_group=group[lost & fake],
             missing_group=group[~tried],
-            metrics=metrics,
+            metrics=METRICS.names if metrics is None else metrics,
             threshold=float(self.bar[rows[0]]) if len(rows) else 0.0,
             policy=self.policy,
         )
 
-    def whole(self, model: str, condition: str, metrics: tuple[str, ...] = tuple(METRICS)) -> Cell:
+    def whole(self, model: str, condition: str, metrics: tuple[str, ...] | None = None) -> Cell:
         """The cell of a condition, one object however often it is asked for."""
-        key = (model, condition, metrics)
+        key = (model, condition, METRICS.names if metrics is None else metrics)
         if key not in self._whole:
-            self._whole[key] = self.cell(self.rows_of(model, condition), metrics)
+            self._whole[key] = self.cell(self.rows_of(model, condition), key[2])
         return self._whole[key]
 
     def families(self) -> dict[str, list[str]]:
@@ -194,42 +255,43 @@ class Grid:
                 members.setdefault(self.family[condition], []).append(condition)
         return members
 
-    def places(self) -> Iterator[Place]:
+    def slice_cells(self) -> Iterator[SliceCell]:
         """Every cell that has rows of its own in `metrics.json`."""
+        plain = METRICS.chosen(lambda metric: not isinstance(metric, CalibrationMetric))
         for model in self.models:
             for condition in self.conditions:
-                yield Place(model, condition, "all", self.whole(model, condition))
+                yield SliceCell(model, condition, "all", self.whole(model, condition))
                 yield from self._sliced(model, condition)
             for family, members in self.families().items():
                 rows = np.concatenate([self.rows_of(model, condition) for condition in members])
-                yield Place(model, POOLED, f"family={family}", self.cell(rows, _PLAIN))
+                yield SliceCell(model, POOLED, f"family={family}", self.cell(rows, plain))
 
-    def pairs(self, metrics: tuple[str, ...] = DAMAGE) -> Iterator[Pair]:
+    def pairs(self, metrics: tuple[str, ...] | None = None) -> Iterator[Pair]:
         """Every condition beside `clean`, on the clips that count under both.
 
         Where the policy leaves clips without a score out, these are the clips scored under both.
-        Where it decides them, figures of decisions are paired on the clips tried under both and
-        those of ranking, which need a score, still on those scored under both.
+        Where it decides them, decision metrics are paired on the clips tried under both, and
+        ranking metrics, which need a score, still on those scored under both.
+
+        Parameters
+        ----------
+        metrics
+            Those of damage unless some are named; only then are cells of whole conditions shared
+            with `slice_cells`.
         """
-        ranked = tuple(name for name in metrics if isinstance(METRICS[name], Ranking))
-        decided = tuple(name for name in metrics if name not in ranked)
-        # A report has all figures of whole conditions anyway.
-        of_whole = tuple(METRICS) if metrics == DAMAGE else metrics
+        wanted = METRICS.damage if metrics is None else metrics
+        excluded = self.policy == "excluded"
         for model in self.models:
-            if self.policy == "excluded":
-                yield from self._paired(model, self.ok, metrics, of_whole)
-                continue
-            if decided:
-                yield from self._paired(model, self.tried, decided, of_whole)
-            if ranked:
-                yield from self._paired(model, self.ok, ranked, of_whole)
+            for kind in [wanted] if excluded else METRICS.kinds(wanted):
+                counts = self.ok if excluded or METRICS.needs_score(kind[0]) else self.tried
+                yield from self._paired(model, counts, kind, metrics)
 
     def _paired(
         self,
         model: str,
         counts: NDArray[np.bool_],
         metrics: tuple[str, ...],
-        of_whole: tuple[str, ...],
+        of_whole: tuple[str, ...] | None,
     ) -> Iterator[Pair]:
         def counted(condition: str) -> Rows:
             rows = self.rows_of(model, condition)
@@ -258,24 +320,19 @@ class Grid:
             )
             yield Pair(model, condition, metrics, one, other)
 
-    def _sliced(self, model: str, condition: str) -> Iterator[Place]:
+    def _sliced(self, model: str, condition: str) -> Iterator[SliceCell]:
         rows, clean = self.rows_of(model, condition), condition == CLEAN
-        for kind, (numbers, names) in self.slices.items():
+        for fact, (numbers, names) in self.slices.items():
+            part = slice_of(fact)
+            metrics = METRICS.chosen(part.clean if clean else part.elsewhere)
             for number in _largest(numbers[rows], 1 if clean else FEWEST_CLIPS):
                 inside = rows[numbers[rows] == number]
-                name = f"{kind}={names[number]}"
-                if kind == "generator":
-                    metrics = ("recall", "fnr", "coverage") if clean else ("recall",)
-                    yield Place(model, condition, name, self.cell(inside, metrics))
-                    if clean:
-                        real = rows[~self.fake[rows]]
-                        against = self.cell(np.concatenate([real, inside]), ("eer", "auc"))
-                        yield Place(model, condition, name, against)
-                else:
-                    every = {"source": tuple(METRICS), "length": _SCORED}.get(kind, _PLAIN)
-                    yield Place(
-                        model, condition, name, self.cell(inside, every if clean else _BRIEF)
-                    )
+                name = f"{part.fact}={names[number]}"
+                yield SliceCell(model, condition, name, self.cell(inside, metrics))
+                if clean and part.against_real is not None:
+                    against = np.concatenate([rows[~self.fake[rows]], inside])
+                    cell = self.cell(against, METRICS.chosen(part.against_real))
+                    yield SliceCell(model, condition, name, cell)
 
 
 def _check(frame: pd.DataFrame) -> None:
@@ -294,19 +351,20 @@ def _check(frame: pd.DataFrame) -> None:
 
 
 def _slices(table: pd.DataFrame) -> dict[str, tuple[Rows, list[str]]]:
+    """By fact: the number of each row's slice, -1 for none, and the names of the slices."""
     slices: dict[str, tuple[Rows, list[str]]] = {}
-    for kind, values in slice_values(table).items():
-        numbers, names = pd.factorize(values, sort=True)
-        empty = np.array([name == "" for name in names], dtype=bool)
-        if kind == "generator":
-            numbers = np.where(table["label"] == "fake", numbers, -1)
-        if empty.any():
-            numbers = np.where(numbers == np.argmax(empty), -1, numbers)
-        slices[kind] = (np.asarray(numbers, dtype=np.intp), [str(name) for name in names])
+    fake, scored = table["label"] == "fake", table["status"] == "ok"
+    for fact, values in slice_values(table).items():
+        numbers, distinct = pd.factorize(values, sort=True)
+        names = [str(value) for value in distinct]
+        known = np.array([*(name != "" for name in names), False], dtype=bool)[numbers]
+        if fact in FAKES_ONLY:
+            known &= fake.to_numpy(dtype=bool)
+        slices[fact] = np.where(known, numbers, -1).astype(np.intp), names
     seconds = table["seconds"].to_numpy(dtype=np.float64)
-    known = ~np.isnan(seconds) & (table["status"] == "ok").to_numpy(dtype=bool)
-    numbers = np.where(known, np.digitize(seconds, _LENGTH_EDGES_S), -1)
-    slices["length"] = (numbers.astype(np.intp), list(_LENGTHS))
+    known = ~np.isnan(seconds) & scored.to_numpy(dtype=bool)
+    numbers = np.where(known, np.digitize(seconds, LENGTH_EDGES_S), -1)
+    slices["length"] = numbers.astype(np.intp), list(LENGTH_BANDS)
     return slices
 
 

@@ -82,7 +82,7 @@ class FamilyLoss:
 
 
 @dataclass(frozen=True)
-class Worst:
+class WorstCondition:
     """The condition with the lowest accuracy in each run, and the one that lost most between them.
 
     `lost_most` is empty where nothing lost; `loss` is the run's accuracy there less the baseline's.
@@ -145,7 +145,7 @@ def family_losses(
         yield FamilyLoss(model, family, value, baseline, *bounds, len(each), len(conditions))
 
 
-def worst(model: str, accuracies: Accuracies) -> Iterator[Worst]:
+def worst(model: str, accuracies: Accuracies) -> Iterator[WorstCondition]:
     """One, or none where no condition beside `clean` is compared."""
     found = {name: pair for name, pair in accuracies.items() if name != CLEAN}
     if not found:
@@ -154,7 +154,7 @@ def worst(model: str, accuracies: Accuracies) -> Iterator[Worst]:
     baseline = min(found, key=lambda name: found[name].baseline.value)
     lost = min(found, key=lambda name: found[name].difference)
     loss = found[lost].difference
-    yield Worst(
+    yield WorstCondition(
         model,
         run,
         found[run].value.value,

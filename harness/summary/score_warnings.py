@@ -19,11 +19,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.metrics.bootstrap import estimate
-from harness.metrics.interval_kind import intervals_of
 from harness.results import coverage
 from harness.results.figures import MetricRow, ScoreWarning
 from harness.results.record import RunRecord
-from harness.summary.cells import Grid
+from harness.summary.cells import Grid, SliceCell
 from harness.terms import CLEAN
 
 if TYPE_CHECKING:
@@ -93,14 +92,11 @@ def grid_warnings(grid: Grid, record: RunRecord) -> list[ScoreWarning]:
         for condition in grid.conditions
     }
     drawn = estimate(list(cells.values()), grid.groups, RESAMPLES, 0)
-    rows: list[MetricRow] = []
-    for (model, condition), cell in cells.items():
-        figures = drawn[cell]
-        for (name, figure), low, high in zip(
-            figures.items(), *(ends.tolist() for ends in intervals_of(figures)), strict=True
-        ):
-            n = 0 if math.isnan(figure.value) else figure.clips
-            rows.append(MetricRow(model, condition, "all", name, figure.value, low, high, n))
+    rows = (
+        row
+        for (model, condition), cell in cells.items()
+        for row in SliceCell(model, condition, "all", cell).rows(drawn[cell])
+    )
     return score_warnings(rows, record)
 
 

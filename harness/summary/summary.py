@@ -19,59 +19,34 @@ from harness.claims.claim import claim_of
 from harness.claims.equivalence import against_run
 from harness.claims.published import Published, published_for
 from harness.errors import UsageError
-from harness.metrics import METRICS
-from harness.metrics.bootstrap import Cell, Estimate, estimate
-from harness.metrics.interval_kind import intervals_of
+from harness.metrics import METRICS, Range
+from harness.metrics.bootstrap import Cell, estimate
 from harness.metrics.intervals import difference_interval
+from harness.metrics.resampled import Resampled
 from harness.plain_json import json_lines
 from harness.results import coverage
 from harness.results.figures import (
     ClaimCheck,
-    Curve,
     Damage,
     FamilyDamage,
     HeadlineRow,
     Hindsight,
-    Histogram,
     MetricRow,
-    Mistake,
     Recordings,
     Summary,
-    Unscored,
 )
 from harness.results.record import RunRecord
 from harness.results.run_folder import RunFolder
 from harness.results.scores import recordings
 from harness.seed import digest
 from harness.summary import condition_check, curves
-from harness.summary.cells import DAMAGE, Grid, Pair, Place
+from harness.summary.cells import Grid, Pair
 from harness.summary.score_warnings import score_warnings
 from harness.terms import CLEAN
 
-__all__ = [
-    "ClaimCheck",
-    "Curve",
-    "Damage",
-    "FamilyDamage",
-    "HeadlineRow",
-    "Histogram",
-    "MetricRow",
-    "Mistake",
-    "Summary",
-    "Unscored",
-    "family_damage",
-    "headline",
-    "metrics_json",
-    "summarise",
-]
-
-_Estimates = dict[Cell, dict[str, Estimate]]
-_Differences = dict[tuple[str, str], dict[str, Estimate]]
-_BEST = {"hter": "eer", "act_dcf": "min_dcf"}
-"""Figures at the threshold, and what they come to at the best one for the clips they are of."""
-
-_HEADLINE = ("accuracy", "f1", "precision", "recall", "eer", "auc", "coverage")
-
+_Estimates = dict[Cell, dict[str, Resampled]]
+_Differences = dict[tuple[str, str], dict[str, Resampled]]
+"""By model and condition, then by metric."""
 
 RESAMPLES = 1000
 
@@ -110,20 +85,20 @@ def summarise(
         raise UsageError(f"{resamples} resamples", "", "take at least 1")
     whole = coverage.complete(table, record)
     grid = Grid.of(whole, record)
-    places, pairs = list(grid.places()), list(grid.pairs())
-    cells = [place.cell for place in places]
+    slices, pairs = list(grid.slice_cells()), list(grid.pairs())
+    cells = [part.cell for part in slices]
     cells += [cell for pair in pairs for cell in (pair.clean, pair.perturbed)]
     estimates = estimate(list(dict.fromkeys(cells)), grid.groups, resamples, seed)
-    rows = [row for place in places for row in _rows(place, estimates[place.cell])]
+    rows = [row for part in slices for row in part.rows(estimates[part.cell])]
     damage = _differences(pairs, estimates)
     return Summary(
         rows=rows,
         damage=[
             Damage(model, condition, name, *_bounds(differences[name]), differences[name].clips)
             for (model, condition), differences in damage.items()
-            for name in DAMAGE
+            for name in METRICS.damage
         ],
-        families=list(_families(grid, damage)),
+        families=list(_families(grid, damage, METRICS.damage)),
         claims=[] if published is None else list(_claims(grid, rows, published)),
         curves=list(curves.curves(grid)),
         histograms=list(curves.histograms(grid)),
@@ -148,16 +123,6 @@ def _recordings(table: pd.DataFrame) -> Recordings:
     return Recordings(len(set(table["clip_id"])), len(known), over_all)
 
 
-def _rows(place: Place, estimates: dict[str, Estimate]) -> Iterator[MetricRow]:
-    values = np.array([one.value for one in estimates.values()])
-    clips = np.array([one.clips for one in estimates.values()])
-    low, high = intervals_of(estimates)
-    n = np.where(np.isnan(values), 0, clips)
-    columns = (values.tolist(), low.tolist(), high.tolist(), n.tolist())
-    for name, *numbers in zip(estimates, *columns, strict=True):
-        yield MetricRow(place.model, place.condition, place.slice, name, *numbers)
-
-
 def _differences(pairs: Sequence[Pair], estimates: _Estimates) -> _Differences:
     """What every condition of a model costs, by metric."""
     differences: _Differences = {}
@@ -168,42 +133,38 @@ def _differences(pairs: Sequence[Pair], estimates: _Estimates) -> _Differences:
     return differences
 
 
-def _difference(before: Estimate, after: Estimate) -> Estimate:
+def _difference(before: Resampled, after: Resampled) -> Resampled:
     value = after.value - before.value
-    return Estimate(
+    return Resampled(
         value,
         after.draws - before.draws,
         0 if math.isnan(value) else after.clips,
         after.evidence,
         min(before.groups, after.groups),
+        Range(-after.range.span, after.range.span),
     )
 
 
-def _bounds(difference: Estimate, most: float = 1.0) -> tuple[float, float, float]:
+def _bounds(difference: Resampled) -> tuple[float, float, float]:
     low, high = difference_interval(
-        np.array([difference.value / most]),
-        difference.draws[None, :] / most,
+        np.array([difference.value]),
+        difference.draws[None, :],
         np.array([difference.groups]),
+        np.array([difference.range.most]),
     )
-    return difference.value, float(low[0]) * most, float(high[0]) * most
+    return difference.value, float(low[0]), float(high[0])
 
 
 def _hindsight(grid: Grid, estimates: _Estimates) -> Iterator[Hindsight]:
     for model in grid.models:
         for condition in grid.conditions:
-            each = estimates[grid.whole(model, condition)]
-            for metric, best in _BEST.items():
-                hidden, most = _difference(each[best], each[metric]), METRICS[metric].most
-                yield Hindsight(
-                    model,
-                    condition,
-                    metric,
-                    best,
-                    each[metric].value,
-                    each[best].value,
-                    *_bounds(hidden, most),
-                    hidden.clips,
-                )
+            figures = estimates[grid.whole(model, condition)]
+            for name, metric in METRICS.items():
+                if metric.best:
+                    own, best = figures[name], figures[metric.best]
+                    hidden = _difference(best, own)
+                    key = model, condition, name, metric.best, own.value, best.value
+                    yield Hindsight(*key, *_bounds(hidden), hidden.clips)
 
 
 def family_damage(
@@ -216,9 +177,7 @@ def family_damage(
     return list(_families(grid, _differences(pairs, estimates), metrics))
 
 
-def _families(
-    grid: Grid, damage: _Differences, metrics: tuple[str, ...] = DAMAGE
-) -> Iterator[FamilyDamage]:
+def _families(grid: Grid, damage: _Differences, metrics: tuple[str, ...]) -> Iterator[FamilyDamage]:
     for model in grid.models:
         for family, members in grid.families().items():
             for name in metrics:
@@ -230,15 +189,16 @@ def _families(
                 yield _family(model, family, name, known)
 
 
-def _family(model: str, family: str, metric: str, known: dict[str, Estimate]) -> FamilyDamage:
+def _family(model: str, family: str, metric: str, known: dict[str, Resampled]) -> FamilyDamage:
     if not known:
         return FamilyDamage(model, family, metric, math.nan, math.nan, math.nan, 0, "")
-    mean = Estimate(
+    mean = Resampled(
         float(np.mean([each.value for each in known.values()])),
         np.mean([each.draws for each in known.values()], axis=0),
         sum(each.clips for each in known.values()),
         min(each.evidence for each in known.values()),
         min(each.groups for each in known.values()),
+        next(iter(known.values())).range,
     )
     worst = max(known, key=lambda condition: _harm(metric, known[condition].value))
     return FamilyDamage(model, family, metric, *_bounds(mean), len(known), worst)
@@ -331,7 +291,7 @@ def headline(summary: Summary, record: RunRecord, worst: int = 5) -> list[Headli
         )
 
     for model in dict.fromkeys(row.model for row in summary.rows):
-        for metric in _HEADLINE:
+        for metric in METRICS.headline:
             row = whole.get((model, CLEAN, metric))
             if row is not None:
                 add(row, reported.get((model, metric), math.nan), math.nan)

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from harness.audit.cross_fit import cross_fit, group_folds, leaves_both
 from harness.audit.swapped_labels import auc_interval, auc_p
-from harness.metrics.bootstrap import Cell, Estimate, estimate
+from harness.metrics.bootstrap import Cell, estimate
 from harness.metrics.detection import auc
+from harness.metrics.resampled import Resampled
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -146,7 +147,7 @@ def separations(
     return [_separation(drawn[cell]["auc"]) for cell in cells]
 
 
-def _separation(drawn: Estimate) -> Separation:
+def _separation(drawn: Resampled) -> Separation:
     low, high = auc_interval(drawn)
     if 0 < drawn.value < 1 and np.ptp(drawn.draws) <= _SAME:
         # The classes are alike in every group, as where each fake has its real twin.

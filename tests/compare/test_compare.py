@@ -15,12 +15,14 @@ from scipy.stats import binomtest
 
 from harness.compare.compare import Comparison, compare, comparison_json
 from harness.compare.difference import Difference
-from harness.compare.matching import COMPARED, DECIDED, RANKED
 from harness.errors import UsageError
+from harness.metrics import METRICS
 from harness.metrics.detection import auc
 from harness.results.run_folder import RunFolder
 from tests.support.two_runs import MODEL, Scores, changed, condition, drawn, finished
 
+COMPARED = METRICS.compared
+DECIDED, RANKED, _ = METRICS.kinds(COMPARED)
 NOISE = "noise:a@1"
 CLEAN: Scores = {
     "ra0": -3.0,

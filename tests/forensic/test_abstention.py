@@ -9,7 +9,7 @@ import pytest
 
 from harness.forensic.abstention import AbstentionRule, rule_results, selective_risks
 from harness.forensic.run_view import RunView
-from harness.metrics.selective import aurc
+from harness.metrics import METRICS
 from tests.support.evidence_run import finished
 
 
@@ -17,7 +17,7 @@ def test_selection_is_that_of_the_condition_s_clips() -> None:
     view = RunView.of(finished())
     found = {each.condition: each for each in selective_risks(view, 200)}
     cell = view.cell("owner/model", "clean")
-    assert found["clean"].aurc.value == pytest.approx(aurc(cell.real, cell.fake))
+    assert found["clean"].aurc.value == pytest.approx(METRICS["aurc"].value(cell.real, cell.fake))
     assert found["clean"].aurc.value < found["noise:white@5dB"].aurc.value
     for each in found.values():
         for held in each.held:

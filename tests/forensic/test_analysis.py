@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.forensic.analysis import Forensic, ForensicOptions, forensic, forensic_json
-from harness.metrics.likelihood import cllr
+from harness.metrics import METRICS
 from tests.support.evidence_run import CONDITIONS, MODEL, SEPARATION, finished
 
 FEW = ForensicOptions(resamples=200)
@@ -27,7 +27,7 @@ def known_cost(kept: float) -> float:
     """Cllr of the true ratios, from very many clips."""
     rng, apart = np.random.default_rng(1), kept * SEPARATION
     real, fake = (rng.normal(side * apart / 2, 1, 200_000) for side in (-1, 1))
-    return cllr(apart * real, apart * fake)
+    return METRICS["cllr"].value(apart * real, apart * fake)
 
 
 def test_cross_validated_ratios_cost_about_what_the_true_ones_do(crossed: Forensic) -> None:

@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 from harness.cli.main import app
 from harness.compare.compare import compare
 from harness.errors import UsageError
-from harness.leaderboard.entry import Entry, barrier, entries, find_runs
+from harness.leaderboard.entry import ModelRun, barrier, entries, find_runs
 from harness.leaderboard.history import History, read_history
-from harness.leaderboard.release import HEADLINE, Release, measure, turn_of
+from harness.leaderboard.release import Release, measure, turn_of
+from harness.metrics import METRICS
 from harness.results.run_folder import RunFolder, read_run
 from harness.summary.summary import summarise
 from tests.support.builders import write_run
@@ -133,14 +134,15 @@ def test_figures_are_those_of_the_reports(tmp_path: Path) -> None:
     whole = summarise(run.table, run.record, resamples=200, seed=0)
     release = measure(entries(run)[0], None, 200)
     rows = {r.metric: r for r in whole.rows if (r.condition, r.slice) == ("clean", "all")}
-    assert release.figures == [rows[name] for name in HEADLINE]
+    assert release.figures == [rows[name] for name in METRICS.released]
     assert release.families == [each for each in whole.families if each.metric == "accuracy"]
     before = dated(scored(2), 2)
     step = measure(entries(run)[0], entries(before)[0], 200)
     compared = compare(run, before, resamples=200)
     cells = {c.metric: c for c in compared.cells if c.condition == "clean"}
     assert {s.of: (s.difference, s.low, s.high) for s in step.steps} == {
-        name: (cells[name].difference, cells[name].low, cells[name].high) for name in HEADLINE
+        name: (cells[name].difference, cells[name].low, cells[name].high)
+        for name in METRICS.released
     }
     assert [(s.of, s.difference) for s in step.family_steps] == [
         (each.family, each.difference) for each in compared.families
@@ -203,7 +205,7 @@ def test_one_detector_joins_what_is_called_otherwise(tmp_path: Path) -> None:
 )
 def test_what_bars_a_track(part: str, change: dict[str, object], told: str) -> None:
     run = scored(1)
-    found = barrier(Entry(run), Entry(changed(run, part, **change)))
+    found = barrier(ModelRun(run), ModelRun(changed(run, part, **change)))
     assert found.startswith(told)
     assert bool(found) == bool(told)
 
@@ -212,13 +214,15 @@ def test_a_condition_of_another_digest_bars() -> None:
     run = scored(1)
     names = [condition("clean"), condition(NOISE, digest="else"), condition(HUM)]
     other = changed(run, "suite", conditions=names)
-    assert barrier(Entry(run), Entry(other)).startswith(f"{NOISE}: the condition is another one")
+    assert barrier(ModelRun(run), ModelRun(other)).startswith(
+        f"{NOISE}: the condition is another one"
+    )
     renamed = [
         condition("clean"),
         condition("noise:x", digest=f"digest of {NOISE}"),
         condition(HUM),
     ]
-    assert barrier(Entry(run), Entry(changed(run, "suite", conditions=renamed))) == ""
+    assert barrier(ModelRun(run), ModelRun(changed(run, "suite", conditions=renamed))) == ""
 
 
 def test_a_recording_that_was_exchanged_bars_a_track() -> None:
@@ -227,10 +231,10 @@ def test_a_recording_that_was_exchanged_bars_a_track() -> None:
     digests = {clip: f"digest of {clip}" for clip in clips.unique()}
     exchanged = digests | {clips.iloc[0]: "another"}
     one, other = (
-        Entry(replace(run, table=run.table.assign(audio_digest=clips.map(each))))
+        ModelRun(replace(run, table=run.table.assign(audio_digest=clips.map(each))))
         for each in (digests, exchanged)
     )
-    assert barrier(one, one) == barrier(one, Entry(run)) == ""
+    assert barrier(one, one) == barrier(one, ModelRun(run)) == ""
     told = f"other data: 1 of {len(digests)} recordings differ"
     assert barrier(one, other).startswith(told)
 
@@ -258,7 +262,7 @@ def test_nothing_to_show_is_said(tmp_path: Path) -> None:
 
 def test_an_entry_knows_one_model_alone() -> None:
     (entry,) = entries(scored(1))
-    assert isinstance(entry, Entry)
+    assert isinstance(entry, ModelRun)
     assert entry.release == ""
 
 

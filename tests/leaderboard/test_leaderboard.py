@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from harness.cli.main import app
 from harness.errors import UsageError
-from harness.leaderboard.leaderboard import Leaderboard, Row, read_leaderboard
+from harness.leaderboard.leaderboard import Leaderboard, RankedModel, read_leaderboard
 from harness.metrics.detection import eer
 from harness.report.leaderboard_text import as_csv, as_markdown, rank_text
 from harness.results.record import ThresholdRule
@@ -88,7 +88,7 @@ def board(three: list[Path]) -> Leaderboard:
     return read_leaderboard(three, metric="accuracy", reference="bad", resamples=400)
 
 
-def by_model(board: Leaderboard) -> dict[str, Row]:
+def by_model(board: Leaderboard) -> dict[str, RankedModel]:
     return {row.model: row for row in board.rows}
 
 

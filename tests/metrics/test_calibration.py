@@ -14,9 +14,9 @@ from lir.algorithms.isotonic_regression import IsotonicCalibrator
 from lir.algorithms.kde import KDECalibrator
 from lir.algorithms.logistic_regression import LogitCalibrator
 
+from harness.metrics import METRICS
 from harness.metrics.calibration import KINDS, Falling, Kind, cross_calibrated, fit, logistic_lines
 from harness.metrics.intervals import bootstrap_error, student_interval
-from harness.metrics.likelihood import cllr, cllr_min
 
 LN10 = math.log(10)
 D = 2.0
@@ -94,9 +94,9 @@ def test_calibration_repairs_scale_and_shift(kind: Kind) -> None:
     bad = 5 * D * real + 4, 5 * D * fake + 4
     one = fit(*bad, kind, 1)
     fresh = known(rng, 3000)
-    repaired = cllr(*(one.llr(5 * D * each + 4) for each in fresh))
-    assert cllr(*(5 * D * each + 4 for each in fresh)) > 1
-    assert repaired < cllr_min(*fresh) + 0.03
+    repaired = METRICS["cllr"].value(*(one.llr(5 * D * each + 4) for each in fresh))
+    assert METRICS["cllr"].value(*(5 * D * each + 4 for each in fresh)) > 1
+    assert repaired < METRICS["cllr_min"].value(*fresh) + 0.03
 
 
 def test_columns_of_weights_are_copies() -> None:

@@ -22,10 +22,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.metrics import METRICS, Calibration, Decision, Ranking
-from harness.metrics.classification import count
+from harness.metrics import METRICS, CalibrationMetric
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
-from harness.metrics.detection import auc, eer, min_dcf, roc, sweep
+from harness.metrics.detection import auc, eer, min_dcf, roc
 from harness.metrics.intervals import exact
 from harness.metrics.significance import delong, holm, mcnemar_exact
 
@@ -66,11 +65,7 @@ def near(expected: object) -> object:
 
 
 def figure(name: str, real: np.ndarray, fake: np.ndarray, threshold: float = 0.0) -> float:
-    metric = METRICS[name]
-    if isinstance(metric, Ranking):
-        return float(metric.formula(sweep(real, fake))[0])
-    assert isinstance(metric, Decision)
-    return float(metric.formula(count(real, fake, threshold)))
+    return METRICS[name].value(real, fake, threshold)
 
 
 # Decisions: scikit-learn
@@ -112,7 +107,7 @@ def test_decisions_of_larger_sets(seed: int) -> None:
 
 def test_every_decision_is_held_to_something() -> None:
     known = {*decided(np.zeros(1), np.ones(1), 0.5), "hter", "act_dcf", "eer", "auc", "min_dcf"}
-    elsewhere = {name for name, each in METRICS.items() if isinstance(each, Calibration)}
+    elsewhere = {name for name, each in METRICS.items() if isinstance(each, CalibrationMetric)}
     assert known | elsewhere == set(METRICS)
     assert elsewhere == {"cllr", "cllr_min", "cllr_cal", "ece", "brier", "aurc"}
 
@@ -299,7 +294,7 @@ def test_detectors_that_do_not_listen_cost_1_at_least() -> None:
     assert figure("act_dcf", real, fake, 0.0) == near(1.9)  # all rejected
     assert figure("min_dcf", real, fake) == near(1.0)
     assert figure("act_dcf", -np.ones(2), np.ones(2)) == figure("min_dcf", real - 1, fake) == 0
-    assert figure("act_dcf", np.ones(2), -np.ones(2)) == near(METRICS["act_dcf"].most)
+    assert figure("act_dcf", np.ones(2), -np.ones(2)) == near(METRICS["act_dcf"].range.most)
 
 
 # Tests and intervals: statsmodels

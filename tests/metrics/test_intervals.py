@@ -145,9 +145,9 @@ def test_a_fitted_figure_is_moved_back_by_its_bias() -> None:
     spread = 0.01 * np.random.default_rng(1).normal(size=1000)
     draws = 0.4 + spread - spread.mean()
     one, groups = np.array([0.3]), np.array([40])
-    low, high = corrected_interval(one, draws[None, :], groups, np.array([1.0]))
+    low, high = corrected_interval(one, draws[None, :], groups, np.zeros(1), np.ones(1))
     half = student(39, 0.975) * bootstrap_error(draws, 40)
     assert low[0] == pytest.approx(0.2 - 0.1 - half)
     assert high[0] == 0.3  # joined with the value
-    low, high = corrected_interval(one, 0.6 - draws[None, :], groups, np.array([1.0]))
+    low, high = corrected_interval(one, 0.6 - draws[None, :], groups, np.zeros(1), np.ones(1))
     assert (low[0], high[0]) == (0.3, pytest.approx(0.4 + 0.1 + half))

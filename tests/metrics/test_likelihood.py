@@ -18,20 +18,12 @@ from sklearn.metrics import brier_score_loss, log_loss
 
 from harness.metrics import METRICS
 from harness.metrics.bootstrap import Cell, estimate
-from harness.metrics.interval_kind import intervals_of
-from harness.metrics.likelihood import (
-    brier,
-    cllr,
-    cllr_cal,
-    cllr_min,
-    cross_entropy,
-    dev_pav,
-    ece,
-    pav,
-    reliability,
-    tippett,
-)
+from harness.metrics.likelihood import cross_entropy, dev_pav, pav, reliability, tippett
+from harness.metrics.resampled import intervals_of
 
+brier, cllr, cllr_cal, cllr_min, ece = (
+    METRICS[name].value for name in ("brier", "cllr", "cllr_cal", "cllr_min", "ece")
+)
 LN10 = math.log(10)
 NONE = np.zeros(0)
 
@@ -185,7 +177,7 @@ def test_intervals_hold_the_figure_of_very_many_clips() -> None:
     for seed in range(100):
         cell = drawn_set(seed, 40)
         found = estimate([cell], 40, 200, seed)[cell]
-        low, high = intervals_of(found)
+        low, high = intervals_of(list(found.values()))
         for name, one, below, above in zip(found, found.values(), low, high, strict=True):
             assert below <= one.value <= above
             held[name] += below <= truth[name] <= above

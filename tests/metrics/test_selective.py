@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.metrics.selective import aurc, coverage_at, risk_coverage
+from harness.metrics import METRICS
+from harness.metrics.selective import coverage_at, risk_coverage
 
+aurc = METRICS["aurc"].value
 NONE = np.zeros(0)
 REAL, FAKE = np.array([-3.0, -1.0, 1.0]), np.array([3.0, 2.0, -2.0, 1.0])
 

@@ -12,7 +12,6 @@ from playwright.sync_api import Browser
 
 from harness.compare.compare import Comparison
 from harness.compare.flips import FlipCount
-from harness.compare.matching import COMPARED
 from harness.compare.verdict import Gate
 from harness.metrics import METRICS
 from harness.report.comparison import MOST_FLIPS, Turned, against
@@ -25,7 +24,7 @@ from tests.report.test_browser import browser as browser
 from tests.report.test_page import Document, page
 from tests.support import hostile_run, small_gate
 from tests.support.hostile_run import HOSTILE, OWN, parts, spoiled
-from tests.support.small_gate import GONE, MODEL, NOISE
+from tests.support.small_gate import COMPARED, GONE, MODEL, NOISE
 from tests.support.small_run import example, published, record, summary
 
 OTHER = "another/model"

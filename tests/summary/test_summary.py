@@ -157,7 +157,7 @@ def test_clean_by_hand(table: pd.DataFrame) -> None:
     for name, (value, n) in expected.items():
         row = measured[name]
         assert (row.value, row.n) == (pytest.approx(value, abs=1e-12), n), name
-        assert 0 <= row.low <= row.value <= row.high <= METRICS[name].most, name
+        assert 0 <= row.low <= row.value <= row.high <= METRICS[name].range.most, name
         assert row.low < row.high, name
 
 

@@ -6,9 +6,10 @@ import math
 
 from harness.leaderboard.entry import Refused
 from harness.leaderboard.history import History, Track
-from harness.leaderboard.leaderboard import Cost, DataSet, Leaderboard, Row
+from harness.leaderboard.leaderboard import Cost, DataSet, Leaderboard, RankedModel
 from harness.leaderboard.rank import Bounded, Standing, unknown, unranked
-from harness.leaderboard.release import HEADLINE, Release, Step, Turn
+from harness.leaderboard.release import Release, ReleaseStep, Turn
+from harness.metrics import METRICS
 from harness.results.figures import FamilyDamage, MetricRow
 
 HOSTILE = '</script><script>document.title="taken"</script><img src=x onerror=alert(1)>'
@@ -16,10 +17,10 @@ LONG = "a-detector-with-a-very-long-name-and-no-blank-in-it-" * 3
 
 
 def release(day: int, line: str, turn: Turn | None) -> Release:
-    def steps(names: tuple[str, ...]) -> list[Step]:
+    def steps(names: tuple[str, ...]) -> list[ReleaseStep]:
         if turn is None:
             return []
-        return [Step(name, -0.05, -0.08, -0.02, 0.01, turn) for name in names]
+        return [ReleaseStep(name, -0.05, -0.08, -0.02, 0.01, turn) for name in names]
 
     value = 0.9 - day / 100
     return Release(
@@ -33,13 +34,13 @@ def release(day: int, line: str, turn: Turn | None) -> Release:
         synthetic=False,
         figures=[
             MetricRow(line, "clean", "all", name, value, value - 0.05, value + 0.05, 100)
-            for name in HEADLINE
+            for name in METRICS.released
         ],
         families=[
             FamilyDamage(line, "noise", "accuracy", -0.2, -0.3, -0.1, 3, "noise:a"),
             FamilyDamage(line, "codec", "accuracy", math.nan, math.nan, math.nan, 0, ""),
         ],
-        steps=steps(HEADLINE),
+        steps=steps(METRICS.released),
         family_steps=steps(("noise",)),
     )
 
@@ -79,11 +80,11 @@ def leaderboard() -> Leaderboard:
     )
 
 
-def _row(model: str, place: int, letters: str, value: float) -> Row:
+def _row(model: str, place: int, letters: str, value: float) -> RankedModel:
     figure = Bounded(value, value / 2, value * 1.5, 190)
     standing = Standing(figure, place, max(1, place - 1), min(3, place + 1), letters)
     robust = place < 3
-    return Row(
+    return RankedModel(
         model=model,
         release="abc",
         runs=["runs/a", f"runs/{HOSTILE}"],

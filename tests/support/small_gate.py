@@ -7,10 +7,12 @@ import math
 from harness.compare.compare import Comparison
 from harness.compare.difference import Difference
 from harness.compare.flips import Flip, FlipCount
-from harness.compare.matching import COMPARED, MatchedName
+from harness.compare.matching import MatchedName
 from harness.compare.verdict import Gate, Verdict
-from harness.summary.corruption_error import CorruptionError, FamilyLoss, Worst
+from harness.metrics import METRICS
+from harness.summary.corruption_error import CorruptionError, FamilyLoss, WorstCondition
 
+COMPARED = METRICS.compared
 NAN = math.nan
 MODEL = "someone/detector"
 NOISE = "noise:white@0dB"
@@ -105,7 +107,7 @@ def comparison(model: str = MODEL, flips: int = 3) -> Comparison:
             FamilyLoss(model, "noise", -0.17, -0.1, -0.07, -0.09, -0.05, 3, 3),
             FamilyLoss(model, "codec", -0.01, -0.01, 0.0, -0.02, 0.02, 1, 2),
         ],
-        worst=[Worst(model, NOISE, 0.6, NOISE, 0.75, NOISE, -0.15)],
+        worst=[WorstCondition(model, NOISE, 0.6, NOISE, 0.75, NOISE, -0.15)],
         identical=[(model, "clean")],
         not_comparable=[],
         comparable=1.0,
