@@ -23,7 +23,7 @@ from harness.report.publish import publish
 from harness.results.record import CountRecord
 from harness.results.run_folder import RunFolder, read_run
 from harness.summary.summary import figures, headline
-from tests.support.run_folder import write_run
+from tests.support.builders import write_run
 from tests.support.two_runs import changed, finished
 
 NOISE, GROUPS = "noise:white@0dB", 40

@@ -14,9 +14,8 @@ import numpy as np
 from scipy.special import stdtr
 
 from harness.metrics.bootstrap import estimate
-from harness.metrics.interval_kind import intervals_of
 from harness.metrics.intervals import FEWEST_GROUPS, bootstrap_error
-from harness.metrics.resampled import Resampled
+from harness.metrics.resampled import Resampled, intervals_of
 from harness.metrics.significance import holm
 from harness.summary.cells import Grid, Rows
 from harness.terms import CLEAN
@@ -81,7 +80,7 @@ def _parts(grid: Grid, model: str) -> Iterator[tuple[str, Rows]]:
 
 def auc_interval(auc: Resampled) -> tuple[float, float]:
     """95 % interval of an AUC over groups."""
-    low, high = intervals_of({"auc": auc})
+    low, high = intervals_of([auc])
     return float(low[0]), float(high[0])
 
 
