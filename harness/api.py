@@ -399,7 +399,8 @@ def perturb(
     samples
         Shape (n,), between -1 and 1.
     condition
-        Name of a condition, such as `codec:mp3@32k`, or a condition of a suite.
+        A name such as `codec:mp3@32k`, several joined by ` + `, fields such as
+        `perturb=codec,codec=mp3,kbps=32`, or a condition of a suite.
     seed
         The same samples, condition and seed give the same result. Babble is made of recordings of
         the embedded corpus.
@@ -416,9 +417,10 @@ def perturb(
     from harness.engine.prepare import Recipe, contradiction
     from harness.engine.prepare import perturb as perturb_clip
     from harness.perturb.attestation import attest
+    from harness.suite.condition import condition_of
 
     if isinstance(condition, str):
-        condition = _condition(condition)
+        condition = condition_of(condition)
     content = np.asarray(samples, dtype=np.float32)
     if content.ndim != 1 or not len(content) or not np.isfinite(content).all():
         raise UsageError("expected finite mono samples", "samples", "give an array of shape (n,)")
@@ -451,20 +453,6 @@ def _placed(path: str | Path) -> Path:
 
 def _content(run: Run | str | Path) -> RunFolder:
     return (run if isinstance(run, Run) else read_run(run)).content
-
-
-def _condition(name: str) -> Condition:
-    from harness.suite.suite import load_suite, suite_names
-
-    for suite in map(load_suite, suite_names()):
-        for condition in suite.conditions:
-            if condition.name == name:
-                return condition
-    raise UsageError(
-        f"no condition {name!r} in the suites that come with the harness",
-        "condition",
-        "name one of harness.conditions(SUITE), or give a condition of your own suite",
-    )
 
 
 def _frame(rows: Sequence[MetricRow], kind: type[MetricRow]) -> pd.DataFrame:

@@ -85,7 +85,7 @@ _FIXES = {
     errno.ENOENT: "check the name",
     errno.EEXIST: "name a new one",
     errno.EISDIR: "name a file",
-    errno.ENOTDIR: "a part of the path is a file: check the path",
+    errno.ENOTDIR: "check the path: a part of it is a file",
     errno.ENOTEMPTY: "name a new one",
     errno.ENAMETOOLONG: "use a shorter name",
     errno.ELOOP: "check its links",

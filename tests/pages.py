@@ -136,3 +136,6 @@ PAGES = {
 if __name__ == "__main__":
     for name, page in PAGES.items():
         (DOCS / name).write_text(page(), encoding="utf-8")
+    from tests import messages
+
+    Path(__file__).with_name("messages.txt").write_text(messages.page(), encoding="utf-8")

@@ -151,7 +151,7 @@ def test_perturbing_depends_on_the_seed_alone() -> None:
 @pytest.mark.parametrize(
     ("samples", "rate_hz", "condition", "line"),
     [
-        (TONE, 16000, "no-such", "condition: no condition 'no-such'"),
+        (TONE, 16000, "no-such", "no condition 'no-such'"),
         (TONE.reshape(2, -1), 16000, "clean", "samples: expected finite mono samples"),
         (np.full(9, np.nan), 16000, "clean", "samples: expected finite mono samples"),
         (TONE, 0, "clean", "rate_hz: 0 is not a sample rate"),

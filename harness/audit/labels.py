@@ -129,7 +129,7 @@ def audit_labels(run: RunFolder, *, resamples: int = RESAMPLES, seed: int = 0) -
     sides = [clips[clips["label"] == label] for label in _LABELS]
     if not all(map(len, sides)):
         raise UsageError(
-            "no scored clips of both classes", str(run.folder), "labels are held against scores"
+            "no scored clips of both classes", str(run.folder), "score clips of both classes"
         )
     real, fake = (
         _labelled(side, kind) for side, kind in zip(sides, ("source", "generator"), strict=True)

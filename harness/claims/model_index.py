@@ -28,7 +28,7 @@ MOST_BYTES = 2**20
 
 _AVERAGES = ("macro", "micro", "weighted")
 _NUMBER = re.compile(r"([0-9]{0,9}\.?[0-9]{1,20})\s*(%?)\s*(?:(?:±|\+/-|\().*)?", re.DOTALL)
-_FIX = "it needs a model-index between --- lines at its head, or use a TOML file of figures"
+_FIX = "put a model-index between --- lines at its head, or use a TOML file of figures"
 
 
 class _Loader(yaml.SafeLoader):

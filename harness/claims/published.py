@@ -98,7 +98,7 @@ def load_published(name_or_path: str) -> Published:
         first = fault.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         known = ", ".join(Published.model_fields)
-        raise UsageError(f"{key}: {first['msg']}", str(path), f"the keys are {known}") from fault
+        raise UsageError(f"{key}: {first['msg']}", str(path), f"use the keys {known}") from fault
 
 
 def published_path(name_or_path: str) -> Path:

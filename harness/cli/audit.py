@@ -58,7 +58,9 @@ def audit_claims(
     from harness.cli.claims_table import plain, print_audit
 
     if (file is None) == (model_card is None):
-        raise UsageError("name one of both", "FILE and --model-card", "or see harness audit --help")
+        raise UsageError(
+            "give exactly one of them", "FILE, --model-card", "see harness audit --help"
+        )
     if model_card is not None:
         from harness.claims.model_index import read_model_card
 
@@ -128,7 +130,7 @@ def audit_shortcuts(
     from harness.testset.shortcuts import measured
 
     if out is not None and model is None:
-        raise UsageError("keeps the run of a model", "--out", "name one with --model")
+        raise UsageError("needs a model whose run it keeps", "--out", "add --model")
     clips = _clips(data, limit)
     finished = None if run is None else _read(run)
     with Progress() as progress, TemporaryDirectory() as folder:

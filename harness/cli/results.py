@@ -206,7 +206,7 @@ def leaderboard(
     from harness.report import leaderboard_text
 
     if as_csv + as_markdown + as_json > 1:
-        raise UsageError("more than one form", "--csv, --markdown, --json", "take one")
+        raise UsageError("more than one format", "--csv, --markdown, --json", "choose one")
     if out is not None:
         refuse_taken(out, force=force)
     found = read_leaderboard(folders, metric=metric, reference=reference, unscored=unscored)

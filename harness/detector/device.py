@@ -47,7 +47,7 @@ def resolve_device(name: str) -> torch.device:
         raise UsageError(
             f"there is no GPU {index} here",
             f"--device {name}",
-            f"the last one is cuda:{torch.cuda.device_count() - 1}",
+            f"name one up to cuda:{torch.cuda.device_count() - 1}",
         )
     return torch.device("cuda", index)
 

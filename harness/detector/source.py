@@ -106,7 +106,7 @@ def open_detector(
         raise UsageError(
             "--fake-label is for models with class names",
             spec,
-            "a callable or a score file states its own polarity",
+            "leave it out: a callable or a score file states its own polarity",
         )
     options = OpenOptions(device, precision, fake_label)
     return kind.open(spec.removeprefix(kind.prefix), spec, options)

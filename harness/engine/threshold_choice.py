@@ -72,7 +72,7 @@ def choose(
             raise UsageError(
                 f"{model.name}: {len(real)} real and {len(fake)} fake clips of it could be scored",
                 data.spec,
-                "a threshold needs both",
+                "choose the threshold on clips of both classes",
             )
         value = choose_threshold(real, fake, rule.choose, rule.at)
         one = ThresholdRecord(

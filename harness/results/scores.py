@@ -269,7 +269,7 @@ def _refuse_mixed(table: pd.DataFrame, run: Path) -> None:
             f"rows of {twice.index[0]!r} were made from two recordings (digests {twice.iloc[0]} "
             f"and {twice.iloc[1]})",
             str(run),
-            "a table of two data sets cannot be judged: score again with another --out",
+            "score again with another --out: a table of two data sets cannot be judged",
         )
 
 
