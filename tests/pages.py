@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from harness.perturb import PERTURBATIONS, Perturbation
 
 DOCS = Path(__file__).parents[1] / "docs"
 WIDTH = 90
@@ -36,7 +39,6 @@ def command_line() -> str:
 
 def perturbations() -> str:
     """Every perturbation with its fields, ranges and defaults, as one Markdown page."""
-    from harness.perturb import PERTURBATIONS
     from harness.perturb.coder import CODERS
 
     parts = [
@@ -88,18 +90,25 @@ def architecture() -> str:
 
 
 def _prose(perturbation: type) -> str:
-    """The docstring with its parameter section as a list."""
-    text = inspect.cleandoc(perturbation.__doc__ or "")
-    body, _, parameters = text.partition("\nParameters\n----------\n")
-    lines = [body.rstrip()]
-    if parameters:
-        lines.append("")
-    for line in parameters.splitlines():
-        if line.startswith("    "):
-            lines[-1] += f" {line.strip()}"
-        elif line.strip():
-            lines.append(f"- `{line.strip()}`:")
-    return "\n".join(lines)
+    """The docstring, and those of the fields as a list; one may hold for several fields."""
+    lines = [inspect.cleandoc(perturbation.__doc__ or ""), ""]
+    for kind in reversed(perturbation.__mro__):
+        if kind.__module__.startswith("harness.perturb.") and kind is not Perturbation:
+            lines += _field_docs(ast.parse(inspect.getsource(kind)).body[0])
+    return "\n".join(lines).rstrip()
+
+
+def _field_docs(kind: ast.stmt) -> Iterator[str]:
+    names: list[str] = []
+    for node in getattr(kind, "body", ()):
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name)) if name != "perturb":
+                names.append(name)
+            case ast.Expr(value=ast.Constant(value=str(text))) if names:
+                yield f"- `{', '.join(names)}`: {' '.join(text.split())}"
+                names = []
+            case _:
+                names = []
 
 
 def _values(schema: dict[str, Any]) -> str:

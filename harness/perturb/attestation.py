@@ -24,28 +24,19 @@ _TOGETHER = 256
 
 @dataclass(frozen=True)
 class Attestation:
-    """Measurements of one scored wave.
-
-    Parameters
-    ----------
-    seconds
-        Length of the wave.
-    snr_db
-        Active speech over the noise that was added; NaN where no noise was.
-    bandwidth_hz
-        Highest frequency whose average power is within 50 dB of the strongest; 0 for silence.
-    delay_samples
-        Lag behind the unperturbed clip, at the scored rate; NaN where a step moves content or one
-        of the two is silent.
-    changed
-        Whether any sample differs from those of the unperturbed clip.
-    """
+    """Measurements of one scored wave."""
 
     seconds: float
+    """Length of the wave."""
     snr_db: float
+    """Active speech over the noise that was added; NaN where no noise was."""
     bandwidth_hz: float
+    """Highest frequency whose average power is within 50 dB of the strongest; 0 for silence."""
     delay_samples: float
+    """Lag behind the unperturbed clip, at the scored rate; NaN where a step moves content or one of
+    the two is silent."""
     changed: bool
+    """Whether any sample differs from those of the unperturbed clip."""
 
 
 def apply_chain(wave: Wave, chain: tuple[Perturbation, ...], draw: Draw) -> tuple[Wave, float]:

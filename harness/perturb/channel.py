@@ -26,18 +26,6 @@ class PacketLoss(Perturbation, frozen=True):
 
     Bursts follow Gilbert 1960, "Capacity of a burst-noise channel": a chain of a good and a bad
     state, started in its stationary distribution, where every frame of the bad state is lost.
-
-    Parameters
-    ----------
-    rate
-        Expected share of lost frames.
-    frame_ms
-        Length of a frame.
-    burst_frames
-        Mean length of a burst. 1 stands for independent losses (whose bursts have a mean of
-        1 / (1 - rate)); otherwise it is more than that.
-    concealment
-        `zero` leaves a hole; `repeat` plays the last frame that arrived, as often as needed.
     """
 
     title = "Packet loss"
@@ -49,9 +37,14 @@ class PacketLoss(Perturbation, frozen=True):
 
     perturb: Literal["packet_loss"] = "packet_loss"
     rate: float = Field(ge=0, le=0.5)
+    """Expected share of lost frames."""
     frame_ms: float = Field(default=_FRAME_MS, ge=2.5, le=120)
+    """Length of a frame."""
     burst_frames: float = Field(default=1, ge=1, le=100)
+    """Mean length of a burst. 1 stands for independent losses (whose bursts have a mean of 1 / (1 -
+    rate)); otherwise it is more than that."""
     concealment: Literal["zero", "repeat"] = "zero"
+    """`zero` leaves a hole; `repeat` plays the last frame that arrived, as often as needed."""
 
     @model_validator(mode="after")
     def _bursty(self) -> PacketLoss:
@@ -115,11 +108,6 @@ class Jitter(Perturbation, frozen=True):
     stay. Between the packets' starts the displacement is linear, which is how a receiver that
     stretches and squeezes speech catches up. The wave is read at the displaced times by cubic
     interpolation. Time never runs backwards, because ms is at most a packet.
-
-    Parameters
-    ----------
-    ms
-        Peak-to-peak displacement.
     """
 
     title = "Playout jitter"
@@ -130,6 +118,7 @@ class Jitter(Perturbation, frozen=True):
 
     perturb: Literal["jitter"] = "jitter"
     ms: float = Field(gt=0, le=_FRAME_MS)
+    """Peak-to-peak displacement."""
 
     @property
     def words(self) -> str:
@@ -156,11 +145,6 @@ class BitErrors(Perturbation, frozen=True):
 
     The whole clip goes through 16 bits (rounded, saturating at full scale). A high bit that is hit
     clicks, a low one is inaudible.
-
-    Parameters
-    ----------
-    rate
-        Expected share of inverted bits.
     """
 
     title = "Bit errors"
@@ -169,6 +153,7 @@ class BitErrors(Perturbation, frozen=True):
 
     perturb: Literal["bit_errors"] = "bit_errors"
     rate: float = Field(ge=0, le=0.5)
+    """Expected share of inverted bits."""
 
     @property
     def words(self) -> str:

@@ -46,23 +46,7 @@ def _examples() -> list[dict[str, Any]]:
 
 
 class Codec(Perturbation, frozen=True):
-    """One codec at one bit rate, applied one or more times over.
-
-    Parameters
-    ----------
-    codec
-        Its name.
-    kbps
-        Bit rate in kbit/s. Filled in where the codec has only one; None for ADPCM, whose bit rate
-        follows from the sample rate. For Vorbis the nominal bit rate of its quality, for AAC and
-        Opus the target of an encoder with a variable rate; for the others the rate in use.
-    bandwidth, mode
-        For Opus alone, where they default to `wide` and `voip`: `narrow` codes at 8 kHz, `wide` at
-        16, 24 or 48 kHz; the mode is the kind of signal that the encoder expects.
-    generations
-        How many times in a row the wave is encoded and decoded. Every generation starts at the same
-        place in the wave, as with decoders that take the delay out.
-    """
+    """One codec at one bit rate, applied one or more times over."""
 
     title = "Lossy coding"
     examples = (*_examples(),)
@@ -74,9 +58,16 @@ class Codec(Perturbation, frozen=True):
         str, AfterValidator(_known), WithJsonSchema({"enum": list(CODECS), "type": "string"})
     ]
     kbps: float | None = None
+    """Bit rate in kbit/s. Filled in where the codec has only one; None for ADPCM, whose bit rate
+    follows from the sample rate. For Vorbis the nominal bit rate of its quality, for AAC and Opus
+    the target of an encoder with a variable rate; for the others the rate in use."""
     bandwidth: Literal["wide", "narrow"] | None = None
     mode: Literal["voip", "audio"] | None = None
+    """For Opus alone, where they default to `wide` and `voip`: `narrow` codes at 8 kHz, `wide` at
+    16, 24 or 48 kHz; the mode is the kind of signal that the encoder expects."""
     generations: int = Field(default=1, ge=1, le=20)
+    """How many times in a row the wave is encoded and decoded. Every generation starts at the same
+    place in the wave, as with decoders that take the delay out."""
 
     @model_validator(mode="before")
     @classmethod

@@ -43,51 +43,36 @@ BitRates = BitRateRange | BitRateSteps
 
 @dataclass(frozen=True, eq=False)
 class Coder:
-    """One row of the table: who encodes and decodes, and at which rates.
-
-    Parameters
-    ----------
-    kbps
-        Coding rate in Hz to the bit rates that the encoder has there. Empty where the codec spends
-        a fixed number of bits on a sample, at any rate.
-    encoder, decoder
-        Names in libavcodec; for libsndfile the subtype, twice.
-    library
-        `packets`: libavcodec, without a container. `container`: libavcodec through a container,
-        because the decoder needs what only a header tells it. `sndfile`: libsndfile.
-    container
-        Muxer or file format, where there is one.
-    sample_format
-        What the encoder is fed: `s16` or `fltp` and their kin.
-    options
-        Fixed options of the encoder.
-    narrow_of
-        The codec whose narrowband mode this row is; it has no name of its own in suites.
-    modes
-        Values of the encoder's option `application`, the default first.
-    lead_samples
-        Zeros put before the signal, for decoders that drop what they start with.
-    headroom
-        The encoder gets the signal divided by this, and the decoder's output is multiplied by it
-        and clipped: for decoders whose overshoot would wrap around.
-    settles
-        Whether coded audio passes through it again unchanged, or nearly so (measured), so that a
-        clip may stay as it is.
-    """
+    """One row of the table: who encodes and decodes, and at which rates."""
 
     title: str
     kbps: Mapping[int, BitRates]
+    """Coding rate in Hz to the bit rates that the encoder has there. Empty where the codec spends a
+    fixed number of bits on a sample, at any rate."""
     encoder: str
     decoder: str
+    """Names in libavcodec; for libsndfile the subtype, twice."""
     library: Literal["packets", "container", "sndfile"] = "packets"
+    """`packets`: libavcodec, without a container. `container`: libavcodec through a container,
+    because the decoder needs what only a header tells it. `sndfile`: libsndfile."""
     container: str = ""
+    """Muxer or file format, where there is one."""
     sample_format: str = "s16"
+    """What the encoder is fed: `s16` or `fltp` and their kin."""
     options: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Fixed options of the encoder."""
     narrow_of: str = ""
+    """The codec whose narrowband mode this row is; it has no name of its own in suites."""
     modes: tuple[str, ...] = ()
+    """Values of the encoder's option `application`, the default first."""
     lead_samples: int = 0
+    """Zeros put before the signal, for decoders that drop what they start with."""
     headroom: float = 1.0
+    """The encoder gets the signal divided by this, and the decoder's output is multiplied by it and
+    clipped: for decoders whose overshoot would wrap around."""
     settles: bool = False
+    """Whether coded audio passes through it again unchanged, or nearly so (measured), so that a
+    clip may stay as it is."""
 
     @property
     def fixed_kbps(self) -> float | None:

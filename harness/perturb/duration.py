@@ -26,13 +26,6 @@ class Crop(Perturbation, frozen=True):
     """Keeps at most so much of the clip, in one piece; shorter clips stay as they are.
 
     So all lengths are compared on the same clips; the scores table has the length of each.
-
-    Parameters
-    ----------
-    seconds
-        Length of the excerpt.
-    place
-        `active`: the excerpt with the most active energy; `start`; or `random`, uniform.
     """
 
     title = "Length"
@@ -48,7 +41,9 @@ class Crop(Perturbation, frozen=True):
 
     perturb: Literal["crop"] = "crop"
     seconds: float = Field(ge=0.02, le=60)
+    """Length of the excerpt."""
     place: Literal["active", "start", "random"] = "active"
+    """`active`: the excerpt with the most active energy; `start`; or `random`, uniform."""
 
     @property
     def variant(self) -> tuple[str, ...]:
@@ -75,18 +70,7 @@ class Crop(Perturbation, frozen=True):
 
 
 class Pad(Perturbation, frozen=True):
-    """Makes a clip longer: up to a total length, or by silence before and after it.
-
-    Parameters
-    ----------
-    seconds
-        Total length; what is missing is added at the end. A clip that is longer stays as it is.
-    fill
-        What is added up to `seconds`: `zero`, `repeat` (the clip again and again) or `reflect`
-        (the clip backwards and forwards in turn, its end samples not doubled).
-    lead_seconds, trail_seconds
-        Digital silence to add before and after, in place of `seconds`.
-    """
+    """Makes a clip longer: up to a total length, or by silence before and after it."""
 
     title = "Padding"
     examples = (
@@ -101,9 +85,13 @@ class Pad(Perturbation, frozen=True):
 
     perturb: Literal["pad"] = "pad"
     seconds: float | None = Field(default=None, gt=0, le=60)
+    """Total length; what is missing is added at the end. A clip that is longer stays as it is."""
     fill: Literal["zero", "repeat", "reflect"] = "zero"
+    """What is added up to `seconds`: `zero`, `repeat` (the clip again and again) or `reflect` (the
+    clip backwards and forwards in turn, its end samples not doubled)."""
     lead_seconds: float = Field(default=0, ge=0, le=60)
     trail_seconds: float = Field(default=0, ge=0, le=60)
+    """Digital silence to add before and after, in place of `seconds`."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Pad:
@@ -166,15 +154,7 @@ class Pad(Perturbation, frozen=True):
 
 
 class Trim(Perturbation, frozen=True):
-    """Cuts off quiet ends, in steps of a 20 ms frame.
-
-    Parameters
-    ----------
-    side
-        `both`, `start` or `end`.
-    below_db
-        A frame is quiet when its power is this far below the active speech level.
-    """
+    """Cuts off quiet ends, in steps of a 20 ms frame."""
 
     title = "Trimming"
     examples = ({}, {"side": "start"}, {"side": "end", "below_db": -30})
@@ -184,7 +164,9 @@ class Trim(Perturbation, frozen=True):
 
     perturb: Literal["trim"] = "trim"
     side: Literal["both", "start", "end"] = "both"
+    """`both`, `start` or `end`."""
     below_db: float = Field(default=-40, ge=-80, le=-1)
+    """A frame is quiet when its power is this far below the active speech level."""
 
     @property
     def variant(self) -> tuple[str, ...]:

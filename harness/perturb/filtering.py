@@ -54,18 +54,6 @@ class Filter(Perturbation, frozen=True):
     Low-, high- and band-pass are Butterworth filters run forwards and backwards: 6 dB down at the
     edge, 12 dB an octave for each order. A low-pass at or above the clip's Nyquist frequency leaves
     the clip as it is, because that holds nothing higher; a high-pass there rejects it.
-
-    Parameters
-    ----------
-    kind
-        `lowpass` and `highpass` (with `cutoff_hz`), `bandpass` (with `low_hz` and `high_hz`),
-        `telephone` (300 to 3400 Hz) or `eq` (with `curve` and `gain_db`).
-    order
-        Of each of the two passes; for the filters with edges.
-    curve
-        Shape of an equaliser, see `CURVES`; `tilt` turns about 0.7 kHz, up to `gain_db` in all.
-    gain_db
-        Gain where the curve is 1; below 0 cuts.
     """
 
     title = "Filtering"
@@ -82,12 +70,18 @@ class Filter(Perturbation, frozen=True):
 
     perturb: Literal["filter"] = "filter"
     kind: Kind
+    """`lowpass` and `highpass` (with `cutoff_hz`), `bandpass` (with `low_hz` and `high_hz`),
+    `telephone` (300 to 3400 Hz) or `eq` (with `curve` and `gain_db`)."""
     cutoff_hz: float | None = Field(default=None, ge=20, le=96_000)
     low_hz: float | None = Field(default=None, ge=20, le=96_000)
     high_hz: float | None = Field(default=None, ge=20, le=96_000)
+    """Edges, where the gain is 6 dB down."""
     order: int = Field(default=_ORDER, ge=1, le=12)
+    """Order of each of the two passes, for filters with edges."""
     curve: Curve | None = None
+    """Shape of an equaliser, see `CURVES`; `tilt` turns about 0.7 kHz, up to `gain_db` in all."""
     gain_db: float | None = Field(default=None, ge=-40, le=40)
+    """Gain where the curve is 1; below 0 cuts."""
 
     @model_validator(mode="after")
     def _fitting(self) -> Filter:

@@ -24,13 +24,7 @@ _THRESHOLD_DB, _ATTACK_MS, _RELEASE_MS = -20.0, 5.0, 100.0
 
 
 class Gain(Perturbation, frozen=True):
-    """Every sample times the same factor, beyond full scale if need be.
-
-    Parameters
-    ----------
-    gain_db
-        Above 0 is louder.
-    """
+    """Every sample times the same factor, beyond full scale if need be."""
 
     title = "Gain"
     examples = ({"gain_db": 6}, {"gain_db": -20})
@@ -39,6 +33,7 @@ class Gain(Perturbation, frozen=True):
 
     perturb: Literal["gain"] = "gain"
     gain_db: float = Field(ge=-80, le=60)
+    """Above 0 is louder."""
 
     @property
     def words(self) -> str:
@@ -57,13 +52,6 @@ class Overdrive(Perturbation, frozen=True):
 
     That is a gain into full scale, clipping there, and the same gain taken back, so that the
     damage is clipping alone and does not depend on how loud the clip was.
-
-    Parameters
-    ----------
-    over_db
-        How far the clip's peak lies over the limit.
-    shape
-        `hard` cuts at the limit; `soft` bends towards it (tanh).
     """
 
     title = "Clipping"
@@ -73,7 +61,9 @@ class Overdrive(Perturbation, frozen=True):
 
     perturb: Literal["clip"] = "clip"
     over_db: float = Field(gt=0, le=60)
+    """How far the clip's peak lies over the limit."""
     shape: Literal["hard", "soft"] = "hard"
+    """`hard` cuts at the limit; `soft` bends towards it (tanh)."""
 
     @property
     def variant(self) -> tuple[str, ...]:
@@ -92,13 +82,7 @@ class Overdrive(Perturbation, frozen=True):
 
 
 class DC(Perturbation, frozen=True):
-    """A constant added to every sample.
-
-    Parameters
-    ----------
-    offset
-        As a fraction of full scale.
-    """
+    """A constant added to every sample."""
 
     title = "DC offset"
     examples = ({"offset": 0.1}, {"offset": -0.1})
@@ -106,6 +90,7 @@ class DC(Perturbation, frozen=True):
 
     perturb: Literal["dc"] = "dc"
     offset: float = Field(ge=-1, le=1)
+    """As a fraction of full scale."""
 
     @property
     def words(self) -> str:
@@ -124,15 +109,6 @@ class Compress(Perturbation, frozen=True):
 
     Giannoulis, Massberg and Reiss 2012, "Digital dynamic range compressor design", with the
     smoothing on the gain in decibels. The gain follows the peaks of steps of 1 ms.
-
-    Parameters
-    ----------
-    threshold_db
-        Relative to the clip's peak, so that a quiet clip is compressed as much as a loud one.
-    ratio
-        Decibels in for one decibel out, above the threshold.
-    attack_ms, release_ms
-        Time constants of the gain going down and coming back.
     """
 
     title = "Dynamic range compression"
@@ -142,9 +118,12 @@ class Compress(Perturbation, frozen=True):
 
     perturb: Literal["compress"] = "compress"
     threshold_db: float = Field(default=_THRESHOLD_DB, ge=-80, lt=0)
+    """Relative to the clip's peak, so that a quiet clip is compressed as much as a loud one."""
     ratio: float = Field(gt=1, le=100)
+    """Decibels in for one decibel out, above the threshold."""
     attack_ms: float = Field(default=_ATTACK_MS, ge=1, le=500)
     release_ms: float = Field(default=_RELEASE_MS, ge=1, le=5000)
+    """Time constants of the gain going down and coming back."""
 
     @property
     def variant(self) -> tuple[str, ...]:
@@ -182,13 +161,7 @@ class Compress(Perturbation, frozen=True):
 
 
 class Loudness(Perturbation, frozen=True):
-    """Gain to an integrated loudness (ITU-R BS.1770); a clip under 0.4 s is one block.
-
-    Parameters
-    ----------
-    lufs
-        The target.
-    """
+    """Gain to an integrated loudness (ITU-R BS.1770); a clip under 0.4 s is one block."""
 
     title = "Loudness normalisation"
     examples = ({"lufs": -23},)
@@ -198,6 +171,7 @@ class Loudness(Perturbation, frozen=True):
 
     perturb: Literal["loudness"] = "loudness"
     lufs: float = Field(ge=-60, le=0)
+    """The target."""
 
     @property
     def words(self) -> str:

@@ -44,23 +44,7 @@ _FEWEST_SAMPLES = 2
 
 
 class Noise(Perturbation, frozen=True):
-    """Noise of a colour, added at an exact SNR over active speech.
-
-    Parameters
-    ----------
-    color
-        `white`, `pink` (power falls as 1/f), `brown` (1/f**2), `music` and `hum` are generated, up
-        to 8 kHz; `babble` is made of other recordings of the source; `file` is one of the
-        recordings below `folder`.
-    snr_db
-        Active speech level minus noise level.
-    folder
-        For `file` only, and needed there. The draw goes by the sorted list of files in it.
-    voices
-        For `babble`: how many speak at once; needs at least two other recordings.
-    mains_hz
-        For `hum`.
-    """
+    """Noise of a colour, added at an exact SNR over active speech."""
 
     title = "Additive noise"
     examples = (
@@ -73,10 +57,17 @@ class Noise(Perturbation, frozen=True):
 
     perturb: Literal["noise"] = "noise"
     color: Color
+    """`white`, `pink` (power falls as 1/f), `brown` (1/f**2), `music` and `hum` are generated, up
+    to 8 kHz; `babble` is made of other recordings of the source; `file` is one of the recordings
+    below `folder`."""
     snr_db: float = Field(ge=-20, le=60)
+    """Active speech level minus noise level."""
     folder: SoundFolder | None = None
+    """For `file` only, and needed there. The draw goes by the sorted list of files in it."""
     voices: int = Field(default=_VOICES, ge=background.FEWEST_COMPANIONS, le=64)
+    """For `babble`: how many speak at once; needs at least two other recordings."""
     mains_hz: Literal[50, 60] = _MAINS_HZ
+    """For `hum`."""
 
     @model_validator(mode="after")
     def _fitting(self) -> Noise:

@@ -30,19 +30,13 @@ def _no_companions(count: int) -> list[Wave]:  # noqa: ARG001
 
 @dataclass(frozen=True)
 class Draw:
-    """Everything from outside the wave that a perturbation may use.
-
-    Parameters
-    ----------
-    rng
-        The generator of this clip under this condition.
-    companions
-        `companions(n)` returns up to n other recordings of the source at their native rates, chosen
-        by a generator of their own and never from the clip's group; babble is made of them.
-    """
+    """Everything from outside the wave that a perturbation may use."""
 
     rng: np.random.Generator
+    """The generator of this clip under this condition."""
     companions: Callable[[int], list[Wave]] = field(default=_no_companions)
+    """`companions(n)` returns up to n other recordings of the source at their native rates, chosen
+    by a generator of their own and never from the clip's group; babble is made of them."""
 
 
 @dataclass(frozen=True)

@@ -32,18 +32,7 @@ _SINC_FALL = 1.4
 
 
 class Resample(Perturbation, frozen=True):
-    """There and back through another rate by one resampler, or none at all.
-
-    Parameters
-    ----------
-    rate_hz
-        The rate between; none for `native`. A clip that has this rate already is not changed.
-    method
-        `sinc` is `harness.audio.wave.resample`; `soxr` its HQ quality; `linear` and `nearest` pick
-        from the neighbours and have no anti-aliasing filter, so what is above the new Nyquist
-        frequency folds down. `native` hands on the samples of any rate as if they were at 16 kHz,
-        which is what forgetting to resample does: pitch and tempo move by the ratio.
-    """
+    """There and back through another rate by one resampler, or none at all."""
 
     title = "Resampling"
     examples = (
@@ -54,7 +43,12 @@ class Resample(Perturbation, frozen=True):
 
     perturb: Literal["resample"] = "resample"
     rate_hz: int | None = Field(default=None, ge=4000, le=192_000)
+    """The rate between; none for `native`. A clip that has this rate already is not changed."""
     method: Method = "sinc"
+    """`sinc` is `harness.audio.wave.resample`; `soxr` its HQ quality; `linear` and `nearest` pick
+    from the neighbours and have no anti-aliasing filter, so what is above the new Nyquist frequency
+    folds down. `native` hands on the samples of any rate as if they were at 16 kHz, which is what
+    forgetting to resample does: pitch and tempo move by the ratio."""
 
     @model_validator(mode="after")
     def _fitting(self) -> Resample:

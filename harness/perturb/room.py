@@ -26,18 +26,6 @@ class Reverb(Perturbation, frozen=True):
     """The clip as heard in a room: the direct sound stays in place, the active level is kept.
 
     What rings on after the end of the clip is cut off.
-
-    Parameters
-    ----------
-    rt60_s
-        Reverberation time of a generated response: the direct sound, then after 2.5 ms white
-        Gaussian noise that decays by 60 dB in this time (Polack's model; no early reflections,
-        the same decay at every frequency). Each clip has a response of its own.
-    drr_db
-        Direct-to-reverberant energy ratio of a generated response.
-    folder
-        Recorded responses, in place of `rt60_s`: one is drawn from the sorted list of files. Its
-        strongest sample is taken for the direct sound.
     """
 
     title = "Reverberation"
@@ -47,8 +35,14 @@ class Reverb(Perturbation, frozen=True):
 
     perturb: Literal["reverb"] = "reverb"
     rt60_s: float | None = Field(default=None, ge=0.05, le=10)
+    """Reverberation time of a generated response: the direct sound, then after 2.5 ms white
+    Gaussian noise that decays by 60 dB in this time (Polack's model; no early reflections, the same
+    decay at every frequency). Each clip has a response of its own."""
     drr_db: float = Field(default=_DRR_DB, ge=-20, le=30)
+    """Direct-to-reverberant energy ratio of a generated response."""
     folder: SoundFolder | None = None
+    """Recorded responses, in place of `rt60_s`: one is drawn from the sorted list of files. Its
+    strongest sample is taken for the direct sound."""
 
     @model_validator(mode="after")
     def _fitting(self) -> Reverb:

@@ -26,6 +26,7 @@ class _Rate(Perturbation, frozen=True):
     keeps_alignment = False
 
     rate: float = Field(ge=0.25, le=4)
+    """2 is twice as fast and half as long."""
 
     def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
         return Expectation(
@@ -39,13 +40,7 @@ class _Rate(Perturbation, frozen=True):
 
 
 class Speed(_Rate, frozen=True):
-    """Played faster or slower, by resampling: pitch moves with tempo.
-
-    Parameters
-    ----------
-    rate
-        2 is twice as fast, half as long and an octave higher.
-    """
+    """Played faster or slower, by resampling: pitch moves with tempo."""
 
     title = "Speed"
     examples = ({"rate": 1.1}, {"rate": 0.9})
@@ -62,13 +57,7 @@ class Speed(_Rate, frozen=True):
 
 
 class Tempo(_Rate, frozen=True):
-    """Faster or slower at the same pitch (Signalsmith Stretch, a phase vocoder).
-
-    Parameters
-    ----------
-    rate
-        2 is twice as fast and half as long.
-    """
+    """Faster or slower at the same pitch (Signalsmith Stretch, a phase vocoder)."""
 
     title = "Tempo"
     examples = ({"rate": 1.25}, {"rate": 0.75})
@@ -88,11 +77,6 @@ class Pitch(Perturbation, frozen=True):
 
     Content keeps its place to within the stretcher's window, but the waveforms no longer line up,
     so alignment is not promised.
-
-    Parameters
-    ----------
-    semitones
-        12 is an octave up.
     """
 
     title = "Pitch"
@@ -102,6 +86,7 @@ class Pitch(Perturbation, frozen=True):
 
     perturb: Literal["pitch"] = "pitch"
     semitones: float = Field(ge=-24, le=24)
+    """12 is an octave up."""
 
     @property
     def words(self) -> str:

@@ -35,20 +35,14 @@ _FULL_SCALE = 32768.0
 
 @dataclass(frozen=True)
 class CoderSetup:
-    """A coder set up for one coding rate.
-
-    Parameters
-    ----------
-    kbps
-        None where the coder leaves no choice.
-    options
-        Options of the encoder in addition to the table's, (name, value).
-    """
+    """A coder set up for one coding rate."""
 
     coder: Coder
     rate_hz: int
     kbps: float | None = None
+    """None where the coder leaves no choice."""
     options: tuple[tuple[str, str], ...] = ()
+    """Options of the encoder in addition to the table's, (name, value)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,20 +32,14 @@ MOST_CONDITIONS = 10_000
 
 @dataclass(frozen=True)
 class Condition:
-    """A named chain of perturbations.
-
-    Parameters
-    ----------
-    series
-        Shared by the conditions of one sweep; `axis` is the quantity that varies in it.
-    severity
-        Rank in its series from mild (1) to severe; 0 for `clean`.
-    """
+    """A named chain of perturbations."""
 
     name: str
     family: str
     series: str
+    """Shared by the conditions of one sweep; `axis` is the quantity that varies in it."""
     severity: float
+    """Rank in its series from mild (1) to severe; 0 for `clean`."""
     axis: Axis | None
     words: str
     chain: tuple[Perturbation, ...]

@@ -19,27 +19,18 @@ from harness.synthesis.voice import RATE_HZ
 
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """What lies between the mouth and the file.
-
-    Parameters
-    ----------
-    room
-        Impulse response at `RATE_HZ`, direct sound first.
-    response_db
-        Microphone's gain at `RESPONSE_HZ`.
-    snr_db
-        Level of the speech over the noise floor, over the whole clip.
-    noise_slope
-        Power of the noise falls with frequency to this power: 0 white, 1 pink.
-    level_db
-        RMS of the clip, dB re full scale.
-    """
+    """What lies between the mouth and the file."""
 
     room: Array
+    """Impulse response at `RATE_HZ`, direct sound first."""
     response_db: Array
+    """Microphone's gain at `RESPONSE_HZ`."""
     snr_db: float
+    """Level of the speech over the noise floor, over the whole clip."""
     noise_slope: float
+    """Power of the noise falls with frequency to this power: 0 white, 1 pink."""
     level_db: float
+    """RMS of the clip, dB re full scale."""
 
 
 RESPONSE_HZ = np.array([0, 60, 150, 400, 1000, 2500, 5000, 7000, 8000], dtype=np.float64)

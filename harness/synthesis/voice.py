@@ -77,39 +77,27 @@ _PAUSE = Phone(500, 1500, 2500, voicing=0.0)
 
 @dataclass(frozen=True)
 class Speaker:
-    """What stays the same over the utterances of one voice.
-
-    Parameters
-    ----------
-    f0_hz, f0_range_semitones
-        Median pitch and how far accents move it.
-    tract
-        Formants are multiplied by it: a short vocal tract is above 1.
-    breathiness
-        Level of aspiration noise beside the voice, linear.
-    jitter, shimmer
-        Standard deviation from cycle to cycle of period and amplitude, relative.
-    open_quotient
-        Share of the glottal cycle in which the folds are open.
-    tilt
-        Pole of the one-pole low-pass on the voice source, in [0, 1).
-    tempo
-        Durations are divided by it.
-    bandwidth
-        Formant bandwidths are multiplied by it.
-    """
+    """What stays the same over the utterances of one voice."""
 
     name: str
     f0_hz: float
     f0_range_semitones: float
+    """Median pitch and how far accents move it."""
     tract: float
+    """Formants are multiplied by it: a short vocal tract is above 1."""
     breathiness: float
+    """Level of aspiration noise beside the voice, linear."""
     jitter: float
     shimmer: float
+    """Standard deviation from cycle to cycle of period and amplitude, relative."""
     open_quotient: float
+    """Share of the glottal cycle in which the folds are open."""
     tilt: float
+    """Pole of the one-pole low-pass on the voice source, in [0, 1)."""
     tempo: float
+    """Durations are divided by it."""
     bandwidth: float
+    """Formant bandwidths are multiplied by it."""
 
 
 def draw_speaker(name: str, *key: object) -> Speaker:

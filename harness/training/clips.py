@@ -155,22 +155,15 @@ class Whole(Dataset[Example]):
 
 @dataclass(frozen=True)
 class Draws:
-    """How a stream draws.
-
-    Parameters
-    ----------
-    count
-        Of the whole training.
-    crop_s
-        Shortest and longest random crop, in seconds; None draws whole clips.
-    augment
-        Applied after the crop.
-    """
+    """How a stream draws."""
 
     count: int
+    """Draws in the whole training."""
     seed: int
     crop_s: tuple[float, float] | None = None
+    """Shortest and longest random crop, in seconds; None draws whole clips."""
     augment: Augment | None = None
+    """Applied after the crop."""
 
 
 class Stream(Dataset[Example]):

@@ -59,31 +59,16 @@ Progress = Callable[[int, dict[str, float]], None]
 
 
 class TrainingOptions(BaseModel):
-    """How to train; every default is the card's where the card says something.
-
-    Parameters
-    ----------
-    base
-        Directory, or hub id with optional `@revision`, of the model to start from; `embedded`.
-    from_scratch
-        Take only the configuration and the extractor of the base, and random weights.
-    out
-        Directory that gets `config.json`, `model.safetensors` and `preprocessor_config.json`.
-    batch_size, gradient_accumulation_steps
-        A step sees their product of clips.
-    validation_share
-        Of the groups, kept away from training; at most `val_samples` of their clips are used.
-    crop_s
-        Shortest and longest random crop of a training clip, in seconds; None trains on whole clips.
-    device
-        `auto` is CUDA where there is one.
-    """
+    """How to train; every default is the card's where the card says something."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     out: Path
+    """Directory that gets `config.json`, `model.safetensors` and `preprocessor_config.json`."""
     base: str = "MIT/ast-finetuned-audioset-10-10-0.4593"
+    """Directory, or hub id with optional `@revision`, of the model to start from; `embedded`."""
     from_scratch: bool = False
+    """Take only the configuration and the extractor of the base, and random weights."""
     learning_rate: float = Field(default=1e-5, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_steps: int = Field(default=0, ge=0)
@@ -91,35 +76,32 @@ class TrainingOptions(BaseModel):
     max_steps: int = Field(default=1500, ge=1)
     batch_size: int = Field(default=16, ge=1)
     gradient_accumulation_steps: int = Field(default=8, ge=1)
+    """A step sees their product of clips."""
     eval_steps: int = Field(default=500, ge=1)
     val_samples: int = Field(default=5000, ge=2)
     validation_share: float = Field(default=0.1, gt=0, lt=1)
+    """Of the groups, kept away from training; at most `val_samples` of their clips are used."""
     crop_s: tuple[float, float] | None = None
+    """Shortest and longest random crop of a training clip, in s; None trains on whole clips."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` is CUDA where there is one."""
 
 
 class TrainingResult(BaseModel):
-    """What came out: the last validation, and how many clips were used or had to be left out.
-
-    Parameters
-    ----------
-    training_clips
-        Clips that were drawn at least once.
-    rejected_clips
-        Clips of either side that were to be used and could not be decoded.
-    duplicate_clips
-        Clips that were left out for another with the same bytes.
-    """
+    """What came out: the last validation, and how many clips were used or had to be left out."""
 
     model_config = ConfigDict(frozen=True)
 
     out: Path
     steps: int
     training_clips: int
+    """Clips that were drawn at least once."""
     validation_clips: int
     rejected_clips: int
+    """Clips of either side that were to be used and could not be decoded."""
     duplicate_clips: int
+    """Clips that were left out for another with the same bytes."""
     validation_accuracy: float
     validation_loss: float
     training_loss: float
