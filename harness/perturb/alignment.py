@@ -1,8 +1,4 @@
-"""How far one wave lies behind another.
-
-Conventions: a positive lag means that the second wave is late. Lags are whole samples of the
-waves' common rate, given in seconds.
-"""
+"""The lag between two waves; positive where the second one is late."""
 
 from __future__ import annotations
 
@@ -16,36 +12,16 @@ from scipy import fft
 from harness.audio.wave import Samples, Wave
 
 _WHITENING = 0.5
-"""Power of the cross-spectrum's magnitude that is divided out.
-
-0 is the plain cross-correlation, whose maximum is flat and lies between the periods of a voice; 1
-is the phase transform, which listens as much to empty bands as to full ones.
-"""
+"""Power of the cross-spectrum's magnitude that is divided out: 0 is the plain cross-correlation,
+whose maximum is flat for voices; 1 is the phase transform, which weights empty bands fully."""
 
 
 def lag_seconds(before: Wave, after: Wave, max_seconds: float = 0.25) -> float:
-    """By how much `after` is late: the shift at which the two correlate best.
+    """Seconds by which `after` is late: the shift of whole samples at which the two correlate best.
 
     Generalised cross-correlation with a half-whitened cross-spectrum (Knapp & Carter 1976; the
-    exponent as in the rho-PHAT variant). Polarity counts: an inverted copy has no peak at its
-    place. The waves may differ in length.
-
-    Parameters
-    ----------
-    before, after
-        Waves of one rate.
-    max_seconds
-        The largest shift looked for, to either side.
-
-    Returns
-    -------
-    float
-        Seconds; NaN where one of the two is empty or silent.
-
-    Raises
-    ------
-    ValueError
-        Where the rates differ.
+    exponent as in the rho-PHAT variant). Polarity counts. The waves may differ in length, not in
+    rate; NaN where one of them is empty or silent.
     """
     if before.rate_hz != after.rate_hz:
         raise ValueError(f"lag between {before.rate_hz} Hz and {after.rate_hz} Hz is not defined")
@@ -57,7 +33,7 @@ def lag_seconds(before: Wave, after: Wave, max_seconds: float = 0.25) -> float:
 
 
 def shift(samples: Samples, late_by: int, length: int) -> Samples:
-    """`length` samples from `late_by` on; zeros where there is nothing (also before the start)."""
+    """`length` samples from `late_by` on, with zeros before the start and after the end."""
     shifted = np.zeros(length, dtype=np.float32)
     first, last = max(late_by, 0), min(late_by + length, len(samples))
     if last > first:
@@ -69,7 +45,7 @@ def _correlation(before: Wave, after: Wave, reach: int) -> Samples:
     """Weighted correlation at the lags -reach..reach, shape (2 * reach + 1,)."""
     longest = max(len(before.samples), len(after.samples))
     size = cast("int", fft.next_fast_len(longest + reach, real=True))
-    cross = np.conj(_kept_spectrum(before, size)) * _spectrum(after, size)
+    cross = np.conj(_cached_spectrum(before, size)) * _spectrum(after, size)
     weight = np.abs(cross) ** _WHITENING
     # Bins far below the strongest hold rounding noise, which whitening would lift.
     cross /= weight + 1e-3 * weight.max()
@@ -78,12 +54,12 @@ def _correlation(before: Wave, after: Wave, reach: int) -> Samples:
 
 
 def _spectrum(wave: Wave, size: int) -> NDArray[np.complex64]:
-    # At full scale, so that the product of two faint spectra does not underflow; and scipy's
-    # transforms stay in single precision, which halves the time.
+    # At full scale, so that the product of two faint spectra does not underflow. scipy stays in
+    # single precision, which halves the time.
     return cast("NDArray[np.complex64]", fft.rfft(wave.samples / np.abs(wave.samples).max(), size))
 
 
 @lru_cache(maxsize=1)
-def _kept_spectrum(wave: Wave, size: int) -> NDArray[np.complex64]:
-    """Of the clip as it was, which is held against one condition after another."""
+def _cached_spectrum(wave: Wave, size: int) -> NDArray[np.complex64]:
+    """Spectrum of the unperturbed clip, which is compared with one condition after another."""
     return _spectrum(wave, size)

@@ -1,4 +1,4 @@
-"""What a condition really did to a clip, measured on the audio and not taken from its name."""
+"""Measurements of what a condition really did to a clip."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from harness.perturb.perturbation import Draw, Perturbation
 from harness.results.expectation import BAND_EDGE_DB
 
 _SEGMENT = 512
-_TOGETHER = 256
-"""Segments whose spectra are computed at once: what fits a processor's cache."""
+_BLOCK = 256
+"""Segments whose spectra are computed at once; they fit a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,13 @@ class Attestation:
     """Measurements of one scored wave."""
 
     seconds: float
-    """Length of the wave."""
     snr_db: float
-    """Active speech over the noise that was added; NaN where no noise was."""
+    """Active speech over added noise; NaN without noise."""
     bandwidth_hz: float
     """Highest frequency whose average power is within 50 dB of the strongest; 0 for silence."""
     delay_samples: float
-    """Lag behind the unperturbed clip, at the scored rate; NaN where a step moves content or one of
-    the two is silent."""
+    """Lag behind the unperturbed clip, at the scored rate; NaN where undefined."""
     changed: bool
-    """Whether any sample differs from those of the unperturbed clip."""
 
 
 def apply_chain(wave: Wave, chain: tuple[Perturbation, ...], draw: Draw) -> tuple[Wave, float]:
@@ -52,7 +49,7 @@ def apply_chain(wave: Wave, chain: tuple[Perturbation, ...], draw: Draw) -> tupl
 def attest(
     clean: Wave, scored: Wave, chain: tuple[Perturbation, ...], measured_snr_db: float
 ) -> Attestation:
-    """Measure a scored wave against the unperturbed clip; another rate is a change too."""
+    """Measure a scored wave against the unperturbed clip; a different rate is a change too."""
     same = scored.rate_hz == clean.rate_hz and len(scored.samples) == len(clean.samples)
     comparable = same and all(step.keeps_length and step.keeps_alignment for step in chain)
     changed = not (same and np.array_equal(scored.samples, clean.samples))
@@ -69,19 +66,18 @@ def attest(
 def bandwidth_hz(samples: Samples, rate_hz: int) -> float:
     """Highest frequency whose power is within 50 dB of the strongest; 0 for silence or a constant.
 
-    Welch's method: means of segments of 512 samples that overlap by half, each without its mean and
-    under a Hann window.
+    Welch's method: segments of 512 samples, half overlapping, without their means, Hann window.
     """
     peak_to_peak = float(np.ptp(samples)) if len(samples) else 0.0
     if not peak_to_peak:
         return 0.0
     size = min(_SEGMENT, len(samples))
-    # No square of a faint sample underflows, and the faintest do not make the window overflow.
+    # Scaled so that squares of faint samples do not underflow; the floor keeps the window finite.
     window = _hann(size) / np.float32(max(peak_to_peak, 1e-30))
     segments = sliding_window_view(samples, size)[:: size - size // 2]
     power = np.zeros(size // 2 + 1)
-    for start in range(0, len(segments), _TOGETHER):
-        block = segments[start : start + _TOGETHER]
+    for start in range(0, len(segments), _BLOCK):
+        block = segments[start : start + _BLOCK]
         centered = (block - block.mean(axis=1, keepdims=True)) * window
         spectrum = cast("NDArray[np.complex64]", rfft(centered, axis=1))
         power += np.sum(spectrum.real**2 + spectrum.imag**2, axis=0)

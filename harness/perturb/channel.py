@@ -1,4 +1,4 @@
-"""What a packet network or a bad line does to a clip, without the codec."""
+"""Packet networks and bad lines, without the codec."""
 
 from __future__ import annotations
 
@@ -41,8 +41,7 @@ class PacketLoss(Perturbation, frozen=True):
     frame_ms: float = Field(default=_FRAME_MS, ge=2.5, le=120)
     """Length of a frame."""
     burst_frames: float = Field(default=1, ge=1, le=100)
-    """Mean length of a burst. 1 stands for independent losses (whose bursts have a mean of 1 / (1 -
-    rate)); otherwise it is more than that."""
+    """Mean length of a burst, over 1 / (1 - rate); or 1 for independent losses."""
     concealment: Literal["zero", "repeat"] = "zero"
     """`zero` leaves a hole; `repeat` plays the last frame that arrived, as often as needed."""
 
@@ -104,10 +103,9 @@ class PacketLoss(Perturbation, frozen=True):
 class Jitter(Perturbation, frozen=True):
     """Playout jitter: each packet of 20 ms is played early or late, and the sound between warps.
 
-    Packet k of the clip is displaced by d_k, uniform in [-ms/2, +ms/2]; the first and the last
-    stay. Between the packets' starts the displacement is linear, which is how a receiver that
-    stretches and squeezes speech catches up. The wave is read at the displaced times by cubic
-    interpolation. Time never runs backwards, because ms is at most a packet.
+    Packets are displaced by uniform draws from [-ms/2, +ms/2], the first and last ones not; between
+    the packets' starts the displacement is linear, as in a receiver that stretches speech to catch
+    up. Cubic interpolation. Time never runs backwards, because ms is at most a packet.
     """
 
     title = "Playout jitter"

@@ -1,4 +1,4 @@
-"""How much of a clip there is, and what fills the rest."""
+"""Length of a clip: cropping, padding and trimming."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear filters without delay: all are zero-phase, so that content keeps its place in time."""
+"""Linear zero-phase filters: content keeps its place in time."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Filter(Perturbation, frozen=True):
     """One filter, without delay.
 
     Low-, high- and band-pass are Butterworth filters run forwards and backwards: 6 dB down at the
-    edge, 12 dB an octave for each order. A low-pass at or above the clip's Nyquist frequency leaves
-    the clip as it is, because that holds nothing higher; a high-pass there rejects it.
+    edge, 12 dB an octave for each order. A low-pass at or above the clip's Nyquist frequency
+    changes nothing; a high-pass there rejects the clip.
     """
 
     title = "Filtering"

@@ -50,8 +50,8 @@ class Gain(Perturbation, frozen=True):
 class Overdrive(Perturbation, frozen=True):
     """Overdrive: peaks are limited to a level below the clip's own peak; the rest stays.
 
-    That is a gain into full scale, clipping there, and the same gain taken back, so that the
-    damage is clipping alone and does not depend on how loud the clip was.
+    Gain into full scale, clipping there, and the same gain taken back: the damage is clipping
+    alone, however loud the clip was.
     """
 
     title = "Clipping"
@@ -61,7 +61,7 @@ class Overdrive(Perturbation, frozen=True):
 
     perturb: Literal["clip"] = "clip"
     over_db: float = Field(gt=0, le=60)
-    """How far the clip's peak lies over the limit."""
+    """Level of the clip's peak over the limit."""
     shape: Literal["hard", "soft"] = "hard"
     """`hard` cuts at the limit; `soft` bends towards it (tanh)."""
 

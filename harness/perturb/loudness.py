@@ -1,9 +1,9 @@
-"""Integrated loudness of a mono wave after ITU-R BS.1770-4.
+"""Integrated loudness of a mono wave (ITU-R BS.1770-4).
 
-The K weighting is two second-order filters whose coefficients the recommendation lists for 48 kHz;
-here they are computed for any rate from the analogue prototypes behind that list (De Man 2014,
-"Evaluation of implementations of the EBU R128 loudness measurement"). torchaudio's `loudness`
-rounds the prototypes and reads 0.27 dB low at 1 kHz, which is why it is not used.
+The recommendation lists the coefficients of its K weighting for 48 kHz; here they are computed for
+any rate from the analogue prototypes behind that list (De Man 2014, "Evaluation of implementations
+of the EBU R128 loudness measurement"). torchaudio's `loudness` reads 0.27 dB low at 1 kHz;
+pyloudnorm refuses waves shorter than a block and differs in where blocks end.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _OVERLAP = 4
 def integrated_lufs(wave: Wave) -> float:
     """Loudness in LUFS over gated blocks of 0.4 s; -inf where every block is under -70 LUFS.
 
-    A wave that is shorter than a block is one block, which the recommendation leaves undefined.
-    The rate is at least 4 kHz.
+    A wave shorter than a block counts as one block, which the recommendation leaves undefined. The
+    rate must be at least 4 kHz.
     """
     from scipy.signal import sosfilt  # slow to import
 

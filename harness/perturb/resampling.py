@@ -27,8 +27,8 @@ _WORDS: dict[Method, str] = {
 
 
 _SINC_FALL = 1.4
-"""Frequency over half the lower rate at which six zero crossings of a windowed sinc have fallen by
-50 dB: 1.37 as measured on white noise."""
+"""Where a windowed sinc of six zero crossings is 50 dB down, as a multiple of half the lower rate
+(1.37, measured on white noise)."""
 
 
 class Resample(Perturbation, frozen=True):

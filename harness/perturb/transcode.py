@@ -1,7 +1,7 @@
 """Encode and decode in memory, with the delay of the coder measured and taken out.
 
-Conventions: samples are float32 mono in [-1, 1]; what exceeds that is clipped before it is encoded.
-One thread throughout, so that the same samples give the same bits.
+Samples are float32 mono, clipped to [-1, 1] before encoding. One thread throughout, so that the
+same samples give the same bits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal, cast
+from typing import cast
 
 import av
 import numpy as np
@@ -28,7 +28,7 @@ from harness.perturb.coder import Coder
 from harness.perturb.sample import convert
 
 _TAIL_SAMPLES = 2304
-"""Zeros after the signal that push it out of the coder: over the longest frame, 2048 samples."""
+"""Zeros that push the signal out of the coder: over the longest frame, 2048 samples."""
 
 _FULL_SCALE = 32768.0
 
@@ -193,48 +193,36 @@ def _through_container(samples: Samples, setup: CoderSetup) -> Decoded:
 
 
 def _through_sndfile(samples: Samples, setup: CoderSetup) -> Decoded:
-    coder = setup.coder
-    if coder.encoder == "VORBIS":
+    if setup.coder.encoder == "VORBIS":
         raw = _write_sndfile(samples, setup, _vorbis_level(setup))
-        decoded, rate_hz = _read_sndfile(raw, "float32")
+        decoded, rate_hz = soundfile.read(io.BytesIO(raw), dtype="float32")
     else:
         raw = _write_sndfile(_to_int16(samples), setup)
-        decoded, rate_hz = _read_sndfile(raw, "int16")
-    return Decoded(Wave(_to_float(decoded), rate_hz), len(raw))
+        decoded, rate_hz = soundfile.read(io.BytesIO(raw), dtype="int16")
+    return Decoded(Wave(_to_float(cast("NDArray[np.int16] | Samples", decoded)), rate_hz), len(raw))
 
 
 def _write_sndfile(
-    samples: Samples | NDArray[np.int16],
-    setup: CoderSetup,
-    compression_level: float | None = None,
+    samples: Samples | NDArray[np.int16], setup: CoderSetup, compression_level: float | None = None
 ) -> bytes:
     file = io.BytesIO()
-    with soundfile.SoundFile(
+    soundfile.write(
         file,
-        "w",
+        samples,
         setup.rate_hz,
-        channels=1,
+        setup.coder.encoder,
         format=setup.coder.container,
-        subtype=setup.coder.encoder,
         compression_level=compression_level,
-    ) as sound:
-        sound.write(samples)
+    )
     return file.getvalue()
-
-
-def _read_sndfile(
-    raw: bytes, dtype: Literal["float32", "int16"]
-) -> tuple[NDArray[np.int16] | Samples, int]:
-    samples, rate_hz = soundfile.read(io.BytesIO(raw), dtype=dtype)
-    return cast("NDArray[np.int16] | Samples", samples), rate_hz
 
 
 @lru_cache(maxsize=64)
 def _vorbis_level(setup: CoderSetup) -> float:
-    """The compression level at which libvorbis calls its bit rate `kbps`, by bisection.
+    """The compression level whose nominal bit rate is `kbps`, by bisection.
 
-    Vorbis has qualities, not bit rates; `oggenc -b` goes by the same nominal bit rates, which the
-    identification header carries (Vorbis I specification, 4.2.2). Speech takes more or less.
+    Vorbis has qualities, not bit rates; the nominal ones, which `oggenc -b` uses too, are in the
+    identification header (Vorbis I specification, 4.2.2).
     """
     low, high = 0.0, 1.0  # a higher level compresses more
     silence = np.zeros(1, dtype=np.float32)

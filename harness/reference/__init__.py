@@ -1,6 +1,6 @@
-"""The embedded default: a synthetic corpus made by a recipe, and the small detector trained on it.
+"""The embedded detector, trained by a recipe on the embedded synthetic corpus.
 
-Its figures say whether the harness works. They say nothing about any published model.
+Its figures show whether the harness works; they say nothing about any published model.
 """
 
 from pathlib import Path

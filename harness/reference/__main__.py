@@ -1,4 +1,4 @@
-"""Make the embedded detector again."""
+"""Train the embedded detector again."""
 
 from harness.reference.recipe import main
 

@@ -1,4 +1,4 @@
-"""How the embedded detector was made; `python -m harness.reference` makes it again."""
+"""The recipe of the embedded detector; `python -m harness.reference` follows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -41,9 +41,9 @@ _ARCHITECTURE: dict[str, Any] = {
 
 
 def options(base: Path, out: Path) -> tuple[TrainingOptions, TrainingOptions]:
-    """The card's recipe with the values that a small model from random weights needs.
+    """The card's recipe with values for a small model from random weights.
 
-    First on windows of 2.56 s, where a step is quick, then a little on windows of 5.12 s.
+    First on windows of 2.56 s, where a step is quick, then briefly on windows of 5.12 s.
     """
     short = TrainingOptions(
         out=out,
@@ -72,7 +72,7 @@ def options(base: Path, out: Path) -> tuple[TrainingOptions, TrainingOptions]:
 
 
 def blank(folder: Path) -> None:
-    """Write the configuration and the extractor of a model that hears `_SHORT_FRAMES` frames."""
+    """Write the configuration and the extractor of a model of `_SHORT_FRAMES` frames."""
     ASTConfig(
         architectures=["ASTForAudioClassification"], max_length=_SHORT_FRAMES, **_ARCHITECTURE
     ).save_pretrained(folder)
@@ -80,7 +80,7 @@ def blank(folder: Path) -> None:
 
 
 def lengthen(folder: Path, out: Path, frames: int) -> None:
-    """Write the same model for more frames: positions in time are used again from the start."""
+    """Write the same model for more frames; its position embeddings repeat in time."""
     model = ASTForAudioClassification.from_pretrained(folder, use_safetensors=True)
     config = cast("Any", model.config)
     weights = model.state_dict()
@@ -99,7 +99,7 @@ def lengthen(folder: Path, out: Path, frames: int) -> None:
 
 
 def vary(wave: Wave, rng: np.random.Generator) -> Wave:
-    """Another level, a tilted spectrum and sometimes more noise: what must not matter."""
+    """Augment by level, spectral tilt and noise, which must not matter."""
     samples = wave.samples * 10 ** (rng.uniform(-10, 6) / 20)
     samples = np.asarray(signal.lfilter([1.0, rng.uniform(-0.4, 0.4)], [1.0], samples))
     if rng.random() < 0.5:
@@ -109,30 +109,32 @@ def vary(wave: Wave, rng: np.random.Generator) -> Wave:
 
 
 def main(out: Path = DETECTOR) -> None:
-    """Make the corpus, train the detector, and print what both are worth.
+    """Make the corpus, train the detector and print how good both are.
 
     Raises
     ------
     SystemExit
-        Where trivial properties give the classes away.
+        Where trivial properties separate the classes.
     """
-    test = EmbeddedSource("test")
-    _announce("test", test)
+    test = _corpus("test")
     auc = shortcut_auc(test)
     typer.echo(f"AUC of trivial properties: {auc:.3f} (must be under {_HIGHEST_SHORTCUT_AUC})")
     if auc >= _HIGHEST_SHORTCUT_AUC:
         raise SystemExit(1)
-    training = EmbeddedSource("training")
-    _announce("training", training)
+    training = _corpus("training")
     torch.set_num_threads(_THREADS)
     with tempfile.TemporaryDirectory() as folder:
         for result in train_detector(training, Path(folder), out):
-            typer.echo(_words(result))
+            typer.echo(
+                f"trained {result.steps} steps on {result.training_clips} clips, accuracy "
+                f"{result.validation_accuracy:.3f} on {result.validation_clips} clips of held-out "
+                "training speakers"
+            )
     typer.echo(describe(str(out), test))
 
 
 def train_detector(source: Source, scratch: Path, out: Path) -> Iterator[TrainingResult]:
-    """Both trainings, the second one into `out`."""
+    """Train on short windows, then on longer ones; the latter model is written to `out`."""
     blank(scratch)
     short, longer = options(scratch, out)
     trained = short.model_copy(update={"out": scratch / "short"})
@@ -142,22 +144,22 @@ def train_detector(source: Source, scratch: Path, out: Path) -> Iterator[Trainin
 
 
 def describe(detector: str, source: Source) -> str:
-    """Accuracy and EER of a detector on the clips, and the share that it got right of each kind."""
+    """A detector's accuracy and EER on the clips, and its accuracy on each kind."""
     clips = list(source)
     scores = score(detector, source)
     fake = np.array([clip.label == "fake" for clip in clips])
-    right = (scores >= 0) == fake
-    lines = [f"accuracy {right.mean():.3f}, EER {eer(scores[~fake], scores[fake]):.3f}"]
+    correct = (scores >= 0) == fake
+    lines = [f"accuracy {correct.mean():.3f}, EER {eer(scores[~fake], scores[fake]):.3f}"]
     kinds = np.array([clip.generator or "real" for clip in clips])
     for kind in sorted(set(kinds.tolist()), key=lambda name: (name in HELD_OUT, name)):
         note = " (never in training)" if kind in HELD_OUT else ""
         chosen = kinds == kind
-        lines.append(f"  {kind:<20} {right[chosen].mean():.3f} of {chosen.sum()}{note}")
+        lines.append(f"  {kind:<20} {correct[chosen].mean():.3f} of {chosen.sum()}{note}")
     return "\n".join(lines)
 
 
 def score(detector: str, source: Source) -> np.ndarray:
-    """Log-odds of fake of every clip, in the order of the source."""
+    """Log-odds of fake for every clip, in the order of the source."""
     model = open_checkpoint(find(detector), device="cpu", precision="float32", fake_label=None)
     scores: list[float] = []
     for clip in source:
@@ -166,20 +168,14 @@ def score(detector: str, source: Source) -> np.ndarray:
     return np.array(scores)
 
 
-def _announce(half: str, source: EmbeddedSource) -> None:
+def _corpus(half: Literal["test", "training"]) -> EmbeddedSource:
     start = time.perf_counter()
+    source = EmbeddedSource(half)
     count = len(source.clips)
     typer.echo(f"{half} half: {count} clips in {time.perf_counter() - start:.1f} s")
+    return source
 
 
 def _report(step: int, logs: dict[str, float]) -> None:
     if "eval_accuracy" in logs:
         typer.echo(f"  step {step}: validation accuracy {logs['eval_accuracy']:.3f}")
-
-
-def _words(result: TrainingResult) -> str:
-    return (
-        f"trained {result.steps} steps on {result.training_clips} clips, "
-        f"accuracy {result.validation_accuracy:.3f} on {result.validation_clips} clips "
-        "of training speakers that it never saw"
-    )

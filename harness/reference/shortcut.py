@@ -1,7 +1,7 @@
-"""Can the classes be told apart without listening? A logistic regression on trivial properties.
+"""How well trivial properties separate the classes, by logistic regression.
 
-Length, level, leading silence, bandwidth and crest factor: what has given away the fakes of real
-data sets (Müller et al. 2021, "Speech is silver, silence is golden").
+Length, level, leading silence, bandwidth and crest factor: such properties have given away the
+fakes of real data sets (Müller et al. 2021, "Speech is silver, silence is golden").
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from scipy import signal
 from harness.audio.wave import Wave, load
 from harness.data.clip import Source
 
-PROPERTIES = ("seconds", "level_db", "leading_silence_s", "bandwidth_hz", "crest_db")
-
 
 def measure(wave: Wave) -> dict[str, float]:
-    """The trivial properties of one recording, by the names in `PROPERTIES`."""
+    """The trivial properties of one recording, by name."""
     samples = wave.samples.astype(np.float64)
     rms = max(float(np.sqrt(np.mean(samples**2))), 1e-9)
     peak = max(float(np.max(np.abs(samples))), 1e-9)
@@ -35,29 +33,19 @@ def measure(wave: Wave) -> dict[str, float]:
 
 
 def shortcut_auc(source: Source) -> float:
-    """AUC of the cross-validated regression; folds keep groups together. 0.5 is as it should be."""
-    rows: list[list[float]] = []
-    fake: list[bool] = []
-    groups: list[str] = []
-    for clip in source:
-        measured = measure(load(clip.audio))
-        rows.append([measured[name] for name in PROPERTIES])
-        fake.append(clip.label == "fake")
-        groups.append(clip.group)
-    return separability(np.array(rows), np.array(fake), np.array(groups))
+    """AUC of the cross-validated regression on the trivial properties; ideally 0.5."""
+    clips = list(source)
+    rows = [list(measure(load(clip.audio)).values()) for clip in clips]
+    fake = [clip.label == "fake" for clip in clips]
+    return separability(np.array(rows), np.array(fake), np.array([clip.group for clip in clips]))
 
 
 def separability(
     properties: NDArray[np.float64], fake: NDArray[np.bool_], groups: NDArray[np.str_]
 ) -> float:
-    """AUC with which a linear model finds the fakes in groups that it has not seen.
+    """AUC of a linear model on groups that it was not fitted on.
 
-    Parameters
-    ----------
-    properties
-        Shape (clips, properties).
-    fake, groups
-        Shape (clips,).
+    `properties` has shape (clips, properties), `fake` and `groups` have shape (clips,).
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score

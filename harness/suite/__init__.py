@@ -1,1 +1,1 @@
-"""Suite files and the conditions that they ask for."""
+"""Suite files and their conditions."""

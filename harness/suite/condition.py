@@ -93,7 +93,7 @@ class Condition:
 
 
 def _content(step: Perturbation) -> dict[str, Any]:
-    """The step's values, and its version where that is not the first."""
+    """The step's values, and its version from 2 on."""
     values = step.model_dump(mode="json")
     return values if step.version == 1 else values | {"version of the step": step.version}
 
@@ -238,7 +238,7 @@ def _value_name(step: Perturbation) -> str:
 
 
 def _sweep(step: Mapping[str, Any], where: str, root: Path) -> list[Perturbation]:
-    """One perturbation for each combination of the values that are lists."""
+    """One perturbation for each combination of listed values."""
     kind = step.get("perturb")
     if not isinstance(kind, str) or kind not in PERTURBATIONS:
         seen = "no perturb" if kind is None else f"unknown perturbation {shown(kind)}"
@@ -269,7 +269,7 @@ def _takes_list(perturbation: type[Perturbation], key: str) -> bool:
 
 
 def ranked(conditions: list[Condition]) -> list[Condition]:
-    """The conditions in their order, each with its rank from mild to severe in its series."""
+    """The conditions, each with its rank from mild to severe in its series."""
     values: dict[str, set[float]] = {}
     for condition in conditions:
         if condition.axis is not None:

@@ -1,10 +1,10 @@
-"""Suites: which conditions a detector is put through, read from TOML.
+"""Suites: the conditions that a detector is tested under, read from TOML.
 
 A suite file has `version`, `name` and, optionally, `description`, `seed`, `threshold` (a log-odds,
-or a table that says how to choose it on development clips), `min_coverage`, `unscored` (what a
-figure makes of clips without a score), `include` (other suites, by name or by a path relative to
-the file, for their conditions alone) and any number of `[[condition]]` tables, whose folders are
-relative to the file as well. `clean`, the empty chain, is in every suite.
+or a table that says how to choose it on development clips), `min_coverage`, `unscored` (how clips
+without a score count), `include` (other suites, by name or by a path relative to the file, for
+their conditions only) and any number of `[[condition]]` tables, whose folders are relative to the
+file too. `clean`, the empty chain, is in every suite.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from harness.terms import UnscoredPolicy
 
 VERSION = 1
 
-_OF_THE_WHOLE = ("seed", "threshold", "min_coverage", "unscored")
-"""What a suite says once, of all its conditions."""
+_WHOLE_SUITE_KEYS = ("seed", "threshold", "min_coverage", "unscored")
+"""Keys that hold for all conditions of a suite; those of included suites are not taken."""
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Conditions, `clean` first, and the seed that all their randomness comes from."""
+    """Conditions, `clean` first, and the seed of all their randomness."""
 
     name: str
     description: str
@@ -48,7 +48,7 @@ class Suite:
 
     @property
     def digest(self) -> str:
-        """Of seed, threshold and conditions; `min_coverage` and `unscored` move no score."""
+        """Digest of all that can move a score: seed, threshold and conditions."""
         named = [
             [condition.name, condition.digest, *filter(None, [condition.content])]
             for condition in self.conditions
@@ -72,20 +72,12 @@ class Suite:
         )
 
     def condition(self, name: str) -> Condition:
-        """The condition of that name.
-
-        Raises
-        ------
-        UsageError
-            Where there is none; names the nearest.
-        """
-        for condition in self.conditions:
-            if condition.name == name:
-                return condition
-        known = [condition.name for condition in self.conditions]
-        raise UsageError(
-            f"no condition {name!r}", f"suite {self.name}", nearest(name, known, "conditions")
-        )
+        """The condition with this name; UsageError with the nearest name where there is none."""
+        conditions = {condition.name: condition for condition in self.conditions}
+        if name in conditions:
+            return conditions[name]
+        fix = nearest(name, list(conditions), "conditions")
+        raise UsageError(f"no condition {name!r}", f"suite {self.name}", fix)
 
 
 _Threshold = Annotated[
@@ -110,7 +102,7 @@ class _File(BaseModel):
 
 def suite_names() -> list[str]:
     """Names of the suites that come with the harness."""
-    return sorted(path.name.removesuffix(".toml") for path in _folder().glob("*.toml"))
+    return sorted(path.name.removesuffix(".toml") for path in shipped("suites").glob("*.toml"))
 
 
 def load_suite(spec: str | Path) -> Suite:
@@ -119,8 +111,8 @@ def load_suite(spec: str | Path) -> Suite:
     Raises
     ------
     UsageError
-        For a file that is not there, is not TOML, includes itself, or holds an unknown key or an
-        impossible value: names the file, the key and the nearest that is known.
+        For a file that is missing, is not TOML, includes itself, or has an unknown key or an
+        impossible value; names the file, the key and the nearest known one.
     """
     path = _find(str(spec), Path())
     heads: dict[Path, _File] = {}
@@ -148,13 +140,13 @@ def load_suite(spec: str | Path) -> Suite:
 
 
 def _left_out(heads: Mapping[Path, _File], head: _File) -> Iterator[str]:
-    """What included files say themselves, and is not taken: only their conditions are."""
-    for each in heads.values():
-        for key in _OF_THE_WHOLE:
-            theirs, own = getattr(each, key), getattr(head, key)
-            if key in each.model_fields_set and theirs != own:
+    """Notes on values of included suites that differ from the including one's."""
+    for part in heads.values():
+        for key in _WHOLE_SUITE_KEYS:
+            theirs, own = getattr(part, key), getattr(head, key)
+            if key in part.model_fields_set and theirs != own:
                 yield (
-                    f"{key} of the included suite {each.name} ({_worded(theirs)}) is not taken: "
+                    f"{key} of the included suite {part.name} ({_worded(theirs)}) is not taken: "
                     f"{_worded(own)} holds for all of {head.name}"
                 )
 
@@ -163,28 +155,20 @@ def _worded(value: object) -> str:
     return value.words if isinstance(value, ThresholdRule) else str(value)
 
 
-def _folder() -> Path:
-    return shipped("suites")
-
-
 def _find(spec: str, relative_to: Path) -> Path:
     if spec.endswith(".toml") or "/" in spec:
         path = relative_to / spec
-        if os.path.isfile(path):  # unlike Path.is_file, no error for a name that cannot be one
+        if os.path.isfile(path):  # Path.is_file raises for impossible names
             return path
         what = "is a directory, not a suite file" if os.path.isdir(path) else "no such suite file"
-        raise UsageError(what, shortened(str(path)), f"or name one of {_listed()}")
+        raise UsageError(what, shortened(str(path)), f"or name one of {', '.join(suite_names())}")
     if spec in suite_names():
-        return _folder() / f"{spec}.toml"
+        return shipped("suites") / f"{spec}.toml"
     raise UsageError(f"no suite {shown(spec)}", "", nearest(spec, suite_names(), "suites"))
 
 
-def _listed() -> str:
-    return ", ".join(suite_names())
-
-
 def _read(path: Path, heads: dict[Path, _File], including: Sequence[Path] = ()) -> list[Condition]:
-    """The conditions of a file after those of its includes, each file read once; keeps heads."""
+    """The conditions of a file's includes and its own, each file read once, also into `heads`."""
     resolved = path.resolve()
     if resolved in including:
         trail = " → ".join(step.name for step in (*including, resolved))
@@ -192,14 +176,14 @@ def _read(path: Path, heads: dict[Path, _File], including: Sequence[Path] = ()) 
     try:
         content = tomllib.loads(contents(path).decode("utf-8-sig"))
     except (ValueError, RecursionError) as fault:  # wrong syntax, not UTF-8, too many digits
-        raise UsageError(f"not TOML: {fault}", str(path), "mend the syntax") from fault
+        raise UsageError(f"not TOML: {fault}", str(path), "correct the syntax") from fault
     except OSError as fault:
         raise UsageError(f"cannot be read: {fault.strerror}", str(path)) from fault
     head = _head(content, path)
     conditions: list[Condition] = []
     for name in head.include:
         included = _find(name, path.parent)
-        if included.resolve() not in heads:  # else its conditions are known already
+        if included.resolve() not in heads:
             conditions += _read(included, heads, (*including, resolved))
             check_count(len(conditions), str(path))
     for number, table in enumerate(head.condition, start=1):

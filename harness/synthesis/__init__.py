@@ -1,1 +1,1 @@
-"""A synthetic voice, its rooms, and the ways to fake it: signals from numbers alone."""
+"""A synthetic voice, synthetic rooms, and resyntheses as fakes: all computed, nothing recorded."""

@@ -1,7 +1,7 @@
-"""Rooms, microphones and levels, applied alike to the real and the fake version of an utterance.
+"""Rooms, microphones and levels, applied equally to real and fake versions of an utterance.
 
-Whatever a detector could use without listening is made equal between the two: the long-term
-spectrum, the crest factor, the level, the noise (the same samples of it) and the length.
+Trivial cues are made equal between the two: long-term spectrum, crest factor, level, noise (sample
+by sample) and length.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.synthesis.voice import RATE_HZ
 
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """What lies between the mouth and the file."""
+    """Everything between the mouth and the file."""
 
     room: Array
     """Impulse response at `RATE_HZ`, direct sound first."""
@@ -53,20 +53,10 @@ def draw_channel(rng: np.random.Generator) -> Channel:
 
 
 def record(versions: list[Array], channel: Channel, rate_hz: int, key: int) -> list[Array]:
-    """All versions of one utterance through one channel, made alike; the first is the reference.
+    """All versions of one utterance through one channel, matched to the first one.
 
-    Parameters
-    ----------
-    versions
-        Dry samples at `RATE_HZ`, of equal length.
-    rate_hz
-        Rate of the file.
-    key
-        Seed of the noise floor, which is the same for all versions.
-
-    Returns
-    -------
-    Samples at `rate_hz` in (-1, 1), `round(n * rate_hz / RATE_HZ)` of each.
+    Versions are dry samples at `RATE_HZ`, of equal length; `key` is the seed of their common noise
+    floor. Returns samples at `rate_hz` in (-1, 1), `round(n * rate_hz / RATE_HZ)` each.
     """
     placed = [_colour(_reverberate(dry, channel.room), channel.response_db) for dry in versions]
     alike = match_crest([match_spectrum(wet, placed[0]) for wet in placed])
@@ -80,30 +70,29 @@ def record(versions: list[Array], channel: Channel, rate_hz: int, key: int) -> l
 
 
 def match_spectrum(samples: Array, reference: Array, bands: int = 12) -> Array:
-    """The samples with the long-term spectrum of the reference, smooth over `bands`, at most 12 dB.
+    """The samples with the reference's long-term spectrum in `bands`, within 12 dB.
 
-    A fixed filter without phase: nothing of the fine structure changes.
+    One zero-phase filter, so the fine structure stays.
     """
     if samples is reference:
         return samples
     size = _fast_size(len(samples) + RATE_HZ // 4)
-    spectrum, wanted = np.fft.rfft(samples, size), np.fft.rfft(reference, size)
+    spectrum, target = np.fft.rfft(samples, size), np.fft.rfft(reference, size)
     hz = np.arange(len(spectrum)) * RATE_HZ / size
     edges_hz = 700 * (np.exp(np.linspace(0, np.log(1 + RATE_HZ / 1400), bands + 1)) - 1)
     band = np.clip(np.searchsorted(edges_hz, hz, side="right") - 1, 0, bands - 1)
     power = np.bincount(band, np.abs(spectrum) ** 2, bands) + 1e-12
-    target = np.bincount(band, np.abs(wanted) ** 2, bands) + 1e-12
-    gain_db = np.clip(10 * np.log10(target / power), -12, 12)
+    target_power = np.bincount(band, np.abs(target) ** 2, bands) + 1e-12
+    gain_db = np.clip(10 * np.log10(target_power / power), -12, 12)
     centres_hz = 0.5 * (edges_hz[1:] + edges_hz[:-1])
     gain = 10 ** (np.interp(hz, centres_hz, gain_db) / 20)
     return np.fft.irfft(spectrum * gain, size)[: len(samples)]
 
 
 def match_crest(versions: list[Array]) -> list[Array]:
-    """Peaks rounded off (tanh) until all versions have the lowest crest factor among them.
+    """Round off peaks (tanh) until all versions have the lowest crest factor among them.
 
-    The version that has it is left alone: whether its crest factor is above itself is rounding,
-    which differs between processors.
+    The version that has it is never limited, as rounding differs between processors.
     """
     crests = [_crest(samples) for samples in versions]
     return [

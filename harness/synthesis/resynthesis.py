@@ -1,8 +1,7 @@
-"""The fakes: ways to take speech apart and to put it together again, each with its own traces.
+"""Fakes: analysis and resynthesis of speech, each method with its own traces.
 
-Every function takes dry samples at `RATE_HZ` and a generator for its settings (they vary as
-products of one kind do) and gives as many samples back. `RESYNTHESES` is the literal table;
-`HELD_OUT` are never in the training half.
+Every function takes dry samples at `RATE_HZ` and a generator for its settings, and returns as many
+samples. `RESYNTHESES` lists all; `HELD_OUT` are never in the training half.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from harness.synthesis.voice import RATE_HZ
 Resynthesis = Callable[[Array, np.random.Generator], Array]
 
 _SILENT = 1e-9
-"""Of the largest magnitude: -180 dB."""
+"""Relative to the largest magnitude: -180 dB."""
 
 
 def griffin_lim(samples: Array, rng: np.random.Generator) -> Array:
@@ -124,7 +123,7 @@ def sinusoidal(samples: Array, rng: np.random.Generator) -> Array:
 
 
 def random_phase(samples: Array, rng: np.random.Generator) -> Array:
-    """The magnitudes of the short-time spectrum with phases partly drawn anew."""
+    """Short-time magnitudes with their phases partly randomised."""
     size = int(rng.choice([1024, 1280, 1536]))
     spectra = stft(samples, size, size // 4)
     turn = np.pi * rng.uniform(0.9, 1.0) * rng.uniform(-1, 1, spectra.shape)
@@ -132,16 +131,16 @@ def random_phase(samples: Array, rng: np.random.Generator) -> Array:
 
 
 def upsampling_imaging(samples: Array, rng: np.random.Generator) -> Array:
-    """The upper band is an image of the lower one, as transposed convolutions leave it.
+    """The upper band is an image of the lower one, as after transposed convolutions.
 
-    After the upsampling artefacts of neural vocoders (Pons et al. 2021): the low band is kept at
-    half or a quarter of the rate, filled up with zeros, and its images are only attenuated.
+    Upsampling artefacts of neural vocoders (Pons et al. 2021): the low band at half or a quarter of
+    the rate is zero-stuffed, and its images are only attenuated.
     """
     factor = int(rng.choice([2, 4]))
     low = scipy.signal.resample_poly(samples, 1, factor)
     stuffed = np.zeros(max(len(low) * factor, len(samples)))
     stuffed[: len(low) * factor : factor] = low
-    # A bias in the layers before becomes a steady tone at a quarter of the rate.
+    # A bias in earlier layers becomes a steady tone at a quarter of the rate.
     stuffed[::4] += 10 ** rng.uniform(-3.5, -2.7)
     clean = scipy.signal.resample_poly(low, factor, 1)[: len(samples)]
     images = factor * stuffed[: len(samples)] - clean
@@ -168,7 +167,7 @@ def mel_cepstral(samples: Array, rng: np.random.Generator) -> Array:
 
 
 def phase_vocoder(samples: Array, rng: np.random.Generator) -> Array:
-    """Stretched and squeezed back by a phase vocoder (Flanagan & Golden 1966), which smears."""
+    """Stretched and squeezed back by a smearing phase vocoder (Flanagan & Golden 1966)."""
     factor = float(rng.choice([0.7, 1.4]) * rng.uniform(0.95, 1.05))
     longer = _stretch(samples, factor, round(len(samples) * factor))
     return _stretch(longer, len(samples) / len(longer), len(samples))
@@ -193,7 +192,7 @@ def _hold(values: Array, hop: int, samples: int) -> Array:
 
 
 def _pitch_contour(samples: Array, hop: int) -> Array:
-    """Pitch without single-frame errors: a median over five frames where they agree on voicing."""
+    """Pitch in voiced frames, by a median over five frames against single errors."""
     f0_hz = pitch(samples, hop, RATE_HZ)
     return np.where(f0_hz > 0, scipy.signal.medfilt(f0_hz, 5), 0.0)
 
@@ -214,17 +213,17 @@ def _pulses(f0_hz: Array, hop: int, samples: int) -> Array:
 
 
 def _envelope(samples: Array, f0_hz: Array, hop: int, size: int) -> Array:
-    """Power spectral density of each frame without its harmonics: an average over one F0."""
+    """Power spectral density of each frame, averaged over one F0 to remove harmonics."""
     power = np.abs(stft(samples, size, hop)) ** 2 / np.sum(hann(size) ** 2)
     width = round(float(np.median(bridge(f0_hz))) * size / RATE_HZ)
     return smooth_bins(power, max(width, 3))
 
 
 def _stretch(samples: Array, factor: float, length: int) -> Array:
-    """`length` samples, `factor` times as long; each bin's phase advances at its own frequency."""
+    """`length` samples, stretched by `factor`; each bin's phase advances at its own frequency."""
     size, hop = 1024, 256
     spectra = stft(samples, size, hop)
-    # In silence the phase is that of rounding errors, which differ between processors.
+    # The phase of silence comes from rounding errors, which differ between processors.
     spectra[np.abs(spectra) < _SILENT * np.abs(spectra).max()] = 0
     advance = np.angle(spectra[1:] * np.conj(spectra[:-1]))
     count = -(-length // hop) + 1

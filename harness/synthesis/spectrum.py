@@ -1,7 +1,7 @@
-"""Short-time spectra and what is measured on them: mel bands, pitch, envelopes.
+"""Short-time spectra, mel bands, pitch and envelopes.
 
-Frames are centred on multiples of the hop, of shape (frames, ...). No BLAS is used, whose results
-may depend on how many threads it has: the same input gives the same bits in every process.
+Frames are centred on multiples of the hop, of shape (frames, ...). Without BLAS, whose results may
+depend on its number of threads: the same input gives the same bits in every process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Complex = NDArray[np.complex128]
 
 
 def frames(samples: Array, size: int, hop: int) -> Array:
-    """Overlapping frames of `size`, zero-padded at both ends, as many as cover the samples."""
+    """Overlapping frames of `size` that cover the samples, zero-padded at both ends."""
     count = -(-len(samples) // hop) + 1
     padded = np.zeros((count - 1) * hop + size)
     padded[size // 2 : size // 2 + len(samples)] = samples[: len(padded) - size // 2]
@@ -25,7 +25,7 @@ def frames(samples: Array, size: int, hop: int) -> Array:
 
 
 def overlap_add(blocks: Array, hop: int, samples: int) -> Array:
-    """Sum of the frames at their places: the inverse of `frames`, up to the window's sum."""
+    """Sum of overlapping frames: the inverse of `frames`, up to the window's sum."""
     count, size = blocks.shape
     pieces = -(-size // hop)
     padded = np.pad(blocks, ((0, 0), (0, pieces * hop - size)))
@@ -66,7 +66,7 @@ def mel_filters(bands: int, size: int, rate_hz: int) -> sparse.csr_array:
     """Triangles of unit sum over the bins of a `size`-point spectrum, shape (bands, bins)."""
     edges = 700 * (10 ** (np.linspace(0, mel(rate_hz / 2), bands + 2) / 2595) - 1)
     bins = np.arange(size // 2 + 1) * rate_hz / size
-    # Low bands narrower than a bin would be empty: every triangle reaches its neighbours' bins.
+    # Bands are at least a bin wide; otherwise low ones would be empty.
     width = np.maximum(np.diff(edges), rate_hz / size)
     rise = (bins - edges[1:-1, None]) / width[:-1, None] + 1
     fall = 1 - (bins - edges[1:-1, None]) / width[1:, None]
@@ -88,8 +88,8 @@ def spread_bands(filters: sparse.csr_array, bands: Array) -> Array:
 def pitch(samples: Array, hop: int, rate_hz: int) -> Array:
     """F0 in Hz of each frame, 0 where unvoiced, by normalised autocorrelation over 40 ms.
 
-    Boersma (1993) without the path search: the autocorrelation of the windowed frame over that of
-    the window, its best peak between 60 and 400 Hz with a small preference for short lags.
+    Boersma (1993) without the path search: the best peak between 60 and 400 Hz, with a small
+    preference for short lags.
     """
     size, length = int(0.04 * rate_hz), 2048
     blocks = frames(samples, size, hop) * hann(size)
@@ -110,7 +110,7 @@ def pitch(samples: Array, hop: int, rate_hz: int) -> Array:
 
 
 def bridge(f0_hz: Array) -> Array:
-    """F0 with the unvoiced frames filled in between their voiced neighbours."""
+    """F0 with unvoiced frames interpolated between voiced ones."""
     voiced = np.flatnonzero(f0_hz > 0)
     if len(voiced) == 0:
         return np.full_like(f0_hz, 120.0)
@@ -126,7 +126,7 @@ def smooth_bins(power: Array, width: int) -> Array:
 
 
 def minimum_phase(magnitude: Array, size: int) -> Complex:
-    """Spectra of these magnitudes (frames, size // 2 + 1) whose impulse response starts at once."""
+    """Minimum-phase spectra of these magnitudes, shape (frames, size // 2 + 1)."""
     cepstrum = np.fft.irfft(np.log(np.maximum(magnitude, 1e-7)), size, axis=1)
     cepstrum[:, 1 : size // 2] *= 2
     cepstrum[:, size // 2 + 1 :] = 0

@@ -1,9 +1,9 @@
-"""A voice made of a source and a filter: the bona fide half of the embedded corpus.
+"""A source-filter voice: the bona fide half of the embedded corpus, computed at `RATE_HZ`.
 
 A glottal flow derivative (Rosenberg 1971, trigonometric pulse) with jitter, shimmer and breath
 drives a cascade of formant resonators (Klatt 1980) that move every 5 ms; fricatives and bursts are
-noise through a resonator of their own. Speech-like, not intelligible: syllables are drawn from a
-table of phones. Everything is computed at `RATE_HZ`.
+noise through a resonator of their own. Syllables are drawn from a table of phones, so the result is
+speech-like but not intelligible.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _PAUSE = Phone(500, 1500, 2500, voicing=0.0)
 
 @dataclass(frozen=True)
 class Speaker:
-    """What stays the same over the utterances of one voice."""
+    """Properties of one voice, equal in all its utterances."""
 
     name: str
     f0_hz: float
@@ -101,7 +101,7 @@ class Speaker:
 
 
 def draw_speaker(name: str, *key: object) -> Speaker:
-    """The speaker of this key; low, middle and high voices are equally likely."""
+    """The speaker of a key; low, middle and high voices are equally likely."""
     rng = generator("speaker", name, *key)
     low_hz, high_hz, tract = ((85, 140, 0.95), (150, 210, 1.05), (200, 300, 1.16))[rng.integers(3)]
     return Speaker(
@@ -121,7 +121,7 @@ def draw_speaker(name: str, *key: object) -> Speaker:
 
 @dataclass(frozen=True, eq=False)
 class _Track:
-    """Control values, one for every block of 5 ms; formants of shape (blocks, 3)."""
+    """Control values for each block of 5 ms; formants of shape (blocks, 3)."""
 
     f0_hz: Array
     formants_hz: Array
@@ -147,7 +147,7 @@ def speak(speaker: Speaker, seconds: float, rng: np.random.Generator) -> Array:
 
 
 def _articulate(speaker: Speaker, blocks: int, rng: np.random.Generator) -> _Track:
-    """Phones until the time is full, then smoothed: formants over 60 ms, amplitudes over 20 ms."""
+    """A sequence of phones, smoothed: formants over 60 ms, amplitudes over 20 ms."""
     rows: list[Phone] = []
     pitch: list[float] = []
     rows += [_PAUSE] * int(rng.integers(2, max(3, min(40, blocks // 8))))
@@ -177,7 +177,7 @@ def _articulate(speaker: Speaker, blocks: int, rng: np.random.Generator) -> _Tra
 
 
 def _syllable(rng: np.random.Generator) -> list[Phone]:
-    """Onset (a consonant, a stop or none), a vowel or a diphthong, and sometimes a coda."""
+    """A consonant, a stop or no onset; a vowel or a diphthong; sometimes a coda."""
     phones: list[Phone] = []
     onset = rng.random()
     if onset < 0.3:
@@ -236,7 +236,7 @@ def _glottis(speaker: Speaker, f0_hz: Array, rng: np.random.Generator) -> tuple[
 
 def _vocal_tract(speaker: Speaker, track: _Track, excitation: Array) -> Array:
     upper = np.tile(np.multiply(_UPPER_FORMANTS_HZ, speaker.tract), (len(track.formants_hz), 1))
-    # A digital resonator close to half the rate would ring far louder than a vocal tract does.
+    # A digital resonator close to half the rate would be far louder than a vocal tract.
     hz = np.minimum(np.concatenate([track.formants_hz, upper], axis=1), _HIGHEST_HZ)
     return _resonate(hz, speaker.bandwidth * (50 + 0.03 * hz + 70 * (hz / 2500) ** 2), excitation)
 

@@ -1,9 +1,9 @@
-"""What a model trains on: clips split by group, and the endless stream of draws from them."""
+"""Training data: clips split by group, and the draws from them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -26,8 +26,8 @@ _KEPT_BYTES = 2**30
 Augment = Callable[[Wave, np.random.Generator], Wave]
 
 
-class Example(NamedTuple):
-    """Sound at the model's rate, and its class by `ID_TO_LABEL`."""
+class LabeledWave(NamedTuple):
+    """Audio at the model's rate, and its class by `ID_TO_LABEL`."""
 
     wave: Wave
     label: int
@@ -36,14 +36,14 @@ class Example(NamedTuple):
 def split(
     clips: Sequence[Clip], validation_share: float, val_samples: int, seed: int
 ) -> tuple[list[Clip], list[Clip]]:
-    """Training and validation clips: whole groups and both classes on either side.
+    """Training and validation clips: whole groups, and both classes on either side.
 
-    Groups of real clips, of fake ones and of both are drawn apart, each by its share.
+    Groups of real clips, of fake clips and of both are drawn separately, each by its share.
 
     Raises
     ------
     UsageError
-        Where a class has clips of one group alone, which can be on one side only.
+        Where a class has clips of a single group, which can only be on one side.
     """
     labels: dict[str, set[str]] = {}
     for clip in clips:
@@ -51,7 +51,7 @@ def split(
     if len(labels) < 2:
         raise UsageError("fewer than two groups", "--data", "name speakers or groups in the data")
     for label in LABEL_TO_ID:
-        count = sum(label in each for each in labels.values())
+        count = sum(label in classes for classes in labels.values())
         if count < 2:
             raise UsageError(
                 f"{label} clips come from {count} group{'s' * (count != 1)}: training and "
@@ -75,27 +75,27 @@ def split(
 
 
 _KINDS = ({"real", "fake"}, {"real"}, {"fake"})
-"""Of groups, by the classes of their clips."""
+"""Kinds of groups, by the classes of their clips."""
 
 
 def _needed(both: list[str], real: list[str], fake: list[str]) -> list[tuple[int, int]]:
-    """How many groups of each kind validation and training need, for both classes on both sides."""
+    """Fewest groups of each kind for validation and training, so that both have both classes."""
     if len(both) > 1:
         return [(1, 1), (0, 0), (0, 0)]
     if not both:
         return [(0, 0), (1, 1), (1, 1)]
-    if len(real) > 1 and len(fake) > 1:  # the group of both then goes where its share is
+    if len(real) > 1 and len(fake) > 1:  # a group of both may then go to either side
         return [(0, 0), (1, 1), (1, 1)]
     return [(1, 0), (0, 1), (0, 1)]
 
 
 def distinct(clips: Sequence[Clip]) -> list[Clip]:
-    """The clips, of those with the same bytes the first: no recording is on both sides of a split.
+    """The clips without duplicates, so that no recording is on both sides of a split.
 
     Raises
     ------
     UsageError
-        Where a recording is of both classes, or two clips have one id.
+        Where a recording has both labels, or two clips have the same id.
     """
     refuse_twins(clips, "--data")
     by_id = {clip.clip_id: clip for clip in clips}
@@ -105,16 +105,16 @@ def distinct(clips: Sequence[Clip]) -> list[Clip]:
     return [clip for clip in clips if clip.clip_id not in spare]
 
 
-class Shelf:
-    """Decoded waves at one rate; the first gigabyte of them is kept in memory."""
+class Decoder:
+    """Decodes clips at one rate; keeps up to a gigabyte of waves in memory."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._waves: dict[str, Wave] = {}
         self._bytes = 0
 
-    def take(self, clip: Clip) -> Example:
-        """The clip, decoded.
+    def decode(self, clip: Clip) -> LabeledWave:
+        """Return the clip's audio and class.
 
         Raises
         ------
@@ -129,18 +129,18 @@ class Shelf:
             if self._bytes + wave.samples.nbytes <= _KEPT_BYTES:
                 self._waves[clip.clip_id] = wave
                 self._bytes += wave.samples.nbytes
-        return Example(wave, LABEL_TO_ID[clip.label])
+        return LabeledWave(wave, LABEL_TO_ID[clip.label])
 
 
-class Whole(Dataset[Example]):
-    """Clips as they are; those that cannot be decoded are left out and named in `rejected`."""
+class ValidationSet(Dataset[LabeledWave]):
+    """Whole clips; those that cannot be decoded are left out and named in `rejected`."""
 
-    def __init__(self, clips: Sequence[Clip], shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, clips: Sequence[Clip], decoder: Decoder) -> None:
+        self._decoder = decoder
         self.rejected: set[str] = set()
         for clip in clips:
             try:
-                shelf.take(clip)
+                decoder.decode(clip)
             except CLIP_FAULTS:
                 self.rejected.add(clip.clip_id)
         self._clips = [clip for clip in clips if clip.clip_id not in self.rejected]
@@ -149,14 +149,20 @@ class Whole(Dataset[Example]):
     def __len__(self) -> int:
         return len(self._clips)
 
-    def __getitem__(self, index: int) -> Example:
-        return self._shelf.take(self._clips[index])
+    def __getitem__(self, index: int) -> LabeledWave:
+        return self._decoder.decode(self._clips[index])
 
 
-@dataclass(frozen=True)
-class Draws:
-    """How a stream draws."""
+@dataclass(eq=False)
+class TrainingSet(Dataset[LabeledWave]):
+    """Every draw of a whole training: draw i is a function of (clips, seed, i) alone.
 
+    Each epoch goes through all clips in an order of its own. Clips that cannot be decoded are named
+    in `rejected`, and the next ones in order stand in for them.
+    """
+
+    clips: Sequence[Clip]
+    decoder: Decoder
     count: int
     """Draws in the whole training."""
     seed: int
@@ -164,42 +170,29 @@ class Draws:
     """Shortest and longest random crop, in seconds; None draws whole clips."""
     augment: Augment | None = None
     """Applied after the crop."""
-
-
-class Stream(Dataset[Example]):
-    """Every draw of a whole training: draw i is a function of (clips, seed, i) alone.
-
-    Each epoch goes through all clips in an order of its own. A clip that cannot be decoded is
-    named in `rejected` and the next one of the order stands in for it. What was drawn is in `used`,
-    by its id, with its label.
-    """
-
-    def __init__(self, clips: Sequence[Clip], shelf: Shelf, draws: Draws) -> None:
-        self._clips, self._shelf, self._draws = clips, shelf, draws
-        self.rejected: set[str] = set()
-        self.used: dict[str, str] = {}
+    rejected: set[str] = field(default_factory=set[str])
+    used: dict[str, str] = field(default_factory=dict[str, str])
+    """Labels of the drawn clips, by id."""
 
     def __len__(self) -> int:
-        return self._draws.count
+        return self.count
 
-    def __getitem__(self, index: int) -> Example:
-        draws = self._draws
-        example = self._readable(index)
-        rng = generator("training draw", draws.seed, index)
-        wave = example.wave
-        if draws.crop_s is not None:
-            wave = crop(wave, draws.crop_s, rng)
-        if draws.augment is not None:
-            wave = draws.augment(wave, rng)
-        return Example(wave, example.label)
+    def __getitem__(self, index: int) -> LabeledWave:
+        wave, label = self._decodable(index)
+        rng = generator("training draw", self.seed, index)
+        if self.crop_s is not None:
+            wave = crop(wave, self.crop_s, rng)
+        if self.augment is not None:
+            wave = self.augment(wave, rng)
+        return LabeledWave(wave, label)
 
-    def _readable(self, index: int) -> Example:
-        epoch, place = divmod(index, len(self._clips))
-        order = generator("training order", self._draws.seed, epoch).permutation(len(self._clips))
+    def _decodable(self, index: int) -> LabeledWave:
+        epoch, place = divmod(index, len(self.clips))
+        order = generator("training order", self.seed, epoch).permutation(len(self.clips))
         for chosen in np.roll(order, -place):
-            clip = self._clips[chosen]
+            clip = self.clips[chosen]
             try:
-                example = self._shelf.take(clip)
+                example = self.decoder.decode(clip)
             except CLIP_FAULTS:
                 self.rejected.add(clip.clip_id)
                 continue
@@ -209,7 +202,7 @@ class Stream(Dataset[Example]):
 
 
 def crop(wave: Wave, crop_s: tuple[float, float], rng: np.random.Generator) -> Wave:
-    """A random part, its length log-uniform between the bounds; shorter clips stay whole."""
+    """A random part of log-uniform length between the bounds; shorter clips stay whole."""
     length = round(float(np.exp(rng.uniform(*np.log(crop_s)))) * wave.rate_hz)
     if length >= len(wave.samples):
         return wave

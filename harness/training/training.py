@@ -2,8 +2,8 @@
 
 The defaults of `TrainingOptions` are the card's: a new head with `{0: fake, 1: real}` on
 `MIT/ast-finetuned-audioset-10-10-0.4593`, learning rate 1e-5, weight decay 0.01, 1,500 steps of
-8 x 16 clips, validation on 5,000 samples every 500 steps. Clips are decoded and resampled as
-everywhere in the harness and go through the base model's own feature extractor.
+8 x 16 clips, validation on 5,000 samples every 500 steps. Clips are decoded and resampled as in a
+run and go through the base model's own feature extractor.
 """
 
 from __future__ import annotations
@@ -39,27 +39,26 @@ from harness.training.clips import (
     ID_TO_LABEL,
     LABEL_TO_ID,
     Augment,
-    Draws,
-    Example,
-    Shelf,
-    Stream,
-    Whole,
+    Decoder,
+    LabeledWave,
+    TrainingSet,
+    ValidationSet,
     distinct,
     split,
 )
 
-_NEW = ("classifier", "projector")
-"""Where the heads of audio classifiers are: what is new there is new on purpose."""
+_HEADS = ("classifier", "projector")
+"""Prefixes of the weights of a classifier's head, which is meant to be new."""
 
 _LARGEST_LOSS = 1000.0
-"""Nats a clip; guessing costs 0.7, and a model that is certain of the wrong class some tens."""
+"""In nats a clip; guessing costs 0.7, certainty of the wrong class some tens."""
 
 Progress = Callable[[int, dict[str, float]], None]
-"""Gets the step and what was measured there: `loss`, `eval_loss`, `eval_accuracy`, ..."""
+"""Called with a step and its measurements: `loss`, `eval_loss`, `eval_accuracy`, ..."""
 
 
 class TrainingOptions(BaseModel):
-    """How to train; every default is the card's where the card says something."""
+    """How to train; defaults are the card's where it states them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -68,7 +67,7 @@ class TrainingOptions(BaseModel):
     base: str = "MIT/ast-finetuned-audioset-10-10-0.4593"
     """Directory, or hub id with optional `@revision`, of the model to start from; `embedded`."""
     from_scratch: bool = False
-    """Take only the configuration and the extractor of the base, and random weights."""
+    """Take only the base's configuration and extractor, with random weights."""
     learning_rate: float = Field(default=1e-5, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_steps: int = Field(default=0, ge=0)
@@ -76,32 +75,32 @@ class TrainingOptions(BaseModel):
     max_steps: int = Field(default=1500, ge=1)
     batch_size: int = Field(default=16, ge=1)
     gradient_accumulation_steps: int = Field(default=8, ge=1)
-    """A step sees their product of clips."""
+    """Their product is the clips in a step."""
     eval_steps: int = Field(default=500, ge=1)
     val_samples: int = Field(default=5000, ge=2)
     validation_share: float = Field(default=0.1, gt=0, lt=1)
-    """Of the groups, kept away from training; at most `val_samples` of their clips are used."""
+    """Share of the groups to validate on; at most `val_samples` of their clips are used."""
     crop_s: tuple[float, float] | None = None
     """Shortest and longest random crop of a training clip, in s; None trains on whole clips."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`auto` is CUDA where there is one."""
+    """`auto` is CUDA where available."""
 
 
 class TrainingResult(BaseModel):
-    """What came out: the last validation, and how many clips were used or had to be left out."""
+    """The last validation, and how many clips were used or left out."""
 
     model_config = ConfigDict(frozen=True)
 
     out: Path
     steps: int
     training_clips: int
-    """Clips that were drawn at least once."""
+    """Clips drawn at least once."""
     validation_clips: int
     rejected_clips: int
-    """Clips of either side that were to be used and could not be decoded."""
+    """Clips of either side that could not be decoded."""
     duplicate_clips: int
-    """Clips that were left out for another with the same bytes."""
+    """Clips left out as copies of another."""
     validation_accuracy: float
     validation_loss: float
     training_loss: float
@@ -125,36 +124,35 @@ def train(
     Raises
     ------
     UsageError
-        Where the base cannot be loaded from safetensors, CUDA was asked for and is not there, or
-        the clips leave one side of the split without a class, or where training diverges: then
-        nothing is saved.
+        Where the base cannot be loaded from safetensors, CUDA is missing, one side of the split
+        lacks a class, or training diverges. Nothing is saved then.
     """
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device", "--device cuda", "leave it out to train on the CPU")
-    with _without_traces(), tempfile.TemporaryDirectory(prefix="harness-train-") as scratch:
+    with _leaving_global_state(), tempfile.TemporaryDirectory(prefix="harness-train-") as scratch:
         extractor, model = _load_base(options)
         given = list(source)
         known = distinct(given)
         clips = split(known, options.validation_share, options.val_samples, options.seed)
-        shelf = Shelf(extractor.sampling_rate)
-        stream, whole = Stream(clips[0], shelf, _draws(options, augment)), Whole(clips[1], shelf)
-        _refuse_one_class(whole.labels, "validation")
+        decoder = Decoder(extractor.sampling_rate)
+        count = options.max_steps * options.batch_size * options.gradient_accumulation_steps
+        drawn = TrainingSet(clips[0], decoder, count, options.seed, options.crop_s, augment)
+        held_out = ValidationSet(clips[1], decoder)
+        _refuse_one_class(held_out.labels, "validation")
         trainer = Trainer(
             model=model,
             args=_arguments(options, scratch),
-            train_dataset=stream,
-            eval_dataset=whole,
+            train_dataset=drawn,
+            eval_dataset=held_out,
             data_collator=_Collator(extractor),
             processing_class=extractor,
             compute_metrics=_accuracy,
         )
         trainer.remove_callback(PrinterCallback)  # it writes to stdout
-        if progress is not None:
-            trainer.add_callback(_Report(progress))
-        trainer.add_callback(_Watch(options.learning_rate))
+        trainer.add_callback(_Monitor(options.learning_rate, progress))
         outcome = trainer.train()
         measured = trainer.evaluate()
-        _refuse_one_class(set(stream.used.values()), "training")
+        _refuse_one_class(set(drawn.used.values()), "training")
         if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
             raise _diverged("weights are not finite", outcome.global_step, options.learning_rate)
         trainer.save_model(str(options.out))
@@ -162,9 +160,9 @@ def train(
     return TrainingResult(
         out=options.out,
         steps=outcome.global_step,
-        training_clips=len(stream.used),
-        validation_clips=len(whole),
-        rejected_clips=len(stream.rejected) + len(whole.rejected),
+        training_clips=len(drawn.used),
+        validation_clips=len(held_out),
+        rejected_clips=len(drawn.rejected) + len(held_out.rejected),
         duplicate_clips=len(given) - len(known),
         validation_accuracy=measured["eval_accuracy"],
         validation_loss=measured["eval_loss"],
@@ -173,7 +171,7 @@ def train(
 
 
 def _load_base(options: TrainingOptions) -> tuple[Any, Any]:
-    """The base's extractor, and its model with a new head of two classes or all of it new."""
+    """The base's extractor, and its model with a new head of two classes or with random weights."""
     directory = Path(options.base)
     scratch = options.from_scratch and directory.is_dir()
     here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -203,24 +201,24 @@ def _load_base(options: TrainingOptions) -> tuple[Any, Any]:
             options.base,
             "name a model that transformers knows for audio classification",
         ) from fault
-    made_up = [*loading["missing_keys"], *(str(entry[0]) for entry in loading["mismatched_keys"])]
-    body = sorted(name for name in made_up if not name.startswith(_NEW))
+    missing = [*loading["missing_keys"], *(str(entry[0]) for entry in loading["mismatched_keys"])]
+    body = sorted(name for name in missing if not name.startswith(_HEADS))
     if body:
         raise UsageError(
             f"{len(body)} weights are not in the file or do not fit ({body[0]}, ...)",
             options.base,
-            "name a complete checkpoint; only the head is made new",
+            "name a complete checkpoint; only the head may be missing",
         )
     return extractor, model
 
 
 class _Collator:
-    """Batches through the extractor; what it does not pad to one length is padded here."""
+    """Batches through the extractor, padded to one length."""
 
     def __init__(self, extractor: Any) -> None:
         self._extractor = extractor
 
-    def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:
+    def __call__(self, examples: list[LabeledWave]) -> dict[str, torch.Tensor]:
         inputs = self._extractor(
             [example.wave.samples for example in examples],
             sampling_rate=self._extractor.sampling_rate,
@@ -231,8 +229,11 @@ class _Collator:
         return {**inputs, "labels": labels}
 
 
-class _Report(TrainerCallback):
-    def __init__(self, progress: Progress) -> None:
+class _Monitor(TrainerCallback):
+    """Reports what was measured, and ends a training as soon as a loss shows that it diverged."""
+
+    def __init__(self, learning_rate: float, progress: Progress | None) -> None:
+        self._learning_rate = learning_rate
         self._progress = progress
 
     def on_log(
@@ -243,33 +244,19 @@ class _Report(TrainerCallback):
         logs: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
-        self._progress(state.global_step, {name: float(v) for name, v in (logs or {}).items()})
-
-
-class _Watch(TrainerCallback):
-    """Ends a training that has diverged as soon as a loss shows it."""
-
-    def __init__(self, learning_rate: float) -> None:
-        self._learning_rate = learning_rate
-
-    def on_log(
-        self,
-        args: TrainingArguments,  # noqa: ARG002
-        state: TrainerState,
-        control: TrainerControl,  # noqa: ARG002
-        logs: dict[str, float] | None = None,
-        **_: Any,
-    ) -> None:
-        for name, value in (logs or {}).items():
+        measured = {name: float(value) for name, value in (logs or {}).items()}
+        if self._progress is not None:
+            self._progress(state.global_step, measured)
+        for name, value in measured.items():
             if name.endswith("loss") and not abs(value) < _LARGEST_LOSS:
                 raise _diverged(f"{name} is {value:g}", state.global_step, self._learning_rate)
 
 
-def _diverged(told: str, step: int, learning_rate: float) -> UsageError:
+def _diverged(reason: str, step: int, learning_rate: float) -> UsageError:
     return UsageError(
-        f"diverged by step {step}: {told}; nothing is saved",
+        f"diverged by step {step}: {reason}; nothing is saved",
         f"--learning-rate {learning_rate:g}",
-        "train with a lower one, and look for damaged clips",
+        "lower it, and look for damaged clips",
     )
 
 
@@ -278,11 +265,6 @@ def _refuse_one_class(labels: set[str], side: str) -> None:
         raise UsageError(
             f"the {side} clips that can be decoded are of one class", "--data", "check the files"
         )
-
-
-def _draws(options: TrainingOptions, augment: Augment | None) -> Draws:
-    count = options.max_steps * options.batch_size * options.gradient_accumulation_steps
-    return Draws(count, options.seed, options.crop_s, augment)
 
 
 def _arguments(options: TrainingOptions, scratch: str) -> TrainingArguments:
@@ -317,8 +299,8 @@ def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def _without_traces() -> Generator[None]:
-    """Leave the global random states, which the Trainer seeds, as they were; show no bars."""
+def _leaving_global_state() -> Generator[None]:
+    """Restore the global random states, which the Trainer seeds; show no progress bars."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
