@@ -125,21 +125,21 @@ def audit_shortcuts(
     from tempfile import TemporaryDirectory
 
     from harness.cli.audit_data_table import print_shortcuts
-    from harness.testset.intervention import Treatment, interventions, treated
+    from harness.testset.intervention import TreatedRun, interventions, score_treated
     from harness.testset.shortcuts import audit_shortcuts as ask
-    from harness.testset.shortcuts import measured
+    from harness.testset.shortcuts import measure_clips
 
     if out is not None and model is None:
         raise UsageError("needs a model whose run it keeps", "--out", "add --model")
     clips = _clips(data, limit)
     finished = None if run is None else _read(run)
     with Progress() as progress, TemporaryDirectory() as folder:
-        made = measured(clips, lambda done: progress.advance(done, len(clips), ""))
+        made = measure_clips(clips, lambda done: progress.advance(done, len(clips), ""))
         changes = []
         if model is not None:
             kept = out or Path(folder) / "run"
-            wanted = Treatment(data, model, kept, limit, device, fake_label)
-            alike = treated(wanted, progress.note, progress.advance)
+            wanted = TreatedRun(data, model, kept, limit, device, fake_label)
+            alike = score_treated(wanted, progress.note, progress.advance)
             changes = list(interventions(alike))
             finished = finished or alike
         audit = ask(made, finished, margin=margin)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from harness.cli.audit_run_table import number, table_of
-from harness.testset.intervention import Change, Intervention
+from harness.testset.intervention import Intervention, TreatmentEffect
 from harness.testset.leakage import LeakageAudit
 from harness.testset.reliance import Reliance
 from harness.testset.shortcuts import ShortcutAudit
@@ -116,7 +116,7 @@ def _print_interventions(console: Console, treated: Sequence[Intervention]) -> N
     )
 
 
-def _change(change: Change) -> tuple[str, str]:
+def _change(change: TreatmentEffect) -> tuple[str, str]:
     difference = f"{change.difference:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
     return number(change.treated), difference
 

@@ -1,14 +1,13 @@
-"""What a recording sounds like, in bits that survive coding, gain, resampling and cropping.
+"""Audio fingerprints that survive coding, gain, resampling and cropping.
 
-Every 12.5 ms one word of 32 bits: does the difference in energy of two neighbouring bands grow or
-fall from the frame before? The bands are 33, evenly spaced in the logarithm from 200 to 3000 Hz,
-which the telephone leaves in place; a frame is 200 ms, so that a copy whose frames start elsewhere
-has nearly the same bits. Gain cancels out, and lossy coding flips bits where the difference is
-small.
+One word of 32 bits every 12.5 ms: each bit says whether the difference in energy of two adjacent
+bands rises or falls from the previous frame. The 33 bands are spaced evenly on a logarithmic scale
+from 200 to 3000 Hz, which telephony preserves; a frame is 200 ms, so a copy whose frames start
+elsewhere has nearly the same bits. Gain cancels out, and lossy coding flips bits where the
+difference is small.
 
-Two recordings are laid on each other where some of their words agree. For that each word is also
-looked for with its weakest bits flipped. Words of silence, which has no bits of its own, are left
-out, as are words that are everywhere.
+Two recordings are candidates where some of their words agree; each word is also looked up with its
+weakest bits flipped. Words of silence, whose bits are arbitrary, and very common words are skipped.
 
 Haitsma & Kalker, "A highly robust audio fingerprinting system", ISMIR 2002.
 """
@@ -35,28 +34,27 @@ HOP = 100
 HOP_SECONDS = HOP / RATE_HZ
 BITS = 32
 BAND_HZ = (200.0, 3000.0)
-"""That the bits are of."""
 
 _FRAME = 1600
 _SIZE = 2048
 _WEAKEST = 3
 _AUDIBLE_DB = -45.0
-"""Below the loudest frame; quieter ones have no words."""
+"""Relative to the loudest frame; quieter frames are skipped."""
 _TOGETHER = 256
 _COMMONEST = 200
-"""Places that a word may have; what is more frequent says nothing and costs most."""
+"""Occurrences above which a word is skipped: common words carry little and cost most."""
 
 
 @dataclass(frozen=True, eq=False)
-class Fingerprint:
-    """Words of one recording, all shape (frames,).
+class AudioFingerprint:
+    """Words of one recording, shape (frames,).
 
     Parameters
     ----------
     weak
-        For each word, the bits that are least sure, as a mask of each: shape (frames, 3).
+        Masks of the least certain bits of each word, shape (frames, 3).
     audible
-        Whether the word is of sound.
+        Whether the frame is loud enough.
     """
 
     words: Words
@@ -66,7 +64,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Hit:
-    """Two recordings, by number, that agree where the second lies `lag` hops after the first."""
+    """Two recordings, by number, that agree with the second shifted by `lag` hops."""
 
     first: int
     second: int
@@ -74,8 +72,8 @@ class Hit:
     votes: int
 
 
-def fingerprint(wave: Wave) -> Fingerprint:
-    """Words of a recording; of one under 200 ms, of that filled up with silence."""
+def fingerprint(wave: Wave) -> AudioFingerprint:
+    """AudioFingerprint a recording; one under 200 ms is padded with silence."""
     samples = convert(wave, RATE_HZ).samples
     samples = np.pad(samples, (0, max(0, _FRAME + HOP - len(samples))))
     frames = np.lib.stride_tricks.sliding_window_view(samples, _FRAME)[::HOP]
@@ -83,14 +81,14 @@ def fingerprint(wave: Wave) -> Fingerprint:
         [_band_energy(frames[at : at + _TOGETHER]) for at in range(0, len(frames), _TOGETHER)]
     )
     total = energy.sum(axis=1)
-    # In decibels, so that a gain of the whole clip moves no bit and none is sure by being loud.
+    # Logarithmic, so that gain changes no bit and loudness makes none more certain.
     level = np.log(energy + 1e-7 * max(float(total.max()), 1e-20))
     change = np.diff(np.diff(level, axis=1), axis=0)
     bits = (change > 0).astype(np.uint32)
     weakest = np.argsort(np.abs(change), axis=1)[:, :_WEAKEST].astype(np.uint32)
     words = (bits << np.arange(BITS, dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
     audible = total[1:] >= max(float(total.max()), 1e-20) * 10 ** (_AUDIBLE_DB / 10)
-    return Fingerprint(words, np.uint32(1) << weakest, audible)
+    return AudioFingerprint(words, np.uint32(1) << weakest, audible)
 
 
 def _band_energy(frames: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -104,26 +102,26 @@ def _band_energy(frames: NDArray[np.float32]) -> NDArray[np.float64]:
 _EDGES = np.round(np.geomspace(*BAND_HZ, BITS + 2) * _SIZE / RATE_HZ).astype(np.intp)
 
 
-def hits(prints: Sequence[Fingerprint], votes: int = 2, block: int = 2000) -> Iterator[Hit]:
-    """Pairs that agree in `votes` words and more at a lag or the one beside it.
+def hits(prints: Sequence[AudioFingerprint], votes: int = 2, block: int = 2000) -> Iterator[Hit]:
+    """Find pairs that agree in at least `votes` words at two adjacent lags together.
 
-    Each word and its 7 relatives are looked for by bisection among the words of all. A pair may
-    come twice, as it is asked for from either side; most of those with few votes are chance.
+    Each word and its 7 variants are looked up by bisection. A pair may be found twice, once from
+    each side; most pairs with few votes are chance.
 
     Parameters
     ----------
     block
-        Recordings that are asked for at once: bounds the memory.
+        Recordings that are looked up at once, which bounds the memory.
     """
     owner, frame, words = _indexed(prints)
     order = np.argsort(words, kind="stable")
     words, owner, frame = words[order], owner[order], frame[order]
     for start in range(0, len(prints), block):
-        asked = _probes(prints[start : start + block], start)
-        yield from _voted(*_matches(words, owner, frame, asked), votes)
+        probes = _probes(prints[start : start + block], start)
+        yield from _voted(*_matches(words, owner, frame, probes), votes)
 
 
-def _indexed(prints: Sequence[Fingerprint]) -> tuple[Index, Index, Words]:
+def _indexed(prints: Sequence[AudioFingerprint]) -> tuple[Index, Index, Words]:
     places = [np.flatnonzero(one.audible) for one in prints]
     owner = np.repeat(np.arange(len(prints), dtype=np.int32), [len(each) for each in places])
     frame = np.concatenate([np.zeros(0, np.int32), *places]).astype(np.int32)
@@ -131,8 +129,8 @@ def _indexed(prints: Sequence[Fingerprint]) -> tuple[Index, Index, Words]:
     return owner, frame, np.concatenate([np.zeros(0, np.uint32), *words])
 
 
-def _probes(prints: Sequence[Fingerprint], start: int) -> tuple[Index, Index, Words]:
-    """Words and their relatives with weak bits flipped, with their owner and frame."""
+def _probes(prints: Sequence[AudioFingerprint], start: int) -> tuple[Index, Index, Words]:
+    """Owner, frame and value of the words and their variants with weak bits flipped."""
     owner, frame, words = _indexed(prints)
     weak = np.concatenate([one.weak[one.audible] for one in prints])
     flips = [
@@ -140,17 +138,17 @@ def _probes(prints: Sequence[Fingerprint], start: int) -> tuple[Index, Index, Wo
         for count in range(_WEAKEST + 1)
         for chosen in combinations(range(_WEAKEST), count)
     ]
-    asked = np.concatenate([words ^ flip for flip in flips])
-    return np.tile(owner + start, len(flips)), np.tile(frame, len(flips)), asked
+    variants = np.concatenate([words ^ flip for flip in flips])
+    return np.tile(owner + start, len(flips)), np.tile(frame, len(flips)), variants
 
 
 def _matches(
-    words: Words, owner: Index, frame: Index, asked: tuple[Index, Index, Words]
+    words: Words, owner: Index, frame: Index, probes: tuple[Index, Index, Words]
 ) -> tuple[Index, Index, Index]:
-    """First, second and lag of every agreement of two recordings, the first with lesser number."""
-    from_owner, from_frame, wanted = asked
-    left = np.searchsorted(words, wanted, side="left")
-    count = np.searchsorted(words, wanted, side="right") - left
+    """First, second and lag of every agreement of two recordings, first < second."""
+    from_owner, from_frame, probed = probes
+    left = np.searchsorted(words, probed, side="left")
+    count = np.searchsorted(words, probed, side="right") - left
     count[count > _COMMONEST] = 0
     at = np.repeat(left, count) + _within(count)
     one, two = np.repeat(from_owner, count), owner[at]
@@ -163,13 +161,13 @@ def _matches(
 
 
 def _within(count: Index) -> Index:
-    """0, 1, … for each of so many: `[2, 3]` gives `[0, 1, 0, 1, 2]`."""
+    """Positions within runs of these lengths: `[2, 3]` gives `[0, 1, 0, 1, 2]`."""
     starts = np.cumsum(count) - count
     return np.arange(int(count.sum())) - np.repeat(starts, count)
 
 
 def _voted(first: Index, second: Index, lag: Index, votes: int) -> Iterator[Hit]:
-    """The lag with most votes of each pair, where it has enough."""
+    """The lag with the most votes of each pair, if it has enough."""
     if not len(first):
         return
     order = np.lexsort((lag, second, first))
@@ -177,11 +175,11 @@ def _voted(first: Index, second: Index, lag: Index, votes: int) -> Iterator[Hit]
     starts = np.flatnonzero(np.concatenate([[True], np.any(np.diff(key, axis=1) != 0, axis=0)]))
     one, two, at = key[:, starts]
     count = np.diff(starts, append=key.shape[1])
-    # A copy between two hops has its votes at two neighbouring lags.
+    # A copy shifted by a fraction of a hop splits its votes between adjacent lags.
     beside = (one[1:] == one[:-1]) & (two[1:] == two[:-1]) & (at[1:] == at[:-1] + 1)
     both = count.copy()
     both[:-1] += np.where(beside, count[1:], 0)
-    nearer = at.copy()  # of the two, the lag that has more of the votes
+    nearer = at.copy()  # the lag with more votes of the two
     nearer[:-1] += beside & (count[1:] > count[:-1])
     best = np.lexsort((-both, two, one))
     keep = np.concatenate([[True], (np.diff(one[best]) != 0) | (np.diff(two[best]) != 0)])
@@ -192,10 +190,10 @@ def _voted(first: Index, second: Index, lag: Index, votes: int) -> Iterator[Hit]
         yield Hit(int(a), int(b), int(c), int(d))
 
 
-def bit_error(one: Fingerprint, two: Fingerprint, lag: int) -> tuple[float, int]:
-    """Share of bits that differ where both are audible, and of how many words; NaN of none.
+def bit_error(one: AudioFingerprint, two: AudioFingerprint, lag: int) -> tuple[float, int]:
+    """Share of bits that differ where both are audible, NaN for none, and the number of words.
 
-    Frame t + lag of `one` lies on frame t of `two`, or one before or after where that fits better.
+    Aligns frame t + lag of `one` with frame t of `two`, or the best of this and adjacent lags.
     """
     best, words = float("nan"), 0
     for near in (lag - 1, lag, lag + 1):

@@ -1,9 +1,9 @@
-"""The same clips with a shortcut taken away from all of them, and what that does to a detector.
+"""Interventions: remove a shortcut from all clips and measure what a detector loses.
 
-Every clip is treated alike, real and fake (the suite `alike`): a detector that does not depend on
-what was taken away does as well as before, apart from what the treatment itself costs it.
+Every clip, real or fake, is treated alike (the suite `alike`): a detector that does not rely on
+what was removed does as well as before, apart from what the treatment itself costs.
 
-Conventions: differences are treated less clean, on the clips scored in both; a move above 0 is
+Conventions: differences are treated minus clean, on the clips scored in both; a positive move is
 towards fake.
 """
 
@@ -32,8 +32,8 @@ _METRICS = ("accuracy", "auc")
 
 
 @dataclass(frozen=True)
-class Change:
-    """A figure clean and treated, the difference with its interval, and its p-value of none.
+class TreatmentEffect:
+    """A figure clean and treated, the difference with its interval, and a p-value of no effect.
 
     `p_holm` is adjusted for all treatments and figures of the model.
     """
@@ -49,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Intervention:
-    """What one treatment does: median moves of both classes' scores, and the figures' changes."""
+    """The effect of one treatment: median moves of both classes' scores, and two figures."""
 
     model: str
     condition: str
@@ -57,13 +57,13 @@ class Intervention:
     clips: int
     move_real: float
     move_fake: float
-    accuracy: Change
-    auc: Change
+    accuracy: TreatmentEffect
+    auc: TreatmentEffect
 
 
 @dataclass(frozen=True)
-class Treatment:
-    """What to score: data and model as for `harness run`, and where the run is kept."""
+class TreatedRun:
+    """Data and model to score as for `harness run`, and where the run is kept."""
 
     data: str
     model: str
@@ -73,8 +73,10 @@ class Treatment:
     fake_label: str | None = None
 
 
-def treated(treatment: Treatment, note: Callable[[str], None], progress: Progress) -> RunFolder:
-    """Score the clips clean and under every treatment; goes on where `out` holds a part of it.
+def score_treated(
+    treated: TreatedRun, note: Callable[[str], None], progress: Progress
+) -> RunFolder:
+    """Score the clips clean and under every treatment; continues an unfinished run in `out`.
 
     Raises
     ------
@@ -85,58 +87,57 @@ def treated(treatment: Treatment, note: Callable[[str], None], progress: Progres
 
     options = RunOptions(
         suite=SUITE,
-        data=treatment.data,
-        models=(treatment.model,),
-        out=treatment.out,
-        limit=treatment.limit,
-        device=treatment.device,
-        fake_label=treatment.fake_label,
+        data=treated.data,
+        models=(treated.model,),
+        out=treated.out,
+        limit=treated.limit,
+        device=treated.device,
+        fake_label=treated.fake_label,
     )
     run(options, note, progress)
-    return read_run(treatment.out)
+    return read_run(treated.out)
 
 
 def interventions(
     run: RunFolder, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Iterator[Intervention]:
-    """Every condition of a run against clean."""
+    """Compare every condition of a run with clean."""
     grid = Grid.of(run.table, run.record)
     words = {each.name: each.words for each in run.record.suite.conditions}
     for model in grid.models:
-        turns = {
-            name: turn
-            for name in grid.conditions
-            if name != CLEAN and len((turn := PairedVerdicts.of(grid, model, name)).clean)
+        pairs = {
+            name: PairedVerdicts.of(grid, model, name) for name in grid.conditions if name != CLEAN
         }
+        pairs = {name: verdicts for name, verdicts in pairs.items() if len(verdicts.clean)}
         cells = [
-            (grid.cell(turn.other, _METRICS), grid.cell(turn.clean, _METRICS))
-            for turn in turns.values()
+            (grid.cell(verdicts.other, _METRICS), grid.cell(verdicts.clean, _METRICS))
+            for verdicts in pairs.values()
         ]
         compared = compare_cells(cells, grid.groups, resamples, seed)
-        changes = _changes([each[name] for each in compared for name in _METRICS])
-        for (name, turn), accuracy, auc in zip(
-            turns.items(), changes[::2], changes[1::2], strict=True
+        effects = _effects([figures[name] for figures in compared for name in _METRICS])
+        for (name, verdicts), accuracy, auc in zip(
+            pairs.items(), effects[::2], effects[1::2], strict=True
         ):
-            real, fake = (_median(turn.move[turn.fake == side]) for side in (False, True))
-            told, clips = words.get(name, ""), len(turn.clean)
-            yield Intervention(model, name, told, clips, real, fake, accuracy, auc)
+            real, fake = (_median(verdicts.move[verdicts.fake == side]) for side in (False, True))
+            text, clips = words.get(name, ""), len(verdicts.clean)
+            yield Intervention(model, name, text, clips, real, fake, accuracy, auc)
 
 
-def _changes(paired: list[Paired]) -> list[Change]:
-    judged = contrast(paired)
+def _effects(figures: list[Paired]) -> list[TreatmentEffect]:
+    judged = contrast(figures)
     low, high = judged.interval()
     adjusted = holm(judged.p())
     return [
-        Change(
-            _METRICS[place % 2],
-            each.baseline.value,
-            each.value.value,
-            each.difference,
-            float(low[place]),
-            float(high[place]),
-            float(adjusted[place]),
+        TreatmentEffect(
+            _METRICS[number % 2],
+            figure.baseline.value,
+            figure.value.value,
+            figure.difference,
+            float(low[number]),
+            float(high[number]),
+            float(adjusted[number]),
         )
-        for place, each in enumerate(paired)
+        for number, figure in enumerate(figures)
     ]
 
 

@@ -1,16 +1,15 @@
-"""The same audio twice where it should be once: across splits, labels, or groups.
+"""Leakage: the same audio twice, across splits, labels or groups.
 
 Files of the same bytes come first, then recordings whose fingerprints agree
-(`harness.testset.fingerprint`). These are laid on each other and correlated in the band of the
-fingerprint. A copy that was coded, resampled, cropped or made louder keeps its waveform, and
-correlates by `SAME` or more (mp3 at 16 kbit/s by 0.96, AMR at 4.75 by 0.78 at least). A voice that
-says the same words again, or that was synthesised from the same recording, agrees in its bits and
-not in its waveform: that is the `same content`, which belongs to many honest test sets and is
-reported apart.
+(`harness.testset.fingerprint`). These are aligned and correlated in the band of the fingerprint. A
+coded, resampled, cropped or amplified copy keeps its waveform and correlates by at least `SAME`
+(mp3 at 16 kbit/s by 0.96, AMR at 4.75 by at least 0.78). A voice that repeats the words, or a
+synthesis of the same recording, agrees in its bits but not in its waveform: `same content`, which
+many honest test sets contain and which is reported separately.
 
 A pair is a leak where it is the same recording in two splits, or in two groups of one set: groups
-are what a test set declares to be dependent, and every interval relies on it. The same recording
-twice within a group is dependence that was declared; it is listed and is no leak.
+declare which clips are dependent, and every interval relies on them. The same recording twice
+within a group is declared dependence; it is listed and is no leak.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from harness.testset.fingerprint import (
     BAND_HZ,
     HOP,
     RATE_HZ,
-    Fingerprint,
+    AudioFingerprint,
     Hit,
     bit_error,
     fingerprint,
@@ -47,21 +46,22 @@ Array = NDArray[np.float64]
 
 SAME = 0.75
 CONTENT = 0.33
-"""Share of differing bits up to which two recordings have the same content; unrelated ones have
-over 0.38 at the lag that suits them best."""
+"""Largest share of differing bits of the same content; unrelated recordings exceed 0.38 at their
+best lag."""
 LEAST_WORDS, LEAST_WORDS_OF_CONTENT = 8, 20
-"""That must be compared: of clips of 0.3 s, and of 0.45 s where waveforms say nothing."""
+"""Words to compare at least: clips of 0.3 s, and of 0.45 s where the waveforms do not agree."""
 SPLITS = ("first", "second")
 
 _REACH = 2 * HOP
 _KEPT_BYTES = 256_000_000
-"""Of filtered recordings: 1,000 of 4 s."""
+"""Cache of filtered recordings: 1,000 of 4 s."""
 
 Kind = Literal["same bytes", "same recording", "same content"]
+_KINDS: tuple[Kind, ...] = ("same bytes", "same recording", "same content")
 
 
 @dataclass(frozen=True)
-class Member:
+class PairedClip:
     """One clip of a pair."""
 
     split: str
@@ -73,26 +73,26 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Match:
+class RecordingPair:
     """Two clips with the same audio or content.
 
     Parameters
     ----------
     offset_s
-        Where in the first the second begins; below 0 where the first begins in the second.
+        Where in the first clip the second begins; negative where the first begins in the second.
     overlap_s
-        How long they lie on each other.
+        Duration of the overlap.
     bit_error
-        Share of the fingerprints' bits that differ there.
+        Share of differing fingerprint bits in the overlap.
     correlation
-        Of the waveforms there, size; 1 for the same bytes.
+        Absolute correlation of the waveforms in the overlap; 1 for the same bytes.
     leak
         Whether it is the same recording in two splits or in two groups.
     """
 
     kind: Kind
-    first: Member
-    second: Member
+    first: PairedClip
+    second: PairedClip
     offset_s: float
     overlap_s: float
     bit_error: float
@@ -101,19 +101,18 @@ class Match:
 
     @property
     def across(self) -> tuple[str, ...]:
-        """What the two do not share, of split, label and group."""
-        one, two = self.first, self.second
-        parts = (
-            ("split", one.split, two.split),
-            ("label", one.label, two.label),
-            ("group", one.group, two.group),
-        )
-        return tuple(name for name, a, b in parts if a != b)
+        """What differs between the two, of split, label and group."""
+        names = ("split", "label", "group")
+        return tuple(n for n in names if getattr(self.first, n) != getattr(self.second, n))
+
+    @property
+    def key(self) -> frozenset[tuple[str, str]]:
+        return frozenset((clip.split, clip.clip_id) for clip in (self.first, self.second))
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Something that both splits have and should not, such as speakers."""
+class SharedNames:
+    """Speakers or groups that both splits have and should not."""
 
     what: str
     names: tuple[str, ...]
@@ -123,16 +122,16 @@ class Shared:
 
 @dataclass(frozen=True)
 class LeakageAudit:
-    """Every pair, leaks first, and what two splits share."""
+    """All pairs, leaks first, and what two splits share."""
 
     clips: int
-    matches: tuple[Match, ...]
-    shared: tuple[Shared, ...]
+    matches: tuple[RecordingPair, ...]
+    shared: tuple[SharedNames, ...]
     notes: tuple[str, ...]
 
     @property
-    def leaks(self) -> tuple[Match, ...]:
-        return tuple(match for match in self.matches if match.leak)
+    def leaks(self) -> tuple[RecordingPair, ...]:
+        return tuple(pair for pair in self.matches if pair.leak)
 
     @property
     def found(self) -> bool:
@@ -140,9 +139,17 @@ class LeakageAudit:
 
 
 @dataclass(frozen=True, eq=False)
-class _Entry:
+class _SplitClip:
     split: str
     clip: Clip
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.split, self.clip.clip_id
+
+    def paired(self, seconds: float) -> PairedClip:
+        clip = self.clip
+        return PairedClip(self.split, clip.clip_id, clip.label, clip.group, clip.speaker, seconds)
 
 
 def audit_leakage(
@@ -150,46 +157,46 @@ def audit_leakage(
     against: Sequence[Clip] = (),
     advance: Callable[[int], None] | None = None,
 ) -> LeakageAudit:
-    """Look for the same audio among clips, and between them and those of another split.
+    """Find the same audio among clips, and between them and those of another split.
 
     Parameters
     ----------
     against
-        The other split, such as what a detector was trained on; pairs within it are left out.
+        The other split, such as a detector's training set; pairs within it are ignored.
     advance
-        Told how many recordings are fingerprinted.
+        Called with the number of recordings fingerprinted so far.
     """
-    entries = [_Entry(SPLITS[0], clip) for clip in clips]
-    entries += [_Entry(SPLITS[1], clip) for clip in against]
+    entries = [
+        _SplitClip(split, clip)
+        for split, side in zip(SPLITS, (clips, against), strict=True)
+        for clip in side
+    ]
     known, notes, prints = _fingerprinted(entries, advance)
-    found = [*_byte_twins(entries)]
-    seen = {_key(match.first, match.second) for match in found}
+    pairs = list(_byte_twins(entries))
+    seen = {pair.key for pair in pairs}
     for hit in hits(prints):
         one, two = known[hit.first], known[hit.second]
-        pair = frozenset({(one.split, one.clip.clip_id), (two.split, two.clip.clip_id)})
-        if pair in seen or one.split == two.split == SPLITS[1]:
+        key = frozenset({one.key, two.key})
+        if key in seen or one.split == two.split == SPLITS[1]:
             continue
         try:
-            match = _judged(one, two, prints[hit.first], prints[hit.second], hit)
-        except CLIP_FAULTS as fault:  # one of them went away since it was fingerprinted
+            pair = _verified(one, two, prints[hit.first], prints[hit.second], hit)
+        except CLIP_FAULTS as fault:  # a file disappeared since it was fingerprinted
             notes.append(f"{one.clip.clip_id} and {two.clip.clip_id}: not compared: {fault}")
             continue
-        if match is not None:
-            found.append(match)
-            seen.add(pair)
-    found.sort(key=lambda each: (not each.leak, _KINDS.index(each.kind), -each.correlation))
-    return LeakageAudit(len(entries), tuple(found), tuple(_shared(clips, against)), tuple(notes))
-
-
-_KINDS: tuple[Kind, ...] = ("same bytes", "same recording", "same content")
+        if pair is not None:
+            pairs.append(pair)
+            seen.add(key)
+    pairs.sort(key=lambda pair: (not pair.leak, _KINDS.index(pair.kind), -pair.correlation))
+    return LeakageAudit(len(entries), tuple(pairs), tuple(_shared(clips, against)), tuple(notes))
 
 
 def _fingerprinted(
-    entries: Sequence[_Entry], advance: Callable[[int], None] | None
-) -> tuple[list[_Entry], list[str], list[Fingerprint]]:
-    known: list[_Entry] = []
+    entries: Sequence[_SplitClip], advance: Callable[[int], None] | None
+) -> tuple[list[_SplitClip], list[str], list[AudioFingerprint]]:
+    known: list[_SplitClip] = []
     notes: list[str] = []
-    prints: list[Fingerprint] = []
+    prints: list[AudioFingerprint] = []
     for done, entry in enumerate(entries, start=1):
         try:
             prints.append(fingerprint(load(entry.clip.audio)))
@@ -201,42 +208,30 @@ def _fingerprinted(
     return known, notes, prints
 
 
-def _byte_twins(entries: Sequence[_Entry]) -> Iterator[Match]:
-    split = {id(entry.clip): entry.split for entry in entries}
+def _byte_twins(entries: Sequence[_SplitClip]) -> Iterator[RecordingPair]:
+    by_clip = {id(entry.clip): entry for entry in entries}
     for group in twins(entry.clip for entry in entries):
-        ordered = sorted(group, key=lambda clip: split[id(clip)])
-        first = ordered[0]
-        if split[id(first)] == SPLITS[1]:
+        first, *others = sorted((by_clip[id(clip)] for clip in group), key=lambda each: each.split)
+        if first.split == SPLITS[1]:
             continue
-        seconds = _seconds(first)
-        for other in ordered[1:]:
-            one, two = (_member(split[id(clip)], clip, seconds) for clip in (first, other))
-            yield Match("same bytes", one, two, 0.0, seconds, 0.0, 1.0, _leaks(one, two))
+        try:
+            seconds = load(first.clip.audio).seconds
+        except CLIP_FAULTS:
+            seconds = 0.0
+        one = first.paired(seconds)
+        for other in others:
+            two = other.paired(seconds)
+            yield RecordingPair("same bytes", one, two, 0.0, seconds, 0.0, 1.0, _leaks(one, two))
 
 
-def _seconds(clip: Clip) -> float:
-    try:
-        return load(clip.audio).seconds
-    except CLIP_FAULTS:
-        return 0.0
-
-
-def _member(split: str, clip: Clip, seconds: float) -> Member:
-    return Member(split, clip.clip_id, clip.label, clip.group, clip.speaker, seconds)
-
-
-def _leaks(one: Member, two: Member) -> bool:
+def _leaks(one: PairedClip, two: PairedClip) -> bool:
     return one.split != two.split or one.group != two.group
 
 
-def _key(one: Member, two: Member) -> frozenset[tuple[str, str]]:
-    return frozenset({(one.split, one.clip_id), (two.split, two.clip_id)})
-
-
-def _judged(
-    one: _Entry, two: _Entry, first: Fingerprint, second: Fingerprint, hit: Hit
-) -> Match | None:
-    """What a hit is, laid on each other; None where it is chance."""
+def _verified(
+    one: _SplitClip, two: _SplitClip, first: AudioFingerprint, second: AudioFingerprint, hit: Hit
+) -> RecordingPair | None:
+    """Align the two recordings of a hit; None where it is chance."""
     error, words = bit_error(first, second, hit.lag)
     if words < LEAST_WORDS or error > CONTENT:
         return None
@@ -245,18 +240,17 @@ def _judged(
     kind: Kind = "same recording" if correlation >= SAME else "same content"
     if kind == "same content" and words < LEAST_WORDS_OF_CONTENT:
         return None
-    members = [
-        _member(entry.split, entry.clip, len(wave) / RATE_HZ)
-        for entry, wave in zip((one, two), waves, strict=True)
-    ]
-    leak = kind == "same recording" and _leaks(*members)
-    offset_s, overlap_s = offset / RATE_HZ, overlap / RATE_HZ
-    return Match(kind, members[0], members[1], offset_s, overlap_s, error, correlation, leak)
+    a, b = (
+        entry.paired(len(wave) / RATE_HZ) for entry, wave in zip((one, two), waves, strict=True)
+    )
+    leak = kind == "same recording" and _leaks(a, b)
+    place = offset / RATE_HZ, overlap / RATE_HZ
+    return RecordingPair(kind, a, b, *place, error, correlation, leak)
 
 
 @cached(LRUCache(_KEPT_BYTES, getsizeof=lambda samples: samples.nbytes))
 def _in_band(clip: Clip) -> Array:
-    """Samples in the band of the fingerprint, at its rate."""
+    """Samples in the band and at the rate of the fingerprint."""
     samples = convert(load(clip.audio), RATE_HZ).samples
     return np.asarray(sosfiltfilt(_band(), samples, padlen=min(200, len(samples) - 1)))
 
@@ -267,10 +261,7 @@ def _band() -> Any:
 
 
 def _correlated(one: Array, two: Array, offset: int) -> tuple[float, int, int]:
-    """Largest correlation near an offset, by size; that offset; and the samples that overlap.
-
-    Polarity is of no consequence.
-    """
+    """Largest absolute correlation near an offset, the offset found, and the overlap in samples."""
     start, other = max(offset - _REACH, 0), max(-offset - _REACH, 0)
     length = min(len(one) - start, len(two) - other)
     x, y = one[start : start + length], two[other : other + length]
@@ -289,8 +280,8 @@ def _correlated(one: Array, two: Array, offset: int) -> tuple[float, int, int]:
     return (abs(float(x @ y)) / power if power else 0.0), best, overlap
 
 
-def _shared(clips: Sequence[Clip], against: Sequence[Clip]) -> Iterator[Shared]:
-    """Speakers and groups of both splits; a group that is its clip's own id is no group."""
+def _shared(clips: Sequence[Clip], against: Sequence[Clip]) -> Iterator[SharedNames]:
+    """Speakers and groups of both splits; a group named like its clip is no group."""
     for what in ("speaker", "group"):
         counts = [
             Counter(
@@ -303,4 +294,4 @@ def _shared(clips: Sequence[Clip], against: Sequence[Clip]) -> Iterator[Shared]:
         names = tuple(sorted(set(counts[0]) & set(counts[1])))
         if names:
             totals = (sum(each[name] for name in names) for each in counts)
-            yield Shared(what, names, *totals)
+            yield SharedNames(what, names, *totals)

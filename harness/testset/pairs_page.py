@@ -1,4 +1,4 @@
-"""A page on which pairs of recordings can be heard, each cut to where they lie on each other."""
+"""A page to listen to pairs of recordings, each cut to where the two overlap."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.audio.wave import Wave, load
 from harness.data.clip import Clip
 from harness.errors import CLIP_FAULTS
 from harness.report.page_base import asset, data_uri, environment, security, trusted
-from harness.testset.leakage import Match, Member
+from harness.testset.leakage import PairedClip, RecordingPair
 
 MOST_PAIRS = 40
 _LONGEST_S = 5.0
@@ -23,22 +23,21 @@ Clips = Mapping[tuple[str, str], Clip]
 
 
 @dataclass(frozen=True)
-class _Side:
-    member: Member
+class _Excerpt:
+    """The audio of one side of a pair, or why there is none."""
+
+    member: PairedClip
     start_s: float
     seconds: float
     audio: Markup | None
     silent: str
 
 
-def pairs_page(matches: Sequence[Match], clips: Clips) -> str:
-    """The page as text; it holds its audio itself.
-
-    Only the first `MOST_PAIRS` pairs are on it.
-    """
+def pairs_page(pairs: Sequence[RecordingPair], clips: Clips) -> str:
+    """Render a self-contained page with the audio of the first `MOST_PAIRS` pairs."""
     rows = [
-        {"match": match, "apart": _apart(match), "sides": _sides(match, clips)}
-        for match in matches[:MOST_PAIRS]
+        {"match": pair, "apart": _agreement(pair), "sides": _excerpts(pair, clips)}
+        for pair in pairs[:MOST_PAIRS]
     ]
     style = asset("pairs.css")
     return (
@@ -49,32 +48,28 @@ def pairs_page(matches: Sequence[Match], clips: Clips) -> str:
             style=trusted(style),
             rows=rows,
             shown=len(rows),
-            total=len(matches),
+            total=len(pairs),
             longest=_LONGEST_S,
         )
     )
 
 
-def _apart(match: Match) -> str:
-    across = f"across {', '.join(match.across)}; " if match.across else ""
-    return f"{across}correlation {match.correlation:.3f}, bits {100 * match.bit_error:.1f} %"
+def _agreement(pair: RecordingPair) -> str:
+    across = f"across {', '.join(pair.across)}; " if pair.across else ""
+    return f"{across}correlation {pair.correlation:.3f}, bits {100 * pair.bit_error:.1f} %"
 
 
-def _sides(match: Match, clips: Clips) -> list[_Side]:
-    seconds = min(match.overlap_s, _LONGEST_S)
-    starts = max(match.offset_s, 0.0), max(-match.offset_s, 0.0)
-    return [
-        _Side(member, start, seconds, *_heard(clips[member.split, member.clip_id], start, seconds))
-        for member, start in zip((match.first, match.second), starts, strict=True)
-    ]
-
-
-def _heard(clip: Clip, start_s: float, seconds: float) -> tuple[Markup | None, str]:
-    """The part as FLAC, or why it cannot be heard."""
-    try:
-        return _flac(clip, start_s, seconds), ""
-    except CLIP_FAULTS as fault:  # it went away since it was compared
-        return None, f"cannot be heard: {fault}"
+def _excerpts(pair: RecordingPair, clips: Clips) -> list[_Excerpt]:
+    seconds = min(pair.overlap_s, _LONGEST_S)
+    excerpts: list[_Excerpt] = []
+    for member, offset_s in ((pair.first, pair.offset_s), (pair.second, -pair.offset_s)):
+        start_s, audio, silent = max(offset_s, 0.0), None, ""
+        try:
+            audio = _flac(clips[member.split, member.clip_id], start_s, seconds)
+        except CLIP_FAULTS as fault:  # the file disappeared since it was compared
+            silent = f"cannot be heard: {fault}"
+        excerpts.append(_Excerpt(member, start_s, seconds, audio, silent))
+    return excerpts
 
 
 def _flac(clip: Clip, start_s: float, seconds: float) -> Markup | None:

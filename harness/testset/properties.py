@@ -1,11 +1,11 @@
-"""Trivial properties of a recording: what can be told of it without listening to what is said.
+"""Trivial properties of a recording, which a detector could learn instead of what it should.
 
-Each is a number or a name that a detector could learn in place of what it should learn. Levels are
-in dB relative to a full-scale square wave (power 1) and never below `FLOOR_DB`; times in seconds,
-frequencies in Hz, shares between 0 and 1. Frames have 20 ms.
+Each is a number or a name. Levels are in dB relative to a full-scale square wave (power 1) and
+never below `FLOOR_DB`; times in seconds, frequencies in Hz, shares between 0 and 1. Frames have
+20 ms.
 
 Müller et al., 2021, "Speech is silver, silence is golden: What do ASVspoof-trained models really
-learn?" (length and silence at the ends, which gave away the fakes of a well-known data set).
+learn?" (length and silence at the ends, which identified the fakes of a well-known data set).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Array = NDArray[np.float64]
 
 FLOOR_DB = -120.0
 SILENT_DB = -30.0
-"""Below the active level, what is quieter than this is silence."""
+"""Relative to the active level; quieter frames are silence."""
 SPEECH_DB = -25.0
-"""Below the loudest frame, what is louder than this is looked at for holes."""
+"""Relative to the loudest frame; louder frames are searched for holes."""
 HOLE_DB = -60.0
-"""A cell of the spectrogram is empty so far below the mean of its frequency."""
+"""Relative to the mean of its frequency; a weaker cell of the spectrogram is empty."""
 HOLE_BINS = 4
-"""A hole has at least so many empty cells side by side: coders leave out whole bands."""
+"""Fewest adjacent empty cells of a hole: coders leave out whole bands."""
 
 _SEGMENT = 512
 _EDGE = 0.1
@@ -43,10 +43,10 @@ _AT_PEAK = 1 - 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Sound:
-    """A recording, its downmix, and what several properties are read off.
+class Signal:
+    """A recording, its downmix, and signals that several properties share.
 
-    Frames are without the clip's mean, because a constant offset is no sound.
+    The mean of the clip is subtracted from frames: a constant offset is inaudible.
     """
 
     recording: wave.Recording
@@ -89,75 +89,77 @@ class Sound:
 
 @dataclass(frozen=True)
 class Property:
-    """What is measured, in words and with its unit."""
+    """A property: its description with the unit, and its measurement."""
 
     words: str
-    measure: Callable[[Sound], float | str]
+    measure: Callable[[Signal], float | str]
     names: bool = field(default=False, kw_only=True)
-    """Whether it is a name and no number."""
+    """Whether it is a name instead of a number."""
     trace: bool = field(default=False, kw_only=True)
-    """Whether making a fake may leave it, so that a detector may well listen to it."""
+    """Whether generation may cause it, so that a detector may rightly use it."""
 
 
 @dataclass(frozen=True)
-class Measurement:
+class ClipProperties:
     """The properties of one recording by the names in `PROPERTIES`."""
 
     numbers: Mapping[str, float]
     names: Mapping[str, str]
 
 
-def measure(recording: wave.Recording) -> Measurement:
-    """Every property of a recording.
+def measure(recording: wave.Recording) -> ClipProperties:
+    """Measure every property of a recording.
 
     Raises
     ------
     ClipRejected
-        as `harness.audio.wave.sound`.
+        As `harness.audio.wave.sound`.
     """
-    measured = Sound(recording, wave.sound(recording))
-    found = {name: each.measure(measured) for name, each in PROPERTIES.items()}
-    return Measurement(
-        {name: float(value) for name, value in found.items() if not PROPERTIES[name].names},
-        {name: str(value) for name, value in found.items() if PROPERTIES[name].names},
+    signal = Signal(recording, wave.sound(recording))
+    values = {name: each.measure(signal) for name, each in PROPERTIES.items()}
+    return ClipProperties(
+        {name: float(value) for name, value in values.items() if not PROPERTIES[name].names},
+        {name: str(value) for name, value in values.items() if PROPERTIES[name].names},
     )
 
 
-def _peak(sound: Sound) -> float:
-    return float(np.abs(sound.wave.samples).max())
+def _peak(signal: Signal) -> float:
+    return float(np.abs(signal.wave.samples).max())
 
 
-def _crest(sound: Sound) -> float:
-    power = np.mean(sound.wave.samples.astype(np.float64) ** 2)
-    return float(_db(np.array(_peak(sound) ** 2)) - _db(power))
+def _crest(signal: Signal) -> float:
+    power = np.mean(signal.wave.samples.astype(np.float64) ** 2)
+    return float(_db(np.array(_peak(signal) ** 2)) - _db(power))
 
 
-def _leading(sound: Sound) -> float:
-    loud = sound.loud_frames
-    return min(float(loud[0]) * FRAME_SECONDS, sound.wave.seconds) if len(loud) else _all(sound)
+def _leading(signal: Signal) -> float:
+    loud = signal.loud_frames
+    return (
+        min(float(loud[0]) * FRAME_SECONDS, signal.wave.seconds) if len(loud) else _seconds(signal)
+    )
 
 
-def _trailing(sound: Sound) -> float:
-    loud = sound.loud_frames
+def _trailing(signal: Signal) -> float:
+    loud = signal.loud_frames
     if not len(loud):
-        return _all(sound)
-    return max(0.0, sound.wave.seconds - float(loud[-1] + 1) * FRAME_SECONDS)
+        return _seconds(signal)
+    return max(0.0, signal.wave.seconds - float(loud[-1] + 1) * FRAME_SECONDS)
 
 
-def _all(sound: Sound) -> float:
-    return sound.wave.seconds
+def _seconds(signal: Signal) -> float:
+    return signal.wave.seconds
 
 
-def _rolloff(sound: Sound) -> float:
-    power = sound.spectrogram.sum(axis=0)
+def _rolloff(signal: Signal) -> float:
+    power = signal.spectrogram.sum(axis=0)
     if not power.sum():
         return 0.0
-    return float(sound.bins_hz[np.searchsorted(np.cumsum(power) / power.sum(), _ROLLOFF)])
+    return float(signal.bins_hz[np.searchsorted(np.cumsum(power) / power.sum(), _ROLLOFF)])
 
 
-def _edge(sound: Sound) -> float:
-    """Fall of the mean spectrum over the end of the band; 0 where that is the end of the rate."""
-    mean, hz, edge = sound.spectrogram.mean(axis=0), sound.bins_hz, sound.bandwidth_hz
+def _edge(signal: Signal) -> float:
+    """Drop of the mean spectrum at the edge of the band; 0 where that is half the sample rate."""
+    mean, hz, edge = signal.spectrogram.mean(axis=0), signal.bins_hz, signal.bandwidth_hz
     below = mean[(hz > edge * (1 - 2 * _EDGE)) & (hz <= edge * (1 - _EDGE / 2))]
     above = mean[(hz > edge * (1 + _EDGE / 2)) & (hz <= edge * (1 + 2 * _EDGE))]
     if not len(below) or not len(above):
@@ -165,14 +167,14 @@ def _edge(sound: Sound) -> float:
     return float(_db(below.mean()) - _db(above.mean()))
 
 
-def _holes(sound: Sound) -> float:
-    """Share of cells within the band that lie in holes: empty side by side in a single frame.
+def _holes(signal: Signal) -> float:
+    """Share of cells within the band that lie in holes: adjacent empty cells of one frame.
 
-    A coder leaves out bands where it has no bits for them; noise of a room never does, and the
-    breaks between words are not looked at.
+    A coder drops bands for which it has no bits; room noise never does, and pauses are not
+    searched.
     """
-    power, mean = sound.spectrogram, sound.spectrogram.mean(axis=0)
-    within = (sound.bins_hz <= sound.bandwidth_hz) & (mean > 0)
+    power, mean = signal.spectrogram, signal.spectrogram.mean(axis=0)
+    within = (signal.bins_hz <= signal.bandwidth_hz) & (mean > 0)
     total = power.sum(axis=1)
     if not within.any() or not total.max():
         return 0.0
@@ -184,17 +186,17 @@ def _holes(sound: Sound) -> float:
     return float(np.mean(in_hole))
 
 
-def _zeros(sound: Sound) -> float:
-    """Share of samples in runs of zeros of half a frame and more."""
-    length = max(2, round(FRAME_SECONDS / 2 * sound.wave.rate_hz))
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], sound.wave.samples == 0, [0]])))
+def _zeros(signal: Signal) -> float:
+    """Share of samples in runs of zeros of at least half a frame."""
+    length = max(2, round(FRAME_SECONDS / 2 * signal.wave.rate_hz))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], signal.wave.samples == 0, [0]])))
     runs = edges[1::2] - edges[::2]
-    return float(runs[runs >= length].sum()) / len(sound.wave.samples)
+    return float(runs[runs >= length].sum()) / len(signal.wave.samples)
 
 
-def _clipped(sound: Sound) -> float:
-    """Share of samples in runs of two and more at the peak of either sign."""
-    samples = sound.wave.samples
+def _clipped(signal: Signal) -> float:
+    """Share of samples in runs of at least two at the peak of either sign."""
+    samples = signal.wave.samples
     share = 0.0
     for side in (samples, -samples):
         at = side >= max(float(side.max()), 1e-9) * _AT_PEAK
@@ -202,9 +204,17 @@ def _clipped(sound: Sound) -> float:
     return share
 
 
-def _bits(sound: Sound) -> str:
-    """Fewest bits that hold the samples of the file as they are; `float` where none do."""
-    samples = sound.recording.samples
+def _offset(signal: Signal) -> float:
+    return abs(float(np.mean(signal.wave.samples)))
+
+
+def _pauses(signal: Signal) -> float:
+    return 1 - float(np.mean(active_samples(signal.wave)))
+
+
+def _bits(signal: Signal) -> str:
+    """Fewest bits that represent the samples exactly; `float` where none do."""
+    samples = signal.recording.samples
     for bits in _DEPTHS:
         scaled = samples * np.float64(2 ** (bits - 1))
         if np.array_equal(scaled, np.round(scaled)):
@@ -217,33 +227,31 @@ def _db(power: NDArray[np.float64] | np.floating) -> Array:
 
 
 PROPERTIES: dict[str, Property] = {
-    "length": Property("length, s", _all),
-    "peak": Property("peak, dB", lambda one: float(_db(np.array(_peak(one) ** 2)))),
-    "level": Property("level of active speech, dB", lambda one: one.active_db),
+    "length": Property("length, s", _seconds),
+    "peak": Property("peak, dB", lambda signal: float(_db(np.array(_peak(signal) ** 2)))),
+    "level": Property("level of active speech, dB", lambda signal: signal.active_db),
     "crest": Property("peak over mean power, dB", _crest),
     "leading silence": Property("silence before, s", _leading),
     "trailing silence": Property("silence after, s", _trailing),
     "digital silence": Property("share of samples in runs of zeros", _zeros),
-    "bandwidth": Property("highest frequency in it, Hz", lambda one: one.bandwidth_hz),
-    "band edge": Property("fall at the end of the band, dB", _edge),
-    "holes": Property("empty bands of the spectrogram, share", _holes),
-    "clipping": Property("samples that stay at the peak, share", _clipped),
-    "offset": Property(
-        "mean of the samples, size", lambda one: abs(float(np.mean(one.wave.samples)))
+    "bandwidth": Property("highest frequency, Hz", lambda signal: signal.bandwidth_hz),
+    "band edge": Property("drop at the edge of the band, dB", _edge),
+    "holes": Property("share of the spectrogram in empty bands", _holes),
+    "clipping": Property("share of samples in runs at the peak", _clipped),
+    "offset": Property("absolute mean of the samples", _offset),
+    "format": Property(
+        "container and coding", lambda signal: signal.recording.container, names=True
     ),
-    "format": Property("container and coding", lambda one: one.recording.container, names=True),
-    "sample rate": Property("sample rate, Hz", lambda one: str(one.recording.rate_hz), names=True),
-    "channels": Property("channels", lambda one: str(one.recording.channels), names=True),
+    "sample rate": Property(
+        "sample rate, Hz", lambda signal: str(signal.recording.rate_hz), names=True
+    ),
+    "channels": Property("channels", lambda signal: str(signal.recording.channels), names=True),
     "bit depth": Property("bits in use", _bits, names=True),
-    "pauses": Property(
-        "share that is not active",
-        lambda one: 1 - float(np.mean(active_samples(one.wave))),
-        trace=True,
-    ),
+    "pauses": Property("share of time without active speech", _pauses, trace=True),
     "noise floor": Property(
-        "quietest twentieth of frames under the active level, dB",
-        lambda one: float(np.percentile(one.frame_db, 5)) - one.active_db,
+        "5th percentile of frame levels relative to the active level, dB",
+        lambda signal: float(np.percentile(signal.frame_db, 5)) - signal.active_db,
         trace=True,
     ),
-    "roll-off": Property("99 % of the power is below, Hz", _rolloff, trace=True),
+    "roll-off": Property("frequency below which 99 % of the power lies, Hz", _rolloff, trace=True),
 }

@@ -1,7 +1,7 @@
-"""How much of a detector's scores trivial properties explain, and where that leads it astray.
+"""Reliance: how much of a detector's scores trivial properties explain, and what that costs it.
 
-Conventions: clean scores, log-odds of fake. The opinion is that of all properties together, learned
-on other groups, higher is more fake. It points right where it says what the label says.
+Conventions: clean scores, log-odds of fake. The prediction is that of all properties together,
+learned on other groups, higher for fake. It points right where it agrees with the label.
 """
 
 from __future__ import annotations
@@ -28,25 +28,24 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Reliance:
-    """What one model owes to the properties.
+    """How much one model relies on the properties.
 
     Parameters
     ----------
     r2, r2_within
-        Share of the scores' variance that properties predict in groups that were not learned from:
-        of all scores, and of what is left of them once each class has its mean. Below 0 where they
-        predict less than the mean does. With 95 % intervals over groups.
+        Share of the scores' variance that properties predict in other groups than they were learned
+        from: of all scores, and of the deviations from each class's mean. Negative where they
+        predict worse than the mean. With 95 % intervals over groups.
     rank_real, rank_fake
-        Spearman correlation of the scores with the opinion, within each class.
+        Spearman correlation of the scores with the prediction, within each class.
     right, wrong
-        Accuracy where the opinion points right, and where it points wrong.
+        Accuracy where the prediction points right, and where it points wrong.
     difference, low, high
-        The first less the second, and its interval: how much the detector loses where properties
-        mislead.
+        Right minus wrong, with its interval: the loss where properties mislead.
     clips_right, clips_wrong
-        How many clips these are of.
+        Clips behind these.
     auc_right, auc_wrong
-        AUC where the opinion points right, and where it points wrong.
+        AUC where the prediction points right, and where it points wrong.
     """
 
     model: str
@@ -71,25 +70,23 @@ class Reliance:
 
 
 def reliances(
-    run: RunFolder, clip_ids: Sequence[str], features: Array, opinion: Array, seed: int
+    run: RunFolder, clip_ids: Sequence[str], features: Array, prediction: Array, seed: int
 ) -> Iterator[Reliance]:
-    """Of every model of a run, on the clips that have a clean score.
+    """The reliance of every model of a run, on the clips with a clean score.
 
     Parameters
     ----------
-    features
-        Shape (clips, features), in the order of `clip_ids`.
-    opinion
-        Shape (clips,).
+    features, prediction
+        Shape (clips, features) and (clips,), in the order of `clip_ids`.
 
     Raises
     ------
     UsageError
-        Where a model has no clean score of any of the clips, or of one class alone.
+        For a model with too few clean scores of these clips.
     """
     grid = Grid.of(run.table, run.record)
-    place = {name: number for number, name in enumerate(clip_ids)}
-    known = run.table["clip_id"].map(lambda name: place.get(name, -1)).to_numpy(dtype=np.intp)
+    numbers = {name: number for number, name in enumerate(clip_ids)}
+    known = np.array([numbers.get(name, -1) for name in run.table["clip_id"]], dtype=np.intp)
     group = run.table["group"].to_numpy(dtype=object)
     for model in grid.models:
         rows = grid.rows_of(model, CLEAN)
@@ -103,7 +100,7 @@ def reliances(
             )
         score, bar = grid.score[rows], float(grid.bar[rows[0]])
         at = known[rows]
-        yield _reliance(model, score, bar, features[at], opinion[at], design, seed)
+        yield _reliance(model, score, bar, features[at], prediction[at], design, seed)
 
 
 def _reliance(
@@ -111,22 +108,23 @@ def _reliance(
     score: Array,
     bar: float,
     features: Array,
-    opinion: Array,
+    prediction: Array,
     design: Design,
     seed: int,
 ) -> Reliance:
     weights = np.concatenate(list(draw(design.groups, _RESAMPLES, seed)), axis=1)
     within = score - _class_means(score, design)
     shares = [_explained(each, features, design, weights) for each in (score, within)]
-    ranks = [_rank(opinion[design.fake == side], score[design.fake == side]) for side in (0, 1)]
-    right = (opinion >= 0) == design.fake
+    sides = (~design.fake, design.fake)
+    ranks = [_rank(prediction[side], score[side]) for side in sides]
+    right = (prediction >= 0) == design.fake
     cells = [_cell(score, bar, design, part) for part in (right, ~right)]
     drawn = estimate(cells, design.groups, _RESAMPLES, seed)
-    both = [drawn[cell]["accuracy"] for cell in cells]
-    apart = both[0].draws - both[1].draws
-    groups = np.array(min(each.groups for each in both))
-    difference = both[0].value - both[1].value
-    low, high = student_interval(difference, bootstrap_error(apart, groups), groups)
+    one, other = (drawn[cell]["accuracy"] for cell in cells)
+    groups = np.array(min(one.groups, other.groups))
+    difference = one.value - other.value
+    error = bootstrap_error(one.draws - other.draws, groups)
+    low, high = student_interval(difference, error, groups)
     return Reliance(
         model,
         len(score),
@@ -134,8 +132,8 @@ def _reliance(
         *shares[1],
         rank_real=ranks[0],
         rank_fake=ranks[1],
-        right=both[0].value,
-        wrong=both[1].value,
+        right=one.value,
+        wrong=other.value,
         difference=difference,
         low=max(float(low), -1.0),
         high=min(float(high), 1.0),
@@ -154,7 +152,7 @@ def _class_means(score: Array, design: Design) -> Array:
 def _explained(
     target: Array, features: Array, design: Design, weights: NDArray[np.float32]
 ) -> tuple[float, float, float]:
-    """R² on clips of groups that were not learned from, and its interval."""
+    """Cross-fitted R² and its interval."""
     missed = (target - predicted(features, target, design)) ** 2
     spread = (target - target.mean()) ** 2
     if not spread.sum():
@@ -167,12 +165,12 @@ def _explained(
     return value, float(low), min(float(high), 1.0)
 
 
-def _rank(opinion: Array, score: Array) -> float:
+def _rank(prediction: Array, score: Array) -> float:
     from scipy.stats import rankdata  # slow to import
 
-    if len(score) < 3 or not np.ptp(score) or not np.ptp(opinion):
+    if len(score) < 3 or not np.ptp(score) or not np.ptp(prediction):
         return math.nan
-    return float(np.corrcoef(rankdata(opinion), rankdata(score))[0, 1])
+    return float(np.corrcoef(rankdata(prediction), rankdata(score))[0, 1])
 
 
 def _cell(score: Array, bar: float, design: Design, part: NDArray[np.bool_]) -> Cell:

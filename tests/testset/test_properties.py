@@ -10,7 +10,7 @@ import soundfile
 
 from harness.audio.wave import read
 from harness.errors import ClipRejected
-from harness.testset.properties import PROPERTIES, Measurement, measure
+from harness.testset.properties import PROPERTIES, ClipProperties, measure
 
 RATE_HZ = 16000
 
@@ -19,7 +19,9 @@ def tone(seconds: float = 1.0, hz: float = 440.0, size: float = 0.5) -> np.ndarr
     return size * np.sin(2 * np.pi * hz * np.arange(int(seconds * RATE_HZ)) / RATE_HZ)
 
 
-def measured(samples: np.ndarray, subtype: str = "PCM_16", rate_hz: int = RATE_HZ) -> Measurement:
+def measured(
+    samples: np.ndarray, subtype: str = "PCM_16", rate_hz: int = RATE_HZ
+) -> ClipProperties:
     file = io.BytesIO()
     soundfile.write(file, samples, rate_hz, format="WAV", subtype=subtype)
     return measure(read(file.getvalue()))

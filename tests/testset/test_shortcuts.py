@@ -20,9 +20,9 @@ from harness.errors import ClipError, UsageError
 from harness.metrics.detection import auc
 from harness.suite.suite import load_suite
 from harness.testset.intervention import SUITE, interventions
-from harness.testset.properties import PROPERTIES, Measurement
+from harness.testset.properties import PROPERTIES, ClipProperties
 from harness.testset.separation import Design, by_order, by_value, separations
-from harness.testset.shortcuts import Measured, ShortcutAudit, audit_shortcuts, measured
+from harness.testset.shortcuts import MeasuredClips, ShortcutAudit, audit_shortcuts, measure_clips
 from tests.support.paths import SHARED
 from tests.support.two_runs import finished
 
@@ -34,11 +34,11 @@ def nothing(done: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def clean() -> Measured:
-    return measured(EmbeddedSource("test"), nothing)
+def clean() -> MeasuredClips:
+    return measure_clips(EmbeddedSource("test"), nothing)
 
 
-def planted(clean: Measured, change: Callable[[Wave], Wave]) -> Measured:
+def planted(clean: MeasuredClips, change: Callable[[Wave], Wave]) -> MeasuredClips:
     """The corpus with every fake changed; real clips are measured already."""
 
     def changed() -> Iterator[Clip]:
@@ -48,9 +48,9 @@ def planted(clean: Measured, change: Callable[[Wave], Wave]) -> Measured:
                 soundfile.write(file, wave.samples, wave.rate_hz, format="FLAC", subtype="PCM_16")
                 yield replace(clip, audio=file.getvalue())
 
-    fakes = measured(changed(), nothing)
+    fakes = measure_clips(changed(), nothing)
     real = [n for n, clip in enumerate(clean.clips) if clip.label == "real"]
-    return Measured(
+    return MeasuredClips(
         (*(clean.clips[n] for n in real), *fakes.clips),
         (*(clean.measurements[n] for n in real), *fakes.measurements),
         (),
@@ -61,7 +61,7 @@ def telling(found: ShortcutAudit) -> set[str]:
     return {each.name for each in found.shortcuts if each.verdict == "tells" and not each.trace}
 
 
-def test_the_clean_corpus_is_quiet(clean: Measured) -> None:
+def test_the_clean_corpus_is_quiet(clean: MeasuredClips) -> None:
     found = audit_shortcuts(clean, resamples=RESAMPLES)
     assert not found.found
     assert telling(found) == set()
@@ -81,13 +81,13 @@ class Unreachable:
 
 def test_a_recording_that_cannot_be_reached_is_told_and_the_others_are_measured() -> None:
     clips = [*list(EmbeddedSource("test"))[:2], Clip("away", "real", Unreachable())]
-    found = measured(clips, nothing)
+    found = measure_clips(clips, nothing)
     assert len(found.clips) == 2
     ((name, why),) = found.rejected
     assert (name, why[:28]) == ("away", "the store does not answer, o")
 
 
-def test_louder_fakes_are_found(clean: Measured) -> None:
+def test_louder_fakes_are_found(clean: MeasuredClips) -> None:
     louder = planted(clean, lambda wave: Wave(wave.samples * np.float32(10**0.15), wave.rate_hz))
     found = audit_shortcuts(louder, resamples=RESAMPLES)
     assert {"level", "peak"} <= telling(found)
@@ -99,7 +99,7 @@ def test_louder_fakes_are_found(clean: Measured) -> None:
     assert level.fake - level.real == pytest.approx(3.0, abs=0.5)
 
 
-def test_trailing_silence_on_fakes_is_found(clean: Measured) -> None:
+def test_trailing_silence_on_fakes_is_found(clean: MeasuredClips) -> None:
     def trailing(wave: Wave) -> Wave:
         return Wave(np.pad(wave.samples, (0, int(0.3 * wave.rate_hz))), wave.rate_hz)
 
@@ -119,7 +119,7 @@ def test_a_detector_of_length_owes_all_to_it() -> None:
     rng = np.random.default_rng(0)
     scores: dict[str, float] = {}
     clips: list[Clip] = []
-    measurements: list[Measurement] = []
+    measurements: list[ClipProperties] = []
     names = {name: "same" for name, each in PROPERTIES.items() if each.names}
     same = {name: 0.0 for name, each in PROPERTIES.items() if not each.names}
     for number in range(100):
@@ -128,9 +128,9 @@ def test_a_detector_of_length_owes_all_to_it() -> None:
             seconds = rng.uniform(4, 6) if long else rng.uniform(1, 3)
             clip_id = f"{kind}{number}"
             clips.append(Clip(clip_id, "fake" if label == "fake" else "real", b"", group=clip_id))
-            measurements.append(Measurement(same | {"length": seconds}, names))
+            measurements.append(ClipProperties(same | {"length": seconds}, names))
             scores[clip_id] = 4 * (seconds - 3.5)
-    data = Measured(tuple(clips), tuple(measurements), ())
+    data = MeasuredClips(tuple(clips), tuple(measurements), ())
     found = audit_shortcuts(data, finished({"clean": scores}), resamples=RESAMPLES)
     (owed,) = found.reliances
     assert telling(found) == {"length", "all together"}
@@ -143,7 +143,7 @@ def test_a_detector_of_length_owes_all_to_it() -> None:
     assert owed.rank_fake > 0.5
 
 
-def test_a_run_of_other_clips_is_refused(clean: Measured) -> None:
+def test_a_run_of_other_clips_is_refused(clean: MeasuredClips) -> None:
     with pytest.raises(UsageError, match="clean scores"):
         audit_shortcuts(clean, finished({"clean": {"ra0": -1.0, "fa0": 1.0}}), resamples=20)
 
@@ -151,9 +151,9 @@ def test_a_run_of_other_clips_is_refused(clean: Measured) -> None:
 def test_one_class_or_one_group_cannot_be_asked() -> None:
     clips = tuple(Clip(f"c{n}", "real", b"") for n in range(4))
     with pytest.raises(UsageError, match="too few groups"):
-        audit_shortcuts(Measured(clips, (), ()))
+        audit_shortcuts(MeasuredClips(clips, (), ()))
     with pytest.raises(UsageError, match="too few groups"):
-        audit_shortcuts(Measured((), (), ()))
+        audit_shortcuts(MeasuredClips((), (), ()))
 
 
 # How well a property separates
@@ -233,6 +233,6 @@ def test_the_suite_of_interventions_treats_what_is_asked_about() -> None:
 @pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="no shared recordings")
 def test_real_recordings_that_are_confounded_on_purpose() -> None:
     source = limited(open_source(str(SHARED / "data" / "test")), 200, seed=1)
-    found = audit_shortcuts(measured(source, nothing), resamples=RESAMPLES)
+    found = audit_shortcuts(measure_clips(source, nothing), resamples=RESAMPLES)
     assert "all together" in telling(found)
     assert found.shortcuts[0].auc > 0.75
