@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.hub_server import HubServer
 
@@ -20,33 +22,39 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-LONGEST = (
-    "engine/test_night.py",
-    "test_hub_run.py",
-    "engine/test_sameness.py",
-    "detector/test_card.py",
-    "perturb/test_suites.py",
-    "test_faults.py",
-    "engine/test_cache.py",
-    "inspect/test_shared.py",
-    "test_simulation.py",
-    "test_release.py",
-    "detector/test_compilation.py",
-    "cli/test_plan.py",
-    "test_remote_run.py",
-    "data/test_remote.py",
-    "data/test_shards.py",
-    "storage/test_storage.py",
-    "training/test_training.py",
-    "detector/test_hub.py",
-)
-"""Files that take seconds; begun first, so that none of them is left over at the end."""
+# Tests run beside each other, so how long one takes says nothing.
+settings.register_profile("harness", deadline=None)
+settings.load_profile("harness")
+
+_DURATIONS = "harness/durations"
+_seconds: Counter[str] = Counter()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    turns = {(here / name).resolve(strict=True): turn for turn, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: turns.get(item.path, len(turns)))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files that took longest before, so that none is left over at the end."""
+    before = _durations(config)
+
+    def cost(item: pytest.Item) -> float:
+        name = item.nodeid.split("::")[0]
+        return before.get(name, item.path.stat().st_size / 10_000)  # of a new file, a guess
+
+    items.sort(key=cost, reverse=True)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _seconds[report.nodeid.split("::")[0]] += report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep the longest duration of every file in pytest's cache."""
+    cache = getattr(session.config, "cache", None)
+    if cache is not None and not hasattr(session.config, "workerinput"):
+        cache.set(_DURATIONS, dict(Counter(_durations(session.config)) | _seconds))
+
+
+def _durations(config: pytest.Config) -> dict[str, float]:
+    cache = getattr(config, "cache", None)
+    return cache.get(_DURATIONS, {}) if cache is not None else {}
 
 
 def pytest_collection_finish() -> None:

@@ -410,7 +410,7 @@ def test_what_decoders_say_about_damaged_files_does_not_reach_the_terminal(tmp_p
     read = "import sys; from pathlib import Path; from harness.audio.wave import load"
     alone = in_a_process(f"{read}; load(Path(sys.argv[1]))", path)
     assert "fuzzy seeking" in alone.stderr, "or it would show nothing that the next line is quiet"
-    crew = """
+    pool = """
 import sys
 from pathlib import Path
 from harness.data.clip import Clip
@@ -419,10 +419,10 @@ from harness.engine.plan import Task
 from harness.engine.prepare import Recipe
 from harness.suite.condition import CLEAN
 if __name__ == "__main__":
-    with WorkerPool(1, Recipe(1, (16000,), {}, None)) as crew:
+    with WorkerPool(1, Recipe(1, (16000,), {}, None)) as pool:
         task = Task(Clip("x", "real", Path(sys.argv[1])), (CLEAN,), (0,))
-        [(_, [row])] = crew.prepare([task])
+        [(_, [row])] = pool.prepare([task])
         print(row.status)
 """
-    prepared = in_a_process(crew, path)
+    prepared = in_a_process(pool, path)
     assert (prepared.stdout, prepared.stderr) == ("ok\n", "")

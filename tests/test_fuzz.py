@@ -25,7 +25,7 @@ from harness.detector.callable import CallableDetector
 from harness.detector.user_code import Guest
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, prepare
-from harness.engine.scorer import Scored, Scorer
+from harness.engine.scorer import PreparedRow, Scorer
 from harness.engine.worker_pool import WorkerPool
 from harness.perturb import PERTURBATIONS, Perturbation
 from harness.results.expectation import PREFIX
@@ -86,7 +86,7 @@ def score(
     scorer: Scorer, clip: Clip, conditions: Sequence[Condition], prepared: Sequence[Prepared]
 ) -> list[Row]:
     paired = zip(conditions, prepared, strict=True)
-    rows = scorer.rows([Scored(clip, one, 0, made) for one, made in paired], set())
+    rows = scorer.rows([PreparedRow(clip, one, 0, made) for one, made in paired], set())
     assert len(rows) == len(conditions)
     for row in rows:
         check(row)
@@ -311,8 +311,8 @@ def test_any_mutated_file(recipe: Recipe, scorer: Scorer, tmp_path: Path) -> Non
     short = Recipe(recipe.seed, recipe.rates_hz, {RATE_HZ: 10 * RATE_HZ}, recipe.companions)
     counts: Counter[str] = Counter()
     faults: list[str] = []
-    with WorkerPool(1, short, ROW_SECONDS) as crew:
-        for task, prepared in crew.prepare(tasks()):
+    with WorkerPool(1, short, ROW_SECONDS) as pool:
+        for task, prepared in pool.prepare(tasks()):
             [row] = score(scorer, task.clip, task.conditions, prepared)
             counts[row["status"]] += 1
             if row["status"] == "error" and not row["reason"].startswith(PREFIX):

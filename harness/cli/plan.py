@@ -81,20 +81,19 @@ def plan(
     if kept is not None and after is None:
         raise UsageError("is what a run is held against", "--plan", "name the run with --after")
 
-    from harness.planning.hindsight import compare, read_plan, refuse_other_suite
+    from harness.planning.check import check, read_plan, refuse_other_suite
     from harness.storage.storage import write_whole
 
     if out is not None:
         refuse_taken(out, [suite, data, *(model or []), *([kept] if kept else [])], force=force)
     counts, cards = _counts(workers, "--workers"), _counts(gpus, "--gpus") if gpus else ()
     if kept is not None:
-        found = read_plan(kept)
+        planned = read_plan(kept)
     else:
         if after is not None:
             refuse_other_suite(after, suite)
-        from harness.planning.planning import PlanOptions
-        from harness.planning.planning import plan as do
-        from harness.run import RunOptions
+        from harness.engine.options import RunOptions
+        from harness.planning.plan import plan as measure_plan
 
         options = RunOptions(
             suite=suite,
@@ -110,21 +109,19 @@ def plan(
             engine=engine,
         )
         with Progress() as progress:
-            found = do(PlanOptions(options, sample, counts, cards), progress.note)
-    compared = None
-    if after is not None:
-        compared = compare(found, after)
+            planned = measure_plan(options, progress.note, sample, counts, cards)
+    checked = None if after is None else check(planned, after)
     if out is not None:
-        write_whole(out, json_text(found))
+        write_whole(out, json_text(planned))
     if as_json:
-        content = found.model_dump()
-        print_json(content if compared is None else content | {"after": compared.model_dump()})
+        content = planned.model_dump()
+        print_json(content if checked is None else content | {"after": checked.model_dump()})
         return
-    from harness.cli.plan_table import print_hindsight, print_plan
+    from harness.cli.plan_table import print_check, print_plan
 
-    print_plan(stdout(), found)
-    if compared is not None:
-        print_hindsight(stdout(), found, compared)
+    print_plan(stdout(), planned)
+    if checked is not None:
+        print_check(stdout(), planned, checked)
 
 
 def _counts(text: str, where: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What runs on the nodes of a cluster: actors that take chunks of the plan and give back batches.
+"""Actors on the nodes of a cluster, which take chunks of the run and return finished rows.
 
 Where detectors run on GPUs, preparing and scoring have actors of their own; on processors one actor
 does both, and no audio is moved between nodes.
@@ -29,7 +29,7 @@ from harness.engine import provenance
 from harness.engine.local import batches
 from harness.engine.plan import Chunk, Task
 from harness.engine.prepare import Prepared, Recipe
-from harness.engine.row_sink import Batch
+from harness.engine.row_sink import FinishedBatch
 from harness.engine.scorer import Scorer
 from harness.engine.self_check import self_checks
 from harness.engine.worker_pool import WorkerPool
@@ -46,18 +46,18 @@ class Work:
     Parameters
     ----------
     conditions
-        Of the suite: chunks name them by their places.
+        Of the suite; chunks refer to them by index.
     models
-        Specs as the user wrote them, with the names that the record has for them.
+        Specs as the user wrote them, with the names in the record.
     lookups
-        Those that are scores from files, by these names: their rows are matched with all clips.
+        Scores from files by model name, matched to all clips.
     device
         Where detectors compute: `cpu` or `cuda`.
     landmark
         A recording on a disk of the machine that gives the command, which every node must have
-        under the same name; None where all lie elsewhere.
+        under the same path; None where no recording is on a disk.
     directory
-        In which the command was given: names that are relative are so to it.
+        Working directory of the command, to which relative paths refer.
     """
 
     recipe: Recipe
@@ -72,19 +72,19 @@ class Work:
     version: str = __version__
 
     def settle(self) -> None:
-        """Have this process be one that computes as the command was given.
+        """Enter the command's directory and check that this node may compute.
 
         Raises
         ------
         UsageError
             As `refuse_unlike`.
         """
-        with suppress(OSError):  # where all has a whole name, the directory need not be here
+        with suppress(OSError):  # with absolute paths the directory need not exist here
             os.chdir(self.directory)
         refuse_unlike(self)
 
     def packed(self, chunk: Chunk) -> bytes:
-        """A chunk without its conditions, which are the most of it and everywhere the same."""
+        """Pickle a chunk without its conditions, which are most of it and known to every actor."""
         file = io.BytesIO()
         _Packer(file, self.conditions).dump(chunk)
         return file.getvalue()
@@ -112,65 +112,59 @@ class _Unpacker(pickle.Unpickler):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What became of a chunk.
+class ChunkResult:
+    """A scored chunk, with notes of what was overcome and how long its actor had been idle."""
 
-    Parameters
-    ----------
-    notes
-        What went wrong on the way and was overcome.
-    idle_s
-        For how long the actor had nothing to do before it.
-    """
-
-    batches: Sequence[Batch]
+    batches: Sequence[FinishedBatch]
     notes: Sequence[str]
     idle_s: float
 
 
-class Preparer:
-    """An actor that prepares chunks in a process of its own, which may crash or hang."""
+class Prepare:
+    """Actor that prepares chunks in a process of its own, which may crash or hang."""
 
     def __init__(self, work: Work) -> None:
         work.settle()
         self._work, self._notes = work, list[str]()
-        self._crew = WorkerPool(1, work.recipe, work.machine.row_seconds, self._notes.append)
+        self._pool = WorkerPool(1, work.recipe, work.machine.row_seconds, self._notes.append)
 
     def __call__(self, cells: Mapping[str, Any]) -> dict[str, Any]:
         chunk = self._work.unpacked(cells["chunk"][0])
-        prepared = [rows for _, rows in self._crew.prepare(chunk.tasks)]
+        prepared = [rows for _, rows in self._pool.prepare(chunk.tasks)]
         return {"chunk": cells["chunk"], "prepared": _cell((prepared, _taken(self._notes)))}
 
 
-class Judge:
-    """An actor that scores prepared chunks with every detector."""
+class Score:
+    """Actor that scores prepared chunks with every detector."""
 
     def __init__(self, work: Work) -> None:
         work.settle()
-        self._work, self._panel = work, _Panel(work)
+        self._work, self._detectors = work, _Detectors(work)
 
     def __call__(self, cells: Mapping[str, Any]) -> dict[str, Any]:
         chunk = self._work.unpacked(cells["chunk"][0])
         prepared, notes = pickle.loads(cells["prepared"][0])  # noqa: S301
-        self._panel.notes += notes
-        return self._panel.answer(chunk, zip(chunk.tasks, prepared, strict=True))
+        self._detectors.notes += notes
+        return self._detectors.answer(chunk, zip(chunk.tasks, prepared, strict=True))
 
 
-class Station:
-    """An actor that does both, one clip being prepared while the one before is scored."""
+class PrepareAndScore:
+    """Actor that does both: a clip is prepared while the one before is scored."""
 
     def __init__(self, work: Work) -> None:
         work.settle()
-        self._work, self._panel = work, _Panel(work)
-        self._crew = WorkerPool(1, work.recipe, work.machine.row_seconds, self._panel.notes.append)
+        self._work, self._detectors = work, _Detectors(work)
+        self._pool = WorkerPool(
+            1, work.recipe, work.machine.row_seconds, self._detectors.notes.append
+        )
 
     def __call__(self, cells: Mapping[str, Any]) -> dict[str, Any]:
         chunk = self._work.unpacked(cells["chunk"][0])
-        return self._panel.answer(chunk, self._crew.prepare(chunk.tasks))
+        return self._detectors.answer(chunk, self._pool.prepare(chunk.tasks))
 
 
-class _Panel:
-    """The detectors of an actor, and when they were last at work."""
+class _Detectors:
+    """The detectors of an actor, and when they last finished a chunk."""
 
     def __init__(self, work: Work) -> None:
         self.notes: list[str] = []
@@ -183,13 +177,13 @@ class _Panel:
         idle_s = time.monotonic() - self._ended
         scored = list(batches(prepared, self._scorers, chunk.done))
         self._ended = time.monotonic()
-        return {"answer": _cell(Answer(scored, _taken(self.notes), idle_s))}
+        return {"answer": _cell(ChunkResult(scored, _taken(self.notes), idle_s))}
 
 
 def check(
     work: Work, clips: Sequence[Clip], record: RunRecord
 ) -> tuple[list[SelfCheckRecord], list[str]]:
-    """The self-checks of the detectors where this runs, and what was noted at that.
+    """Return the self-checks of the detectors on this node, and notes.
 
     Raises
     ------
@@ -198,13 +192,13 @@ def check(
     """
     work.settle()
     notes: list[str] = []
-    with WorkerPool(0, work.recipe) as crew:
+    with WorkerPool(0, work.recipe) as pool:
         scorers = scorers_of(work, notes.append)
-        return self_checks(crew, scorers, clips, work.conditions, record), notes
+        return self_checks(pool, scorers, clips, work.conditions, record), notes
 
 
 def refuse_unlike(work: Work) -> None:
-    """Refuse to compute where scores may come out otherwise.
+    """Refuse a node whose scores might differ.
 
     Raises
     ------
@@ -212,11 +206,10 @@ def refuse_unlike(work: Work) -> None:
         Where this node has another version of anything that can move a score, or lacks the data.
     """
     here = provenance.packages()
-    there = work.machine.packages
     other = [
-        f"{name} {here.get(name, 'missing')}, not {each}"
-        for name, each in sorted(there.items())
-        if here.get(name) != each
+        f"{name} {here.get(name, 'missing')}, not {version}"
+        for name, version in sorted(work.machine.packages.items())
+        if here.get(name) != version
     ]
     if work.version != __version__:
         other.insert(0, f"harness {__version__}, not {work.version}")
@@ -233,7 +226,7 @@ def refuse_unlike(work: Work) -> None:
 
 
 def landmark_of(clips: Iterable[Clip]) -> Path | None:
-    """The first recording that is on a disk of this machine, by its whole path."""
+    """Return the absolute path of the first recording that is on a disk of this machine."""
     files = (_file_of(clip.audio) for clip in clips)
     return next((path.absolute() for path in files if path is not None and path.exists()), None)
 
@@ -245,7 +238,7 @@ def _file_of(audio: Encoded) -> Path | None:
 
 
 def scorers_of(work: Work, note: Callable[[str], None]) -> list[Scorer]:
-    """The models of the work, opened where this runs; scores from files come with it."""
+    """Open the models on this node; scores from files come with the work."""
     import torch
 
     torch.set_num_threads(1)
@@ -268,7 +261,7 @@ def _taken(notes: list[str]) -> list[str]:
 
 
 def _cell(content: object) -> Any:
-    """One cell of bytes, which Arrow takes as they are."""
+    """Return a pickle as one cell, which Arrow stores unchanged."""
     cell = np.empty(1, dtype=object)
     cell[0] = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
     return cell

@@ -1,8 +1,8 @@
-"""How many rows at once and with how many threads: tried on the first rows of a long run.
+"""Choose batch size and threads of a long run by timing its first rows.
 
 Small batches win on a processor, whose caches they fit, and how small depends on the model and the
-machine. A thread of torch is a processor that prepares nothing, so only a large model gets as many
-as it can use. Both move scores by rounding alone, and are kept when a run is taken up again.
+machine. A torch thread occupies a processor that could prepare, so only a large model gets as many
+as it can use. Both change scores by rounding only, and are kept when a run is resumed.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from harness.results.record import MachineRecord
 from harness.suite.condition import Condition
 
 LEAST_ROWS = 5000
-"""Of a run that is worth it: the embedded detector takes half a minute for them."""
+"""Of a run that is long enough: the embedded detector takes half a minute for them."""
 
 _SECONDS = 2.0
 _SHARE = 0.005
-"""How long it may take: 2 s, or this share of the time that scoring will take."""
+"""Time limit: 2 s, or this share of the time that scoring will take."""
 _ROWS = 32
-"""Rows that are prepared for it, and a trial's on a processor."""
+"""Rows that are prepared for it, and scored in a trial on a processor."""
 _NEAR = 0.97
-"""The smallest batch that is as fast as this, of the fastest: less memory, and errors cost less."""
+"""The smallest batch within this share of the fastest is chosen: it needs less memory."""
 _CPU_SIZES = (1, 2, 4, 8, 16, 32)
 _GPU_SIZES = (16, 32, 64, 128, 256)
 _ROUNDS = 2
@@ -39,8 +39,8 @@ _FASTER = 0.8
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What was chosen, and rows a second of every batch size that was tried."""
+class TunedSettings:
+    """The choice, and rows a second of every batch size that was tried."""
 
     batch_size: int
     threads: int
@@ -49,17 +49,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Bench:
-    """What a trial is made with.
-
-    Parameters
-    ----------
-    processors
-        That this process may use.
-    set_threads
-        Tells this process's torch how many of them it may.
-    clock
-        Seconds since whenever.
-    """
+    """What a trial runs on: processors of this process, torch's thread setter and a clock."""
 
     processors: int
     set_threads: Callable[[int], None]
@@ -67,7 +57,7 @@ class Bench:
 
 
 def first_tasks(clips: Sequence[Clip], conditions: Sequence[Condition]) -> Iterator[Task]:
-    """The first rows of the plan, which share clips and lengths as all that follow do."""
+    """Yield the first rows of the run, which share clips and lengths as all others do."""
     left = _ROWS
     for clip in clips:
         some = tuple(conditions[:left])
@@ -83,21 +73,21 @@ def calibrate(
     machine: MachineRecord,
     rows: int,
     bench: Bench,
-) -> Calibration:
-    """Time the detectors on the first rows and choose.
+) -> TunedSettings:
+    """Time the detectors on the first rows and choose batch size and threads.
 
-    Where one of them is on a GPU only the batch size is tried. Without audio that every detector
-    takes, where one fails, or without the time to try, all stays as `machine` has it: whatever is
-    wrong is said by the self-check, which comes next.
+    With a detector on a GPU only the batch size is tried. Without audio that every detector admits,
+    where one fails, or without time to try, all stays as in `machine`: the self-check, which comes
+    next, reports what is wrong.
 
     Parameters
     ----------
     rows
-        How many each detector has before it.
+        Rows that each detector has to score in the whole run.
     """
-    unchanged = Calibration(machine.batch_size, machine.threads, {})
-    detectors = audio_detectors(one.detector for one in scorers)
-    trial = _Trial(detectors, prepared, bench.clock)
+    unchanged = TunedSettings(machine.batch_size, machine.threads, {})
+    detectors = audio_detectors(scorer.detector for scorer in scorers)
+    trial = _TimedScoring(detectors, prepared, bench.clock)
     if not trial.possible:
         return unchanged
     bench.set_threads(machine.threads)
@@ -111,13 +101,13 @@ def calibrate(
     except Exception:
         return unchanged
     if not tried:
-        return Calibration(machine.batch_size, threads, {})
+        return TunedSettings(machine.batch_size, threads, {})
     near = [size for size, rate in tried.items() if rate >= _NEAR * max(tried.values())]
-    return Calibration(min(near), threads, {str(size): round(tried[size], 2) for size in tried})
+    return TunedSettings(min(near), threads, {str(size): round(tried[size], 2) for size in tried})
 
 
-class _Trial:
-    """The first waves that every detector admits, scored by all of them, on the clock."""
+class _TimedScoring:
+    """Times all detectors on the first waves that every one of them admits."""
 
     def __init__(
         self,
@@ -136,7 +126,7 @@ class _Trial:
         self.on_gpu = any(one.device.startswith("cuda") for one in detectors)
 
     def seconds(self, count: int, size: int) -> float:
-        """Of so many rows in batches of a size, by all detectors; the rows repeat themselves."""
+        """Return the seconds that all detectors take for `count` rows, cycled, in batches."""
         rows = list(islice(cycle(self._rows), count))
         began = self._clock()
         for detector in self._detectors:
@@ -146,12 +136,12 @@ class _Trial:
         return self._clock() - began
 
 
-def _threads(trial: _Trial, bench: Bench, prepared: Sequence[Prepared], usual: int) -> int:
-    """Scoring's share of the processors, by how much it takes of them beside preparing.
+def _threads(trial: _TimedScoring, bench: Bench, prepared: Sequence[Prepared], usual: int) -> int:
+    """Return scoring's share of the processors, in proportion to its cost beside preparing.
 
-    Only where a row takes long and the share is clearly faster. Threads meet many times in a row,
-    and where one of them has lost its processor the others spin: a small model that shares two
-    processors with the workers was 20 times slower with two threads than with one.
+    Only where a row takes long and the share is clearly faster: threads synchronise many times in a
+    row and spin while one of them has no processor. A small model that shared two processors with
+    the workers was 20 times slower with two threads than with one.
     """
     bench.set_threads(1)
     scoring = trial.seconds(1, 1)
@@ -167,8 +157,8 @@ def _threads(trial: _Trial, bench: Bench, prepared: Sequence[Prepared], usual: i
     return share if took[1] < _FASTER * took[0] else usual
 
 
-def _rates(trial: _Trial, rows: int) -> dict[int, float]:
-    """Rows a second by batch size; empty where there is no time for two of them."""
+def _rates(trial: _TimedScoring, rows: int) -> dict[int, float]:
+    """Return rows a second by batch size; empty where there is no time for two sizes."""
     sizes, most = (_GPU_SIZES, _GPU_SIZES[-1]) if trial.on_gpu else (_CPU_SIZES, _ROWS)
     one = max(trial.seconds(sizes[0], sizes[0]) / sizes[0], 1e-6)
     affordable = max(_SECONDS, _SHARE * rows * one) / one

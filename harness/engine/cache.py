@@ -35,8 +35,8 @@ from numpy.typing import NDArray
 from harness.audio.encoded import content_of
 from harness.audio.wave import Wave
 from harness.data.clip import Clip
-from harness.engine.cache_key import LARGEST_BYTES, Fingerprint, Fingerprinter
-from harness.engine.prepare import Prepared, Reading, Recipe
+from harness.engine.cache_key import LARGEST_BYTES, CacheKey, CacheKeys
+from harness.engine.prepare import Prepared, Recipe, RecordingInfo
 from harness.errors import UsageError
 from harness.perturb.attestation import Attestation
 from harness.storage.cache_dir import cache_directory
@@ -89,7 +89,7 @@ class Lookup:
 
     conditions: tuple[Condition, ...]
     rows: tuple[Prepared | None, ...]
-    prints: tuple[Fingerprint | None, ...]
+    prints: tuple[CacheKey | None, ...]
 
     @property
     def missing(self) -> tuple[Condition, ...]:
@@ -167,7 +167,7 @@ class AudioCache:
         self.hits = self.misses = 0
         self._folder, self._note = folder, note
         self._own_bytes, self._most_bytes = 0, int(_OWN_SHARE * limit_bytes)
-        self._prints = Fingerprinter(recipe)
+        self._prints = CacheKeys(recipe)
         self._lock = Lock()
         self._given_up = False
         self._index: Cache | None = None
@@ -224,13 +224,13 @@ class AudioCache:
             return [b""] * len(keys)
         return [_read(each) for each in found]
 
-    def _row(self, known: Fingerprint, value: bytes, condition: Condition) -> Prepared | None:
+    def _row(self, known: CacheKey, value: bytes, condition: Condition) -> Prepared | None:
         row = unpacked(known.key, value, condition.name)
         if row is not None:
             self._own(len(value))
         return row
 
-    def _store(self, known: Fingerprint, value: bytes) -> None:
+    def _store(self, known: CacheKey, value: bytes) -> None:
         index = self._index
         if index is None or self._own_bytes + len(value) > self._most_bytes:
             return
@@ -284,7 +284,7 @@ def unpacked(key: bytes, value: bytes, condition: str) -> Prepared | None:
     seconds, snr_db, bandwidth_hz, delay_samples, changed = arrays.pop(_MEASURED).tolist()
     attestation = Attestation(seconds, snr_db, bandwidth_hz, delay_samples, bool(changed))
     audio_digest, decoder, notes = json.loads(arrays.pop(_READ).tobytes())
-    reading = Reading(audio_digest, decoder, tuple(notes))
+    reading = RecordingInfo(audio_digest, decoder, tuple(notes))
     waves = {int(rate): Wave(samples, int(rate)) for rate, samples in arrays.items()}
     return Prepared(condition, "ok", "", waves, attestation, reading=reading)
 

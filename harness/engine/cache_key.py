@@ -1,10 +1,9 @@
-"""What prepared audio is a function of, as one key: the same key, the same bits.
+"""The cache key of prepared audio: rows with the same key have the same samples.
 
-In it are the bytes of the clip and its id (from which its randomness is drawn), the chain of the
-condition, the suite's seed, what detectors hear (rates and how long), the bytes of whatever other
-recordings a condition draws from, and everything that computes: this code, its packages and the
-kind of processor. Nothing else is: no model, suite, name of a condition, order or number of
-workers.
+It covers the bytes of the clip and its id (which seeds its randomness), the chain of the condition,
+the suite's seed, the detectors' sample rates and longest inputs, the bytes of other recordings that
+the condition draws from, and what computes: this code, its packages and the kind of processor. It
+does not depend on the model, the suite, the condition's name, the order or the number of workers.
 """
 
 from __future__ import annotations
@@ -26,65 +25,66 @@ from harness.suite.condition import Condition
 from harness.version import __version__
 
 LARGEST_BYTES = 2**30
-"""Of a file that is read to know its content; a larger one is worth more than its key."""
+"""Largest file that is read for its digest; rows of larger ones are not cached."""
 
 _MAKERS = (
     *("audio", "perturb", "seed.py", "terms.py", "suite/condition.py"),
-    *("data/clip.py", "data/clip_list.py", "data/subset.py", "results/expectation.py"),
+    *("data/clip.py", "data/clip_list.py", "data/subset.py", "results/clip_facts.py"),
+    "results/expectation.py",
     *("engine/cache.py", "engine/cache_key.py", "engine/prepare.py"),
 )
-"""The code that makes, measures and packs audio, and that chooses what is heard in it."""
+"""The code that makes, measures and packs audio, and that chooses companions."""
 
 
 @dataclass(frozen=True)
-class Fingerprint:
-    """The key of a row, and the contents that went into it."""
+class CacheKey:
+    """The key of a row, and the recordings that it covers."""
 
     key: bytes
     contents: tuple[Content, ...]
 
     @property
     def holds(self) -> bool:
-        """Whether all of them are what they were."""
+        """Whether no recording has changed since."""
         return all(content.holds for content in self.contents)
 
 
 @dataclass(frozen=True)
 class _Pool:
-    """All from which companions are chosen; no digest where the source fails to give them."""
+    """The recordings that companions are chosen from; no digest where they cannot be read."""
 
     digest: str = ""
     contents: tuple[Content, ...] = ()
 
 
-class Fingerprinter:
-    """Gives the rows of one recipe their keys; safe in several threads.
+class CacheKeys:
+    """Computes the keys of one recipe's rows; thread-safe.
 
-    Recordings that many clips draw from are read once: a run hears them as they were then.
+    Recordings that many clips draw from are read once.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        heard = [[rate_hz, recipe.longest.get(rate_hz)] for rate_hz in recipe.rates_hz]
+        inputs = [[rate_hz, recipe.longest.get(rate_hz)] for rate_hz in recipe.rates_hz]
         self._common = _hash(
-            canonical([_surroundings(), recipe.seed, heard, recipe.channels])
+            canonical([_surroundings(), recipe.seed, inputs, recipe.channels])
         ).hex()
         self._lock = RLock()
         self._read: dict[Path, Content | None] = {}
         self._pool: _Pool | None = None
 
-    def of(self, clip: Clip, content: Content, condition: Condition) -> Fingerprint | None:
-        """The row of a clip under a condition; None where what it draws from cannot be read."""
+    def of(self, clip: Clip, content: Content, condition: Condition) -> CacheKey | None:
+        """Return the key of a row; None where recordings that it draws from are unreadable."""
         parts: list[object] = [self._common, clip.clip_id, content.digest, condition.digest]
         contents = [content]
         with self._lock:
             if condition.recordings:
                 read = [self._once(path) for path in condition.recordings]
-                found = [each for each in read if each is not None]
-                if len(found) < len(read):
+                recordings = [content for content in read if content is not None]
+                if len(recordings) < len(read):
                     return None
-                parts.append([each.digest for each in found])
-                contents += found
+                parts.append([content.digest for content in recordings])
+                contents += recordings
             if condition.hears_others:
                 if self._pool is None:
                     self._pool = _pool(self._recipe)
@@ -92,7 +92,7 @@ class Fingerprinter:
                     return None
                 parts.append([clip.group, self._pool.digest])
                 contents += self._pool.contents
-        return Fingerprint(_hash(canonical(parts)), tuple(contents))
+        return CacheKey(_hash(canonical(parts)), tuple(contents))
 
     def _once(self, path: Path) -> Content | None:
         if path not in self._read:
@@ -121,7 +121,7 @@ def _hash(content: bytes) -> bytes:
 
 @cache
 def _surroundings() -> list[object]:
-    """Everything that computes; no version says that code was edited, so its text is in it."""
+    """Return what computes: versions, processor, and the text of the code, which may be edited."""
     import torch
 
     return [

@@ -1,4 +1,4 @@
-"""The loop on one machine: a crew prepares, this process scores, blocks of rows go to disk."""
+"""Run on one machine: workers prepare, this process scores, finished rows go to disk."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from harness.detector.detector import audio_detectors
 from harness.engine import provenance
 from harness.engine.plan import Key, Task
 from harness.engine.prepare import Prepared
-from harness.engine.row_sink import Advance, Batch, Receiver, batch_of
-from harness.engine.scorer import Scored, Scorer
+from harness.engine.row_sink import Advance, FinishedBatch, RowSink, batch_of
+from harness.engine.scorer import PreparedRow, Scorer
 from harness.engine.worker_pool import WorkerPool
 from harness.results.scores import Row, ScoresWriter
 from harness.timing import WAITING, Stopwatch, TimeSplit
@@ -24,13 +24,13 @@ from harness.timing import WAITING, Stopwatch, TimeSplit
 _GPU_LANES = 2
 _MOST_LANES = 8
 
-_Block = list[Scored]
+_Block = list[PreparedRow]
 _Submit = Callable[[_Block], Callable[[], list[Row]]]
 
 
 def run_tasks(
     tasks: Iterator[Task],
-    crew: WorkerPool,
+    pool: WorkerPool,
     scorers: Sequence[Scorer],
     writer: ScoresWriter,
     done: set[Key],
@@ -39,33 +39,29 @@ def run_tasks(
     lanes: int | None = None,
     threads: int = 0,
 ) -> None:
-    """Prepare and score every task; each finished block is handed to the writer whole.
+    """Prepare and score every task; every finished block goes to the writer as a whole.
 
     Parameters
     ----------
     done
-        Keys that are in the table already: not scored again.
-    advance
-        Called with the number of rows after each block.
-    split
-        Where to count the time.
+        Keys of rows that are in the table already.
     lanes
-        Blocks that are scored at once, each in a thread; as the detectors' devices are, if None.
+        Blocks that are scored at once, each in a thread; None chooses by the detectors' devices.
     threads
-        Of each of these, within a detector.
+        Threads of a detector within each of these.
 
     Raises
     ------
     UsageError
-        As `Receiver.take` and `Receiver.finish`.
+        As `RowSink.take` and `RowSink.finish`.
     """
     split = split or TimeSplit(workers=1)
-    receiver = Receiver(writer, advance, split)
+    sink = RowSink(writer, advance, split)
     lanes = lanes or _lanes(scorers, threads)
     split.scorers = lanes if _on_processors(scorers) else 1
-    for batch in batches(crew.prepare(tasks), scorers, done, lanes):
-        receiver.take(batch)
-    receiver.finish()
+    for batch in batches(pool.prepare(tasks), scorers, done, lanes):
+        sink.take(batch)
+    sink.finish()
 
 
 def batches(
@@ -73,35 +69,29 @@ def batches(
     scorers: Sequence[Scorer],
     done: AbstractSet[Key],
     lanes: int = 1,
-) -> Iterator[Batch]:
-    """Score what is prepared block by block, in the order of the plan.
-
-    Parameters
-    ----------
-    done, lanes
-        As for `run_tasks`.
-    """
+) -> Iterator[FinishedBatch]:
+    """Score prepared rows block by block, in the order of the plan."""
     waiting = Stopwatch()
 
     def score(block: _Block) -> list[Row]:
         return [row for scorer in scorers for row in scorer.rows(block, done)]
 
-    # While a GPU's lanes are at work it is busy; a processor's lane waits for itself.
-    each = lanes > 1 and _on_processors(scorers)
-    scored = _scored(iter(prepared), Stopwatch() if each else waiting)
-    blocks = (list(block) for _, block in groupby(scored, key=lambda row: row.block))
-    with _lines(_idling(score, waiting) if each else score, lanes) as submit:
+    # On a GPU this thread waits for audio; on processors every lane waits for itself.
+    by_lane = lanes > 1 and _on_processors(scorers)
+    ready = _prepared_rows(iter(prepared), Stopwatch() if by_lane else waiting)
+    blocks = (list(block) for _, block in groupby(ready, key=lambda row: row.block))
+    with _lane_threads(_idling(score, waiting) if by_lane else score, lanes) as submit:
         for block, rows in _in_order(blocks, submit, lanes):
             yield batch_of(block, rows, scorers, waiting.take())
 
 
 def _lanes(scorers: Sequence[Scorer], threads: int) -> int:
-    """How many blocks are scored at once, where every detector may be called by several threads.
+    """Return how many blocks to score at once; one where a detector may not be thread-safe.
 
-    Two on GPUs: one block is handed over while another is computed. On processors as many as there
-    are, where a detector uses one: a small model has little to share out within a batch.
+    Two on GPUs: one block is copied while another is computed. On processors, one for each where a
+    detector uses one thread: a small model has little to parallelise within a batch.
     """
-    detectors = audio_detectors(one.detector for one in scorers)
+    detectors = audio_detectors(scorer.detector for scorer in scorers)
     if not detectors or not all(one.traits.thread_safe for one in detectors):
         return 1
     if all(one.device.startswith("cuda") for one in detectors):
@@ -112,14 +102,15 @@ def _lanes(scorers: Sequence[Scorer], threads: int) -> int:
 
 
 def _on_processors(scorers: Sequence[Scorer]) -> bool:
-    detectors = audio_detectors(one.detector for one in scorers)
-    return all(one.device == "cpu" for one in detectors)
+    return all(
+        one.device == "cpu" for one in audio_detectors(scorer.detector for scorer in scorers)
+    )
 
 
 def _idling(
     score: Callable[[_Block], list[Row]], waiting: Stopwatch
 ) -> Callable[[_Block], list[Row]]:
-    """Score, and count for how long each thread had nothing to score before."""
+    """Wrap `score` to count for how long each thread had nothing to score before."""
     began, lane = time.perf_counter(), threading.local()
 
     def scored(block: _Block) -> list[Row]:
@@ -133,8 +124,8 @@ def _idling(
 
 
 @contextmanager
-def _lines(score: Callable[[_Block], list[Row]], lanes: int) -> Generator[_Submit]:
-    """Threads that score blocks; one lane is this thread, which scores at once."""
+def _lane_threads(score: Callable[[_Block], list[Row]], lanes: int) -> Generator[_Submit]:
+    """Start threads that score blocks; a single lane scores in this thread, at once."""
     if lanes == 1:
 
         def at_once(block: _Block) -> Callable[[], list[Row]]:
@@ -153,26 +144,26 @@ def _lines(score: Callable[[_Block], list[Row]], lanes: int) -> Generator[_Submi
 def _in_order(
     blocks: Iterable[_Block], submit: _Submit, lanes: int
 ) -> Iterator[tuple[_Block, list[Row]]]:
-    """Blocks in the order of the plan with their rows, one more under way than there are lanes."""
-    under_way: deque[tuple[_Block, Callable[[], list[Row]]]] = deque()
+    """Yield blocks with their rows in the order of the plan, one more in flight than lanes."""
+    in_flight: deque[tuple[_Block, Callable[[], list[Row]]]] = deque()
     for block in blocks:
-        under_way.append((block, submit(block)))
-        if lanes == 1 or len(under_way) > lanes:
-            oldest, rows = under_way.popleft()
+        in_flight.append((block, submit(block)))
+        if lanes == 1 or len(in_flight) > lanes:
+            oldest, rows = in_flight.popleft()
             yield oldest, rows()
-    while under_way:
-        oldest, rows = under_way.popleft()
+    while in_flight:
+        oldest, rows = in_flight.popleft()
         yield oldest, rows()
 
 
-def _scored(
+def _prepared_rows(
     prepared: Iterator[tuple[Task, list[Prepared]]], waiting: Stopwatch
-) -> Iterator[Scored]:
+) -> Iterator[PreparedRow]:
     while True:
         with waiting.timing(WAITING):
-            found = next(prepared, None)
-        if found is None:
+            item = next(prepared, None)
+        if item is None:
             return
-        task, rows = found
-        for condition, block, one in zip(task.conditions, task.blocks, rows, strict=True):
-            yield Scored(task.clip, condition, block, one)
+        task, rows = item
+        for condition, block, row in zip(task.conditions, task.blocks, rows, strict=True):
+            yield PreparedRow(task.clip, condition, block, row)

@@ -70,7 +70,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Reading:
+class RecordingInfo:
     """Which recording was read, and how; all empty where none was opened.
 
     Parameters
@@ -108,7 +108,7 @@ class Prepared:
     waves: dict[int, Wave]
     attestation: Attestation | None
     spent: Mapping[str, float] = field(default_factory=dict[str, float])
-    reading: Reading = Reading()
+    reading: RecordingInfo = RecordingInfo()
 
 
 def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iterator[Prepared]:
@@ -119,11 +119,11 @@ def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iter
     if not recipe.rates_hz:
         yield from (Prepared(condition.name, "ok", "", {}, None) for condition in conditions)
         return
-    clip, watch, reading = at_hand(clip, recipe), Stopwatch(time.process_time), Reading()
+    clip, watch, reading = at_hand(clip, recipe), Stopwatch(time.process_time), RecordingInfo()
     try:
         with watch.timing("decode"):
             content = content_of(clip.audio)
-            reading = Reading(content.digest if content else "")
+            reading = RecordingInfo(content.digest if content else "")
             recording = read(clip.audio)
             reading = replace(reading, decoder=recording.decoder, notes=recording.notes)
             wave = sound(recording, channels=recipe.channels)
@@ -259,9 +259,9 @@ def _cut(wave: Wave, longest: dict[int, int]) -> Wave:
 
 
 def _failed(
-    condition: Condition, status: Status, reason: str, reading: Reading | None = None
+    condition: Condition, status: Status, reason: str, reading: RecordingInfo | None = None
 ) -> Prepared:
-    return Prepared(condition.name, status, reason, {}, None, reading=reading or Reading())
+    return Prepared(condition.name, status, reason, {}, None, reading=reading or RecordingInfo())
 
 
 def _told(fault: Exception) -> str:

@@ -1,4 +1,4 @@
-"""With what a run was made: versions of everything that can move a score, machine, revision."""
+"""What a run was made with: the versions of all that can move a score, and the revision."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from harness.detector.source import detector_packages
 from harness.results.record import MachineRecord
@@ -26,70 +27,43 @@ _TABLE_PACKAGES = ("datasets", "scikit-learn", "pandas", "pyarrow")
 _COMPILED = ("models as they are", "compiled models")
 
 
-def machine(
-    *,
-    device: str,
-    precision: str,
-    batch_size: int,
-    workers: int,
-    row_seconds: float,
-    cache_gb: float,
-    engine: str = "local",
-    large: bool = False,
-    compiled: bool = False,
-) -> MachineRecord:
-    """Describe this machine, and what the run was told to use of it.
-
-    Parameters
-    ----------
-    large
-        Scoring takes longer than preparing: its threads get every processor, and the workers wait.
-        Else they get those that the workers leave: threads that wait for a processor spin in vain.
-    """
-    return MachineRecord(
-        platform=platform.platform(),
-        python=platform.python_version(),
-        packages=packages(),
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        workers=workers,
-        threads=processors() if large else max(1, processors() - workers),
-        row_seconds=row_seconds,
-        cache_gb=cache_gb,
-        engine=engine,
-        compiled=compiled,
-    )
+def software() -> dict[str, Any]:
+    """Return the platform and versions, as fields of a `MachineRecord`."""
+    return {
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "packages": packages(),
+    }
 
 
 def processors() -> int:
-    """How many of the machine's this process may use."""
+    """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def packages() -> dict[str, str]:
-    """Versions of the packages and of the encoders inside them."""
+    """Return the versions of packages and of the encoders inside them; `missing` where absent."""
     from harness.perturb import codec
 
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for name in (*_AUDIO_PACKAGES, *detector_packages(), *_TABLE_PACKAGES):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "missing"
-    return found | codec.versions()
+            versions[name] = "missing"
+    return versions | codec.versions()
 
 
 def audio_packages() -> dict[str, str]:
-    """Versions of those that take part in making audio."""
+    """Return the versions of the packages that take part in making audio."""
     others = {*detector_packages(), *_TABLE_PACKAGES} - {*_AUDIO_PACKAGES}
-    return {name: found for name, found in packages().items() if name not in others}
+    return {name: number for name, number in packages().items() if name not in others}
 
 
 def moved(before: MachineRecord, now: MachineRecord) -> str:
-    """What is different of all that can move a score, in words; empty if nothing is."""
+    """Describe the first difference that can move a score; empty if there is none."""
     if (old := before.device.partition(":")[0]) != (new := now.device.partition(":")[0]):
         return f"device {old}, now {new}"
     if before.precision != now.precision:
@@ -104,13 +78,13 @@ def moved(before: MachineRecord, now: MachineRecord) -> str:
 
 
 def revision() -> tuple[str, bool | None]:
-    """Revision of the checkout that this code is in, and whether it was changed; empty if none."""
-    here = Path(__file__).parents[1]
+    """Return the commit of this checkout and whether files were changed; empty outside of one."""
+    package = Path(__file__).parents[1]
 
     def git(*arguments: str) -> str | None:
         try:
             done = subprocess.run(  # noqa: S603
-                ["git", "-C", str(here), *arguments],  # noqa: S607
+                ["git", "-C", str(package), *arguments],  # noqa: S607
                 capture_output=True,
                 text=True,
                 check=True,

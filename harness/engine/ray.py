@@ -1,8 +1,8 @@
-"""The loop on a Ray cluster: actors prepare and score chunks of the plan, this process writes.
+"""Run on a Ray cluster: actors prepare and score chunks of the run, this process writes.
 
-A chunk is a few whole clips under all that they owe. What shares a batch is decided within it, so
-it depends on the plan alone, and it comes back whole or not at all: whatever a lost node had begun
-is computed again elsewhere, and a row is in the table once.
+A chunk is a few whole clips under the conditions they owe. Batches are formed within a chunk, so
+that scores do not depend on the cluster, and a chunk comes back whole or not at all: what a lost
+node had begun is computed again elsewhere, and every row is in the table once.
 
 Every node has the same versions installed and finds clips and models where this process does.
 """
@@ -22,9 +22,9 @@ from threading import Event, Thread
 from typing import Any
 
 from harness.data.clip import Clip
-from harness.engine.actor import Answer, Judge, Preparer, Station, Work, check
+from harness.engine.actor import ChunkResult, Prepare, PrepareAndScore, Score, Work, check
 from harness.engine.plan import Chunk
-from harness.engine.row_sink import Receiver
+from harness.engine.row_sink import RowSink
 from harness.errors import UsageError
 from harness.results.record import RunRecord, SelfCheckRecord
 from harness.timing import WAITING, TimeSplit
@@ -32,13 +32,13 @@ from harness.timing import WAITING, TimeSplit
 _REACH_SECONDS = 10
 _LOOK_SECONDS = 2.0
 MOST_BLOCKS = 10_000
-"""Of chunks, in all: this process does for each of them what takes it milliseconds."""
+"""Chunks in all: each costs this process milliseconds."""
 _WAITING_CHUNKS = 1
-"""At an actor while it works on another: they bound what the object store holds."""
+"""Chunks queued at an actor, which bound what the object store holds."""
 
 _PROCESSOR: dict[str, Any] = {"num_cpus": 1}
 _GPU: dict[str, Any] = {"num_cpus": 0, "num_gpus": 1}
-"""No processor: where all are taken by actors that prepare, a part of one would never be free."""
+"""No processor: preparing actors may hold all of them."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Cluster:
 
     @property
     def preparers(self) -> int:
-        """Actors that prepare. Beside every GPU a processor is left to what feeds it."""
+        """Actors that prepare; a processor beside every GPU is left to the actor that feeds it."""
         return max(1, self.processors - self.gpus) if self.apart else self.processors
 
     @property
@@ -126,7 +126,7 @@ def connect(address: str | None, device: str, fake_label: str | None) -> Cluster
 
 @contextmanager
 def _hushed() -> Generator[None]:
-    """Nothing on standard error: what Ray says there of its own settings is nothing to act on."""
+    """Silence standard error, where Ray prints warnings about its own settings."""
     sys.stderr.flush()
     ours, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -139,14 +139,14 @@ def _hushed() -> Generator[None]:
 
 
 def _reach(address: str | None) -> None:
-    """Raise OSError where nothing answers at host:port, which Ray takes minutes to find out."""
+    """Raise OSError where nothing answers at host:port; Ray itself would try for minutes."""
     host, colon, port = (address or "").rpartition(":")
     if colon and port.isdecimal() and "/" not in host:
         socket.create_connection((host, int(port)), _REACH_SECONDS).close()
 
 
 def leave() -> None:
-    """Leave the cluster; one that was started for this process ends, and its memory is free."""
+    """Leave the cluster; one that was started by this process ends."""
     import ray
 
     ray.shutdown()
@@ -155,7 +155,7 @@ def leave() -> None:
 def probe(
     work: Work, cluster: Cluster, clips: Sequence[Clip], record: RunRecord
 ) -> tuple[list[SelfCheckRecord], list[str]]:
-    """The self-checks of the detectors, on the kind of node that scores, and what was noted there.
+    """Return the self-checks of the detectors on a node that scores, and notes.
 
     Raises
     ------
@@ -166,47 +166,47 @@ def probe(
 
     first = clips[: max(1, record.machine.batch_size)]
     task: Any = ray.remote(**(_GPU if cluster.apart else _PROCESSOR))(check)
-    return _answer(lambda: ray.get(task.remote(work, first, record)))
+    return _call(lambda: ray.get(task.remote(work, first, record)))
 
 
 def run_chunks(
     chunks: Iterable[Chunk],
     work: Work,
     cluster: Cluster,
-    receiver: Receiver,
+    sink: RowSink,
     split: TimeSplit,
     tell: Callable[[str], None],
 ) -> None:
-    """Prepare and score every chunk on the cluster; rows are kept as chunks come back.
+    """Prepare and score every chunk on the cluster; rows are written as chunks come back.
 
     Parameters
     ----------
     split
-        Where to count what is no batch's: the time for which actors had nothing to do.
+        Counts the time for which actors were idle.
     tell
-        Told of nodes that are lost, and what actors note.
+        Called with notes of actors, and with nodes that are lost.
 
     Raises
     ------
     UsageError
         Where a detector cannot be opened on a node, a node has other versions, and as
-        `Receiver.take`.
+        `RowSink.take`.
     """
     items = [{"chunk": work.packed(chunk)} for chunk in chunks]
     if not items:
         return
-    # Ray prints there of every node that it misses, and what a command prints there is data.
+    # Ray prints lost nodes to standard output, which belongs to the command's data.
     with _watched(tell), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        for answer in _answers(_dataset(items, work, cluster)):
-            split.scoring.add({WAITING: answer.idle_s})
-            for line in answer.notes:
+        for result in _results(_dataset(items, work, cluster)):
+            split.scoring.add({WAITING: result.idle_s})
+            for line in result.notes:
                 tell(line)
-            for batch in answer.batches:
-                receiver.take(batch)
+            for batch in result.batches:
+                sink.take(batch)
 
 
 def _dataset(items: Sequence[Mapping[str, bytes]], work: Work, cluster: Cluster) -> Any:
-    """The stages over all chunks, not yet begun."""
+    """Return the lazy dataset of results: all chunks, mapped through the actors."""
     import ray.data
 
     context = ray.data.DataContext.get_current()
@@ -215,12 +215,14 @@ def _dataset(items: Sequence[Mapping[str, bytes]], work: Work, cluster: Cluster)
     dataset: Any = ray.data.from_items(
         list(items), override_num_blocks=min(len(items), MOST_BLOCKS)
     )
-    stages: list[tuple[type, int, dict[str, Any]]] = [(Station, cluster.processors, _PROCESSOR)]
+    stages: list[tuple[type, int, dict[str, Any]]] = [
+        (PrepareAndScore, cluster.processors, _PROCESSOR)
+    ]
     if cluster.apart:
-        stages = [(Preparer, cluster.preparers, _PROCESSOR), (Judge, cluster.gpus, _GPU)]
+        stages = [(Prepare, cluster.preparers, _PROCESSOR), (Score, cluster.gpus, _GPU)]
     for stage, actors, resources in stages:
         pool = ray.data.ActorPoolStrategy(
-            min_size=1,  # what is left where nodes are lost
+            min_size=1,  # so that it goes on when nodes are lost
             initial_size=min(actors, len(items)),
             max_size=actors,
             max_tasks_in_flight_per_actor=1 + _WAITING_CHUNKS,
@@ -233,7 +235,7 @@ def _dataset(items: Sequence[Mapping[str, bytes]], work: Work, cluster: Cluster)
 
 @contextmanager
 def _watched(tell: Callable[[str], None]) -> Generator[None]:
-    """Say of every node that is lost that it was, also while no chunk comes back."""
+    """Report every node that is lost, also while no chunk comes back."""
     ended = Event()
     watch = Thread(target=_watch, args=(tell, ended), name="nodes", daemon=True)
     watch.start()
@@ -262,7 +264,7 @@ def _watch(tell: Callable[[str], None], ended: Event) -> None:
 
 
 def _alive() -> dict[str, str]:
-    """Nodes that the cluster has, by their id, as people know them."""
+    """Return host names of the living nodes by id."""
     import ray
 
     return {
@@ -272,29 +274,29 @@ def _alive() -> dict[str, str]:
     }
 
 
-def _answers(dataset: Any) -> Iterator[Answer]:
-    """What became of every chunk, in the order in which they are done."""
+def _results(dataset: Any) -> Iterator[ChunkResult]:
+    """Yield the results of chunks as they are done."""
     blocks = iter(dataset.iter_batches(batch_size=None, prefetch_batches=1))
     while True:
-        block = _answer(lambda: next(blocks, None))
+        block = _call(lambda: next(blocks, None))
         if block is None:
             return
         for cell in block["answer"]:
             yield pickle.loads(cell)  # noqa: S301
 
 
-def _answer(ask: Callable[[], Any]) -> Any:
-    """What the cluster says; a `UsageError` that was raised on a node is one here."""
+def _call(ask: Callable[[], Any]) -> Any:
+    """Call the cluster; a `UsageError` that was raised on a node is raised here."""
     import ray.exceptions
 
     try:
         return ask()
     except ray.exceptions.RayError as fault:
-        told: BaseException | None = fault
-        while told is not None:
-            if isinstance(told, UsageError):
-                raise told from fault
-            told = getattr(told, "cause", None) or told.__cause__
+        cause: BaseException | None = fault
+        while cause is not None:
+            if isinstance(cause, UsageError):
+                raise cause from fault
+            cause = getattr(cause, "cause", None) or cause.__cause__
         raise UsageError(
             f"the cluster failed: {str(fault).strip().splitlines()[-1]}",
             "--engine ray",

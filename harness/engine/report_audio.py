@@ -1,7 +1,7 @@
-"""Audio and pictures of what is worth hearing, made again from the recipe, beside the table.
+"""Write the audio and spectrograms that the report plays: mistakes and changed verdicts.
 
-The report plays what the detector was given. Nothing of it is stored while scoring: a clip, its
-condition and the suite's seed make the same bits again.
+Nothing is stored while scoring: a clip, its condition and the suite's seed make the same samples
+again.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from harness.storage.storage import clear, write_whole
 from harness.suite.suite import Suite
 
 BUDGET_BYTES = 750_000
-"""What a report of 3 MB can carry beside its figures and a comparison."""
+"""What a report of 3 MB has room for beside its figures and a comparison."""
 
 _LONGEST_SECONDS = 10.24
 _FLOOR_DB = -80.0
 _RATE_HZ = 16_000
-"""Where no detector says at which rate it listens."""
+"""Where all scores come from files, and no detector says its rate."""
 
 
-class Scored(Protocol):
-    """A score that is worth hearing: a `Mistake`, or a `Flip`."""
+class NotableScore(Protocol):
+    """A score to be played in the report: a `Mistake`, or a `Flip`."""
 
     @property
     def model(self) -> str: ...
@@ -51,10 +51,10 @@ class Scored(Protocol):
 
 
 @dataclass(frozen=True)
-class Sound:
-    """A score with what was heard and what it looks like: FLAC and PNG."""
+class ScoreAudio:
+    """A score with its audio (FLAC) and spectrogram (PNG)."""
 
-    scored: Scored
+    score: NotableScore
     audio: bytes = field(repr=False)
     picture: bytes = field(repr=False)
 
@@ -65,8 +65,8 @@ class Sound:
 
 def write_examples(
     run: Path,
-    mistakes: Sequence[Scored],
-    turned: Sequence[Scored],
+    mistakes: Sequence[NotableScore],
+    flips: Sequence[NotableScore],
     suite: Suite,
     clips: Mapping[str, Clip],
     recipe: Recipe,
@@ -75,27 +75,29 @@ def write_examples(
 
     Parameters
     ----------
-    mistakes, turned
-        The worst mistakes, and clips whose verdict turned against the baseline; in either, the
-        first of a model matter most. They share `BUDGET_BYTES` as `fair` has it.
+    mistakes, flips
+        The worst mistakes, and clips whose verdict differs from the baseline's, the most important
+        of each model first. They share `BUDGET_BYTES`.
     """
-    heard = {_key(each) for each in mistakes}
-    lists = [_by_turns(mistakes), _by_turns([x for x in turned if _key(x) not in heard])]
-    made = [list(_sounds(scored, suite, clips, recipe)) for scored in lists]
+    listed_before = {_key(score) for score in mistakes}
+    flips = [score for score in flips if _key(score) not in listed_before]
+    candidates = [
+        list(_render(_round_robin(scores), suite, clips, recipe)) for scores in (mistakes, flips)
+    ]
     folder = run / "examples"
     clear(folder)
     listed: list[dict[str, object]] = []
-    for number, sound in enumerate(fair(made, BUDGET_BYTES)):
-        scored = sound.scored
-        write_whole(folder / f"{number}.flac", sound.audio)
-        write_whole(folder / f"{number}.png", sound.picture)
+    for number, example in enumerate(share_budget(candidates, BUDGET_BYTES)):
+        score = example.score
+        write_whole(folder / f"{number}.flac", example.audio)
+        write_whole(folder / f"{number}.png", example.picture)
         listed.append(
             {
-                "model": scored.model,
-                "condition": scored.condition,
-                "clip_id": scored.clip_id,
-                "label": scored.label,
-                "score": scored.score,
+                "model": score.model,
+                "condition": score.condition,
+                "clip_id": score.clip_id,
+                "label": score.label,
+                "score": score.score,
                 "audio": f"{number}.flac",
                 "spectrogram": f"{number}.png",
             }
@@ -103,40 +105,40 @@ def write_examples(
     write_whole(folder / "examples.json", json.dumps(listed, indent=1) + "\n")
 
 
-def as_scored(
-    clips: Iterable[Clip], wanted: Collection[str], made_from: Mapping[str, str]
+def unchanged_clips(
+    clips: Iterable[Clip], clip_ids: Collection[str], digests: Mapping[str, str]
 ) -> dict[str, Clip]:
-    """The wanted clips by name, without those that are other recordings than were scored.
+    """Return the named clips whose recordings have not changed since they were scored.
 
     Parameters
     ----------
-    made_from
-        Digests of what was scored, by clip; one that is not known counts as the same.
+    digests
+        Of the recordings that were scored, by clip; one that is not known counts as unchanged.
     """
-    found: dict[str, Clip] = {}
+    unchanged: dict[str, Clip] = {}
     for clip in clips:
-        if clip.clip_id in wanted:
+        if clip.clip_id in clip_ids:
             content = content_of(clip.audio)
-            if content is None or made_from.get(clip.clip_id, content.digest) == content.digest:
-                found[clip.clip_id] = clip
-    return found
+            if content is None or digests.get(clip.clip_id, content.digest) == content.digest:
+                unchanged[clip.clip_id] = clip
+    return unchanged
 
 
-def fair(lists: Sequence[Sequence[Sound]], budget_bytes: int) -> list[Sound]:
-    """The sounds of the lists that fit, the first ones of each, list by list in turns.
+def share_budget(lists: Sequence[Sequence[ScoreAudio]], budget_bytes: int) -> list[ScoreAudio]:
+    """Return the first examples of each list that fit the budget, taking turns between lists.
 
-    Every list has an equal share of the budget, and what one leaves goes to those before others.
+    Every list has an equal share; what one leaves is offered to the lists in order.
     """
     share = budget_bytes // max(len(lists), 1)
     left = budget_bytes
     kept: list[set[int]] = []
-    for sounds in lists:
-        own = _fitting(sounds, share, set())
+    for examples in lists:
+        own = _fitting(examples, share, set())
         kept.append(own)
-        left -= sum(sounds[place].size for place in own)
-    for sounds, own in zip(lists, kept, strict=True):
-        more = _fitting(sounds, left, own)
-        left -= sum(sounds[place].size for place in more)
+        left -= sum(examples[place].size for place in own)
+    for examples, own in zip(lists, kept, strict=True):
+        more = _fitting(examples, left, own)
+        left -= sum(examples[place].size for place in more)
         own |= more
     ranked = [
         (rank, number, place)
@@ -146,62 +148,60 @@ def fair(lists: Sequence[Sequence[Sound]], budget_bytes: int) -> list[Sound]:
     return [lists[number][place] for _, number, place in sorted(ranked)]
 
 
-def _fitting(sounds: Sequence[Sound], room_bytes: int, without: set[int]) -> set[int]:
-    """Places of the sounds that fit, from the first on; a large one does not bar the next."""
-    found: set[int] = set()
-    for place, sound in enumerate(sounds):
-        if place not in without and sound.size <= room_bytes:
-            room_bytes -= sound.size
-            found.add(place)
-    return found
+def _fitting(examples: Sequence[ScoreAudio], budget_bytes: int, taken: set[int]) -> set[int]:
+    """Return the places of further examples that fit, skipping those that are too large."""
+    places: set[int] = set()
+    for place, example in enumerate(examples):
+        if place not in taken and example.size <= budget_bytes:
+            budget_bytes -= example.size
+            places.add(place)
+    return places
 
 
-def _key(scored: Scored) -> tuple[str, str, str]:
-    return scored.model, scored.condition, scored.clip_id
+def _key(score: NotableScore) -> tuple[str, str, str]:
+    return score.model, score.condition, score.clip_id
 
 
-def _by_turns(scored: Sequence[Scored]) -> list[Scored]:
-    """The first of every model, then the second of every model, and so on."""
+def _round_robin(scores: Sequence[NotableScore]) -> list[NotableScore]:
+    """Return the first of every model, then the second of every model, and so on."""
     seen: Counter[str] = Counter()
     ranks: list[int] = []
-    for each in scored:
-        ranks.append(seen[each.model])
-        seen[each.model] += 1
-    order = sorted(range(len(scored)), key=ranks.__getitem__)
-    return [scored[place] for place in order]
+    for score in scores:
+        ranks.append(seen[score.model])
+        seen[score.model] += 1
+    return [scores[place] for place in sorted(range(len(scores)), key=ranks.__getitem__)]
 
 
-def _sounds(
-    wanted: Sequence[Scored], suite: Suite, clips: Mapping[str, Clip], recipe: Recipe
-) -> Iterator[Sound]:
-    """What of them can be made: a clip of another run, or one that went away, is left out."""
+def _render(
+    scores: Sequence[NotableScore], suite: Suite, clips: Mapping[str, Clip], recipe: Recipe
+) -> Iterator[ScoreAudio]:
+    """Yield examples of the scores whose clips can still be read."""
     rate_hz = recipe.rates_hz[0] if recipe.rates_hz else _RATE_HZ
-    for scored in wanted:
-        clip = clips.get(scored.clip_id)
+    for score in scores:
+        clip = clips.get(score.clip_id)
         if clip is None:
             continue
         try:
-            condition = suite.condition(scored.condition)
+            condition = suite.condition(score.condition)
             wave, _ = perturb(clip, load(clip.audio, channels=recipe.channels), condition, recipe)
             wave = resample(wave, rate_hz)
         except (ClipRejected, ClipError):  # the file went away since it was scored
             continue
         wave = Wave(wave.samples[: int(_LONGEST_SECONDS * wave.rate_hz)], wave.rate_hz)
-        yield Sound(scored, flac(wave), picture(wave))
+        yield ScoreAudio(score, flac(wave), picture(wave))
 
 
 def flac(wave: Wave) -> bytes:
-    """The wave as FLAC of 16 bit, made quieter where it goes over full scale."""
+    """Encode a wave as 16-bit FLAC, attenuated where it exceeds full scale."""
     file = io.BytesIO()
     peak = float(np.abs(wave.samples).max(initial=0.0))
-    # A player cannot go over full scale.
     samples = wave.samples / peak if peak > 1 else wave.samples
     soundfile.write(file, samples, wave.rate_hz, format="FLAC", subtype="PCM_16")
     return file.getvalue()
 
 
 def picture(wave: Wave) -> bytes:
-    """Spectrogram as a grey PNG, 128 rows of frequency, at most 512 columns of time, 80 dB deep."""
+    """Draw a grey spectrogram (PNG): 128 rows of frequency, up to 512 columns, 80 dB deep."""
     from scipy.signal import spectrogram  # slow to import
 
     size = min(512, len(wave.samples))

@@ -1,6 +1,6 @@
-"""What becomes of finished rows, wherever they were made: into the table, counted and watched.
+"""Finished rows on their way into the table: written, counted and watched.
 
-Both loops end here, so that a run on a cluster is refused, kept and stopped as one on this machine.
+Rows of this machine and of a cluster take the same way.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.engine.condition_monitor import ConditionMonitor
-from harness.engine.probation import Probation
-from harness.engine.scorer import Scored, Scorer
+from harness.engine.early_abort import ConditionMonitor, UnprovenDetectors
+from harness.engine.scorer import PreparedRow, Scorer
 from harness.results.scores import Row, ScoresWriter
 from harness.timing import Stopwatch, TimeSplit
 
 FLUSH_SECONDS = 30.0
-"""After which rows that are finished are on disk, however few they are."""
+"""After this time finished rows are on disk, however few they are."""
 
 Advance = Callable[[int], None]
-"""Called with the number of rows that are new in the table."""
+"""Called with the number of new rows in the table."""
 
 
-class Heard(NamedTuple):
-    """How preparing a row ended, whatever the detectors made of it."""
+class PreparedStatus(NamedTuple):
+    """How preparing a row ended, once for all detectors."""
 
     clip_id: str
     condition: str
@@ -33,55 +32,48 @@ class Heard(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Rows that were finished together, and what they cost; it holds no audio.
-
-    Parameters
-    ----------
-    rows
-        Of every model, as the table has them.
-    heard
-        How each was prepared, once for all models.
-    preparing, scoring
-        Seconds by stage, as `harness.timing.TimeSplit` has them.
-    """
+class FinishedBatch:
+    """Rows of all models that were finished together, and the seconds they took by stage."""
 
     rows: Sequence[Row]
-    heard: Sequence[Heard]
+    prepared: Sequence[PreparedStatus]
     preparing: Mapping[str, float]
     scoring: Mapping[str, float]
 
 
 def batch_of(
-    scored: Sequence[Scored],
+    scored: Sequence[PreparedRow],
     rows: Sequence[Row],
     scorers: Sequence[Scorer],
     waited: Mapping[str, float],
-) -> Batch:
-    """What came of prepared rows, with the time that they and the scorers have spent by now."""
+) -> FinishedBatch:
+    """Return finished rows with the time that they and the scorers have spent since the last."""
     preparing, scoring = Stopwatch(), Stopwatch()
-    for one in scored:
-        preparing.add(one.prepared.spent)
+    for row in scored:
+        preparing.add(row.prepared.spent)
     for scorer in scorers:
         scoring.add(scorer.spent.take())
     scoring.add(waited)
-    heard = [
-        Heard(one.clip.clip_id, one.condition.name, one.prepared.status, one.prepared.reason)
-        for one in scored
+    prepared = [
+        PreparedStatus(
+            row.clip.clip_id, row.condition.name, row.prepared.status, row.prepared.reason
+        )
+        for row in scored
     ]
-    return Batch(rows, heard, preparing.take(), scoring.take())
+    return FinishedBatch(rows, prepared, preparing.take(), scoring.take())
 
 
-class Receiver:
-    """Takes batches as they are finished, in the one process that writes the table."""
+class RowSink:
+    """Takes finished batches in the one process that writes the table."""
 
     def __init__(self, writer: ScoresWriter, advance: Advance, split: TimeSplit) -> None:
         self._writer, self._advance, self._split = writer, advance, split
-        self._vigil, self._probation = ConditionMonitor(), Probation(writer.has_scored)
+        self._monitor = ConditionMonitor()
+        self._unproven = UnprovenDetectors(writer.has_scored)
         self._flushed = time.monotonic()
 
-    def take(self, batch: Batch) -> None:
-        """Keep a batch, and put what waits on disk where that is due.
+    def take(self, batch: FinishedBatch) -> None:
+        """Keep a batch, and flush waiting rows to disk when that is due.
 
         Raises
         ------
@@ -89,27 +81,27 @@ class Receiver:
             Where a detector fails on several clips and has never scored any, or a condition does
             not do what its name says.
         """
-        prepared = {(one.clip_id, one.condition) for one in batch.heard if one.status == "ok"}
+        prepared = {(row.clip_id, row.condition) for row in batch.prepared if row.status == "ok"}
         self._split.preparing.add(batch.preparing)
         self._split.scoring.add(batch.scoring)
-        self._keep(self._probation.passed(batch.rows, prepared))
-        self._keep(self._probation.judged())
-        for one in batch.heard:
-            self._vigil.see(one.condition, one.clip_id, one.reason)
+        self._keep(self._unproven.release(batch.rows, prepared))
+        self._keep(self._unproven.decide())
+        for row in batch.prepared:
+            self._monitor.see(row.condition, row.clip_id, row.reason)
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             with self._split.scoring.timing("write"):
                 self._writer.flush()
             self._flushed = time.monotonic()
 
     def finish(self) -> None:
-        """Keep what is left once the last batch was taken.
+        """Keep the held rows after the last batch.
 
         Raises
         ------
         UsageError
-            Where a detector has failed on everything.
+            Where a detector has failed on every clip.
         """
-        self._keep(self._probation.judged(1))
+        self._keep(self._unproven.decide(1))
 
     def _keep(self, rows: Sequence[Row]) -> None:
         if not rows:

@@ -1,7 +1,7 @@
-"""One detector's way through a block, at the end of which every row has a score or a reason.
+"""Score blocks of prepared rows with one detector; every row gets a score or a reason.
 
-A block is scored in one batch, in smaller ones where memory ends, and clip by clip where a batch
-fails as a whole.
+A block is scored in one batch, in smaller ones where memory runs out, and clip by clip where a
+batch fails as a whole.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _MEMORY = ("out of memory", "can't allocate memory", "cudnn_status_alloc_failed"
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """One prepared row on its way into the table."""
+class PreparedRow:
+    """A row that is ready to be scored, with the number of the block that it is scored in."""
 
     clip: Clip
     condition: Condition
@@ -54,7 +54,7 @@ class Scorer:
     Parameters
     ----------
     note
-        Told once for every halving of the batch.
+        Called for every halving of the batch.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class Scorer:
 
     @property
     def spent(self) -> Stopwatch:
-        """Seconds of the detector: by its own stages, or all of it as `forward`."""
+        """Seconds of the detector by stage; all as `forward` where it does not time itself."""
         return self.detector.spent if isinstance(self.detector, Timed) else self._whole
 
-    def rows(self, scored: Sequence[Scored], done: AbstractSet[Key]) -> list[Row]:
-        """The rows that this model still owes of a block."""
+    def rows(self, scored: Sequence[PreparedRow], done: AbstractSet[Key]) -> list[Row]:
+        """Return the rows of a block that this model has not scored yet."""
         model = self.model
         owed = [row for row in scored if (row.clip.clip_id, row.condition.name, model) not in done]
         if is_lookup(self.detector):
@@ -86,7 +86,7 @@ class Scorer:
         return [_row(row, model, *outcome) for row, outcome in zip(owed, outcomes, strict=True)]
 
     def forward(self, waves: Sequence[Wave]) -> list[Outcome]:
-        """Score admitted waves together, or in halves for as long as the memory does not do."""
+        """Score admitted waves together, in halved batches where memory runs out."""
         if is_lookup(self.detector):
             raise TypeError("scores from a file are looked up, not computed")
         outcomes: list[Outcome] = []
@@ -109,13 +109,13 @@ class Scorer:
                 )
         return outcomes
 
-    def _outcomes(self, detector: Detector, owed: list[Scored]) -> list[Outcome]:
+    def _outcomes(self, detector: Detector, owed: list[PreparedRow]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         admitted: list[int] = []
         for row in owed:
-            one = row.prepared
-            status, reason = one.status, one.reason
-            if status == "ok" and (reason := detector.admits(one.waves[detector.rate_hz])):
+            prepared = row.prepared
+            status, reason = prepared.status, prepared.reason
+            if status == "ok" and (reason := detector.admits(prepared.waves[detector.rate_hz])):
                 status = "rejected"
             if status == "ok":
                 admitted.append(len(outcomes))
@@ -131,7 +131,7 @@ class _OutOfMemory(Exception):
 
 
 def _batch(detector: Detector, waves: Sequence[Wave]) -> list[Outcome]:
-    """One batch; where it fails as a whole each wave alone, so that one row is lost."""
+    """Score one batch; where it fails as a whole, each wave alone, so that only one row is lost."""
     try:
         return [_outcome(logits) for logits in detector.score(waves)]
     except UsageError:
@@ -151,13 +151,13 @@ def _batch(detector: Detector, waves: Sequence[Wave]) -> list[Outcome]:
 
 
 def _is_memory(fault: BaseException | None) -> bool:
-    """Whether memory ran out, on whichever device: libraries have no common word for it."""
+    """Whether memory ran out, for which libraries have no common exception."""
     if fault is None:
         return False
-    told = str(fault).lower()
+    message = str(fault).lower()
     return (
         isinstance(fault, MemoryError)
-        or any(words in told for words in _MEMORY)
+        or any(words in message for words in _MEMORY)
         or _is_memory(fault.__cause__)
     )
 
@@ -175,7 +175,7 @@ def _outcome(logits: Logits) -> Outcome:
     return ("ok", "", logit_fake, logit_real)
 
 
-def _looked_up(lookup: ScoreLookup, row: Scored) -> Outcome:
+def _looked_up(lookup: ScoreLookup, row: PreparedRow) -> Outcome:
     try:
         return ("ok", "", *lookup.lookup(row.clip.clip_id, row.condition.name)[:2])
     except ClipRejected as fault:
@@ -183,7 +183,7 @@ def _looked_up(lookup: ScoreLookup, row: Scored) -> Outcome:
 
 
 def _row(
-    row: Scored, model: str, status: str, reason: str, logit_fake: float, logit_real: float
+    row: PreparedRow, model: str, status: str, reason: str, logit_fake: float, logit_real: float
 ) -> Row:
     clip, condition, measured = row.clip, row.condition, row.prepared.attestation
     reading = row.prepared.reading

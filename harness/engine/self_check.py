@@ -1,10 +1,10 @@
-"""The check before the run: a detector says the same of a clip in every batch, or is not run.
+"""Check before a run that a detector gives a clip the same score in every batch.
 
 Padding, normalisation over a batch and low precision all change scores without an error. The first
-clips are scored in the run's own way and again one at a time; in a precision below float32 also
-once in float32. Where models are compiled the run's own way is in full batches, and a clip alone is
-scored by the model as it is (`harness.detector.compilation`): that holds one against the other.
-Rows of the plan are taken across its conditions, so that lengths differ.
+clips are scored in the run's own batches and again one at a time; in a precision below float32 also
+once in float32. Compiled models score full batches, and the uncompiled model a clip alone
+(`harness.detector.compilation`), which compares the two. Rows are taken across the conditions, so
+that lengths differ.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from itertools import cycle, islice
 
 from harness.audio.wave import Wave
 from harness.data.clip import Clip
-from harness.detector.detector import Detector, is_lookup
+from harness.detector.detector import AnyDetector, Detector, audio_detectors, is_lookup
 from harness.detector.source import open_detector
+from harness.engine.early_abort import LEAST_CLIPS, broken_detector
 from harness.engine.plan import Task
-from harness.engine.probation import SEVERAL, broken
+from harness.engine.prepare import Prepared
 from harness.engine.scorer import Outcome, Scorer
 from harness.engine.worker_pool import WorkerPool
 from harness.errors import UsageError
@@ -31,37 +32,31 @@ TOLERANCE = {"float32": 1e-4, "tf32": 0.05, "fp16": 0.1, "bf16": 0.5}
 what two small AST showed at their worst (bf16 0.05, fp16 0.01); the record has each run's own."""
 
 _RELATIVE = 1e-6
-"""Of a score's own size, where that is the larger: log-odds of a thousand have fewer digits."""
+"""Tolerance as a share of the largest score: log-odds of a thousand have fewer digits."""
 
 
 def self_checks(
-    crew: WorkerPool,
+    pool: WorkerPool,
     scorers: Sequence[Scorer],
     clips: Sequence[Clip],
     conditions: Sequence[Condition],
     record: RunRecord,
 ) -> list[SelfCheckRecord]:
-    """Check each detector that listens; none is checked where none of the first clips is heard.
+    """Check each detector that scores audio and admits at least one of the first clips.
 
     Raises
     ------
     UsageError
         As `self_check`.
     """
-    listening = [one for one in scorers if not is_lookup(one.detector)]
-    if not listening:
+    if not audio_detectors(scorer.detector for scorer in scorers):
         return []
     machine = record.machine
-    first = _tasks(clips, conditions, machine.batch_size)
-    prepared = [row for _, rows in crew.prepare(first) for row in rows if row.status == "ok"]
+    first = first_clips(clips, conditions, machine.batch_size)
+    prepared = [row for _, rows in pool.prepare(first) for row in rows]
     checks: list[SelfCheckRecord] = []
-    for scorer in listening:
-        detector = scorer.detector
-        if is_lookup(detector):
-            continue
-        waves = [row.waves[detector.rate_hz] for row in prepared]
-        waves = [wave for wave in waves if not detector.admits(wave)]
-        if waves:
+    for scorer in scorers:
+        if waves := admitted(scorer.detector, prepared):
             checks.append(
                 self_check(
                     scorer,
@@ -70,26 +65,42 @@ def self_checks(
                     precision=machine.precision,
                     compiled=machine.compiled,
                     threshold=record.threshold_of(scorer.model),
-                    reference=_reference(detector, machine),
+                    reference=_reference(scorer.detector, machine),
                     fresh=not any(part.rows for part in record.parts),
                 )
             )
     return checks
 
 
-def _reference(detector: Detector, machine: MachineRecord) -> Callable[[], Detector] | None:
-    """What opens the detector in float32; None where it is, or has no precision of ours."""
-    identity = detector.identity
+def admitted(detector: AnyDetector, prepared: Sequence[Prepared]) -> list[Wave]:
+    """Return the prepared waves that the detector admits; none for scores from a file."""
+    if is_lookup(detector):
+        return []
+    waves = [row.waves[detector.rate_hz] for row in prepared if row.status == "ok"]
+    return [wave for wave in waves if not detector.admits(wave)]
+
+
+def first_clips(
+    clips: Sequence[Clip], conditions: Sequence[Condition], rows: int
+) -> Iterator[Task]:
+    """Yield the first clips, each under another condition, `clean` first."""
+    for number, clip in enumerate(islice(clips, min(rows, MOST_CLIPS))):
+        yield Task(clip, (conditions[number % len(conditions)],), (0,))
+
+
+def _reference(detector: AnyDetector, machine: MachineRecord) -> Callable[[], Detector] | None:
+    """Return what opens the detector in float32; None where the run's precision is no choice."""
+    if is_lookup(detector):
+        return None
+    identity, device = detector.identity, detector.device.split(" ")[0]
     if machine.precision == "float32" or not detector.traits.takes_precision:
         return None
 
     def reopen() -> Detector:
-        place = detector.device.split(" ")[0]
-        spec = identity.spec
-        found = open_detector(spec, device=place, fake_label=identity.fake_label or None)
-        if is_lookup(found):
-            raise TypeError(spec)
-        return found
+        opened = open_detector(identity.spec, device=device, fake_label=identity.fake_label or None)
+        if is_lookup(opened):
+            raise TypeError(identity.spec)
+        return opened
 
     return reopen
 
@@ -105,32 +116,31 @@ def self_check(
     compiled: bool = False,
     fresh: bool = True,
 ) -> SelfCheckRecord:
-    """Score the waves in every way and compare.
+    """Score the waves in the run's batches, alone and in float32, and compare.
 
     Parameters
     ----------
     waves
-        Each of another clip.
+        One of each clip.
     reference
         Opens the same detector in float32; None where the run is in float32 already.
     compiled
-        Whether the detector is, for batches of this size.
+        Whether the detector is compiled for batches of this size.
     fresh
-        Whether the detector has scored nothing yet, and so may be broken.
+        Whether the detector has not scored anything yet, and so may be broken.
 
     Raises
     ------
     UsageError
-        Where a difference is over the tolerance: model, figure, what to do; and where the detector
-        works on none of several clips.
+        Where a difference is over the tolerance, or the detector works on none of several clips.
     """
     usual: list[Outcome] = []
     for start in range(0, len(waves), batch_size):
         batch = waves[start : start + batch_size]
         full = list(islice(cycle(batch), batch_size)) if compiled else batch
         usual += scorer.forward(full)[: len(batch)]
-    if fresh and len(usual) >= SEVERAL and all(one[0] == "error" for one in usual):
-        raise broken(scorer.model, len(usual), (one[1] for one in usual))
+    if fresh and len(usual) >= LEAST_CLIPS and all(one[0] == "error" for one in usual):
+        raise broken_detector(scorer.model, len(usual), (one[1] for one in usual))
     alone = [outcome for wave in waves for outcome in scorer.forward([wave])]
     difference, flips = _compare(usual, alone, threshold)
     exact_difference: float | None = None
@@ -150,23 +160,14 @@ def self_check(
         precision_flips=exact_flips,
         tolerance=max(TOLERANCE[precision], _RELATIVE * _size(usual)),
     )
-    _judge(check, compiled)
+    _refuse_difference(check, compiled)
     return check
-
-
-def _tasks(clips: Sequence[Clip], conditions: Sequence[Condition], rows: int) -> Iterator[Task]:
-    """The first clips, each under another condition, `clean` first."""
-    for number, clip in enumerate(islice(clips, min(rows, MOST_CLIPS))):
-        yield Task(clip, (conditions[number % len(conditions)],), (0,))
 
 
 def _compare(
     some: Sequence[Outcome], others: Sequence[Outcome], threshold: float
 ) -> tuple[float, int]:
-    """Largest difference, and how many verdicts differ.
-
-    A score in one way and none in the other is an infinite difference.
-    """
+    """Return the largest difference, infinite where only one has a score, and changed verdicts."""
     largest, flips = 0.0, 0
     for (one_status, _, *one), (other_status, _, *other) in zip(some, others, strict=True):
         if one_status != other_status:
@@ -182,7 +183,7 @@ def _size(outcomes: Sequence[Outcome]) -> float:
     return max((abs(one[2] - one[3]) for one in outcomes if one[0] == "ok"), default=0.0)
 
 
-def _judge(check: SelfCheckRecord, compiled: bool) -> None:
+def _refuse_difference(check: SelfCheckRecord, compiled: bool) -> None:
     if check.batch_difference > check.tolerance:
         found = (
             f"the same clip gets log-odds that differ by {check.batch_difference:.3g} (over "

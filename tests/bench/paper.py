@@ -20,19 +20,21 @@ from harness.data.subset import limited
 from harness.detector.source import open_detector
 from harness.engine import provenance
 from harness.engine.actor import Work
+from harness.engine.job import recipe_of
 from harness.engine.local import batches
 from harness.engine.plan import Task, chunks, tasks
 from harness.engine.prepare import prepare
 from harness.engine.ray import MOST_BLOCKS
-from harness.engine.row_sink import Receiver
+from harness.engine.row_sink import RowSink
 from harness.engine.scorer import Scorer
-from harness.engine.scoring import CHUNK_ROWS, recipe_of
+from harness.engine.scoring import CHUNK_ROWS
 from harness.results.scores import ScoresWriter
 from harness.suite.suite import load_suite
 from harness.timing import Stopwatch, TimeSplit
 from tests.bench.cluster import measured, nodes
 from tests.bench.contest import seconds
 from tests.bench.test_memory import make_clips
+from tests.support.builders import machine_record
 
 CLIPS, CONDITIONS, MODELS = 680_774, 60, 5
 SCORINGS = CLIPS * CONDITIONS * MODELS
@@ -132,7 +134,7 @@ def measure_costs(folder: Path, count: int) -> Costs:
     conditions, heard_s = tuple(suite.conditions), 0.0
     answers: list[bytes] = []
     with ScoresWriter(folder / "run") as writer:
-        receiver = Receiver(writer, lambda rows: None, TimeSplit(1))
+        sink = RowSink(writer, lambda rows: None, TimeSplit(1))
         for clip in clips:
             prepared = list(prepare(clip, conditions, recipe))
             for one in prepared:
@@ -144,7 +146,7 @@ def measure_costs(folder: Path, count: int) -> Costs:
             scored = list(batches([(task, prepared)], [scorer], frozenset()))
             answers.append(pickle.dumps(scored, pickle.HIGHEST_PROTOCOL))
             for batch in scored:
-                receiver.take(batch)
+                sink.take(batch)
     rows = len(clips) * len(conditions)
     stages = spent.take()
     decode_s = stages.pop("decode") / len(clips)
@@ -169,20 +171,18 @@ def measure_costs(folder: Path, count: int) -> Costs:
 def _receive_seconds(answers: Sequence[bytes], folder: Path) -> float:
     """Of all of them once, from bytes to the disk; the mean of several times."""
     with ScoresWriter(folder) as writer:
-        receiver = Receiver(writer, lambda rows: None, TimeSplit(1))
+        sink = RowSink(writer, lambda rows: None, TimeSplit(1))
         began = time.process_time()
         for answer in [*answers] * _TIMES:
             for batch in pickle.loads(answer):
-                receiver.take(batch)
+                sink.take(batch)
         writer.flush()
         return (time.process_time() - began) / _TIMES
 
 
 def _plan(clips: Sequence[Clip], recipe: Any, conditions: Any, name: str) -> tuple[int, float]:
     """Bytes of the plan of all clips, and seconds to make it."""
-    machine = provenance.machine(
-        device="cpu", precision="float32", batch_size=64, workers=1, row_seconds=60, cache_gb=0
-    )
+    machine = machine_record(**provenance.software(), batch_size=64, workers=1)
     work = Work(recipe, conditions, (("embedded", name),), "cpu", None, machine)
     began = time.process_time()
     owed = tasks(clips, conditions, [name], set(), 64)

@@ -18,15 +18,14 @@ from harness.engine.plan import chunks, tasks
 from harness.engine.prepare import Recipe
 from harness.errors import ClipRejected, UsageError
 from harness.suite.suite import load_suite
+from tests.support.builders import machine_record
 
 
 @pytest.fixture(scope="module")
 def work() -> Work:
     suite, source = load_suite("release"), open_source("embedded")
     recipe = Recipe(suite.seed, (16000,), {}, CompanionPool(source, seed=suite.seed))
-    machine = provenance.machine(
-        device="cpu", precision="float32", batch_size=8, workers=1, row_seconds=60, cache_gb=0
-    )
+    machine = machine_record(**provenance.software(), batch_size=8, workers=1)
     return Work(recipe, tuple(suite.conditions), (("embedded", "m"),), "cpu", None, machine)
 
 

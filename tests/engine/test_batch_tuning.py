@@ -10,12 +10,12 @@ import pytest
 from harness.audio.wave import Wave
 from harness.data.clip import Clip
 from harness.detector.detector import Logits, Traits
-from harness.engine.batch_tuning import Bench, Calibration, calibrate, first_tasks
+from harness.engine.batch_tuning import Bench, TunedSettings, calibrate, first_tasks
 from harness.engine.prepare import Prepared
-from harness.engine.provenance import machine
 from harness.engine.scorer import Scorer
 from harness.results.record import MachineRecord, ModelRecord
 from harness.suite.condition import CLEAN
+from tests.support.builders import machine_record
 
 RATE_HZ = 16000
 
@@ -47,10 +47,7 @@ class Timed:
 
 @pytest.fixture
 def usual() -> MachineRecord:
-    found = machine(
-        device="cpu", precision="float32", batch_size=8, workers=2, row_seconds=60, cache_gb=0
-    )
-    return found.model_copy(update={"threads": 3})
+    return machine_record(batch_size=8, workers=2, threads=3)
 
 
 def rows(preparing_s: float, samples: int = 100, count: int = 32) -> list[Prepared]:
@@ -63,7 +60,7 @@ def rows(preparing_s: float, samples: int = 100, count: int = 32) -> list[Prepar
 
 def chosen(
     detector: Timed, usual: MachineRecord, prepared: list[Prepared], rows_in_all: int = 10_000
-) -> Calibration:
+) -> TunedSettings:
     bench = Bench(4, detector.set_threads, lambda: detector.now)
     scorer = Scorer(detector, lambda _: None)
     return calibrate([scorer], prepared, usual, rows_in_all, bench)

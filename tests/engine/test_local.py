@@ -115,9 +115,9 @@ def score(
     name = detector.identity.name
     owed = tasks(clips or list(source), suite.conditions, [name], done, block)
     notes: list[str] = []
-    with ScoresWriter(run) as writer, WorkerPool(workers, recipe) as crew:
+    with ScoresWriter(run) as writer, WorkerPool(workers, recipe) as pool:
         scorer = Scorer(detector, notes.append)
-        run_tasks(owed, crew, [scorer], writer, done, lambda rows: None, lanes=lanes)
+        run_tasks(owed, pool, [scorer], writer, done, lambda rows: None, lanes=lanes)
     assert not notes
     return read_scores(run)
 
@@ -233,8 +233,8 @@ def test_lanes_are_counted_where_they_share_no_device(
     recipe = Recipe(suite.seed, (RATE_HZ,), {}, CompanionPool(source, seed=suite.seed))
     owed = tasks(list(source), suite.conditions, ["checksum"], set(), 6)
     heard = [Scorer(detector, notes_nothing)]
-    with ScoresWriter(tmp_path / "run") as writer, WorkerPool(0, recipe) as crew:
-        run_tasks(owed, crew, heard, writer, set(), lambda rows: None, split, lanes=2)
+    with ScoresWriter(tmp_path / "run") as writer, WorkerPool(0, recipe) as pool:
+        run_tasks(owed, pool, heard, writer, set(), lambda rows: None, split, lanes=2)
     assert split.scorers == scorers
     assert split.scoring[WAITING] > 0
 

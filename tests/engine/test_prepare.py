@@ -17,7 +17,7 @@ from harness.data.clip import Clip, Origin
 from harness.data.clip_list import Listing
 from harness.data.subset import CompanionPool
 from harness.engine import prepare as module
-from harness.engine.prepare import Prepared, Reading, Recipe, companion_wave, prepare
+from harness.engine.prepare import Prepared, Recipe, RecordingInfo, companion_wave, prepare
 from harness.errors import ClipRejected
 from harness.suite.condition import CLEAN
 
@@ -60,7 +60,7 @@ def test_the_same_bytes_have_one_digest_wherever_they_lie(tmp_path: Path) -> Non
     content = encoded()
     (tmp_path / "a.wav").write_bytes(content)
     readings = [one(audio).reading for audio in (content, tmp_path / "a.wav", InAStore(content))]
-    assert readings == [Reading(digest(content), "soundfile")] * 3
+    assert readings == [RecordingInfo(digest(content), "soundfile")] * 3
 
 
 def test_the_digest_is_of_the_encoded_bytes() -> None:
@@ -72,17 +72,17 @@ def test_the_digest_is_of_the_encoded_bytes() -> None:
 def test_a_recording_that_is_rejected_keeps_its_digest(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_bytes(b"no audio at all")
     row = one(tmp_path / "text.wav")
-    assert (row.status, row.reading) == ("rejected", Reading(digest(b"no audio at all")))
+    assert (row.status, row.reading) == ("rejected", RecordingInfo(digest(b"no audio at all")))
 
 
 @pytest.mark.parametrize("audio", [Path("nowhere.wav"), Path("nul\0.wav"), Missing()])
 def test_what_was_not_read_has_no_digest(audio: Encoded) -> None:
     row = one(audio)
-    assert (row.status, row.reading) == ("rejected", Reading())
+    assert (row.status, row.reading) == ("rejected", RecordingInfo())
 
 
 def test_where_nobody_listens_nothing_was_read() -> None:
-    assert one(encoded(), Recipe(0, (), {}, NOBODY)).reading == Reading()
+    assert one(encoded(), Recipe(0, (), {}, NOBODY)).reading == RecordingInfo()
 
 
 def test_a_recording_that_is_written_to_while_it_is_read_is_not_scored(

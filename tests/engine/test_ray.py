@@ -15,16 +15,17 @@ from harness.data.subset import limited
 from harness.detector.source import open_detector
 from harness.engine import provenance
 from harness.engine.actor import Work
+from harness.engine.job import recipe_of
 from harness.engine.plan import chunks, tasks
 from harness.engine.ray import Cluster, connect, run_chunks
-from harness.engine.row_sink import Receiver
-from harness.engine.scoring import recipe_of
+from harness.engine.row_sink import RowSink
 from harness.errors import UsageError
 from harness.results.record import read_record
 from harness.results.scores import KEY, ScoresWriter, read_scores
 from harness.run import RunOptions, run
 from harness.suite.suite import load_suite
 from harness.timing import TimeSplit
+from tests.support.builders import machine_record
 from tests.support.ray_cluster import STORE, two_nodes
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("default")]
@@ -103,18 +104,16 @@ def test_stages_of_their_own_find_room_beside_each_other(
     suite, whole = load_suite("smoke"), open_source("embedded")
     clips = list(limited(whole, 24, suite.seed))
     detector = open_detector("embedded", device="cpu")
-    machine = provenance.machine(
-        device="cpu", precision="float32", batch_size=8, workers=3, row_seconds=60, cache_gb=0
-    )
+    machine = machine_record(**provenance.software(), batch_size=8, workers=3)
     recipe, name = recipe_of(suite, whole, [detector]), detector.identity.name
     work = Work(recipe, tuple(suite.conditions), (("embedded", name),), "cpu", None, machine)
     split, notes = TimeSplit(3), list[str]()
     owed = chunks(tasks(clips, suite.conditions, [name], set(), 8), [name], set(), 2)
     with ScoresWriter(tmp_path) as writer:
-        receiver = Receiver(writer, lambda rows: None, split)
+        sink = RowSink(writer, lambda rows: None, split)
         apart = Cluster("cpu", None, processors=4, gpus=1, nodes=3, apart=True)
         assert apart.preparers == 3
-        run_chunks(owed, work, apart, receiver, split, notes.append)
+        run_chunks(owed, work, apart, sink, split, notes.append)
     same(read_scores(tmp_path), here)
     assert notes == []
     assert {"waiting", "forward"} <= set(split.scoring.rounded())

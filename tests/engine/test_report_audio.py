@@ -16,7 +16,13 @@ from harness.data.source import open_source
 from harness.data.subset import CompanionPool
 from harness.engine import report_audio
 from harness.engine.prepare import Recipe, prepare
-from harness.engine.report_audio import BUDGET_BYTES, Sound, as_scored, fair, write_examples
+from harness.engine.report_audio import (
+    BUDGET_BYTES,
+    ScoreAudio,
+    share_budget,
+    unchanged_clips,
+    write_examples,
+)
 from harness.suite.suite import load_suite
 
 RATE_HZ = 16000
@@ -43,12 +49,12 @@ class Score:
     score: float = -1.5
 
 
-def sound(name: str, size: int) -> Sound:
-    return Sound(Score("m", "clean", name), bytes(size - 1), b"1")
+def sound(name: str, size: int) -> ScoreAudio:
+    return ScoreAudio(Score("m", "clean", name), bytes(size - 1), b"1")
 
 
-def kept(lists: list[list[Sound]], budget: int) -> str:
-    return " ".join(each.scored.clip_id for each in fair(lists, budget))
+def kept(lists: list[list[ScoreAudio]], budget: int) -> str:
+    return " ".join(each.score.clip_id for each in share_budget(lists, budget))
 
 
 def test_two_lists_share_and_come_in_turns() -> None:
@@ -148,5 +154,5 @@ def test_a_recording_that_was_exchanged_is_not_played() -> None:
     made_from = {
         name: hashlib.blake2b(b"same", digest_size=16).hexdigest() for name in ("same", "other")
     }
-    found = as_scored(clips, {"same", "other", "unknown"}, made_from)
+    found = unchanged_clips(clips, {"same", "other", "unknown"}, made_from)
     assert list(found) == ["same", "unknown"]

@@ -1,4 +1,4 @@
-"""A process that crashes, stalls or is killed costs the row it was at, and the crew goes on."""
+"""A process that crashes, stalls or is killed costs the row it was at, and the pool goes on."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def prepare(
     recipe = Recipe(1, (RATE_HZ,), {}, CompanionPool(source))
     rows: dict[tuple[str, str], Prepared] = {}
     order: list[str] = []
-    with WorkerPool(size, recipe, row_seconds, notes.append) as crew:
-        for task, prepared in crew.prepare(tasks(clips, conditions, ["m"], set(), 8)):
+    with WorkerPool(size, recipe, row_seconds, notes.append) as pool:
+        for task, prepared in pool.prepare(tasks(clips, conditions, ["m"], set(), 8)):
             order.append(task.clip.clip_id)
             for condition, row in zip(task.conditions, prepared, strict=True):
                 rows[task.clip.clip_id, condition.name] = row
@@ -141,7 +141,7 @@ def test_processes_killed_again_and_again_lose_nothing(clips: list[Clip]) -> Non
 
 
 def preparing() -> list[str]:
-    """Processes of this crew: children of the fork server, which is a child of this one."""
+    """Processes of this pool: children of the fork server, which is a child of this one."""
 
     def children(pid: int) -> list[str]:
         try:
@@ -175,8 +175,8 @@ class Unsendable:
 def test_a_process_that_cannot_be_started_says_why(clips: list[Clip]) -> None:
     recipe = Recipe(1, (RATE_HZ,), {}, Unsendable())
     owed = tasks(clips, (CLEAN,), ["m"], set(), 8)
-    with pytest.raises(TypeError, match="cannot pickle"), WorkerPool(1, recipe) as crew:
-        list(crew.prepare(owed))
+    with pytest.raises(TypeError, match="cannot pickle"), WorkerPool(1, recipe) as pool:
+        list(pool.prepare(owed))
 
 
 def test_without_processes_it_prepares_here(clips: list[Clip]) -> None:

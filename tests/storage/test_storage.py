@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.engine.scoring import alone_in
+from harness.engine.run_directory import alone_in
 from harness.errors import UsageError
 from harness.results.scores import (
     KEY,
