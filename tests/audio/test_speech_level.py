@@ -65,7 +65,7 @@ def test_an_offset_is_not_sound() -> None:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.floats(-40, 20), st.integers(1, 20_000))
 def test_the_level_scales_and_lies_between_mean_and_peak(
     seed: int, gain_db: float, length: int

@@ -138,7 +138,7 @@ def test_arithmetic_by_hand() -> None:
 
 
 @given(*[st.floats(0.51, 0.98)] * 3, *[st.floats(0.001, 0.02)] * 3, st.integers(0, 2**31))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_ranges_hold_everything_in_the_box(
     a: float, p: float, r: float, da: float, dp: float, dr: float, seed: int
 ) -> None:
@@ -158,7 +158,7 @@ def test_ranges_hold_everything_in_the_box(
     st.integers(0, 14),
     st.dictionaries(st.sampled_from(SHARES), st.integers(0, 20), min_size=1),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_search_finds_what_trying_every_table_finds(
     positives: int, negatives: int, twentieths: dict[str, int]
 ) -> None:
@@ -206,7 +206,7 @@ def test_an_accuracy_that_so_few_clips_cannot_have() -> None:
     counted=st.sampled_from(["both", "positive", "clips", "pass", "none"]),
     given_figures=st.sets(st.sampled_from(SHARES), min_size=1),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_figures_of_any_table_fit_their_own_counts(
     table: tuple[int, int, int, int],
     decimals: int,

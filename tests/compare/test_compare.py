@@ -180,7 +180,7 @@ def test_corruption_errors_of_a_run_against_itself_are_1() -> None:
     assert [each.value for each in compare(run, run, resamples=50).corruption] == [1.0, 1.0]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**20), st.integers(0, 2**20))
 def test_exchanged_sides_negate(one: int, other: int) -> None:
     runs = drawn(one, 8), drawn(other, 8)
@@ -198,7 +198,7 @@ def test_exchanged_sides_negate(one: int, other: int) -> None:
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_order_of_the_rows_changes_nothing(random: Any) -> None:
     runs = drawn(1, 8), drawn(2, 8)
     order = list(range(len(runs[0].table)))

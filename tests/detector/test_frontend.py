@@ -61,7 +61,7 @@ def test_a_batch_of_mixed_lengths_keeps_its_clips_apart() -> None:
     np.testing.assert_allclose(features, expected(extractor, clips), atol=TOLERANCE, rtol=0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(400, 20000), min_size=1, max_size=5), st.integers(0, 2**32 - 1))
 def test_equals_the_extractor_for_any_lengths_together(lengths: list[int], seed: int) -> None:
     extractor = ASTFeatureExtractor(max_length=100)

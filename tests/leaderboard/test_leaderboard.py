@@ -157,7 +157,7 @@ def test_the_order_of_the_runs_does_not_matter(three: list[Path]) -> None:
     assert all(repr(each) == repr(boards[0]) for each in boards)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_any_order_gives_the_same_board(
     tmp_path_factory: pytest.TempPathFactory, skills: list[float], random: object

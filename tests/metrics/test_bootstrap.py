@@ -71,7 +71,7 @@ def random_cell(
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**32),
     st.integers(0, 30),
@@ -92,7 +92,7 @@ def test_equals_copying_clips(
     np.testing.assert_allclose(values, naive(cell, np.ones(groups)), rtol=0, atol=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(0, 30), st.integers(0, 30), st.integers(1, 12))
 def test_accuracy_with_the_unscored_as_wrong_is_accuracy_times_coverage(
     seed: int, real: int, fake: int, groups: int

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lir.algorithms.isotonic_regression import IsotonicCalibrator
 from lir.data.models import LLRData
@@ -77,7 +77,6 @@ def test_a_missing_class_or_clip() -> None:
         cllr(np.array([np.nan]), one)
 
 
-@settings(deadline=None)
 @given(drawn)
 def test_agrees_with_lir(scores: Scores) -> None:
     real, fake = scores
@@ -124,7 +123,6 @@ def test_cllr_is_balanced_log_loss_and_brier_is_scikit_learn_s(scores: Scores) -
     )
 
 
-@settings(deadline=None)
 @given(drawn, st.floats(0.1, 3), st.floats(-2, 2))
 def test_no_monotone_map_beats_the_least_cost(scores: Scores, slope: float, shift: float) -> None:
     real, fake = scores

@@ -111,7 +111,7 @@ def test_differing_groups_by_hand() -> None:
     assert differing_groups(cells, 4, ranking=True).tolist() == [[0, 0, 1], [0, 0, 1], [1, 1, 0]]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.floats(0, 1), min_size=1, max_size=7),
     st.integers(0, 1000),

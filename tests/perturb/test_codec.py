@@ -121,7 +121,7 @@ def test_a_wrong_shift_would_be_seen(name: str, late_samples: int):
 
 
 @given(late=st.integers(-400, 400), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_lag_of_a_shifted_noisy_copy(late: int, seed: int):
     rng = np.random.default_rng(seed)
     samples = rng.standard_normal(4000).astype(np.float32)

@@ -45,7 +45,7 @@ def clips(make: Callable[[st.SearchStrategy[object]], object]) -> Wave:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_every_step_keeps_its_promises(kind: str, data: st.DataObject) -> None:
     step = data.draw(perturbations(kind, decimals=1))
@@ -84,7 +84,7 @@ def contradiction(clip: Wave, chain: tuple[Perturbation, ...], expects: Expectat
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_a_step_is_a_value_with_a_name_and_words(kind: str, data: st.DataObject) -> None:
     step = data.draw(perturbations(kind, decimals=1))
@@ -100,7 +100,7 @@ def test_a_step_is_a_value_with_a_name_and_words(kind: str, data: st.DataObject)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_clip_without_samples_is_rejected(kind: str) -> None:
-    @settings(max_examples=5, deadline=None)
+    @settings(max_examples=5)
     @given(perturbations(kind))
     def check(step: Perturbation) -> None:
         with pytest.raises(ClipRejected):

@@ -50,13 +50,13 @@ def test_names_of_examples_are_unique() -> None:
     assert len({step.name for step in EXAMPLES}) == len(EXAMPLES)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(perturbations(decimals=1))
 def test_any_name_is_read_back(step: Perturbation) -> None:
     assert perturbation_of(step.name) == step
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(perturbations(), min_size=1, max_size=3))
 def test_a_chain_is_split_into_its_steps(chain: list[Perturbation]) -> None:
     for joint in ("+", " + "):

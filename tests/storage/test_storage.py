@@ -216,7 +216,7 @@ class Driver:
                 yield True
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(order=st.lists(st.integers(0, 2), max_size=20), reverse=st.booleans())
 def test_however_runs_meet_no_row_is_in_the_table_twice(order: list[int], reverse: bool) -> None:
     run, clips = memory(), ["a", "b", "c", "d"]

@@ -213,7 +213,7 @@ def speech(seed: int, seconds: float = 2.0) -> Wave:
     return Wave((0.1 * samples[:count]).astype(np.float32), 16000)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), gain_db=st.floats(-30, 10), late=st.integers(0, 8000))
 def test_gain_and_crop_keep_the_bits(seed: int, gain_db: float, late: int) -> None:
     wave = speech(seed)
