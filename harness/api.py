@@ -1,4 +1,4 @@
-"""The public Python API: a run, what it scored, what it came to, and what it is held against.
+"""The public Python API: runs, comparisons, gates and perturbations.
 
 Bad input raises `harness.UsageError` with one line. Audio libraries and torch are loaded by `run`
 and `perturb` alone.
@@ -444,7 +444,7 @@ def invalid_option(fault: ValidationError) -> UsageError:
     """Put the first fault of validated options in one line."""
     first = fault.errors()[0]
     message = first["msg"][:1].lower() + first["msg"][1:]
-    return UsageError(f"{message}, given {first['input']!r}", str(first["loc"][0]))
+    return UsageError(f"{message}, given {first['input']}", str(first["loc"][0]))
 
 
 def _placed(path: str | Path) -> Path:

@@ -82,7 +82,7 @@ def test_run_takes_every_option_with_its_default() -> None:
     ("options", "line"),
     [
         ({"limit": 1}, "limit: input should be greater than or equal to 2, given 1"),
-        ({"channels": "all"}, "channels: input should be 'mean', 'first' or 'loudest', given"),
+        ({"channels": "all"}, "channels: input should be 'mean', 'first' or 'loudest', given all"),
         ({"suite": "relaese"}, "no suite 'relaese'; did you mean 'release'?"),
         ({"policy": "release"}, "--policy release: a policy needs a baseline; add --baseline"),
         ({"out": "nowhere://x"}, "nowhere://x: "),

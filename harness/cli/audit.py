@@ -1,15 +1,16 @@
-"""The commands of `harness audit`: parse, ask, print."""
+"""The commands of `harness audit`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli import option
 from harness.cli.console import Progress, print_json, print_warnings, stdout
-from harness.cli.option import DISK, EXIT_FOUND, PLACE, Force, Json, Limit, RunPath
+from harness.cli.exit_code import EXIT_FOUND
+from harness.cli.option import DISK, PLACE, Force, Json, Limit, RunPath
 from harness.errors import UsageError
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import disk, place
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from harness.data.clip import Clip
     from harness.results.run_folder import RunFolder
 
-audit_app = typer.Typer(no_args_is_help=True, help="Questions to a card, a test set or a model.")
+audit_app = typer.Typer(no_args_is_help=True, help="Audit a card, a test set or a detector.")
 
 SEED = 20241
-"""Of the clips that --limit takes: that of the suites."""
+"""Seed of --limit: that of the shipped suites."""
 
-Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 where something was found.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if something is found.")]
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Clips, as for harness run --data.")]
 
 
@@ -39,18 +40,18 @@ def audit_claims(
     run: Annotated[
         Path | None,
         typer.Option(
-            metavar=PLACE, parser=place, help="Directory of a run to hold the figures against."
+            metavar=PLACE, parser=place, help="Directory of a run to compare the figures with."
         ),
     ] = None,
     margin: Annotated[
-        float, typer.Option(min=0.0001, max=1, help="Differences below this are equivalence.")
+        float, typer.Option(min=0.0001, max=1, help="Differences below this count as equivalent.")
     ] = 0.02,
     strict: Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Say whether a card's own figures and counts fit together, and how far they can be trusted.
+    """Check whether a card's figures and counts are consistent, and how precise they can be.
 
-    An audit reports: without --strict it ends with 0 whatever it finds.
+    The exit code is 0 whatever is found, unless --strict is given.
     """
     from harness.claims.claim import claim_of_file
     from harness.claims.consistency import audit_claim
@@ -59,7 +60,7 @@ def audit_claims(
 
     if (file is None) == (model_card is None):
         raise UsageError(
-            "give exactly one of them", "FILE, --model-card", "see harness audit --help"
+            "give exactly one of the two", "FILE, --model-card", "see harness audit --help"
         )
     if model_card is not None:
         from harness.claims.model_index import read_model_card
@@ -93,34 +94,32 @@ def audit_shortcuts(
         typer.Option(
             metavar=PLACE,
             parser=place,
-            help="Directory of a run of these clips: what it owes to them.",
+            help="Directory of a run of these clips, to see how it depends on properties.",
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Score the clips again, made alike; as for harness run --model."),
+        typer.Option(help="Score the clips again with equal properties; as for harness run."),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar=PLACE, parser=place, help="With --model: run directory to keep or to go on in."
+            metavar=PLACE, parser=place, help="With --model: run directory to keep or continue."
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    fake_label: Annotated[
-        str | None, typer.Option(help="The model's label that means fake, where it is not plain.")
-    ] = None,
+    device: option.Device = "auto",
+    fake_label: option.FakeLabel = None,
     margin: Annotated[
-        float, typer.Option(min=0.5, max=1, help="AUC below which a property does not matter.")
+        float, typer.Option(min=0.5, max=1, help="A property with an AUC below this is ignored.")
     ] = 0.6,
     limit: Limit = None,
     strict: Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Say whether length, level, silence, band, coding and the like tell real from fake.
+    """Check whether length, level, silence, bandwidth or coding alone tell real from fake.
 
-    With --run, how much of a detector's scores they explain, and how it does where they mislead.
-    With --model, what the same clips come to once silence, level, band, codec and length are alike.
+    With --run: how much of a detector's scores they explain, and its accuracy where they mislead.
+    With --model: its accuracy once silence, level, bandwidth, codec and length are equal.
     """
     from tempfile import TemporaryDirectory
 
@@ -145,29 +144,28 @@ def audit_shortcuts(
         audit = ask(made, finished, margin=margin)
     if not as_json:
         print_shortcuts(stdout(), audit, changes)
-    more = {"interventions": [asdict(each) for each in changes]}
-    _conclude(audit, audit.found, strict, as_json, more)
+    _conclude(audit, audit.found, strict, as_json, {"interventions": changes})
 
 
 @audit_app.command("leakage")
 def audit_leakage(
     data: Data,
     against: Annotated[
-        str | None, typer.Option(help="Another split, such as what a detector was trained on.")
+        str | None, typer.Option(help="Another split, such as the training data.")
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar=DISK, parser=disk, help="Write a page to hear the pairs."),
+        typer.Option(metavar=DISK, parser=disk, help="Write a page to listen to the pairs."),
     ] = None,
     force: Force = False,
     limit: Limit = None,
     strict: Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Find the same audio across splits, labels or groups, whatever coding, gain or crop it had.
+    """Find the same audio across splits, labels or groups, despite coding, gain or crops.
 
-    Speech that says the same in another waveform, such as a fake of a real recording, is the same
-    content and no leak. What a group holds twice is declared to be dependent, and no leak either.
+    The same words in another waveform, such as a fake of a real recording, are no leak. Copies
+    within a group are declared dependent and are no leak either.
     """
     from harness.cli.audit_data_table import print_leakage
     from harness.storage.storage import write_whole
@@ -195,10 +193,10 @@ def audit_leakage(
 
 @audit_app.command("labels")
 def audit_labels(folder: RunPath, strict: Strict = False, as_json: Json = False) -> None:
-    """List clips whose label is probably wrong, and say whether labels are swapped; table alone.
+    """List clips whose label is probably wrong, and check whether labels are swapped.
 
-    A listed clip is worth listening to, no more: a detector that is sure of itself and wrong looks
-    the same. Where the detector is too weak to tell, nothing is listed.
+    Only the scores table is read. A listed clip is worth listening to: a confident mistake of the
+    detector looks the same. If the detector is too weak to tell, nothing is listed.
     """
     from harness.audit.labels import audit_labels as ask
     from harness.cli.audit_run_table import print_labels
@@ -213,14 +211,15 @@ def audit_labels(folder: RunPath, strict: Strict = False, as_json: Json = False)
 def audit_flips(
     folder: RunPath,
     share: Annotated[
-        float, typer.Option(min=0.001, max=1, help="Of verdicts turned, where a series breaks.")
+        float,
+        typer.Option(min=0.001, max=1, help="A series breaks at this share of changed verdicts."),
     ] = 0.1,
     strict: Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Say which verdicts turn under which condition, which class breaks first, and whose fakes.
+    """Show which verdicts change under which condition, and which class and generator first.
 
-    Clips are paired with themselves clean; the table alone is asked.
+    Each clip is compared with itself unperturbed. Only the scores table is read.
     """
     from harness.audit.flips import audit_flips as ask
     from harness.cli.audit_run_table import print_flips
@@ -232,7 +231,7 @@ def audit_flips(
 
 
 def _read(folder: Path) -> RunFolder:
-    """A run, once what is wrong with its scores was said."""
+    """Read a run, and print what is wrong with its scores."""
     from harness.results.run_folder import read_run
     from harness.summary.score_warnings import run_warnings
 
@@ -253,6 +252,6 @@ def _conclude(
     audit: Any, found: bool, strict: bool, as_json: bool, more: dict[str, Any] | None = None
 ) -> None:
     if as_json:
-        print_json({"found": found} | asdict(audit) | (more or {}))
+        print_json({"found": found} | vars(audit) | (more or {}))
     if strict and found:
         raise typer.Exit(EXIT_FOUND)

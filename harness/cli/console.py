@@ -1,7 +1,7 @@
-"""What a person sees in a terminal: progress on stderr, the answer as a short table on stdout.
+"""Output in a terminal: progress on stderr, results as short tables on stdout.
 
-Names and reasons come from files that others made. Whatever they hold is shown as text: no markup,
-no escape sequence and no character that reorders a line reaches the terminal.
+Names and reasons come from files of others. They are shown as text: no markup, no escape sequence
+and no character that reorders a line reaches the terminal.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MOST_SHORTFALLS = 5
 
 
 class _Console(Console):
-    """Prints text as it is: every string goes through `render_str`, within a table as well."""
+    """Prints every string as plain text, in tables as well."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
@@ -43,36 +43,70 @@ class _Console(Console):
         return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
 
 
+def stdout() -> Console:
+    """Return a console as wide as its terminal, or 120 columns without one."""
+    console = _Console()
+    if not console.is_terminal:
+        console.width = 120
+    return console
+
+
+def complain(line: str) -> None:
+    """Print a line to stderr, under the name of the program."""
+    print(f"harness: {printable(line)}", file=sys.stderr)  # noqa: T201
+
+
+def print_json(content: Any) -> None:
+    """Print content as strict JSON in ASCII (`harness.plain_json`)."""
+    typer.echo(json_text(content), nl=False)
+
+
+def figure_table(*head: str, left: int = 1, no_wrap: bool = False) -> Table:
+    """Return a table whose columns after the first `left` ones are aligned to the right."""
+    table = Table(*head)
+    for column in table.columns[left:]:
+        column.justify, column.no_wrap = "right", no_wrap
+    return table
+
+
+def print_pairs(content: dict[str, str]) -> None:
+    """Print names and values as a table of two columns."""
+    table = Table(show_header=False)
+    for pair in content.items():
+        table.add_row(*pair)
+    stdout().print(table)
+
+
 @contextmanager
-def _answer_alone() -> Generator[None]:
-    """Keep stdout for the answer: whatever else prints meanwhile, C code too, does so to stderr."""
-    before = sys.stdout
+def _stdout_to_stderr() -> Generator[None]:
+    """Send whatever is printed to stdout, by C code as well, to stderr."""
+    python_stdout = sys.stdout
     try:
-        answer, aside = os.dup(1), os.dup(2)
+        saved, copy = os.dup(1), os.dup(2)
     except OSError:  # one of them is closed
         yield
         return
-    before.flush()
+    python_stdout.flush()
     os.dup2(2, 1)
-    sys.stdout = ours = os.fdopen(aside, "w", buffering=1, errors="backslashreplace")
+    sys.stdout = redirected = os.fdopen(copy, "w", buffering=1, errors="backslashreplace")
     try:
         yield
     finally:
-        sys.stdout = before
-        ours.close()
+        sys.stdout = python_stdout
+        redirected.close()
         ctypes.CDLL(None).fflush(None)  # what C code has printed and not yet written
-        os.dup2(answer, 1)
-        os.close(answer)
+        os.dup2(saved, 1)
+        os.close(saved)
 
 
 class Progress:
-    """A bar on stderr where that is a terminal; notes go there in any case.
+    """Notes on stderr, with a progress bar where stderr is a terminal.
 
-    While it is open, what others print to stdout goes to stderr too: a library, a user's detector.
+    While it is open, whatever libraries and detectors print to stdout goes to stderr too.
     """
 
     def __init__(self) -> None:
-        self._aside = ExitStack()
+        self._redirection = ExitStack()
         self._console = _Console(stderr=True)
         self._bar = Bar(
             "[progress.description]{task.description}",
@@ -93,67 +127,72 @@ class Progress:
         self._bar.update(self._task, completed=done, total=total, pace=pace)
 
     def __enter__(self) -> Progress:
-        self._aside.enter_context(_answer_alone())
-        self._aside.callback(self._bar.stop)
+        self._redirection.enter_context(_stdout_to_stderr())
+        self._redirection.callback(self._bar.stop)
         self._bar.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._aside.close()
+        self._redirection.close()
+
+
+def print_warnings(warnings: Sequence[ScoreWarning], *, stderr: bool = False) -> None:
+    """Print which models' scores are probably not log-odds of fake; before any figure."""
+    console = _Console(stderr=True) if stderr else stdout()
+    for warning in warnings:
+        console.print(printable(f"Warning: {warning.line}"), soft_wrap=True)
 
 
 def print_answer(outcome: Outcome, lines: list[HeadlineRow]) -> None:
-    """Print what the report says first: the figures, what breaks them most, what was not scored."""
+    """Print the headline figures, the most harmful conditions, and what was not scored."""
     console = stdout()
-    record = outcome.record
+    record, tally = outcome.record, outcome.summary.tally
     if record.data.synthetic:
         console.print(
             "The embedded corpus is synthetic: these figures show that the harness works and say "
             "nothing about any published model."
         )
     several = len(record.models) > 1
-    table = Table("condition", "metric", "value", "95 % interval", "n", "reported", "damage")
-    for number in (2, 3, 4, 5, 6):
-        table.columns[number].justify = "right"
-        table.columns[number].no_wrap = True
+    table = figure_table(
+        "condition",
+        "metric",
+        "value",
+        "95 % interval",
+        "n",
+        "reported",
+        "damage",
+        left=2,
+        no_wrap=True,
+    )
     for line in lines:
         condition = f"{line.model}: {line.condition}" if several else line.condition
         table.add_row(
             printable(condition),
             line.metric,
             _figure(line.value),
-            f"{_figure(line.low)} to {_figure(line.high)}" if line.low == line.low else "–",
+            "–" if math.isnan(line.low) else f"{_figure(line.low)} to {_figure(line.high)}",
             str(line.n),
             _figure(line.reported),
             _figure(line.damage, signed=True),
         )
     console.print(table)
     card = outcome.published.model
-    mine = all(model.spec.partition("@")[0] == card for model in record.models)
+    same_model = all(model.spec.partition("@")[0] == card for model in record.models)
     console.print(
-        f"Reported: by the card of {card}, of its own test set"
-        f"{'' if mine else ' and of another model than this'}; the report says what that means."
+        f"Reported: by the card of {card}, on its own test set"
+        f"{'' if same_model else ' and for another model'}; the report says what that means."
     )
-    tally = outcome.summary.tally
     missing = f", {tally.missing} missing" if tally.missing else ""
     console.print(
         f"{tally.ok} scored, {tally.rejected} rejected, {tally.error} failed{missing}; "
         f"{record.clips_per_second:.1f} scores/s"
     )
-    for line in _cautions(outcome):
+    for line in (*_cautions(outcome), f"Report: {outcome.report}"):
         console.print(printable(line), soft_wrap=True)
-    console.print(printable(f"Report: {outcome.report}"), soft_wrap=True)
-
-
-def print_warnings(warnings: Sequence[ScoreWarning], *, stderr: bool = False) -> None:
-    """Print, before any figure, which models' scores are probably not what they are taken for."""
-    console = _Console(stderr=True) if stderr else stdout()
-    for warning in warnings:
-        console.print(printable(f"Warning: {warning.line}"), soft_wrap=True)
 
 
 def _cautions(outcome: Outcome) -> list[str]:
-    """What is missing or scored too seldom, what no score counts as, how recordings were read."""
+    """Return what is missing or rarely scored, the policy for it, and notes on recordings."""
     from harness.report.narrative import (
         POLICIES,
         missing_sentence,
@@ -176,25 +215,9 @@ def _cautions(outcome: Outcome) -> list[str]:
             lines.append(f"  and {len(short) - MOST_SHORTFALLS} more; the report has them.")
     if summary.policy != "excluded":
         lines.append(POLICIES[summary.policy])
-    if noted := notes_sentence(summary.audio_notes):
-        lines.append(f"Not every recording was heard as it is. {noted}")
+    if notes := notes_sentence(summary.audio_notes):
+        lines.append(f"Some recordings were not read as they are. {notes}")
     return [line for line in lines if line]
-
-
-def stdout() -> Console:
-    """A console as wide as its terminal; what is no terminal gets lines of 120."""
-    console = _Console()
-    if not console.is_terminal:
-        console.width = 120
-    return console
-
-
-def print_json(content: Any) -> None:
-    """Print content as JSON in plain ASCII, NaN, which JSON has no word for, as null.
-
-    Names may hold what no encoding has, or what a terminal takes for a command.
-    """
-    typer.echo(json_text(content), nl=False)
 
 
 def _figure(value: float, *, signed: bool = False) -> str:

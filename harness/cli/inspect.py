@@ -1,15 +1,16 @@
-"""Commands about one recording, and about keeping a run as evidence."""
+"""`harness inspect`, and the commands that keep a run as evidence."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harness.cli import option
 from harness.cli.console import Progress, print_json
-from harness.cli.option import DISK, EXIT_FOUND, PLACE, Force, Json, RunPath
+from harness.cli.exit_code import EXIT_FOUND
+from harness.cli.option import DISK, PLACE, Force, Json, RunPath
 from harness.errors import printable
 from harness.storage.storage import disk, place
 
@@ -21,12 +22,12 @@ def inspect(
     run: Annotated[
         Path,
         typer.Option(
-            metavar=PLACE, parser=place, help="Directory of the run that they are held against."
+            metavar=PLACE, parser=place, help="Directory of the run that validated the detector."
         ),
     ],
     model: Annotated[
         str | None,
-        typer.Option(help="Which of the run's detectors, or where it is now; as for harness run."),
+        typer.Option(help="Which of the run's detectors, or its new location; as for harness run."),
     ] = None,
     development: Annotated[
         Path | None,
@@ -39,30 +40,26 @@ def inspect(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar=DISK, parser=disk, help="Directory to write to; else one under reports/cases."
+            metavar=DISK, parser=disk, help="Output directory. Default: one under reports/cases."
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: option.Device = "auto",
     audio: Annotated[
-        bool, typer.Option("--audio/--no-audio", help="Put the recording on its page, up to 1 MB.")
+        bool,
+        typer.Option("--audio/--no-audio", help="Embed the recording in the page, up to 1 MB."),
     ] = True,
     attribution: Annotated[
         bool,
         typer.Option(
             "--attribution/--no-attribution",
-            help="Picture where the evidence lies; takes minutes for a large model on a CPU.",
+            help="Show which parts carry the score; takes minutes for a large model on a CPU.",
         ),
     ] = True,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Examine questioned recordings: what they are, their scores, and what those are worth."""
-    from harness.inspect.batch import (
-        examine_all,
-        files_of,
-        folder_for,
-        plain_cases,
-    )
+    """Examine questioned recordings: their facts, their scores, and what those are worth."""
+    from harness.inspect.batch import examine_all, files_of, folder_for, plain_cases
     from harness.inspect.examiner import Options, open_examiner
 
     paths, where = files_of(files), out or folder_for(run)
@@ -83,7 +80,7 @@ def bundle(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar=DISK, parser=disk, help="A .zip or .tar to write; else beside the run."
+            metavar=DISK, parser=disk, help="A .zip or .tar to write. Default: beside the run."
         ),
     ] = None,
     force: Force = False,
@@ -92,14 +89,14 @@ def bundle(
     """Pack a run into one archive with the SHA-256 of every file and recording."""
     from harness.bundle.bundle import write_bundle
 
-    made = write_bundle(folder, out, force=force)
+    written = write_bundle(folder, out, force=force)
     if as_json:
-        print_json({**asdict(made), "path": str(made.path)})
+        print_json(written)
         return
-    left_out = f" ({made.clips_left_out})" if made.clips_left_out else ""
-    line = f"{made.path}: {made.files} files, digests of {made.clips} recordings{left_out}"
+    left_out = f" ({written.clips_left_out})" if written.clips_left_out else ""
+    line = f"{written.path}: {written.files} files, digests of {written.clips} recordings{left_out}"
     typer.echo(printable(line))
-    typer.echo(f"SHA-256 {made.sha256}; keep it where the bundle is not")
+    typer.echo(f"SHA-256 {written.sha256}; keep it apart from the bundle")
 
 
 def verify(
@@ -109,12 +106,12 @@ def verify(
     ],
     as_json: Json = False,
 ) -> None:
-    """Check every digest of a bundle and compute its figures again; exit 1 names what is wrong."""
+    """Check every digest of a bundle and compute its figures again; exit 1 if anything differs."""
     from harness.bundle.bundle import verify as check
 
     verdict = check(path)
     if as_json:
-        print_json(asdict(verdict))
+        print_json(verdict)
     for line in [] if as_json else verdict.faults:
         typer.echo(printable(line))
     if verdict.faults:

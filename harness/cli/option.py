@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, and what they end with."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -7,54 +7,83 @@ from typing import Annotated, Literal
 
 import typer
 
+from harness import terms
 from harness.storage.storage import place
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Unscored = Annotated[
-    Literal["excluded", "wrong", "real"] | None,  # the metrics' `Policy`, without their imports
-    typer.Option(
-        help="What decisions make of clips without a score, instead of what the suite says: "
-        "excluded, wrong (decided wrongly) or real (called real)."
-    ),
-]
-Heard = Literal["mean", "first", "loudest"]
-"""`harness.terms.Channels`, without its imports."""
-Channels = Annotated[
-    Heard,
-    typer.Option(help="What is heard of a recording with several channels; moves its scores."),
-]
 DISK, PLACE = "<path>", "<path|url>"
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Force = Annotated[
-    bool, typer.Option("--force", help="Replace what exists; never what the command reads.")
+    bool, typer.Option("--force", help="Replace an existing file, but none that the command reads.")
+]
+Page = Annotated[
+    Path | None, typer.Option(metavar=PLACE, parser=place, help="Write a page (HTML).")
+]
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", parser=place, help="Directory of a run, or its URL.")
+]
+Suite = Annotated[str, typer.Argument(help="Name of a suite, or a suite file.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="embedded, a directory, a hub id[@revision], python:module:factory, scores:FILE."
+        " Repeat for several."
+    ),
 ]
 Limit = Annotated[
     int | None,
     typer.Option(
         min=2,
-        help="At most this many clips, drawn in proportion from each label and generator, with the "
-        "suite's seed.",
+        help="Use at most this many clips, drawn with the suite's seed in proportion to labels and "
+        "generators.",
     ),
 ]
-RunPath = Annotated[
-    Path, typer.Argument(metavar="RUN", parser=place, help="Directory of a run, or its URL.")
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Precision = Annotated[str, typer.Option(help="float32, tf32, bf16 or fp16.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Rows scored together.")]
+Compiled = Annotated[
+    bool | None,
+    typer.Option(
+        "--compile/--no-compile",
+        help="Compile the models (torch.compile): takes a minute, and is not always faster.",
+    ),
 ]
-Page = Annotated[
-    Path | None, typer.Option(metavar=PLACE, parser=place, help="Write a page (HTML).")
+CacheGb = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Size of the cache of prepared audio for later runs; 0 for none. Default: "
+        "HARNESS_CACHE_GB, else 10.",
+    ),
 ]
-
+FakeLabel = Annotated[
+    str | None, typer.Option(help="The model's label that means fake, where the names do not say.")
+]
+Channels = Annotated[
+    terms.Channels,
+    typer.Option(help="How a recording with several channels becomes one; changes its scores."),
+]
+Engine = Annotated[
+    Literal["local", "ray"], typer.Option(help="Compute on this machine, or on a Ray cluster.")
+]
+Published = Annotated[
+    str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
+]
+Unscored = Annotated[
+    terms.UnscoredPolicy | None,
+    typer.Option(
+        help="How decisions count clips without a score, instead of what the suite says: "
+        "excluded, wrong (decided wrongly) or real (called real)."
+    ),
+]
 Baseline = Annotated[
     str | None,
     typer.Option(
-        help="Hold the run against a baseline: a run directory, the name of an accepted one, "
+        help="Gate the run against a baseline: a run directory, the name of an accepted one, "
         "`accepted` (that of its suite and data), `if-accepted` (the same, and no gate where there "
         "is none), or `published` (the figures of a card)."
     ),
 ]
 PolicyFile = Annotated[
-    str | None, typer.Option("--policy", help="What to hold it to: a name or a TOML file.")
+    str | None, typer.Option("--policy", help="Requirements to gate on: a name or a TOML file.")
 ]
-
-EXIT_FOUND = 1
-EXIT_REFUSED = 2
-EXIT_CONTRADICTED = 2
-EXIT_UNSCORED = 3

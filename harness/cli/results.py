@@ -1,40 +1,37 @@
-"""Commands that read what runs left: figures, comparisons, verdicts. None opens audio."""
+"""Commands that read finished runs: figures, comparisons, verdicts, releases. None opens audio."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.console import print_json, print_warnings, stdout
+from harness.cli import option
+from harness.cli.console import complain, print_json, print_warnings, stdout
 from harness.cli.exit_code import conclude
-from harness.cli.option import PLACE, Force, Json, Page, PolicyFile, RunPath, Unscored
+from harness.cli.option import PLACE
 from harness.errors import UsageError, printable
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import place
 
 
 def report(
-    folder: RunPath,
-    published: Annotated[
-        str | None, typer.Option(help="Published figures to compare with: a name or a TOML file.")
-    ] = None,
-    unscored: Unscored = None,
-    as_json: Json = False,
+    folder: option.RunPath,
+    published: option.Published = None,
+    unscored: option.Unscored = None,
+    as_json: option.Json = False,
 ) -> None:
-    """Compute every figure again from the table of a run and write its report."""
+    """Compute every figure of a run again from its scores table, and write its report."""
     from harness import api
 
     conclude(api.read_run(folder, published=published, unscored=unscored), as_json)
 
 
 def compare(
-    folder: RunPath,
+    folder: option.RunPath,
     baseline: Annotated[str, typer.Argument(metavar="BASELINE", help="A run or a baseline.")],
-    as_json: Json = False,
+    as_json: option.Json = False,
 ) -> None:
     """Compare a run with another on the clips of both."""
     from harness import api
@@ -49,17 +46,15 @@ def compare(
 
 
 def gate(
-    folder: RunPath,
+    folder: option.RunPath,
     baseline: Annotated[
         str, typer.Option(help="A run, an accepted baseline, `accepted`, or `published`.")
     ] = "accepted",
-    policy: PolicyFile = None,
-    published: Annotated[
-        str | None, typer.Option(help="Published figures: a name or a TOML file.")
-    ] = None,
-    as_json: Json = False,
+    policy: option.PolicyFile = None,
+    published: option.Published = None,
+    as_json: option.Json = False,
 ) -> None:
-    """Hold a finished run to a policy: exit 0 it passes, 1 it fails, 3 the clips cannot tell."""
+    """Gate a finished run on a policy: exit 0 if it passes, 1 if it fails, 3 if inconclusive."""
     from harness import api
 
     run = api.read_run(folder, published=published)
@@ -68,64 +63,63 @@ def gate(
 
 
 def baseline_accept(
-    folder: RunPath,
-    name: Annotated[str | None, typer.Option(help="Instead of that of its suite and data.")] = None,
-    force: Force = False,
+    folder: option.RunPath,
+    name: Annotated[
+        str | None, typer.Option(help="Name, instead of that of its suite and data.")
+    ] = None,
+    force: option.Force = False,
 ) -> None:
-    """Keep a run, small enough to be committed, as what later runs are held against."""
+    """Keep a run as the baseline of later runs, small enough to be committed."""
+    from harness import api
     from harness.compare.baseline import accept
-    from harness.results.run_folder import read_run
-    from harness.summary.score_warnings import run_warnings
 
-    print_warnings(run_warnings(read_run(folder)), stderr=True)
+    print_warnings(api.read_run(folder).score_warnings, stderr=True)
     typer.echo(f"{accept(folder, name, force=force)}: accepted; commit it")
 
 
 def card(
-    folder: RunPath,
+    folder: option.RunPath,
     condition: Annotated[
         list[str] | None, typer.Option(help="Name of a condition; repeat for several.")
     ] = None,
     allow_synthetic: Annotated[
-        bool, typer.Option("--allow-synthetic", help="Also for synthetic clips; the block says so.")
+        bool,
+        typer.Option("--allow-synthetic", help="Accept synthetic clips; the block says so."),
     ] = False,
 ) -> None:
     """Print the model-index of a run, for the head of the model's own README."""
+    from harness import api
     from harness.report.model_card import CardOptions, card_blocks
-    from harness.results.run_folder import read_run
-    from harness.summary.summary import figures
 
-    finished = read_run(folder)
+    run = api.read_run(folder)
     options = CardOptions(tuple(condition or ["clean"]), allow_synthetic)
-    summary = figures(finished)
-    print_warnings(summary.warnings, stderr=True)
-    blocks = card_blocks(finished.record, summary, options)
-    typer.echo("\n".join(blocks.values()), nl=False)
+    print_warnings(run.summary.warnings, stderr=True)
+    typer.echo("\n".join(card_blocks(run.record, run.summary, options).values()), nl=False)
 
 
 def forensic(
-    folder: RunPath,
+    folder: option.RunPath,
     development: Annotated[
         Path | None,
         typer.Option(
             metavar=PLACE,
             parser=place,
-            help="Directory of a run of the same model on other clips, to calibrate on; without it "
-            "every clip is calibrated by clips of other groups.",
+            help="Directory of a run of the same model on other clips, to calibrate on. Default: "
+            "each clip is calibrated on clips of other groups.",
         ),
     ] = None,
     cost: Annotated[
         tuple[float, float, float],
         typer.Option(
             metavar="SHARE MISS ACCEPT",
-            help="Of actDCF and minDCF: the share of fakes, what a real clip called fake costs, "
-            "and a fake called real; by default those of ASVspoof 5.",
+            help="For actDCF and minDCF: the share of fakes, the cost of a real clip called fake, "
+            "and of a fake called real; by default those of ASVspoof 5.",
         ),
     ] = (0.05, 1.0, 10.0),
-    as_json: Json = False,
+    as_json: option.Json = False,
 ) -> None:
     """Say what a run's scores are worth as evidence, and where they are worth nothing."""
-    from harness.cli.forensic_table import print_worth
+    from harness.cli.forensic_table import print_ratios
     from harness.forensic.analysis import ForensicOptions, forensic_json
     from harness.metrics.cost import DetectionCost
     from harness.report.forensic_writer import publish_forensic
@@ -136,12 +130,12 @@ def forensic(
     except ValueError as fault:
         raise UsageError(str(fault), f"--cost {' '.join(map(str, cost))}") from fault
     run = read_run(folder)
-    tuned_on = None if development is None else read_run(development)
-    content, path = publish_forensic(run, tuned_on, options)
+    calibration = None if development is None else read_run(development)
+    content, path = publish_forensic(run, calibration, options)
     if as_json:
         typer.echo(forensic_json(content), nl=False)
         return
-    print_worth(content)
+    print_ratios(content)
     stdout().print(f"Page: {printable(str(path))}", soft_wrap=True, markup=False, highlight=False)
 
 
@@ -151,35 +145,35 @@ def history(
         typer.Argument(
             metavar="[DIR]...",
             parser=place,
-            help="Where runs lie; reports/runs and reports/baselines if none is named.",
+            help="Directories that hold runs. Default: reports/runs and reports/baselines.",
         ),
     ] = None,
     one_detector: Annotated[
         bool,
         typer.Option(
             "--one-detector",
-            help="Runs of one model are releases of one detector, whatever they are called.",
+            help="Treat runs of one model each as releases of one detector, whatever their names.",
         ),
     ] = False,
-    out: Page = None,
-    force: Force = False,
-    as_json: Json = False,
+    out: option.Page = None,
+    force: option.Force = False,
+    as_json: option.Json = False,
 ) -> None:
     """Show every release of every model over time, and which steps are more than chance."""
-    from harness.cli.history_table import print_history
+    from harness.cli.leaderboard_table import print_history
     from harness.leaderboard.history import read_history
 
     if out is not None:
         refuse_taken(out, force=force)
-    found = read_history(folders or [], one_detector=one_detector)
+    content = read_history(folders or [], one_detector=one_detector)
     if out is not None:
         from harness.report.history import write_history
 
-        write_history(found, out)
+        write_history(content, out)
     if as_json:
-        print_json(asdict(found))
+        print_json(content)
     else:
-        print_history(found)
+        print_history(content)
 
 
 def leaderboard(
@@ -188,20 +182,20 @@ def leaderboard(
         typer.Argument(metavar="RUN...", parser=place, help="Directories of runs, or their URLs."),
     ],
     metric: Annotated[
-        str, typer.Option(help="Rank by it: eer, auc, min_dcf, accuracy, f1, act_dcf, ...")
+        str, typer.Option(help="Metric to rank by: eer, auc, min_dcf, accuracy, f1, act_dcf, ...")
     ] = "eer",
     reference: Annotated[
         str | None, typer.Option(help="Model that the mean corruption error is relative to.")
     ] = None,
-    unscored: Unscored = None,
-    out: Page = None,
-    force: Force = False,
+    unscored: option.Unscored = None,
+    out: option.Page = None,
+    force: option.Force = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    as_json: Json = False,
+    as_json: option.Json = False,
 ) -> None:
-    """Rank models on the same clips, and say which ranks are really apart."""
-    from harness.cli import leaderboard_table
+    """Rank models on the same clips, and say which ranks differ significantly."""
+    from harness.cli.leaderboard_table import print_leaderboard
     from harness.leaderboard.leaderboard import read_leaderboard
     from harness.report import leaderboard_text
 
@@ -209,19 +203,19 @@ def leaderboard(
         raise UsageError("more than one format", "--csv, --markdown, --json", "choose one")
     if out is not None:
         refuse_taken(out, force=force)
-    found = read_leaderboard(folders, metric=metric, reference=reference, unscored=unscored)
+    board = read_leaderboard(folders, metric=metric, reference=reference, unscored=unscored)
     if out is not None:
         from harness.report.leaderboard import write_leaderboard
 
-        write_leaderboard(found, out)
+        write_leaderboard(board, out)
     if as_json:
-        print_json(asdict(found))
+        print_json(board)
     elif as_csv:
-        print_warnings(found.warnings, stderr=True)
-        typer.echo(leaderboard_text.as_csv(found), nl=False)
-        for each in found.refused:
-            print(f"harness: {printable(each.line)}", file=sys.stderr)  # noqa: T201
+        print_warnings(board.warnings, stderr=True)
+        typer.echo(leaderboard_text.as_csv(board), nl=False)
+        for run in board.refused:
+            complain(run.line)
     elif as_markdown:
-        typer.echo(leaderboard_text.as_markdown(found), nl=False)
+        typer.echo(leaderboard_text.as_markdown(board), nl=False)
     else:
-        leaderboard_table.print_board(found)
+        print_leaderboard(board)

@@ -1,26 +1,31 @@
-"""Commands that show what there is: conditions, clips, this installation."""
+"""Commands that show conditions, clips and this installation."""
 
 from __future__ import annotations
 
+import os
+import platform
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from harness.cli.console import print_json, stdout
-from harness.cli.option import EXIT_CONTRADICTED, Channels, Force, Json
+from harness.cli import option
+from harness.cli.console import complain, print_json, print_pairs, stdout
+from harness.cli.exit_code import EXIT_CONTRADICTED
 from harness.errors import printable
+from harness.version import __version__
 
 
-def suites_list(as_json: Json = False) -> None:
+def suites_list(as_json: option.Json = False) -> None:
     """List the suites that come with the harness."""
     from harness.suite.suite import load_suite, suite_names
 
     suites = [load_suite(name) for name in suite_names()]
     if as_json:
-        print_json([suite.record().model_dump(mode="json") for suite in suites])
+        print_json([suite.record() for suite in suites])
         return
     table = Table("suite", "conditions", "description")
     for suite in suites:
@@ -28,16 +33,13 @@ def suites_list(as_json: Json = False) -> None:
     stdout().print(table)
 
 
-def suites_show(
-    name: Annotated[str, typer.Argument(help="Name of a suite, or a suite file.")],
-    as_json: Json = False,
-) -> None:
+def suites_show(name: option.Suite, as_json: option.Json = False) -> None:
     """List the conditions of a suite in words."""
     from harness import api
 
     suite = api.load_suite(name)
     if as_json:
-        print_json(suite.record().model_dump(mode="json"))
+        print_json(suite.record())
         return
     table = Table("condition", "family", "severity", "in words")
     for condition in suite.conditions:
@@ -62,28 +64,26 @@ def perturb(
     suite: Annotated[
         str, typer.Option(help="A suite, by name or file, for its seed and named conditions.")
     ] = "release",
-    data: Annotated[str, typer.Option(help="Where babble comes from.")] = "embedded",
-    channels: Channels = "mean",
-    force: Force = False,
+    data: Annotated[str, typer.Option(help="Data source that babble is made of.")] = "embedded",
+    channels: option.Channels = "mean",
+    force: option.Force = False,
 ) -> None:
-    """Write what a condition does to a file, to listen to it; exit 2 where that contradicts it."""
+    """Apply a condition to a file, to listen to it; exit 2 if the result contradicts its name."""
     from harness.engine.preview import write_perturbed
 
     steps = " + ".join(condition)
     preview = write_perturbed(source, target, suite, steps, data, channels, force=force)
     typer.echo(printable(preview.line))
     if preview.contradiction:
-        print(f"harness: {printable(preview.contradiction)}", file=sys.stderr)  # noqa: T201
+        complain(preview.contradiction)
         raise typer.Exit(EXIT_CONTRADICTED)
 
 
 def data(
     spec: Annotated[str, typer.Argument(help="A data source, as for harness run --data.")],
-    as_json: Json = False,
+    as_json: option.Json = False,
 ) -> None:
-    """Say what a data source holds."""
-    from collections import Counter
-
+    """Summarise a data source."""
     from harness.data.source import open_source
 
     source = open_source(spec)
@@ -101,35 +101,52 @@ def data(
     }
     if as_json:
         print_json(content)
-        return
-    table = Table("what", "", show_header=False)
-    for key, value in content.items():
-        if isinstance(value, Counter):
-            shown = ", ".join(f"{name} {count}" for name, count in value.most_common())
-        else:
-            shown = "\n".join(value) if isinstance(value, list) else str(value)
-        table.add_row(key, shown)
-    stdout().print(table)
+    else:
+        print_pairs({key: _words(value) for key, value in content.items()})
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Counter):
+        return ", ".join(f"{name} {count}" for name, count in value.most_common())
+    return "\n".join(value) if isinstance(value, list) else str(value)
 
 
 def doctor(
     clear_cache: Annotated[
         bool, typer.Option("--clear-cache", help="Remove all prepared audio first.")
     ] = False,
-    as_json: Json = False,
+    as_json: option.Json = False,
 ) -> None:
-    """Say what this installation has: versions, devices, codecs, caches."""
-    from harness.cli.doctor import diagnose
-
+    """Describe this installation: versions, devices, codecs, caches."""
     if clear_cache:
         from harness.engine import cache
 
         print(f"{cache.clear_cache() / 1e9:.2f} GB removed", file=sys.stderr)  # noqa: T201
-    content = diagnose()
+    content = diagnosis()
     if as_json:
         print_json(content)
-        return
-    table = Table("what", "", show_header=False)
-    for key, value in content.items():
-        table.add_row(key, str(value))
-    stdout().print(table)
+    else:
+        print_pairs({key: str(value) for key, value in content.items()})
+
+
+def diagnosis() -> dict[str, object]:
+    """Return versions, processors, devices and codecs, for a bug report."""
+    import torch
+
+    from harness.engine.cache import cache_bytes, cache_folder
+    from harness.perturb.codec import versions
+    from harness.suite.suite import suite_names
+
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return {
+        "harness": __version__,
+        "installed at": str(Path(__file__).parents[1]),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "torch": torch.__version__,
+        "gpus": ", ".join(gpus) or "none that torch can use",
+        "prepared audio": f"{cache_bytes() / 1e9:.2f} GB in {cache_folder()}",
+        "suites": ", ".join(suite_names()),
+        **versions(),
+    }

@@ -1,9 +1,9 @@
-"""Standard output and error of a command: what is printed never ends the command half way.
+"""Standard output and error that never raise, so that printing cannot end a command half way.
 
-A full device or a reader that has gone would otherwise raise wherever the next line is printed, and
-a gate's exit code would be lost with it. Here the first such fault is kept, what follows is
-discarded, and `harness.cli.main.main` decides at the end. What the encoding of the terminal lacks
-is written as an escape.
+A full device or a closed pipe would otherwise raise wherever the next line is printed, and a gate's
+exit code would be lost. The first such fault is kept, later output is discarded, and
+`harness.cli.main.main` decides at the end. Characters that the terminal's encoding lacks are
+escaped.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO, TextIO, cast
 
 
-class Outlet(io.RawIOBase):
-    """A stream that takes every byte; `fault` is why some did not arrive, if any did not."""
+class GuardedStream(io.RawIOBase):
+    """A stream that accepts every byte; `fault` is why some were lost, None if none were."""
 
-    def __init__(self, under: BinaryIO) -> None:
-        self._under = under
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
         self.fault: OSError | None = None
 
     def write(self, data: bytes, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         if self.fault is None:
             try:
-                self._under.write(bytes(data))
-                self._under.flush()
+                self._stream.write(bytes(data))
+                self._stream.flush()
             except OSError as fault:
                 self.fault = fault
                 self._divert()
@@ -37,22 +37,22 @@ class Outlet(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        return self._under.fileno()
+        return self._stream.fileno()
 
     def isatty(self) -> bool:
-        return self._under.isatty()
+        return self._stream.isatty()
 
     def _divert(self) -> None:
-        """Send what the stream below still holds nowhere, or Python fails on it when it ends."""
+        """Point the descriptor at the null device, or Python fails on its buffer at exit."""
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._under.fileno())
+            os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
 
 
 @contextmanager
-def outlets() -> Generator[Outlet | None]:
-    """Replace `sys.stdout` and `sys.stderr` meanwhile; gives that of stdout, if it has bytes."""
+def guarded_streams() -> Generator[GuardedStream | None]:
+    """Guard `sys.stdout` and `sys.stderr`; yields that of stdout, None for text in memory."""
     _open_closed()
     before = sys.stdout, sys.stderr
     out, sys.stdout = _guarded(sys.stdout)
@@ -66,26 +66,26 @@ def outlets() -> Generator[Outlet | None]:
         sys.stdout, sys.stderr = before
 
 
-def _guarded(stream: TextIO) -> tuple[Outlet | None, TextIO]:
-    under = getattr(stream, "buffer", None)
-    if under is None:  # text in memory, such as that of a notebook
+def _guarded(stream: TextIO) -> tuple[GuardedStream | None, TextIO]:
+    binary = getattr(stream, "buffer", None)
+    if binary is None:  # text in memory, such as that of a notebook
         return None, stream
     with suppress(OSError, ValueError):
         stream.flush()
-    outlet = Outlet(under)
+    guarded = GuardedStream(binary)
     text = io.TextIOWrapper(
-        io.BufferedWriter(cast(io.RawIOBase, outlet)),
+        io.BufferedWriter(cast(io.RawIOBase, guarded)),
         encoding=stream.encoding,
         errors="backslashreplace",
-        line_buffering=under.isatty() or stream is sys.stderr,
+        line_buffering=binary.isatty() or stream is sys.stderr,
     )
-    return outlet, text
+    return guarded, text
 
 
 def _open_closed() -> None:
-    """Fill descriptors that the caller closed (`>&-`), or the next file opened would take them.
+    """Open descriptors that the caller closed (`>&-`), or the next file opened would get them.
 
-    Stdout is opened to be read only, so that what is written to it is missed and not lost.
+    Stdout is opened for reading only, so that writing to it is a fault.
     """
     for number, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
         try:

@@ -1,4 +1,4 @@
-"""What a command line is told that cannot be run, in one line each."""
+"""One line for each command line that cannot be run, and for each fault that nothing foresaw."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from harness.errors import printable, refusal
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _LOOP = "Symlink loop from "
-"""What `Path.resolve` says, up to Python 3.12, where others raise an `OSError`."""
+"""Start of a RuntimeError of `Path.resolve`, which raises an OSError from Python 3.13 on."""
 _LARGEST = 2**63
-"""No number is as large: what computes with it has 64 bits."""
+"""Numbers must be below this, to fit 64 bits."""
 
 
-def misuse(fault: TyperException) -> str:
-    """One line for arguments that do not fit the command; the help where there are none."""
+def usage_line(fault: TyperException) -> str:
+    """Return one line for arguments that do not fit a command; its help where there are none."""
     context: Any = getattr(fault, "ctx", None)
     text = fault.format_message()
     if context is not None and text == context.get_help():
@@ -33,8 +33,8 @@ def misuse(fault: TyperException) -> str:
     return f"harness: {printable(text.rstrip('.'))}; see {command} --help"
 
 
-def unexpected(fault: BaseException) -> str:
-    """One line for a fault that nothing foresaw; its traceback is kept in a file."""
+def unexpected_line(fault: BaseException) -> str:
+    """Return one line for an unexpected fault; its traceback is kept in a file."""
     if isinstance(fault, typer.Abort) and fault.__cause__ is not None:
         fault = fault.__cause__
     if isinstance(fault, SystemExit):
@@ -48,11 +48,11 @@ def unexpected(fault: BaseException) -> str:
         what = str(refusal(fault))
     else:
         what = f"unexpected {type(fault).__name__}: {fault}"
-    return f"{printable(what)}; {_kept(fault)}"
+    return f"{printable(what)}; {_keep_traceback(fault)}"
 
 
-def _kept(fault: BaseException) -> str:
-    """Where the traceback is, in words."""
+def _keep_traceback(fault: BaseException) -> str:
+    """Write the traceback to a file, and return where it is, in words."""
     text = "".join(traceback.format_exception(fault))
     try:
         with tempfile.NamedTemporaryFile(
@@ -69,36 +69,37 @@ def _kept(fault: BaseException) -> str:
     return f"traceback in {file.name}; report it with the command"
 
 
-def strict(command: Any) -> Any:
-    """Have a command and all below it take plain decimal numbers alone.
+def strict_numbers(command: Any) -> Any:
+    """Make a command and its subcommands accept only plain decimal numbers.
 
-    Python reads `1_0` as 10, and NaN or infinity where a range has no upper end.
+    Python reads `1_0` as 10, and accepts NaN and infinity where a range has no upper end.
     """
-    for inner in getattr(command, "commands", {}).values():
-        strict(inner)
+    for subcommand in getattr(command, "commands", {}).values():
+        strict_numbers(subcommand)
     for param in command.params:
-        param.process_value = _plainly(param, param.process_value)
+        param.process_value = _checked(param, param.process_value)
     return command
 
 
-def _plainly(param: Any, convert: Any) -> Any:
+def _checked(param: Any, convert: Any) -> Any:
     def process_value(context: Any, value: Any) -> Any:
-        made = convert(context, value)
-        several = isinstance(made, list | tuple) and isinstance(value, list | tuple)
-        for text, number in zip(value, made, strict=True) if several else [(value, made)]:
-            if isinstance(text, str) and "\0" in text:
-                raise typer.BadParameter("a zero byte is in it", context, param)
-            if isinstance(text, str) and isinstance(number, int | float):
-                _refuse_odd(text, number, context, param)
-        return made
+        converted = convert(context, value)
+        several = isinstance(converted, list | tuple) and isinstance(value, list | tuple)
+        pairs = zip(value, converted, strict=True) if several else [(value, converted)]
+        for text, number in pairs:
+            if isinstance(text, str) and (reason := _reason_refused(text, number)):
+                raise typer.BadParameter(reason, context, param)
+        return converted
 
     return process_value
 
 
-def _refuse_odd(text: str, number: float, context: Any, param: Any) -> None:
-    if isinstance(number, bool):
-        return
-    if not _NUMBER.fullmatch(text) or not math.isfinite(number):
-        raise typer.BadParameter(f"{text!r} is not a number", context, param)
-    if abs(number) >= _LARGEST:
-        raise typer.BadParameter(f"{text!r} is too large", context, param)
+def _reason_refused(text: str, converted: Any) -> str:
+    """Return why an argument is refused; empty where it is not."""
+    if "\0" in text:
+        return "contains a zero byte"
+    if isinstance(converted, bool) or not isinstance(converted, int | float):
+        return ""
+    if not _NUMBER.fullmatch(text) or not math.isfinite(converted):
+        return f"{text!r} is not a number"
+    return f"{text!r} is too large" if abs(converted) >= _LARGEST else ""

@@ -31,7 +31,7 @@ def test_command(tmp_path: Path) -> None:
     run, development = written(tmp_path / "run", "test", 0), written(tmp_path / "dev", "dev", 1)
     told = runner.invoke(app, ["forensic", str(run)])
     assert told.exit_code == 0, told.output
-    assert "0 is perfect, 1 says nothing" in told.output
+    assert "0 is perfect, 1 is no information" in told.output
     assert (run / "forensic.html").exists()
     printed = runner.invoke(
         app, ["forensic", str(run), "--development", str(development), "--json"]

@@ -271,7 +271,7 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["history", str(folder), "--out", str(page)])
     assert done.exit_code == 0
     assert "left out: " in done.stdout
-    assert "Break: not held against the runs before: other conditions" in done.stdout
+    assert "Break: not compared with the runs before: other conditions" in done.stdout
     assert "▼" in done.stdout
     told = CliRunner().invoke(app, ["history", str(folder), "--json"])
     content = json.loads(told.stdout)
