@@ -1,4 +1,4 @@
-"""What the commands print of audits that open the audio: shortcuts and leakage."""
+"""Terminal output of audits that open the audio: shortcuts and leakage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from harness.cli.audit_run_table import number, table_of
+from harness.cli.audit_run_table import interval, number, p_value, print_rest, table_of
 from harness.testset.intervention import Intervention, TreatmentEffect
 from harness.testset.leakage import LeakageAudit
 from harness.testset.reliance import Reliance
@@ -22,7 +22,7 @@ MOST_CONTENT = 10
 def print_shortcuts(
     console: Console, audit: ShortcutAudit, treated: Sequence[Intervention]
 ) -> None:
-    """Print every property, what detectors owe to them, and what taking them away does."""
+    """Print every property, the reliance of detectors on them, and the effect of removing them."""
     console.print(
         f"{audit.clips} clips ({audit.real} real, {audit.fake} fake) of {audit.groups} groups. AUC "
         "with which a property tells fakes in groups that it was not learned from:"
@@ -32,14 +32,14 @@ def print_shortcuts(
     )
     for each in audit.shortcuts:
         name = f"{each.name} (trace)" if each.trace else each.name
-        interval = f"{number(each.low)} to {number(each.high)}"
-        told = [name, each.verdict, each.how, number(each.auc), interval, _p(each.p_holm)]
-        table.add_row(*told, _middle(each.real), _middle(each.fake))
+        figures = number(each.auc), interval(each.low, each.high), p_value(each.p_holm)
+        middles = _middle(each.real), _middle(each.fake)
+        table.add_row(name, each.verdict, each.how, *figures, *middles)
     console.print(table)
     if traces := [each.name for each in audit.shortcuts if each.trace and each.verdict == "tells"]:
         console.print(
-            f"Traces ({', '.join(traces)}) may come from how the fakes were made: to hear them is "
-            "no fault of a detector, and they are no finding."
+            f"Traces ({', '.join(traces)}) may come from how the fakes were made: a detector may "
+            "rightly use them, so they are not findings."
         )
     for each in audit.reliances:
         console.print(_reliance(each), soft_wrap=True)
@@ -50,79 +50,75 @@ def print_shortcuts(
 
 def print_leakage(console: Console, audit: LeakageAudit) -> None:
     """Print what two splits share, then the pairs, leaks first."""
-    counts = Counter(match.kind for match in audit.matches)
-    told = ", ".join(f"{count} of the {kind}" for kind, count in counts.items()) or "none"
+    counts = Counter(pair.kind for pair in audit.matches)
+    kinds = ", ".join(f"{count} of the {kind}" for kind, count in counts.items()) or "none"
+    leaks = "1 is a leak" if len(audit.leaks) == 1 else f"{len(audit.leaks)} are leaks"
     console.print(
-        f"{audit.clips} recordings; pairs: {told}. {len(audit.leaks)} are leaks: the same "
-        "recording in two splits or two groups."
+        f"{audit.clips} recordings; pairs: {kinds}. {leaks}: the same recording in two splits or "
+        "two groups."
     )
     for shared in audit.shared:
-        names = [*shared.names[:MOST_NOTES], *(["…"] if len(shared.names) > MOST_NOTES else [])]
+        count = len(shared.names)
+        names = [*shared.names[:MOST_NOTES], *(["…"] if count > MOST_NOTES else [])]
         console.print(
-            f"Both splits have {len(shared.names)} {shared.what}s in common "
+            f"Both splits have {count} {shared.what}{'s' * (count != 1)} in common "
             f"({shared.clips_first} and {shared.clips_second} clips): {', '.join(names)}",
             soft_wrap=True,
         )
     table = table_of("pair", "across", "first", "second", "at, s", "for, s", "corr.", right=4)
     for column in table.columns[2:4]:
         column.overflow = "fold"
-    content = [match for match in audit.matches if match.kind == "same content"]
-    copies = [match for match in audit.matches if match.kind != "same content"]
-    for match in [*copies[:MOST_COPIES], *content[:MOST_CONTENT]]:
-        kind = f"{match.kind}: leak" if match.leak else match.kind
-        names = [f"{one.clip_id} ({one.label})" for one in (match.first, match.second)]
-        place = [f"{match.offset_s:+.2f}", f"{match.overlap_s:.2f}", f"{match.correlation:.2f}"]
-        table.add_row(kind, ", ".join(match.across), *names, *place)
+    content = [pair for pair in audit.matches if pair.kind == "same content"]
+    copies = [pair for pair in audit.matches if pair.kind != "same content"]
+    for pair in [*copies[:MOST_COPIES], *content[:MOST_CONTENT]]:
+        kind = f"{pair.kind}: leak" if pair.leak else pair.kind
+        names = [f"{clip.clip_id} ({clip.label})" for clip in (pair.first, pair.second)]
+        place = f"{pair.offset_s:+.2f}", f"{pair.overlap_s:.2f}", f"{pair.correlation:.2f}"
+        table.add_row(kind, ", ".join(pair.across), *names, *place)
     if audit.matches:
         console.print(table)
-    left = max(0, len(copies) - MOST_COPIES) + max(0, len(content) - MOST_CONTENT)
-    if left:
-        console.print(f"and {left} more; --json has them.")
+    print_rest(console, max(0, len(copies) - MOST_COPIES) + max(0, len(content) - MOST_CONTENT))
     _print_notes(console, audit.notes)
 
 
 def _print_notes(console: Console, notes: Sequence[str]) -> None:
     for note in notes[:MOST_NOTES]:
         console.print(note, soft_wrap=True)
-    if len(notes) > MOST_NOTES:
-        console.print(f"and {len(notes) - MOST_NOTES} more; --json has them.")
+    print_rest(console, len(notes) - MOST_NOTES)
 
 
-def _reliance(one: Reliance) -> str:
+def _reliance(row: Reliance) -> str:
     return (
-        f"{one.model}: these properties explain {one.r2:.2f} of the variance of its scores "
-        f"({one.r2_low:.2f} to {one.r2_high:.2f}), {one.r2_within:.2f} within the classes "
-        f"({one.r2_within_low:.2f} to {one.r2_within_high:.2f}); rank correlation with what they "
-        f"say {number(one.rank_real)} among real clips, {number(one.rank_fake)} among fakes. "
-        f"Accuracy {number(one.right)} on the {one.clips_right} clips where they point right, "
-        f"{number(one.wrong)} on the {one.clips_wrong} where they point wrong (difference "
-        f"{one.difference:+.3f}, {one.low:+.3f} to {one.high:+.3f}); AUC {number(one.auc_right)} "
-        f"and {number(one.auc_wrong)}."
+        f"{row.model}: these properties explain {row.r2:.2f} of the variance of its scores "
+        f"({row.r2_low:.2f} to {row.r2_high:.2f}), {row.r2_within:.2f} within the classes "
+        f"({row.r2_within_low:.2f} to {row.r2_within_high:.2f}); rank correlation with "
+        f"their prediction {number(row.rank_real)} among real clips, {number(row.rank_fake)} among "
+        f"fakes. "
+        f"Accuracy {number(row.right)} on the {row.clips_right} clips where they point right, "
+        f"{number(row.wrong)} on the {row.clips_wrong} where they point wrong (difference "
+        f"{row.difference:+.3f}, {row.low:+.3f} to {row.high:+.3f}); AUC {number(row.auc_right)} "
+        f"and {number(row.auc_wrong)}."
     )
 
 
 def _print_interventions(console: Console, treated: Sequence[Intervention]) -> None:
-    console.print("All clips made alike, against the same clips as they are:")
+    console.print("All clips treated alike, compared with the same clips as they are:")
     table = table_of("treatment", "accuracy", "change", "AUC", "change", "real, fakes", right=1)
     table.columns[0].no_wrap = True
     for each in treated:
-        row = [*_change(each.accuracy), *_change(each.auc)]
-        table.add_row(each.condition, *row, f"{each.move_real:+.2f}, {each.move_fake:+.2f}")
+        cells = *_effect(each.accuracy), *_effect(each.auc)
+        table.add_row(each.condition, *cells, f"{each.move_real:+.2f}, {each.move_fake:+.2f}")
     console.print(table)
     console.print(
-        "Changes with 95 % intervals over groups. What a treatment takes it takes by what it "
-        "removes or by its own damage. The last column has the classes' median moves of the score; "
-        "above 0 is more fake."
+        "Changes with 95 % intervals over groups. A loss may come from what a treatment removes or "
+        "from its own damage. The last column has the median moves of the classes' scores, "
+        "positive towards fake."
     )
 
 
-def _change(change: TreatmentEffect) -> tuple[str, str]:
-    difference = f"{change.difference:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
-    return number(change.treated), difference
-
-
-def _p(p: float) -> str:
-    return "–" if math.isnan(p) else f"{p:.2g}"
+def _effect(effect: TreatmentEffect) -> tuple[str, str]:
+    difference = f"{effect.difference:+.3f} ({effect.low:+.3f} to {effect.high:+.3f})"
+    return number(effect.treated), difference
 
 
 def _middle(value: float | str) -> str:

@@ -1,4 +1,4 @@
-"""What the commands print of audits that a run's table answers: labels and flips."""
+"""Terminal output of audits of a run's table: labels and flips."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
-from harness.audit.flips import Break, ClassFlip, FlipAudit
+from harness.audit.flips import ClassFlip, FlipAudit
 from harness.audit.labels import LEAST_RATIO, LabelAudit, LabelCount
 
 MOST_SUSPECTS = 50
@@ -18,101 +18,93 @@ MOST_FRAGILE = 3
 def print_labels(console: Console, audit: LabelAudit) -> None:
     """Print the counts, the clips worth listening to, and the polarity of every part."""
     for count in audit.counts:
-        console.print(_counted(count), soft_wrap=True)
+        console.print(_label_count(count), soft_wrap=True)
     if audit.suspects:
         console.print(
-            "Worth listening to: their scores lie among those of the other class. A kind of clips "
-            "that the detector mishears and the table does not name would look the same."
+            "Worth listening to: their scores lie among those of the other class. A kind of clip "
+            "that the detector misses and the table does not name would look the same."
         )
         table = Table("clip", "label", "generator", "source", "group", "p wrong", "against")
         for suspect in audit.suspects[:MOST_SUSPECTS]:
-            table.add_row(
-                suspect.clip_id,
-                suspect.label,
-                suspect.generator,
-                suspect.source,
-                suspect.group,
-                f"{suspect.probability:.2f}",
-                f"{round(suspect.contradicted * suspect.rows)} of {suspect.rows}",
-            )
+            against = f"{round(suspect.contradicted * suspect.rows)} of {suspect.rows}"
+            names = suspect.generator, suspect.source, suspect.group
+            probability = f"{suspect.probability:.2f}"
+            table.add_row(suspect.clip_id, suspect.label, *names, probability, against)
         console.print(table)
-        _more(console, len(audit.suspects) - MOST_SUSPECTS)
+        print_rest(console, len(audit.suspects) - MOST_SUSPECTS)
     table = table_of("model", "part", "labels", "AUC", "95 % interval", "clips", "groups", right=3)
-    for each in audit.polarities:
-        interval = f"{number(each.low)} to {number(each.high)}"
-        told = [each.model, each.slice, each.verdict, number(each.auc), interval]
-        table.add_row(*told, str(each.clips), str(each.groups))
+    for part in audit.polarities:
+        figures = number(part.auc), interval(part.low, part.high), str(part.clips), str(part.groups)
+        table.add_row(part.model, part.slice, part.verdict, *figures)
     console.print(table)
-    if any(each.verdict == "swapped" for each in audit.polarities):
+    if any(part.verdict == "swapped" for part in audit.polarities):
         console.print(
-            "Swapped: the detector surely does better against these labels. Either they are "
+            "Swapped: the detector does significantly better against these labels. Either they are "
             "swapped, or its scores are, or these fakes sound more real to it than real clips."
         )
     for note in audit.notes:
         console.print(note, soft_wrap=True)
 
 
-def _counted(count: LabelCount) -> str:
+def _label_count(count: LabelCount) -> str:
     side = "All labels" if count.label == "all" else f"Labels {count.label}"
-    of = f"{count.clips} clips, {count.groups} groups"
+    start = f"{side} ({count.clips} clips, {count.groups} groups)"
     if count.verdict == "too few clips":
-        return f"{side} ({of}): too few clips to know."
+        return f"{start}: too few clips to know."
     if count.verdict == "scores overlap too much":
         return (
-            f"{side} ({of}): cannot be known, the scores of the classes overlap too much. A "
-            f"typical wrong label would stand out by a likelihood ratio of {count.ratio:.3g}; it "
-            f"takes {LEAST_RATIO:g}."
+            f"{start}: cannot be known, the scores of the classes overlap too much. A typical "
+            f"wrong label would stand out by a likelihood ratio of {count.ratio:.3g}; it takes "
+            f"{LEAST_RATIO:g}."
         )
-    found = f"{count.wrong:.1f} probably wrong (95 % interval {count.low:.1f} to {count.high:.1f})"
-    if count.verdict == "nothing found":
-        return f"{side} ({of}): {found}: no more than what chance can do."
-    return f"{side} ({of}): {found}."
+    wrong = f"{count.wrong:.1f} probably wrong (95 % interval {count.low:.1f} to {count.high:.1f})"
+    chance = ", no more than by chance" if count.verdict == "nothing found" else ""
+    return f"{start}: {wrong}{chance}."
 
 
 def print_flips(console: Console, audit: FlipAudit) -> None:
     """Print every condition, where each series breaks, and the most fragile generators."""
     several = len({each.model for each in audit.conditions}) > 1
+
+    def named(model: str, name: str) -> str:
+        return f"{model}: {name}" if several else name
+
     table = table_of(
         "condition", "breaks first", "real lost", "p", "move", "fakes lost", "p", "move", right=2
     )
     for each in audit.conditions:
-        name = f"{each.model}: {each.condition}" if several else each.condition
-        table.add_row(name, each.first, *_class(each.real), *_class(each.fake))
+        name = named(each.model, each.condition)
+        table.add_row(name, each.first, *_class_cells(each.real), *_class_cells(each.fake))
     console.print(table)
     console.print(
-        "Lost: clips that were right and are wrong now, less those the other way round, as a share "
-        "of the class; p of no loss, over groups, adjusted for all; move: median change of score, "
-        "above 0 is more fake."
+        "Lost: clips that were right and become wrong, minus the reverse, of the clips of the "
+        "class; p of no loss, over groups, adjusted for all; move: median change of the score, "
+        "positive towards fake."
     )
     table = table_of("series", "class", f"{100 * audit.share:g} % turned", "no earlier", "no later")
     for each in audit.breaks:
-        name = f"{each.model}: {each.series}" if several else each.series
-        table.add_row(name, each.label, *_break(each))
+        places = each.at or "nowhere", each.earliest or "nowhere", each.latest or "not known"
+        table.add_row(named(each.model, each.series), each.label, *places)
     if audit.breaks:
         console.print(table)
     table = table_of("family", "fakes that break most", "broke", "95 % interval", "clips", right=2)
-    for (model, family), members in groupby(audit.fragile, key=lambda one: (one.model, one.family)):
+    for (model, family), members in groupby(audit.fragile, key=lambda row: (row.model, row.family)):
         for each in list(members)[:MOST_FRAGILE]:
-            name = f"{model}: {family}" if several else family
-            interval = f"{number(each.low)} to {number(each.high)}"
-            share = number(each.broke)
-            table.add_row(name, each.generator or "(unnamed)", share, interval, str(each.clips))
+            figures = number(each.broke), interval(each.low, each.high), str(each.clips)
+            table.add_row(named(model, family), each.generator or "(unnamed)", *figures)
     if audit.fragile:
         console.print(table)
 
 
-def _class(flip: ClassFlip) -> tuple[str, str, str]:
+def _class_cells(flip: ClassFlip) -> tuple[str, str, str]:
     if not flip.clips:
         return "–", "–", "–"
     lost = f"{flip.broke} − {flip.mended} of {flip.clips}"
-    return lost, "–" if math.isnan(flip.p_holm) else f"{flip.p_holm:.2g}", f"{flip.move:+.2f}"
+    return lost, p_value(flip.p_holm), f"{flip.move:+.2f}"
 
 
-def _break(one: Break) -> tuple[str, str, str]:
-    return one.at or "nowhere", one.earliest or "nowhere", one.latest or "not known"
-
-
-def _more(console: Console, count: int) -> None:
+def print_rest(console: Console, count: int) -> None:
+    """Say how many rows were left out, if any."""
     if count > 0:
         console.print(f"and {count} more; --json has them.")
 
@@ -128,3 +120,13 @@ def table_of(*columns: str, right: int = 99) -> Table:
 def number(value: float) -> str:
     """Three decimals, or a dash for NaN."""
     return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def interval(low: float, high: float) -> str:
+    """`0.100 to 0.200`, or dashes for NaN."""
+    return f"{number(low)} to {number(high)}"
+
+
+def p_value(p: float) -> str:
+    """Two significant digits, or a dash for NaN."""
+    return "–" if math.isnan(p) else f"{p:.2g}"

@@ -1,4 +1,4 @@
-"""What the command prints of an audit: findings, the claim's own errors, what a run says of it."""
+"""Terminal output of `harness audit claims`."""
 
 from __future__ import annotations
 
@@ -14,43 +14,45 @@ from harness.claims.equivalence import Equivalence
 
 
 def print_audit(console: Console, audit: ClaimAudit, compared: Sequence[Equivalence]) -> None:
-    """Print one claim: a table of findings, one of intervals, and sentences on a run."""
+    """Print one claim: its findings, its sampling errors, and a sentence per compared figure."""
     claim = audit.claim
-    told = ", ".join(f"{name} {figure.text}" for name, figure in claim.figures.items())
-    console.print(f"{claim.title}: {told or 'no figure that can be checked'}")
-    findings = Table("about", "verdict", "what was found")
+    figures = ", ".join(f"{name} {figure.text}" for name, figure in claim.figures.items())
+    console.print(f"{claim.title}: {figures or 'no figure that can be checked'}")
+    findings = Table("about", "verdict", "finding")
     findings.columns[0].no_wrap = findings.columns[1].no_wrap = True
     for finding in audit.findings:
         findings.add_row(finding.kind, finding.verdict, finding.words)
     if audit.findings:
         console.print(findings)
     if audit.errors:
-        console.print("Sampling error of the claim itself, were its clips independent:")
-        errors = Table("figure", "reported", "95 % interval", "n", "if it was of")
-        for number in (1, 2, 3):
-            errors.columns[number].justify = "right"
-            errors.columns[number].no_wrap = True
+        console.print("Sampling error of the claim itself, if its clips are independent:")
+        errors = Table("figure")
+        for name in ("reported", "95 % interval", "n"):
+            errors.add_column(name, justify="right", no_wrap=True)
+        errors.add_column("if it was of")
         for error in audit.errors:
             interval = f"{error.low:.4f} to {error.high:.4f}"
             errors.add_row(error.metric, f"{error.value:.4f}", interval, f"{error.n:,}", error.test)
         console.print(errors)
     elif claim.figures:
-        console.print("How far the figures may be off by chance cannot be known: no counts.")
+        console.print(
+            "The sampling error of the figures cannot be known: the card gives no counts."
+        )
     for each in compared:
         console.print(f"{each.model}: {each.words}", soft_wrap=True)
 
 
 def plain(audit: ClaimAudit, compared: Sequence[Equivalence]) -> dict[str, Any]:
-    """The same as content for JSON."""
+    """The same content for JSON."""
     claim = audit.claim
     return {
         "title": claim.title,
         "fits": audit.fits,
-        "figures": {name: asdict(figure) for name, figure in claim.figures.items()},
+        "figures": claim.figures,
         "positive": claim.positive,
         "counts": claim.counts,
         "clips": claim.total,
-        "findings": [asdict(finding) for finding in audit.findings],
-        "sampling_errors": [asdict(error) for error in audit.errors],
+        "findings": audit.findings,
+        "sampling_errors": audit.errors,
         "compared": [asdict(each) | {"words": each.words} for each in compared],
     }

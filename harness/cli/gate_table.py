@@ -1,4 +1,4 @@
-"""The gate and the comparison in a terminal: what decides first, the rest counted."""
+"""Terminal output of gates and comparisons: what decides first, the rest counted."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import math
 from rich.table import Table
 
 from harness.cli.console import stdout
-from harness.compare.compare import Comparison, Difference
+from harness.compare.compare import Comparison
+from harness.compare.difference import Difference
 from harness.compare.verdict import Gate, Verdict, ranked
 
 _MOST = 20
+_MOST_PLACES = 5
 
 
 def print_gate(gate: Gate) -> None:
-    """Print the verdict, what fails or is undecided, and how it was decided."""
+    """Print what fails or is undecided, the verdict, and how it was decided."""
     console = stdout()
     shown = [verdict for verdict in ranked(gate.verdicts) if verdict.outcome != "PASS"]
     if shown:
@@ -46,19 +48,19 @@ def print_gate(gate: Gate) -> None:
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """Print what cannot be compared, then the differences that are more than chance."""
+    """Print what cannot be compared, then the significant differences."""
     console = stdout()
-    apart = [cell for cell in comparison.cells if cell.status != "compared"]
-    for status in dict.fromkeys(cell.status for cell in apart):
-        cells = [cell for cell in apart if cell.status == status]
-        places = dict.fromkeys(f"{cell.condition} ({cell.reason})" for cell in cells)
-        listed = "; ".join(list(places)[:5]) + ("; …" if len(places) > 5 else "")
-        console.print(f"{status}: {len(cells)} figures: {listed}")
+    rest = [cell for cell in comparison.cells if cell.status != "compared"]
+    for status in dict.fromkeys(cell.status for cell in rest):
+        cells = [cell for cell in rest if cell.status == status]
+        places = list(dict.fromkeys(f"{cell.condition} ({cell.reason})" for cell in cells))
+        listed = "; ".join(places[:_MOST_PLACES]) + ("; …" if len(places) > _MOST_PLACES else "")
+        console.print(f"{status}: {_count(len(cells), 'figure')}: {listed}")
     compared = [cell for cell in comparison.cells if cell.status == "compared"]
     sure = sorted((cell for cell in compared if cell.p_holm <= 0.05), key=lambda cell: cell.p_holm)
     clean = [cell for cell in compared if cell.condition == "clean"]
     table = Table("condition", "metric", "baseline", "run")
-    for name in ("difference", "p (Holm)", "could have shown", "n"):
+    for name in ("difference", "p (Holm)", "detectable", "n"):
         table.add_column(name, justify="right", no_wrap=True)
     for cell in dict.fromkeys([*clean, *sure[:_MOST]]):
         table.add_row(
@@ -73,23 +75,27 @@ def print_comparison(comparison: Comparison) -> None:
         )
     console.print(table)
     if len(sure) > _MOST:
-        console.print(f"… and {len(sure) - _MOST} more differences beyond chance.")
-    same = len(comparison.identical)
+        console.print(f"… and {len(sure) - _MOST} more significant differences.")
+    is_are = "is" if len(sure) == 1 else "are"
     console.print(
-        f"{len(sure)} of {len(compared)} differences are more than chance at 5 % (Holm, one family"
-        f" of {comparison.family}); {len(comparison.flips)} verdicts changed; {same} conditions"
-        " have the same scores."
+        f"{len(sure)} of {len(compared)} differences {is_are} significant at 5 % (Holm, one family "
+        f"of {comparison.family}); {_count(len(comparison.flips), 'verdict')} changed; the scores "
+        f"of {_count(len(comparison.identical), 'condition')} are the same."
     )
     for note in comparison.notes:
         console.print(f"Note: {note}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _figure(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.4f}"
 
 
-def _difference(one: Verdict | Difference) -> str:
-    if math.isnan(one.difference):
+def _difference(row: Verdict | Difference) -> str:
+    if math.isnan(row.difference):
         return "–"
-    bounds = "" if math.isnan(one.low) else f" ({one.low:+.4f} to {one.high:+.4f})"
-    return f"{one.difference:+.4f}{bounds}"
+    bounds = "" if math.isnan(row.low) else f" ({row.low:+.4f} to {row.high:+.4f})"
+    return f"{row.difference:+.4f}{bounds}"
