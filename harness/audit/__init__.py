@@ -1,1 +1,1 @@
-"""Questions that a run's table answers about its test set: labels and flips."""
+"""Audits of a test set from the table of a run: wrong or swapped labels, verdicts that flip."""

@@ -1,1 +1,1 @@
-"""What model cards claim, whether it fits together, and whether measured figures are equivalent."""
+"""Claims of model cards: whether they are consistent, and equivalent to what was measured."""

@@ -1,1 +1,1 @@
-"""Two runs on the clips of both: pairing, differences, policies, the gate and its verdict."""
+"""Two runs paired on their common clips: differences, release policies, gates and baselines."""

@@ -1,1 +1,1 @@
-"""Whether a test set is fair: shortcuts, leakage and what a detector owes to them. Opens audio."""
+"""Audits of a test set that open its audio: shortcuts, and detectors that use them; leakage."""

@@ -140,14 +140,8 @@ def audit_shortcuts(
         For too few clips and groups of both classes to learn from some and test the others, or a
         run without any of the clips.
     """
-    fake = np.array([clip.label == "fake" for clip in data.clips], dtype=bool)
-    group = np.array([clip.group for clip in data.clips], dtype=object)
-    if not len(fake) or not (design := Design.of(fake, group, seed)).enough:
-        raise UsageError(
-            "too few groups of both classes to learn from some and test the others",
-            "data",
-            "name a larger set, or give its clips groups that are smaller",
-        )
+    design = _design(data, seed)
+    fake = design.fake
     features = _features(data.measurements)
     together = by_all(features, design)
     tests = [*_tests(data.measurements, design), _Test(TOGETHER, together, "")]
@@ -158,19 +152,32 @@ def audit_shortcuts(
         if test.name not in best or p < best[test.name].p_holm:
             best[test.name] = test.shortcut(result, p, margin, data.measurements, fake)
     all_together = best.pop(TOGETHER)
-    shortcuts = sorted(best.values(), key=lambda each: (each.verdict != "tells", -each.auc))
     ids = [clip.clip_id for clip in data.clips]
-    relied = [] if run is None else reliances(run, ids, features, together, seed)
     return ShortcutAudit(
         clips=len(fake),
         real=int(np.sum(~fake)),
         fake=int(np.sum(fake)),
         groups=design.groups,
         margin=margin,
-        shortcuts=(all_together, *shortcuts),
-        reliances=tuple(relied),
+        shortcuts=(
+            all_together,
+            *sorted(best.values(), key=lambda each: (each.verdict != "tells", -each.auc)),
+        ),
+        reliances=tuple(reliances(run, ids, features, together, seed) if run else ()),
         notes=tuple(f"{name}: not measured: {why}" for name, why in data.rejected),
     )
+
+
+def _design(data: MeasuredClips, seed: int) -> Design:
+    fake = np.array([clip.label == "fake" for clip in data.clips], dtype=bool)
+    group = np.array([clip.group for clip in data.clips], dtype=object)
+    if not len(fake) or not (design := Design.of(fake, group, seed)).enough:
+        raise UsageError(
+            "too few groups of both classes to learn from some and test the others",
+            "data",
+            "name a larger set, or give its clips groups that are smaller",
+        )
+    return design
 
 
 @dataclass(frozen=True, eq=False)
