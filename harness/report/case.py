@@ -10,7 +10,7 @@ from typing import Any
 from harness.forensic.case import Case, Timeline
 from harness.forensic.likelihood_ratio import ratio
 from harness.report import formatting
-from harness.report.page_base import asset, data_uri, environment, security, trusted
+from harness.report.page_base import asset, environment, security, trusted
 
 CLEAR_STEP = 0.6
 """A step that explains this share of the windows' variance is drawn."""
@@ -78,6 +78,7 @@ def render_case(case: Case) -> str:
     content: dict[str, Any] = {
         "case": case,
         "style": trusted(style),
+        "scripts": [],
         "security": security([style], []),
         "drawing": drawing(case),
         "cells": _cells(case),
@@ -86,11 +87,10 @@ def render_case(case: Case) -> str:
         "ratio": ratio,
         "bound": _bound,
         "interval_words": _interval_words(case),
-        "bits": "–" if case.file.bits is None else f"{case.file.bits} bit",
+        "bits": formatting.MISSING if case.file.bits is None else f"{case.file.bits} bit",
         "coding_words": _coding(case),
         "spread": _spread(case),
         "clear": CLEAR_STEP,
-        "data_uri": data_uri,
     }
     return environment().get_template("case.html.j2").render(content)
 
@@ -197,11 +197,11 @@ def _interval_words(case: Case) -> str:
 def _coding(case: Case) -> str:
     match case.file.lossy_now:
         case True:
-            return "with loss"
+            return "lossy"
         case False:
-            return "without loss, as it is now"
+            return "lossless in its present form"
         case None:
-            return "not known whether with loss"
+            return "lossy or not: unknown"
 
 
 def _spread(case: Case) -> str:

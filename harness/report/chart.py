@@ -150,14 +150,15 @@ def _extend(
 
 def _interval_columns(rows: Sequence[Any]) -> Columns:
     return {
-        "value": [_number(r.value) for r in rows],
-        "low": [_number(r.low) for r in rows],
-        "high": [_number(r.high) for r in rows],
+        "value": [rounded(r.value) for r in rows],
+        "low": [rounded(r.low) for r in rows],
+        "high": [rounded(r.high) for r in rows],
         "n": [r.n for r in rows],
     }
 
 
-def _number(value: float) -> float | None:
+def rounded(value: float) -> float | None:
+    """Return a number as charts have it; None where it is missing."""
     return round(value, 4) if math.isfinite(value) else None
 
 

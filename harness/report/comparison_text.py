@@ -1,4 +1,4 @@
-"""How a run stands against a baseline, in sentences, from a finished comparison."""
+"""A run compared with a baseline, in sentences, from a finished comparison."""
 
 from __future__ import annotations
 
@@ -20,49 +20,47 @@ _NAMED = 3
 
 
 def gain(cell: Difference | None) -> float:
-    """The difference with more being better; infinite where there is none."""
+    """Return the difference with its sign turned so that more is better; infinite without one."""
     if cell is None or not math.isfinite(cell.difference):
         return math.inf
     return -cell.difference if term(cell.metric).better == "lower" else cell.difference
 
 
-def shown(cell: Difference) -> bool:
-    """Whether a figure differs by more than chance, as far as the whole family goes."""
+def is_shown(cell: Difference) -> bool:
+    """Return whether a figure differs significantly, adjusted for all that were compared."""
     return cell.p_holm <= LEVEL
 
 
 def sentences(
     index: Index, model: str, comparison: Comparison, cells: Sequence[Difference]
 ) -> list[str]:
-    """What came of it, what perturbations cost, the worst condition, the families."""
+    """Say what differs, what perturbations cost, the worst condition and the families."""
     same = [name for one, name in comparison.identical if one == model]
-    told = [_tally(cells)]
+    result = [_tally(cells)]
     if same:
         under = f"{count(len(same))} {'condition' if len(same) == 1 else 'conditions'}"
-        told.append(f"Under {under} every score is the same number.")
-    told += [_corruption([each for each in comparison.corruption if each.model == model])]
-    told += [_worst(index, each) for each in comparison.worst if each.model == model]
-    told += [_families([each for each in comparison.families if each.model == model])]
-    return [sentence for sentence in told if sentence]
+        result.append(f"Every score is identical under {under}.")
+    result += [_corruption([each for each in comparison.corruption if each.model == model])]
+    result += [_worst(index, each) for each in comparison.worst if each.model == model]
+    result += [_families([each for each in comparison.families if each.model == model])]
+    return [sentence for sentence in result if sentence]
 
 
 def _tally(cells: Sequence[Difference]) -> str:
     compared = [cell for cell in cells if cell.status == "compared"]
     if not compared:
         return "No figure could be compared with the baseline."
-    differing = [cell for cell in compared if shown(cell)]
+    differing = [cell for cell in compared if is_shown(cell)]
     worse = sum(gain(cell) < 0 for cell in differing)
     better = len(differing) - worse
-    told = (
-        f"{count(worse)} {'is' if worse == 1 else 'are'} worse and {count(better)} better"
-        if differing
-        else "none differs"
-    )
     barred = len(cells) - len(compared)
     rest = f" {count(barred)} more could not be compared." if barred else ""
+    all_compared = f"{count(len(compared))} figures compared with the baseline clip by clip"
+    if not differing:
+        return f"None of {all_compared} differs significantly (adjusted p ≤ {LEVEL:g}).{rest}"
     return (
-        f"Of {count(len(compared))} figures that were compared with the baseline clip by clip, "
-        f"{told}, by more than chance (adjusted p at most {LEVEL:g}).{rest}"
+        f"{count(worse)} of {all_compared} {'is' if worse == 1 else 'are'} significantly worse "
+        f"and {count(better)} better (adjusted p ≤ {LEVEL:g}).{rest}"
     )
 
 
@@ -78,9 +76,9 @@ def _corruption(errors: Sequence[CorruptionError]) -> str:
     without = f" Left out of one or both: {listed(left_out)}." if left_out else ""
     many = max(each.corruptions for each in known)
     return (
-        f"Against the baseline’s errors, over {count(many)} "
+        f"Relative to the baseline’s errors, over {count(many)} "
         f"{'corruption' if many == 1 else 'corruptions'}: {told}; 1 is as good as the baseline, "
-        f"less is better.{without}"
+        f"lower is better.{without}"
     )
 
 

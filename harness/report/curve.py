@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from harness.report.chart import Chart, Columns
+from harness.report.chart import Chart, Columns, rounded
 from harness.report.formatting import count, figure, interval, signed
 from harness.report.vega import ROWS, finished
 
@@ -83,11 +82,11 @@ def curve(title: str, tracks: Sequence[Track], kind: str, of: str) -> Chart:
             "order": order,
             "track": title_of(tracks[number]),
             "line": number % _LINES,
-            "value": _number(point.value),
-            "low": _number(point.low),
-            "high": _number(point.high),
+            "value": rounded(point.value),
+            "low": rounded(point.low),
+            "high": rounded(point.high),
             "turn": step.turn if step and step.turn in TURNS else "open",
-            "step": "first on its curve" if step is None else told(step),
+            "step": "first on its curve" if step is None else step_text(step),
             "begins": bool(not place and tracks[number].reason),
             "what": release.version or release.run,
         }
@@ -98,14 +97,10 @@ def curve(title: str, tracks: Sequence[Track], kind: str, of: str) -> Chart:
     return Chart("release", columns, {}, f"{title} over releases. {', '.join(spoken)}")
 
 
-def told(step: ReleaseStep) -> str:
-    """A step with its interval, or why there is none."""
+def step_text(step: ReleaseStep) -> str:
+    """Return a step with its interval, or why there is none."""
     between = interval(step.low, step.high)
     return f"{signed(step.difference)} ({between})" if between else step.turn
-
-
-def _number(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None
 
 
 def specification() -> dict[str, Any]:
@@ -128,7 +123,7 @@ def specification() -> dict[str, Any]:
         alt.Tooltip("value:Q", title="Value", format=".3f"),
         alt.Tooltip("low:Q", title="from", format=".3f"),
         alt.Tooltip("high:Q", title="to", format=".3f"),
-        alt.Tooltip("step:N", title="ReleaseStep"),
+        alt.Tooltip("step:N", title="Step"),
         alt.Tooltip("track:N", title="Of"),
     ]
     ranges = base.mark_rule(strokeWidth=2, opacity=0.35).encode(

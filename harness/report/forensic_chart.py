@@ -14,7 +14,7 @@ import altair as alt
 
 from harness.report.chart import Chart, Columns, probit
 from harness.report.formatting import count
-from harness.report.vega import ROWS, Layered, finished
+from harness.report.vega import ROWS, Layered, det_axes, finished
 
 if TYPE_CHECKING:
     from harness.forensic.calibrated import RatioCurves
@@ -36,8 +36,6 @@ _COLORS = {
     "pooled": "var(--line-3)",
     "reference": "var(--faint)",
 }
-_DET_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
-_DET_ENDS = (0.006, 0.9)
 
 
 def chart_of(kind: str, curves: Sequence[RatioCurves], words: str) -> Chart:
@@ -114,11 +112,6 @@ def forensic_specifications() -> dict[str, dict[str, Any]]:
     """Vega-Lite of the five charts, by name, without data."""
     unit = alt.Scale(domain=[0, 1], nice=False)
     ratio, free = "log10 likelihood ratio of fake", alt.Scale(zero=False)
-    ends = alt.Scale(domain=[probit(each) for each in _DET_ENDS], nice=False, zero=False)
-    axis = alt.Axis(
-        values=[probit(rate) for rate in _DET_RATES],
-        labelExpr="format(cumulativeNormal(datum.value), '.2~f')",
-    )
     bits = alt.Scale(domain=[0, 1.5], nice=False)
     charts = {
         "tippett": _lines(
@@ -139,10 +132,7 @@ def forensic_specifications() -> dict[str, dict[str, Any]]:
             (0.0, 1.0),
             dots=True,
         ),
-        "trade": _lines(
-            alt.X("x:Q", scale=ends, axis=axis, title="False-alarm rate (probit)"),
-            alt.Y("y:Q", scale=ends, axis=axis, title="Miss rate (probit)"),
-        ),
+        "trade": _lines(*det_axes()),
     }
     return {name: finished(chart) for name, chart in charts.items()}
 

@@ -9,6 +9,8 @@ import math
 import unicodedata
 
 MISSING = "–"
+DIGITS = 4
+"""Of the figures of a gate: its margin is often 0.01, which an interval must be told from."""
 
 # Bidirectional controls reorder the text around them; a name must not disguise itself.
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -35,10 +37,10 @@ def interval(low: float, high: float, digits: int = 3) -> str:
     return f"{figure(low, digits)} to {figure(high, digits)}"
 
 
-def measured(value: float, low: float, high: float, digits: int = 3) -> str:
-    """`0.950 (0.921 to 0.974)`, or what there is of it."""
-    between = interval(low, high, digits)
-    return f"{figure(value, digits)} ({between})" if between else figure(value, digits)
+def measured(value: float, low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:
+    """`0.950 (0.921 to 0.974)`, or what there is of it; a difference has its sign."""
+    text, between = (signed if sign else figure)(value, digits), interval(low, high, digits)
+    return f"{text} ({between})" if between else text
 
 
 def probability(value: float) -> str:
@@ -52,6 +54,11 @@ def quantity(value: float, unit: str = "") -> str:
     """`−5 dB`, `4.75 kbit/s`."""
     text = f"{value:g}".replace("-", "−")
     return f"{text} {unit}" if unit else text
+
+
+def share(value: float) -> str:
+    """`98.3 %`; `–` where it is not known."""
+    return f"{value:.1%}".replace("%", " %") if math.isfinite(value) else MISSING
 
 
 def percent(part: int, whole: int) -> str:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from harness.compare.verdict import Gate, Verdict, as_plain, ranked
 from harness.plain_json import json_text
+from harness.report.formatting import DIGITS, MISSING, figure, measured
 from harness.report.markdown import clean, code, line, prose
 
 _MARKS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔"}
@@ -41,24 +42,24 @@ def as_junit(gate: Gate) -> str:
     if gate.warnings:
         properties = ElementTree.SubElement(suite, "properties")
         for warning in gate.warnings:
-            told = {"name": "warning", "value": clean(warning.line)}
-            ElementTree.SubElement(properties, "property", told)
+            attributes = {"name": "warning", "value": clean(warning.line)}
+            ElementTree.SubElement(properties, "property", attributes)
     seen: Counter[tuple[str, str]] = Counter()
     for verdict in gate.verdicts:
         place, name = clean(verdict.model) or title, clean(verdict.name)
         seen[place, name] += 1
         again = f" ({seen[place, name]})" if seen[place, name] > 1 else ""
-        told = {"classname": place, "name": name + again, "time": "0"}
-        case = ElementTree.SubElement(suite, "testcase", told)
+        attributes = {"classname": place, "name": name + again, "time": "0"}
+        case = ElementTree.SubElement(suite, "testcase", attributes)
         if verdict.word != "PASS":
             tag = "failure" if verdict.word == "FAIL" else "error"
-            why = clean(_told(verdict))
+            why = clean(_details(verdict))
             found = ElementTree.SubElement(
                 case, tag, {"message": why, "type": verdict.word.lower()}
             )
             found.text = why  # some show the message, some the text
         elif verdict.undecided:
-            ElementTree.SubElement(case, "system-out").text = clean(_told(verdict))
+            ElementTree.SubElement(case, "system-out").text = clean(_details(verdict))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -111,19 +112,19 @@ def _basis(gate: Gate, several: bool, most: int) -> list[str]:
 
 
 def _row(verdict: Verdict, several: bool) -> str:
-    model = [code(verdict.model) if verdict.model else "–"] if several else []
+    model = [code(verdict.model) if verdict.model else MISSING] if several else []
     clips = f"{verdict.n} ({verdict.groups})" if verdict.groups else str(verdict.n)
-    found = [part for part in (_span(verdict), prose(_why(verdict))) if part != "–"]
+    found = [part for part in (_difference(verdict), prose(_why(verdict))) if part != MISSING]
     return line(
         [
             f"{_MARKS[verdict.word]} {verdict.word}",
             *model,
             "all" if verdict.condition == "*" else code(verdict.condition),
             f"{verdict.metric} {prose(verdict.required)}",
-            _around(verdict),
-            _figure(verdict.baseline),
-            ", ".join(part for part in found if part) or "–",
-            clips if verdict.n else "–",
+            _candidate(verdict),
+            figure(verdict.baseline, DIGITS),
+            ", ".join(part for part in found if part) or MISSING,
+            clips if verdict.n else MISSING,
         ]
     )
 
@@ -134,14 +135,14 @@ def _fitting(lines: Sequence[str], most: int) -> list[str]:
     return [line for line, length in zip(lines, lengths, strict=True) if length <= most]
 
 
-def _told(verdict: Verdict) -> str:
+def _details(verdict: Verdict) -> str:
     parts = [_why(verdict)]
     if not math.isnan(verdict.value):
-        parts.append(f"candidate {_around(verdict)}")
+        parts.append(f"candidate {_candidate(verdict)}")
     if not math.isnan(verdict.baseline):
-        parts.append(f"baseline {_figure(verdict.baseline)}")
+        parts.append(f"baseline {figure(verdict.baseline, DIGITS)}")
     if not math.isnan(verdict.difference):
-        parts.append(f"difference {_span(verdict)}")
+        parts.append(f"difference {_difference(verdict)}")
     if verdict.n:
         groups = f" of {verdict.groups} groups" if verdict.groups else ""
         parts.append(f"{verdict.n} clips{groups}")
@@ -159,20 +160,14 @@ def _why(verdict: Verdict) -> str:
     return ""
 
 
-def _figure(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
+def _candidate(verdict: Verdict) -> str:
+    """Return the candidate's figure, with the interval where that is of the figure itself."""
+    if math.isfinite(verdict.difference):
+        return figure(verdict.value, DIGITS)
+    return measured(verdict.value, verdict.low, verdict.high, DIGITS)
 
 
-def _around(verdict: Verdict) -> str:
-    """The candidate's figure, with the interval where that is of the figure itself."""
-    if math.isnan(verdict.low) or not math.isnan(verdict.difference):
-        return _figure(verdict.value)
-    return f"{verdict.value:.4f} ({verdict.low:.4f} to {verdict.high:.4f})"
-
-
-def _span(verdict: Verdict) -> str:
+def _difference(verdict: Verdict) -> str:
     if math.isnan(verdict.difference):
-        return "–"
-    if math.isnan(verdict.low):
-        return f"{verdict.difference:+.4f}"
-    return f"{verdict.difference:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"
+        return MISSING
+    return measured(verdict.difference, verdict.low, verdict.high, DIGITS, sign=True)

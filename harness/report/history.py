@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.report.chart import Chart
-from harness.report.curve import TURNS, Point, curve, point_of, specification, title_of, told
-from harness.report.formatting import count, figure, interval, listed, probability, signed
+from harness.report.curve import TURNS, Point, curve, point_of, specification, step_text, title_of
+from harness.report.formatting import count, listed, probability
 from harness.report.glossary import term
-from harness.report.page_base import dress, environment
+from harness.report.page_base import render_page
+from harness.report.section import Content, Panel, Section, shown
+from harness.report.table import (
+    Cell,
+    Column,
+    Table,
+    difference_cell,
+    figure_cell,
+    number,
+    text_cell,
+)
 from harness.storage.storage import make_folder, write_whole
 
 if TYPE_CHECKING:
@@ -21,57 +31,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A figure with its interval and the step to it; `mark` is a class of the style."""
-
-    text: str
-    between: str
-    step: str
-    mark: str
-    sort: str
-    p: str = ""
-
-
-@dataclass(frozen=True)
-class MatrixRow:
-    """A run in a table."""
-
-    when: str
-    run: str
-    version: str
-    finished: bool
-    same: bool
-    cells: list[Cell]
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A table of runs."""
-
-    titles: list[str]
-    rows: list[MatrixRow]
-
-
-@dataclass(frozen=True)
-class TrackView:
-    """The tables of a track."""
-
-    title: str
-    reason: str
-    clean: Matrix
-    families: Matrix
-
-
-@dataclass(frozen=True)
-class Line:
-    """One detector; `headline` and `families` are charts: key, title, words."""
+class LineView:
+    """The releases of one detector."""
 
     name: str
-    answer: str
-    headline: list[tuple[str, str, str]]
-    families: list[tuple[str, str, str]]
-    breaks: list[str]
-    tracks: list[TrackView]
+    number: int
+    tracks: list[Track]
+
+    @property
+    def releases(self) -> list[Release]:
+        return [release for track in self.tracks for release in track.releases]
 
 
 def write_history(history: History, path: Path) -> None:
@@ -81,144 +50,206 @@ def write_history(history: History, path: Path) -> None:
 
 
 def render_history(history: History) -> str:
-    """The page of a history: one file that loads nothing."""
+    """Return the page of a history: one file that loads nothing."""
     charts: dict[str, Chart] = {}
     lines = [
-        _line(name, number, [track for track in history.tracks if track.line == name], charts)
-        for number, name in enumerate(history.lines)
+        LineView(name, place, [track for track in history.tracks if track.line == name])
+        for place, name in enumerate(history.lines)
     ]
     days = sorted(each.started[:10] for track in history.tracks for each in track.releases)
-    return (
-        environment()
-        .get_template("history.html.j2")
-        .render(
-            **dress(charts, {"release": specification()}),
-            history=history,
-            lines=lines,
-            span=" to ".join(dict.fromkeys([days[0], days[-1]])) if days else "no runs",
-            warnings=history.warnings,
-            synthetic=any(each.synthetic for track in history.tracks for each in track.releases),
-        )
+    return render_page(
+        "history.html.j2",
+        charts,
+        {"release": specification()},
+        before=shown(OPENING, history, charts),
+        panels=[Panel(one.name, shown(PER_LINE, one, charts, f"-{one.number}")) for one in lines],
+        after=shown(CLOSING, history, charts),
+        history=history,
+        names=history.lines,
+        span=" to ".join(dict.fromkeys([days[0], days[-1]])) if days else "no runs",
+        warnings=history.warnings,
+        synthetic=any(each.synthetic for track in history.tracks for each in track.releases),
     )
 
 
-def _line(name: str, number: int, tracks: Sequence[Track], charts: dict[str, Chart]) -> Line:
-    metrics = _once(
-        row.metric for track in tracks for each in track.releases for row in each.figures
-    )
-    families = _once(
-        row.family for track in tracks for each in track.releases for row in each.families
-    )
-
-    def drawn(kind: str, of: str, title: str) -> tuple[str, str, str]:
-        key = f"{kind}-{number}-{of}"
-        charts[key] = curve(title, tracks, kind, of)
-        return key, title, charts[key].words
-
-    return Line(
-        name=name,
-        answer=_answer(tracks),
-        headline=[drawn("clean", each, term(each).title) for each in metrics],
-        families=[
-            drawn("family", each, each.replace("_", " "))
-            for each in families
-            if any(_measured(release, each) for track in tracks for release in track.releases)
+def _answers(history: History) -> Content:
+    several = len(history.lines) > 1
+    return {
+        "lead": [
+            (f"{name}: " if several else "")
+            + _answer([track for track in history.tracks if track.line == name])
+            for name in history.lines
         ],
-        breaks=[
-            f"{track.releases[0].started[:10]}, {title_of(track)}: {track.reason}"
-            for track in tracks
-            if track.reason
+        "notes": [
+            "A step is a run less the one before it on the same curve, paired on the clips of "
+            f"both, with a 95 % interval over groups from {count(history.resamples)} resamples. It "
+            "counts as worse or better where p is at most 0.05 after Holm’s correction for the "
+            "figures of that step (figures on clean clips and families apart). With many releases "
+            "some steps are significant by chance: up to one in ten where nothing changed."
         ],
-        tracks=[
-            TrackView(
-                title_of(track),
-                track.reason,
-                _matrix(track, "clean", metrics),
-                _matrix(track, "family", families),
-            )
-            for track in tracks
-        ],
-    )
-
-
-def _once(names: Iterator[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+    }
 
 
 def _answer(tracks: Sequence[Track]) -> str:
-    """What the newest run is against the one before, and what happened on the way."""
+    """Compare the newest run with the one before, and count the steps for the worse."""
+    releases = sum(len(track.releases) for track in tracks)
+    if releases == 1:
+        return "1 run; nothing to compare yet."
     track = max(tracks, key=lambda each: each.releases[-1].started)
+    worse = sum(bool(_changed(each, "worse")) for one in tracks for each in one.releases)
+    curves = f" on {count(len(tracks))} curves" if len(tracks) > 1 else ""
+    significant = "1 is" if worse == 1 else f"{count(worse)} are"
+    return (
+        f"{_newest(track)} {count(releases)} runs{curves}: {significant} significantly worse than "
+        "the one before."
+    )
+
+
+def _newest(track: Track) -> str:
     last = track.releases[-1]
     when = f"The run of {last.started[:10]}"
     if len(track.releases) == 1:
-        said = f"{when} has no comparable run before it."
-    elif last.same:
-        said = f"{when} has the same scores on clean clips as the one before it."
-    else:
-        worse, better = (_named(last, turn) for turn in ("worse", "better"))
-        said = f"{when} is " + (
-            "neither worse nor better than the one before it in anything that these clips can show"
-            if not worse and not better
-            else listed(
-                [
-                    f"{word} than the one before it in {listed(names)}"
-                    for word, names in (("worse", worse), ("better", better))
-                    if names
-                ]
-            )
-        )
-        said += "."
-    many = sum(len(each.releases) for each in tracks)
-    if many == 1:
-        return "1 run; nothing to compare yet."
-    fell = sum(bool(_named(each, "worse")) for one in tracks for each in one.releases)
-    curves = f" of {count(len(tracks))} detectors" if len(tracks) > 1 else ""
-    worse = "1 is" if fell == 1 else f"{count(fell)} are"
-    return f"{said} {count(many)} runs{curves}: {worse} significantly worse than the one before."
+        return f"{when} has no comparable run before it."
+    if last.same:
+        return f"{when} has the same scores on clean clips as the one before it."
+    changes = [
+        f"significantly {turn} than the one before it in {listed(names)}"
+        for turn in ("worse", "better")
+        if (names := _changed(last, turn))
+    ]
+    if not changes:
+        return f"{when} does not differ significantly from the one before it."
+    return f"{when} is {listed(changes)}."
 
 
-def _named(release: Release, turn: str) -> list[str]:
+def _changed(release: Release, turn: str) -> list[str]:
     names = [term(step.of).prose for step in release.steps if step.turn == turn]
     return names + [
-        f"{step.of.replace('_', ' ')} (what it costs)"
+        f"loss under {step.of.replace('_', ' ')}"
         for step in release.family_steps
         if step.turn == turn
     ]
 
 
-def _measured(release: Release, family: str) -> bool:
-    point = point_of(release, "family", family)
-    return point is not None and math.isfinite(point.value)
+def _curves(line: LineView) -> Content:
+    titles = {
+        f"clean-{line.number}-{metric}": term(metric).title for metric in _metrics(line.releases)
+    }
+    return {
+        "caption": "Figures on clean clips, with 95 % intervals. ▼ significantly worse, ▲ better "
+        "than the run before. At a dashed line a new curve begins, which is not comparable with "
+        "the runs before it.",
+        "smalls": list(titles.items()),
+        "points": [
+            f"New curve on {track.releases[0].started[:10]}, {title_of(track)}: {track.reason}"
+            for track in line.tracks
+            if track.reason
+        ],
+        "charts": {
+            key: curve(title, line.tracks, "clean", metric)
+            for (key, title), metric in zip(titles.items(), _metrics(line.releases), strict=True)
+        },
+    }
 
 
-def _matrix(track: Track, kind: str, names: Sequence[str]) -> Matrix:
-    had = [name for name in names if any(point_of(each, kind, name) for each in track.releases)]
-    titles = [term(name).title if kind == "clean" else name.replace("_", " ") for name in had]
-    rows = [
-        MatrixRow(
-            release.started.replace("T", " ")[:16],
-            release.run,
-            release.version,
-            release.finished,
-            release.same,
-            [_cell(point_of(release, kind, name), signs=kind == "family") for name in had],
-        )
-        for release in track.releases
-    ]
-    return Matrix(titles, rows)
+def _family_curves(line: LineView) -> Content | None:
+    families = [name for name in _families(line.releases) if _is_measured(line.releases, name)]
+    if not families:
+        return None
+    titles = {f"family-{line.number}-{name}": name.replace("_", " ") for name in families}
+    return {
+        "caption": "Mean accuracy under each family’s conditions less accuracy on the same clips "
+        "clean.",
+        "smalls": list(titles.items()),
+        "charts": {
+            key: curve(title, line.tracks, "family", name)
+            for (key, title), name in zip(titles.items(), families, strict=True)
+        },
+    }
 
 
-def _cell(point: Point | None, *, signs: bool) -> Cell:
+def _tables(line: LineView) -> Content:
+    tables: list[Table[Release]] = []
+    folded: list[Table[Release]] = []
+    for place, track in enumerate(line.tracks):
+        title, name = title_of(track), f"{line.number}-{place}"
+        caption = f"Figures on clean clips, and the step from the run before: {title}."
+        tables.append(_table(track, f"clean-figures-{name}", caption, "clean"))
+        lost = f"Accuracy lost by family, and the step from the run before: {title}."
+        if _families(track.releases):
+            folded.append(_table(track, f"family-figures-{name}", lost, "family"))
+    return {"tables": tables, "folded": folded}
+
+
+def _table(track: Track, name: str, caption: str, kind: str) -> Table[Release]:
+    known = _metrics(track.releases) if kind == "clean" else _families(track.releases)
+
+    def column(of: str) -> Column[Release]:
+        title = term(of).title if kind == "clean" else of.replace("_", " ")
+        return number(title, lambda release: _cell(point_of(release, kind, of), kind))
+
+    def run(release: Release) -> Cell:
+        unfinished = "" if release.finished else "unfinished"
+        return Cell(release.started.replace("T", " ")[:16], (release.run,), alarm=unfinished)
+
+    def version(release: Release) -> Cell:
+        return text_cell(release.version, "same scores as before" if release.same else "")
+
+    return Table(
+        name,
+        caption,
+        caption,
+        track.releases,
+        [Column("Run", run), Column("Release", version, "id"), *map(column, known)],
+        style="sortable full",
+    )
+
+
+def _cell(point: Point | None, kind: str) -> Cell:
     if point is None:
-        return Cell("–", "", "", "", "")
-    text = signed(point.value) if signs else figure(point.value)
-    between = interval(point.low, point.high)
-    sort = f"{point.value}" if math.isfinite(point.value) else ""
-    step = point.step
-    if step is None:
-        return Cell(text, between, "", "", sort)
-    if step.turn == "not compared":
-        return Cell(text, between, f"not compared: {step.reason or 'no interval'}", "", sort)
-    sign, mark = TURNS.get(step.turn, ("", ""))
-    apart = f"{sign} {told(step)}".strip()
-    return Cell(text, between, apart, mark, sort, probability(step.p))
+        return Cell(sort="")
+    step, lines, mark = point.step, list[str](), ""
+    if step is not None and step.turn == "not compared":
+        lines = [f"not compared: {step.reason or 'no interval'}"]
+    elif step is not None:
+        sign, mark = TURNS.get(step.turn, ("", ""))
+        lines = [f"{sign} {step_text(step)}".strip(), f"p {probability(step.p)}"]
+    return (difference_cell if kind == "family" else figure_cell)(point, *lines, mark=mark)
+
+
+def _metrics(releases: Sequence[Release]) -> list[str]:
+    return _once(row.metric for each in releases for row in each.figures)
+
+
+def _families(releases: Sequence[Release]) -> list[str]:
+    return _once(row.family for each in releases for row in each.families)
+
+
+def _once(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _is_measured(releases: Sequence[Release], family: str) -> bool:
+    points = (point_of(release, "family", family) for release in releases)
+    return any(point is not None and math.isfinite(point.value) for point in points)
+
+
+def _not_shown(history: History) -> Content | None:
+    points = list(_reasons(history))
+    return {"points": points} if points else None
+
+
+def _reasons(history: History) -> Iterator[str]:
+    for each in history.refused:
+        yield f"{each.run}: {each.reason}"
+    for copy, original in history.copies:
+        yield f"{copy}: the same run as {original}"
+
+
+OPENING: tuple[Section[History], ...] = (Section("answer", "The answer", _answers),)
+PER_LINE: tuple[Section[LineView], ...] = (
+    Section("curves", "Figures on clean clips", _curves),
+    Section("families", "What perturbations cost", _family_curves),
+    Section("figures", "All figures", _tables),
+)
+CLOSING: tuple[Section[History], ...] = (Section("refused", "What is not shown", _not_shown),)

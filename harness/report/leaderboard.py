@@ -2,68 +2,40 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from harness.report import table
-from harness.report.chart import Chart
-from harness.report.formatting import MISSING, count, figure, interval, listed, signed
+from harness.report.chart import Chart, rounded
+from harness.report.formatting import count, figure, interval, listed, share
 from harness.report.glossary import term
-from harness.report.page_base import dress, environment
+from harness.report.page_base import render_page
+from harness.report.section import Content, Section, shown
+from harness.report.table import (
+    Cell,
+    Column,
+    Scale,
+    Strip,
+    Table,
+    count_cell,
+    difference_cell,
+    figure_cell,
+    number,
+    number_cell,
+    sort_key,
+    strips,
+)
 from harness.report.vega import ROWS, finished
 from harness.storage.storage import make_folder, write_whole
 
 if TYPE_CHECKING:
     from harness.leaderboard.leaderboard import Leaderboard
-    from harness.leaderboard.leaderboard import RankedModel as Ranked
-    from harness.leaderboard.rank import Bounded, Standing
+    from harness.leaderboard.leaderboard import RankedModel as Model
+    from harness.leaderboard.rank import Standing
 
 _NAMED = 4
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A figure as text, with its interval and what it is sorted by."""
-
-    text: str
-    between: str
-    sort: str
-
-
-@dataclass(frozen=True)
-class RowView:
-    """A model as the tables show it."""
-
-    model: str
-    release: str
-    runs: list[str]
-    rank: Cell
-    letters: str
-    clean: Cell
-    strip: table.Strip
-    perturbed_rank: Cell
-    perturbed_letters: str
-    perturbed: Cell
-    damage: Cell
-    worst: str
-    worst_value: str
-    worst_sort: str
-    mce: Cell
-    coverage: str
-    coverage_sort: str
-    perturbed_coverage: str
-    pooled: Cell
-    data: list[tuple[Cell, Cell]]
-    figures: list[Cell]
-    speed: str
-    speed_sort: str
-    device: str
-    parameters: str
-    parameters_sort: str
 
 
 def write_leaderboard(board: Leaderboard, path: Path) -> None:
@@ -73,38 +45,202 @@ def write_leaderboard(board: Leaderboard, path: Path) -> None:
 
 
 def render_leaderboard(board: Leaderboard) -> str:
-    """The page of a leaderboard: one file that loads nothing."""
+    """Return the page of a leaderboard: one file that loads nothing."""
+    by = term(board.metric)
+    charts: dict[str, Chart] = {}
+    return render_page(
+        "leaderboard.html.j2",
+        charts,
+        {"robust": _specification(by.title)},
+        before=shown(SECTIONS, board, charts),
+        panels=[],
+        after=[],
+        board=board,
+        by=by,
+        synthetic=board.synthetic,
+        warnings=board.warnings,
+    )
+
+
+def _ranks(board: Leaderboard) -> Content:
     by = term(board.metric)
     ends = [end for row in board.rows for end in (row.clean.figure.low, row.clean.figure.high)]
     middle = [row.clean.figure.value for row in board.rows if row.clean.rank]
-    scale = table.scale(ends, min(middle, default=0.0), max(middle, default=1.0))
-    robust = _robust(board)
-    return (
-        environment()
-        .get_template("leaderboard.html.j2")
-        .render(
-            **dress({"robust": robust}, {"robust": _specification(by.title)}),
-            board=board,
-            by=by,
-            title=", ".join(each.name for each in board.data),
-            rows=[_view(row, scale) for row in board.rows],
-            titles=[term(name).title for name in board.rows[0].figures],
-            scale=scale,
-            answer=_answer(board),
-            words=robust.words,
-            synthetic=board.synthetic,
-            warnings=board.warnings,
+    scale = Scale.around(ends, min(middle, default=0.0), max(middle, default=1.0))
+    mean = ", the mean over data sets" if len(board.data) > 1 else ""
+
+    def strip(row: Model) -> Strip:
+        clean = row.clean.figure
+        between = interval(clean.low, clean.high)
+        words = f"{by.title} {figure(clean.value)}, interval {between}"
+        return scale.strip(clean.value, clean.low, clean.high, words=words)
+
+    def coverage(row: Model) -> Cell:
+        perturbed = row.perturbed_coverage
+        below = f"{share(perturbed)} perturbed" if perturbed < 1 else ""
+        return Cell(share(row.coverage), (below,), sort_key(row.coverage))
+
+    columns: list[Column[Model]] = [
+        number("Rank", lambda row: _rank(row.clean)),
+        Column("Group", lambda row: row.clean.letters),
+        number(f"{by.title}, clean", lambda row: figure_cell(row.clean.figure)),
+        strips(strip, "opt"),
+        number("Rank", lambda row: _rank(row.perturbed), "Under perturbation"),
+        Column("Group", lambda row: row.perturbed.letters, "", "Under perturbation"),
+        number(
+            "Perturbed",
+            lambda row: figure_cell(row.perturbed.figure),
+            f"{by.title} under perturbation",
+        ),
+        number("Coverage", coverage, "Share of its clips that it scored"),
+    ]
+    return {
+        "lead": [_answer(board)],
+        "tables": [_table(board, "ranks", "Clean and under perturbation.", columns)],
+        "points": [
+            f"{row.model} is not ranked under perturbation: {row.note}."
+            for row in board.rows
+            if row.note
+        ],
+        "notes": [
+            f"Ranks are by {by.title} ({board.better} is better){mean}. Below a rank are its "
+            "bounds: with 95 % certainty they hold for all models of the column at once, over "
+            f"groups ({count(board.resamples)} resamples, the same for all models; the largest "
+            "studentised difference, step by step). Models that share a letter do not differ "
+            "significantly. The line is the 95 % interval on a scale from "
+            f"{figure(scale.start, 2)} to {figure(scale.end, 2)}."
+        ],
+    }
+
+
+def _robustness(board: Leaderboard) -> Content:
+    title, with_mce = term(board.metric).title, bool(board.reference)
+    columns: list[Column[Model]] = [
+        number("Perturbed", lambda row: figure_cell(row.perturbed.figure)),
+        number("Δ", lambda row: difference_cell(row.damage), "Perturbed less clean"),
+        Column("Worst condition", lambda row: row.worst),
+        number(title, lambda row: number_cell(row.worst_value), "Under the worst condition"),
+    ]
+    if with_mce:
+        columns.append(number("mCE", lambda row: figure_cell(row.mce, digits=2)))
+    return {
+        "caption": f"{title} under perturbation (mean over the means of the families) over {title} "
+        "on clean clips, with 95 % intervals. On the line nothing is lost.",
+        "figure": "robust",
+        "charts": {"robust": _robust(board)},
+        "tables": [_table(board, "losses", "What perturbations cost.", columns)],
+        "notes": [
+            f"mCE is the mean corruption error relative to {board.reference}: 1 is as good, "
+            "lower is better."
+        ]
+        * with_mce,
+    }
+
+
+def _data_sets(board: Leaderboard) -> Content | None:
+    if len(board.data) < 2:
+        return None
+    columns: list[Column[Model]] = [
+        number("Mean", lambda row: figure_cell(row.clean.figure)),
+        number("Pooled", lambda row: figure_cell(row.pooled)),
+    ]
+    for place, each in enumerate(board.data):
+        columns += _data_set(place, each.name)
+    caption = f"{term(board.metric).title} on clean clips."
+    return {
+        "text": [
+            "Each data set by itself; their plain mean, by which models are ranked; and all clips "
+            "pooled as one test set with one threshold."
+        ],
+        "tables": [_table(board, "data-sets", caption, columns)],
+    }
+
+
+def _data_set(place: int, name: str) -> list[Column[Model]]:
+    return [
+        number(name, lambda row: figure_cell(row.data[place].figure)),
+        number("Rank", lambda row: _rank(row.data[place])),
+    ]
+
+
+def _costs(board: Leaderboard) -> Content:
+    def column(metric: str) -> Column[Model]:
+        return number(term(metric).title, lambda row: figure_cell(row.figures[metric]))
+
+    def speed(row: Model) -> Cell:
+        speeds = [each.rows_per_second for each in row.cost]
+        return Cell(listed([f"{speed:.1f}" for speed in speeds]), (), sort_key(min(speeds)))
+
+    def device(row: Model) -> str:
+        devices = dict.fromkeys(
+            f"{each.device}, {each.precision}"
+            + (f", with {each.models - 1} more" if each.models > 1 else "")
+            for each in row.cost
         )
+        return "; ".join(devices)
+
+    columns: list[Column[Model]] = [
+        *map(column, board.rows[0].figures),
+        number("Rows/s", speed),
+        Column("Device", device),
+        number(
+            "Parameters",
+            lambda row: Cell(sort="") if row.parameters is None else count_cell(row.parameters),
+        ),
+    ]
+    mean = ", the mean over data sets" if len(board.data) > 1 else ""
+    caption = (
+        f"On clean clips{mean}. Rows per second are of a whole run, of all the models that it "
+        "scored together, preparation included: compare them on one device only."
     )
+    return {"tables": [_table(board, "costs", caption, columns, runs=True)]}
+
+
+def _left_out(board: Leaderboard) -> Content | None:
+    points = [f"{each.run}: {each.reason}" for each in board.refused]
+    return {"points": points} if points else None
+
+
+SECTIONS: tuple[Section[Leaderboard], ...] = (
+    Section("answer", "The answer", _ranks),
+    Section("robustness", "Robustness and clean performance", _robustness),
+    Section("data", "By data set", _data_sets),
+    Section("figures", "Other figures, and the cost", _costs),
+    Section("refused", "What is left out", _left_out),
+)
+
+
+def _table(
+    board: Leaderboard,
+    name: str,
+    caption: str,
+    columns: Sequence[Column[Model]],
+    *,
+    runs: bool = False,
+) -> Table[Model]:
+    """Return a table of one row a model, below whose name is its release or its runs."""
+
+    def model(row: Model) -> Cell:
+        return Cell(row.model, row.runs if runs else (row.release,))
+
+    columns = [Column("Model", model), *columns]
+    return Table(name, caption, caption, board.rows, columns, style="sortable full")
+
+
+def _rank(standing: Standing) -> Cell:
+    if not standing.rank:
+        return Cell(sort="")
+    bounds = f"{standing.best} to {standing.worst}"
+    return Cell(count(standing.rank), (bounds,), str(standing.rank))
 
 
 def _answer(board: Leaderboard) -> str:
     """Who is first, who is not significantly worse, and who is."""
     by = term(board.metric).prose
-    told = [_first(board, "clean", f"By {by} on clean clips")]
+    sentences = [_first(board, "clean", f"By {by} on clean clips")]
     if any(row.perturbed.rank for row in board.rows):
-        told.append(_first(board, "perturbed", "Under perturbation"))
-    return " ".join(told)
+        sentences.append(_first(board, "perturbed", "Under perturbation"))
+    return " ".join(sentences)
 
 
 def _first(board: Leaderboard, which: str, where: str) -> str:
@@ -121,70 +257,17 @@ def _first(board: Leaderboard, which: str, where: str) -> str:
     ]
     behind = [name for name, _ in ranked if name not in {*first, *near}]
     are = "is" if len(first) == 1 else "are"
-    told = f"{where} {_names(first)} {are} first"
+    sentence = f"{where} {_names(first)} {are} first"
     if near:
-        told += f", and not told apart from {_names(near)}"
+        sentence += f", and not significantly better than {_names(near)}"
     if behind:
-        told += f"; {_names(behind)} {'is' if len(behind) == 1 else 'are'} significantly worse"
-    return f"{told}."
+        sentence += f"; {_names(behind)} {'is' if len(behind) == 1 else 'are'} significantly worse"
+    return f"{sentence}."
 
 
 def _names(names: list[str]) -> str:
     rest = len(names) - _NAMED
     return listed([*names[:_NAMED], f"{count(rest)} more"] if rest > 0 else names)
-
-
-def _view(row: Ranked, scale: table.Scale) -> RowView:
-    clean, speeds = row.clean.figure, [each.rows_per_second for each in row.cost]
-    devices = dict.fromkeys(
-        f"{each.device}, {each.precision}"
-        + (f", with {each.models - 1} more" if each.models > 1 else "")
-        for each in row.cost
-    )
-    perturbed_coverage = row.perturbed_coverage
-    return RowView(
-        model=row.model,
-        release=row.release,
-        runs=row.runs,
-        rank=_rank(row.clean),
-        letters=row.clean.letters,
-        clean=_cell(clean),
-        strip=scale.strip(clean.value, clean.low, clean.high),
-        perturbed_rank=_rank(row.perturbed),
-        perturbed_letters=row.perturbed.letters,
-        perturbed=_cell(row.perturbed.figure),
-        damage=_cell(row.damage, signs=True),
-        worst=row.worst or MISSING,
-        worst_value=figure(row.worst_value),
-        worst_sort=_sort(row.worst_value),
-        mce=_cell(row.mce, digits=2),
-        coverage=f"{row.coverage:.1%}",
-        coverage_sort=_sort(row.coverage),
-        perturbed_coverage=f"{perturbed_coverage:.1%}" if perturbed_coverage < 1 else "",
-        pooled=_cell(row.pooled),
-        data=[(_cell(each.figure), _rank(each)) for each in row.data],
-        figures=[_cell(each) for each in row.figures.values()],
-        speed=listed([f"{speed:.1f}" for speed in speeds]),
-        speed_sort=_sort(min(speeds)),
-        device="; ".join(devices),
-        parameters=MISSING if row.parameters is None else count(row.parameters),
-        parameters_sort="" if row.parameters is None else str(row.parameters),
-    )
-
-
-def _rank(standing: Standing) -> Cell:
-    if not standing.rank:
-        return Cell(MISSING, "", "")
-    return Cell(count(standing.rank), f"{standing.best} to {standing.worst}", str(standing.rank))
-
-
-def _cell(bounded: Bounded, digits: int = 3, *, signs: bool = False) -> Cell:
-    text = (signed if signs else figure)(bounded.value, digits)
-    return Cell(text, interval(bounded.low, bounded.high, digits), _sort(bounded.value))
-
-
-def _sort(value: float) -> str:
-    return str(value) if math.isfinite(value) else ""
 
 
 def _robust(board: Leaderboard) -> Chart:
@@ -193,7 +276,7 @@ def _robust(board: Leaderboard) -> Chart:
     columns = {
         "model": [name for name, _, _ in each],
         **{
-            f"{axis}{end}": [_number(getattr(pair[at], field)) for _, *pair in each]
+            f"{axis}{end}": [rounded(getattr(pair[at], field)) for _, *pair in each]
             for axis, at in (("x", 0), ("y", 1))
             for end, field in (("", "value"), ("_low", "low"), ("_high", "high"))
         },
@@ -204,10 +287,6 @@ def _robust(board: Leaderboard) -> Chart:
     )
     title = term(board.metric).title
     return Chart("robust", columns, {}, f"{title} under perturbation over clean. {spoken}")
-
-
-def _number(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None
 
 
 def _specification(title: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from harness.errors import printable
 from harness.leaderboard.leaderboard import Leaderboard, RankedModel
 from harness.leaderboard.rank import Bounded, Standing
+from harness.report.formatting import MISSING, figure, measured, share
 from harness.report.markdown import code, line, prose
 
 Named = Iterator[tuple[str, object]]
@@ -43,39 +44,40 @@ def as_markdown(board: Leaderboard) -> str:
 
 
 def notes_of(board: Leaderboard) -> list[str]:
-    """What the figures are of, how ranks are bounded, and what was left out."""
-    told: list[str] = []
+    """Return what the figures are of, how ranks are bounded, and what was left out."""
+    notes: list[str] = []
     if board.synthetic:
-        told.append(
+        notes.append(
             "Clips or detectors are synthetic: these figures say nothing about any published model."
         )
     for each in board.data:
-        told.append(
+        notes.append(
             f"{each.name}, suite {each.suite}: {each.shared} of {each.clips} clips are scored by "
             f"all, in {each.groups} groups; {each.conditions} conditions of {each.families} "
             "families."
         )
-    told.append(
+    notes.append(
         f"Ranked by {board.metric} ({board.better} is better) on clean"
         + ("; the mean over data sets." if len(board.data) > 1 else ".")
         + " Ranks in brackets hold for all models of a column at once with 95 % certainty "
-        f"({board.resamples} resamples of groups); models that share a letter are not told apart."
+        f"({board.resamples} resamples of groups); models that share a letter do not differ "
+        "significantly."
     )
-    told += [f"{row.model}: not ranked under perturbation: {row.note}." for row in _noted(board)]
+    notes += [f"{row.model}: not ranked under perturbation: {row.note}." for row in _noted(board)]
     uneven = [row for row in board.rows if row.coverage < 1 or row.perturbed_coverage < 1]
     if uneven:
         shares = "; ".join(
-            f"{row.model} {row.coverage:.1%} clean, {row.perturbed_coverage:.1%} perturbed"
+            f"{row.model} {share(row.coverage)} clean, {share(row.perturbed_coverage)} perturbed"
             if not math.isnan(row.perturbed_coverage)
-            else f"{row.model} {row.coverage:.1%} clean"
+            else f"{row.model} {share(row.coverage)} clean"
             for row in uneven
         )
-        told.append(f"Not every clip was scored: {shares}. Figures are of clips that all scored.")
+        notes.append(f"Not every clip was scored: {shares}. Figures are of clips that all scored.")
     if board.reference:
-        told.append(
-            f"mCE is the mean corruption error relative to {board.reference}: less is better."
+        notes.append(
+            f"mCE is the mean corruption error relative to {board.reference}: lower is better."
         )
-    return told + [each.line for each in board.refused]
+    return notes + [each.line for each in board.refused]
 
 
 def _noted(board: Leaderboard) -> list[RankedModel]:
@@ -105,9 +107,9 @@ def _ranks(board: Leaderboard, row: RankedModel) -> list[str]:
         _figure(row.clean.figure),
         f"{rank_text(row.perturbed)} {row.perturbed.letters}".strip(),
         _figure(row.perturbed.figure),
-        f"{_number(row.worst_value)} ({row.worst})" if row.worst else "–",
+        f"{figure(row.worst_value)} ({row.worst})" if row.worst else MISSING,
         *([_figure(row.mce, 2)] if board.reference else []),
-        f"{row.coverage:.1%}",
+        share(row.coverage),
     ]
 
 
@@ -118,25 +120,19 @@ def _sets(row: RankedModel) -> list[str]:
 
 def _others(row: RankedModel) -> list[str]:
     speeds = dict.fromkeys(f"{each.rows_per_second:.1f} {each.device}" for each in row.cost)
-    parameters = "–" if row.parameters is None else f"{row.parameters:,}"
+    parameters = MISSING if row.parameters is None else f"{row.parameters:,}"
     return [row.model, *map(_figure, row.figures.values()), ", ".join(speeds), parameters]
 
 
 def rank_text(standing: Standing) -> str:
     """`2 [1–4]`."""
     if not standing.rank:
-        return "–"
+        return MISSING
     return f"{standing.rank} [{standing.best}–{standing.worst}]"
 
 
-def _figure(figure: Bounded, digits: int = 3) -> str:
-    if math.isnan(figure.low):
-        return _number(figure.value, digits)
-    return f"{figure.value:.{digits}f} ({figure.low:.{digits}f}–{figure.high:.{digits}f})"
-
-
-def _number(value: float, digits: int = 3) -> str:
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+def _figure(bounded: Bounded, digits: int = 3) -> str:
+    return measured(bounded.value, bounded.low, bounded.high, digits)
 
 
 def _named(board: Leaderboard, row: RankedModel) -> Named:
@@ -149,8 +145,8 @@ def _named(board: Leaderboard, row: RankedModel) -> Named:
     yield from (("worst_condition", row.worst), ("worst", row.worst_value))
     yield "mce_reference", board.reference
     yield from _bounded("mce", row.mce)
-    for name, figure in row.figures.items():
-        yield from _bounded(name, figure)
+    for name, bounded in row.figures.items():
+        yield from _bounded(name, bounded)
     for data, standing in zip(board.data, row.data, strict=True):
         if len(board.data) > 1:
             yield from _standing(f"{data.name}:{data.digest}", standing)
@@ -172,11 +168,11 @@ def _standing(name: str, standing: Standing) -> Named:
     yield from _bounded(name, standing.figure)
 
 
-def _bounded(name: str, figure: Bounded) -> Named:
-    yield name, figure.value
-    yield f"{name}_low", figure.low
-    yield f"{name}_high", figure.high
-    yield f"{name}_n", figure.n
+def _bounded(name: str, bounded: Bounded) -> Named:
+    yield name, bounded.value
+    yield f"{name}_low", bounded.low
+    yield f"{name}_high", bounded.high
+    yield f"{name}_n", bounded.n
 
 
 def _field(value: object) -> object:

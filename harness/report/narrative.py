@@ -1,7 +1,7 @@
 """The answer in sentences, from finished figures; no sentence says more than its figures show.
 
-A non-significant difference is not equivalence; a loss whose interval reaches 0 is not
-measurable with this many clips; a figure that was reported on other data is of another test.
+A non-significant difference is not equivalence; a loss whose interval includes 0 is not measurable
+with this many clips; a figure that was reported on other data belongs to another test.
 """
 
 from __future__ import annotations
@@ -19,24 +19,22 @@ from harness.terms import CLEAN, UnscoredPolicy
 _NAMED = 3
 _LONGEST_REASON = 160
 
-_SCORED_ONLY = (
-    "Figures of ranking, such as the EER, need a score and are of the clips that got one."
-)
+_SCORED_ONLY = "Figures of ranking, such as the EER, need a score and use only clips that have one."
 POLICIES: dict[UnscoredPolicy, str] = {
     "excluded": "Clips without a score are in no figure but coverage.",
     "wrong": "A clip that could not be scored counts as a wrong decision: a fake as called real, a "
     f"real clip as called fake. {_SCORED_ONLY}",
     "real": "A clip that could not be scored counts as called real: a fake as missed, a real clip "
-    f"as rightly passed. {_SCORED_ONLY}",
+    f"as correctly passed. {_SCORED_ONLY}",
 }
 _STATUS = {"rejected": "rejected", "error": "failed", "missing": "not in the table"}
 
 
 def measured_sentence(index: Index, model: str) -> str:
-    """How right it is on clean clips."""
+    """Say how accurate a model is on clean clips."""
     row = index.row(model, CLEAN, "accuracy")
     if row.n == 0:
-        return "No clean clip was scored, so nothing can be said of how good it is."
+        return "No clean clip was scored, so its accuracy is unknown."
     eer = index.row(model, CLEAN, "eer")
     accuracy = measured(row.value, row.low, row.high).replace("(", "(95 % interval ", 1)
     sentence = f"On {count(row.n)} clean clips the accuracy is {accuracy}"
@@ -44,7 +42,7 @@ def measured_sentence(index: Index, model: str) -> str:
 
 
 def missing_sentence(record: RunRecord, tally: Tally) -> str:
-    """How much of the run is there, where some is not; empty where all is."""
+    """Say how many rows of the run are missing; empty where none is."""
     if not tally.missing:
         return ""
     what = "An unfinished run" if record.finished is None else "A table with rows missing"
@@ -52,13 +50,13 @@ def missing_sentence(record: RunRecord, tally: Tally) -> str:
 
 
 def notes_sentence(notes: Sequence[AudioNote]) -> str:
-    """What was noted of how recordings were read, and of how many; empty where nothing was."""
+    """Say what was noted while recordings were read, and of how many; empty without notes."""
     told = (f"{count(n.clips)} recording{'s' if n.clips > 1 else ''}: {n.words}" for n in notes)
     return "; ".join(told) + "." if notes else ""
 
 
 def shortfall_sentence(shortfall: Shortfall, words: str, minimum: float) -> str:
-    """Which clips of which condition were scored too seldom, and why; `words` says the condition.
+    """Say which clips of a condition were scored too seldom, and why; `words` is the condition.
 
     Model and condition come first, so that the lines of a list can be told apart.
     """
@@ -82,7 +80,7 @@ def _reason(status: str, words: str, rows: int) -> str:
 
 
 def claim_sentences(index: Index, model: str, published: Published | None) -> list[str]:
-    """Whether it is as good as claimed, and how far the question can be answered."""
+    """Say whether a model is as good as claimed, as far as the clips can tell."""
     claims = [c for c in index.summary.claims if c.model == model]
     if published is None or not claims:
         return ["There are no published figures to compare it with."]
@@ -90,8 +88,8 @@ def claim_sentences(index: Index, model: str, published: Published | None) -> li
     sentences: list[str] = []
     if not mine:
         sentences.append(
-            f"This run cannot tell: nothing was claimed of {model}. Beside the figures of "
-            f"{published.model}, for orientation alone:"
+            f"Nothing was claimed about {model}. Compared with the figures of {published.model}, "
+            "for orientation only:"
         )
     for verdict, told in _CLAIMED.items():
         group = [c for c in claims if claim_verdict(c) == verdict]
@@ -104,7 +102,7 @@ def claim_sentences(index: Index, model: str, published: Published | None) -> li
         sentences.append(
             f"These clips are too few to tell whether {named} {'are' if undecided[1:] else 'is'} "
             f"within {undecided[0].margin:g} of the report"
-            + (": no contradiction, and no confirmation." if mine else ".")
+            + (": neither a contradiction nor a confirmation." if mine else ".")
         )
     missing = [term(c.metric).prose for c in claims if claim_verdict(c) == "not measured"]
     if missing:
@@ -114,22 +112,22 @@ def claim_sentences(index: Index, model: str, published: Published | None) -> li
 
 _CLAIMED = {
     "worse": "Worse than reported by more than {margin}",
-    "lower": "Lower than reported, whether by more than {margin} is open",
+    "lower": "Lower than reported, possibly by more than {margin}",
     "better": "Better than reported by more than {margin}",
-    "higher": "Higher than reported, whether by more than {margin} is open",
+    "higher": "Higher than reported, possibly by more than {margin}",
     "equivalent": "Equivalent to the report within {margin}",
 }
 
 
 def claim_verdict(check: ClaimCheck) -> str:
-    """What a measured figure is to the reported one, in a word that says the side."""
+    """Return the verdict on a claim in a word that says the direction."""
     if check.equivalence == "different":
         return "lower" if check.difference < 0 else "higher"
     return check.equivalence
 
 
 def same_test(record: RunRecord, published: Published) -> bool:
-    """Whether the clips are, by name and by both counts, those of the published figures."""
+    """Return whether name and counts of the clips are those of the published figures."""
     test_set, data = published.test_set, record.data
     return (
         test_set is not None
@@ -141,7 +139,7 @@ def same_test(record: RunRecord, published: Published) -> bool:
 
 
 def caution_sentences(index: Index, model: str, published: Published | None) -> list[str]:
-    """What keeps measured and reported figures apart beside the model: other data, polarity."""
+    """Say what else differs between measured and reported figures: the data, the polarity."""
     if published is None:
         return []
     record, sentences = index.record, list[str]()
@@ -155,8 +153,8 @@ def caution_sentences(index: Index, model: str, published: Published | None) -> 
     if real:
         named = listed([f"{term(name).prose} {figure(row.value)}" for name, row in real])
         sentences.append(
-            f"Fake is the positive class here. {_polarity(published)} With real as the positive "
-            f"class the measured figures are {named}."
+            f"These figures take fake as the positive class. {_polarity(published)} With real as "
+            f"the positive class the measured figures are {named}."
         )
     return sentences
 
@@ -170,7 +168,7 @@ def _not_the_same_test(record: RunRecord, published: Published) -> str:
             f"{count(test_set.real)} real)"
         )
     return (
-        f"This is not the same test: the published figures are of {theirs}, these are of "
+        f"The tests differ: the published figures are from {theirs}, these are from "
         f"{data.name} ({count(data.fake)} fake, {count(data.real)} real)."
     )
 
@@ -181,11 +179,11 @@ def _same_model(record: RunRecord, model: str, published: Published) -> bool:
 
 
 def breaking_sentences(index: Index, model: str) -> list[str]:
-    """What costs most accuracy, and how many conditions show no cost."""
+    """Say which conditions cost most accuracy, and how many show no loss."""
     losses = index.losses(model)
     had = [loss for loss in losses if loss.measured]
     if not losses:
-        return ["The suite has no condition but clean, so nothing is known of what breaks it."]
+        return ["The suite has no condition but clean, so what breaks it is unknown."]
     if not had:
         return ["No condition could be measured against clean."]
     shown = [loss for loss in had if loss.shown]
@@ -244,14 +242,14 @@ def _differences(claims: list[ClaimCheck]) -> str:
 
 def _polarity(published: Published) -> str:
     if published.positive == "fake":
-        return "So it is in the published figures."
+        return "So do the published figures."
     if published.positive == "real":
-        return "The published figures take real as positive and are held against those of real."
-    return "The published figures do not name theirs."
+        return "The published figures take real as positive and are compared with those of real."
+    return "The published figures do not name their positive class."
 
 
 def threshold_sentence(index: Index, model: str) -> str:
-    """Where the threshold of a model is and how it was come by."""
+    """Say what a model's threshold is and how it was chosen."""
     record = index.record
     chosen = next((each for each in record.thresholds if each.model == model), None)
     if chosen is None or not isinstance(record.suite.threshold, ThresholdRule):
@@ -263,12 +261,12 @@ def threshold_sentence(index: Index, model: str) -> str:
     return (
         f"The threshold is {figure(chosen.value, 2)}, chosen for {record.suite.threshold.words} on "
         f"{count(chosen.real)} real and {count(chosen.fake)} fake{made} development clips of "
-        f"{chosen.data}, where {figure(chosen.fpr)} of the real clips and {figure(chosen.fnr)} of "
-        "the fakes are then wrong."
+        f"{chosen.data}, where it gets {figure(chosen.fpr)} of the real clips and "
+        f"{figure(chosen.fnr)} of the fakes wrong."
     )
 
 
 def rule_words(record: RunRecord) -> str:
-    """The suite's threshold, or the rule by which each model's was chosen."""
+    """Return the suite's threshold, or the rule by which each model's was chosen."""
     rule = record.suite.threshold
     return f"chosen for {rule.words}" if isinstance(rule, ThresholdRule) else f"{rule:g}"

@@ -12,20 +12,35 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report import formatting
 from harness.report.chart import Chart
 from harness.storage.cache_dir import cache_directory
 from harness.storage.storage import write_whole
+
+FOLDERS = ("templates", "sections", "forensic_sections")
+"""Of the templates; no two have the same name."""
+
+
+def render_page(
+    template: str, charts: Mapping[str, Chart], specs: Mapping[str, Any], **content: Any
+) -> str:
+    """Write a page that extends `page_base.html.j2`.
+
+    `content` has the sections `before` and `after` all others and the `panels` between, one for
+    each model.
+    """
+    page = environment().get_template(template)
+    return page.render(dress(charts, specs) | content)
 
 
 def dress(charts: Mapping[str, Chart], specs: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,20 +58,23 @@ def dress(charts: Mapping[str, Chart], specs: Mapping[str, Any]) -> dict[str, An
 def environment() -> Environment:
     """Templates, in which every expression is escaped and made visible."""
     made = Environment(
-        loader=PackageLoader("harness.report"),
+        loader=ChoiceLoader([PackageLoader("harness.report", folder) for folder in FOLDERS]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    made.filters.update(
-        figure=formatting.figure,
-        signed=formatting.signed,
-        count=formatting.count,
-        probability=formatting.probability,
-        quantity=formatting.quantity,
-    )
+    filters: dict[str, Callable[..., Any]] = {
+        "count": formatting.count,
+        "data_uri": data_uri,
+        "figure": formatting.figure,
+        "interval": formatting.interval,
+        "probability": formatting.probability,
+        "quantity": formatting.quantity,
+        "signed": formatting.signed,
+    }
+    made.filters.update(filters)
     return made
 
 

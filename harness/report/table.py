@@ -1,55 +1,19 @@
-"""The tables as the templates take them: cells, already worded and ordered."""
+"""The one vocabulary of tables on all pages: items, and columns that make a cell of each.
+
+`tables.html.j2` draws them. A cell knows what is read, what stands below it in small type and what
+it is sorted by; its column knows how it is aligned.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from harness.report.formatting import MISSING, figure, interval, signed
-from harness.report.glossary import GROUPS, Term, term
-from harness.report.lookup import Index, Loss, names
-from harness.report.narrative import claim_verdict
-from harness.results.figures import ClaimCheck, Damage, MetricRow
-from harness.results.record import ConditionRecord
-from harness.terms import CLEAN
+from harness.report.formatting import MISSING, count, figure, interval, signed
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One figure of a table: what is read, and what it is sorted by (empty where missing)."""
-
-    text: str
-    between: str
-    sort: str
-    n: int
-    group: str = ""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One row of a table about conditions."""
-
-    condition: ConditionRecord
-    n: int
-    cells: list[Cell]
-
-
-@dataclass(frozen=True)
-class Column:
-    """The head of a column; `meaning` is shown on demand."""
-
-    title: str
-    group: str
-    meaning: str = ""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A table with a line for each condition."""
-
-    columns: list[Column]
-    lines: list[Line]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -61,19 +25,34 @@ class Strip:
     value: float | None
     mark: float | None = None
     zero: float | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What the ends of a strip stand for."""
+    """The values at the ends of a strip."""
 
     start: float
     end: float
 
-    def strip(self, value: float, low: float, high: float, mark: float = math.nan) -> Strip:
-        zero = self._place(0.0) if self.start < 0 else None
+    @classmethod
+    def around(cls, values: Sequence[float], start: float, end: float, step: float = 0.05) -> Scale:
+        """Return the scale from `start` to `end`, widened to hold every finite value."""
+        finite = [value for value in values if math.isfinite(value)]
+        first = math.floor(min([start, *finite]) / step) * step
+        last = math.ceil(max([end, *finite]) / step) * step
+        return cls(round(first, 6), round(last, 6))
+
+    def strip(
+        self, value: float, low: float, high: float, mark: float = math.nan, words: str = ""
+    ) -> Strip:
         return Strip(
-            self._place(low), self._place(high), self._place(value), self._place(mark), zero
+            self._place(low),
+            self._place(high),
+            self._place(value),
+            self._place(mark),
+            self._place(0.0) if self.start < 0 else None,
+            words,
         )
 
     def _place(self, value: float) -> float | None:
@@ -83,168 +62,169 @@ class Scale:
         return round(100 * min(max(share, 0.0), 1.0), 2)
 
 
-def scale(values: Sequence[float], start: float, end: float, step: float = 0.05) -> Scale:
-    """The scale from `start` to `end`, stretched outwards to hold every finite value."""
-    finite = [v for v in values if math.isfinite(v)]
-    first = math.floor(min([start, *finite]) / step) * step
-    last = math.ceil(max([end, *finite]) / step) * step
-    return Scale(round(first, 6), round(last, 6))
-
-
-def figures(index: Index, model: str) -> Matrix:
-    """Every metric of the whole under every condition, then every paired difference."""
-    terms = sorted((term(m) for m in index.metrics), key=lambda t: list(GROUPS).index(t.group))
-    damaged = [term(m) for m in index.damaged_metrics(model)]
-    columns = [Column(t.title, t.group, t.meaning) for t in terms]
-    columns += [Column(f"Δ {t.title}", "damage", "Perturbed minus clean, paired.") for t in damaged]
-    return Matrix(columns, [_line(index, model, c, terms, damaged) for c in index.conditions])
-
-
-def _line(
-    index: Index,
-    model: str,
-    condition: ConditionRecord,
-    terms: Sequence[Term],
-    damaged: Sequence[Term],
-) -> Line:
-    cells = [figure_cell(index.row(model, condition.name, t.metric), t.group) for t in terms]
-    cells += [_damage_cell(index.damage(model, condition.name, t.metric)) for t in damaged]
-    return Line(condition, index.row(model, condition.name, "accuracy").n, cells)
-
-
-def slices(index: Index, model: str, kind: str, metric: str) -> Matrix:
-    """One metric of every slice of a kind under every condition."""
-    parts = index.slices(model, kind)
-    lines = [
-        Line(
-            condition,
-            index.row(model, condition.name, "accuracy").n,
-            [figure_cell(index.row(model, condition.name, metric, p)) for p in parts],
-        )
-        for condition in index.conditions
-    ]
-    return Matrix([Column(name, "") for name in names(parts)], lines)
-
-
-def figure_cell(row: MetricRow, group: str = "") -> Cell:
-    """The cell of a figure; `group` as in `Term`."""
-    return Cell(figure(row.value), interval(row.low, row.high), _sort_key(row.value), row.n, group)
-
-
-def _damage_cell(damage: Damage) -> Cell:
-    return Cell(
-        signed(damage.value),
-        interval(damage.low, damage.high),
-        _sort_key(damage.value),
-        damage.n,
-        "damage",
-    )
-
-
-def _sort_key(value: float) -> str:
-    return f"{value:.6g}" if math.isfinite(value) else ""
-
-
 @dataclass(frozen=True)
-class Claim:
-    """A published figure beside the measured one and the one with the other class as positive.
+class Cell:
+    """One cell of a table.
 
     Parameters
     ----------
-    apart
-        Interval of the difference.
+    below
+        Lines in small type; empty ones are left out.
+    alarm
+        A last line in small type and in red.
+    sort
+        What it is sorted by, empty where missing; None sorts by `text`.
     mark
-        Class of the verdict: whether it is for the worse, or for the better.
+        Classes of the style sheet, beside those of the column.
+    hint
+        Shown on demand.
+    strip
+        Drawn instead of `text`.
+    target
+        Where on the page its clip can be played.
     """
 
-    check: ClaimCheck
+    text: str = MISSING
+    below: Sequence[str] = ()
+    sort: str | None = None
+    mark: str = ""
+    hint: str = ""
+    alarm: str = ""
+    strip: Strip | None = None
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Column(Generic[Item]):
+    """A column: its title, and how the cell of an item is made.
+
+    Parameters
+    ----------
+    mark
+        Classes of all its cells: `num`, `wide`, `opt` (left out on a phone), `id`.
+    meaning
+        Shown on demand.
+    """
+
     title: str
-    measured: str
-    between: str
-    reported: str
-    difference: str
-    apart: str
-    verdict: str
-    mark: str
-    other: str
-    strip: Strip
-
-
-_MARKS = {"worse": "v-below", "lower": "v-below", "better": "v-above", "higher": "v-above"}
-
-
-def claims(index: Index, model: str) -> tuple[Scale, list[Claim]]:
-    """The published figures that the summary checked, and the scale of their strips."""
-    checks = [c for c in index.summary.claims if c.model == model]
-    ends = [v for c in checks for v in (c.low, c.high, c.measured, c.reported)]
-    axis = scale(ends, 0.9, 1.0)
-    return axis, [_claim(index, model, check, axis) for check in checks]
-
-
-def _claim(index: Index, model: str, check: ClaimCheck, axis: Scale) -> Claim:
-    of_real = check.metric.endswith("_real")
-    name = check.metric.removesuffix("_real")
-    other = index.row(model, CLEAN, name if of_real else f"{name}_real")
-    verdict = claim_verdict(check)
-    return Claim(
-        check,
-        term(name).title,
-        figure(check.measured, 4),
-        interval(check.low, check.high),
-        figure(check.reported, 4),
-        signed(check.difference, 4),
-        interval(check.apart_low, check.apart_high),
-        MISSING if verdict == "not measured" else verdict,
-        _MARKS.get(verdict, ""),
-        "same" if name == "accuracy" else figure(other.value, 4),
-        axis.strip(check.measured, check.low, check.high, check.reported),
-    )
+    cell: Callable[[Item], Cell | str]
+    mark: str = ""
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
-class Worst:
-    """One of the conditions that cost most accuracy."""
+class Table(Generic[Item]):
+    """A table of a page, with a row for each item; the first column has the heads of the rows.
 
-    loss: Loss
-    accuracy: str
-    damage: str
-    between: str
-    strip: Strip
-
-
-def worst(index: Index, model: str, most: int = 8) -> tuple[Scale, list[Worst]]:
-    """The conditions that cost most accuracy, and the scale of their strips."""
-    losses = [loss for loss in index.losses(model) if loss.measured][:most]
-    axis = scale([v for x in losses for v in (x.damage.low, x.damage.high)], -0.1, 0.0)
-    return axis, [
-        Worst(
-            x,
-            figure(x.accuracy.value),
-            signed(x.damage.value),
-            interval(x.damage.low, x.damage.high),
-            axis.strip(x.damage.value, x.damage.low, x.damage.high),
-        )
-        for x in losses
-    ]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One slice on clean clips beside the same slice under another condition."""
+    Parameters
+    ----------
+    name
+        Its anchor.
+    label, caption
+        A few words on what it is, for those who cannot see it; and what has to be known to read it.
+    filter
+        What the rows are, where the reader can filter them.
+    style
+        Classes: `sortable`, `full` (as wide as its columns), `tall` (scrolls within itself), and
+        `cards` (on a phone every row is a card).
+    faint
+        Which items are shown in grey.
+    """
 
     name: str
-    clean: Cell
-    other: Cell
-    strip: Strip
+    label: str
+    caption: str
+    items: Sequence[Item]
+    columns: Sequence[Column[Item]]
+    filter: str = ""
+    style: str = "sortable full tall"
+    faint: Callable[[Item], bool] = lambda _: False
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        for item in self.items:
+            cells = [column.cell(item) for column in self.columns]
+            yield Row(
+                [cell if isinstance(cell, Cell) else text_cell(cell) for cell in cells],
+                self.faint(item),
+            )
 
 
-def parts(index: Index, model: str, kind: str, metric: str, other: str) -> list[Part]:
-    """One metric of every slice of a kind, clean and under one other condition."""
-    axis = Scale(0.0, 1.0)
-    result: list[Part] = []
-    for name in index.slices(model, kind):
-        clean = index.row(model, CLEAN, metric, name)
-        changed = index.row(model, other, metric, name)
-        strip = axis.strip(clean.value, clean.low, clean.high, changed.value)
-        result.append(Part(name.split("=", 1)[1], figure_cell(clean), figure_cell(changed), strip))
-    return result
+class Row(NamedTuple):
+    """The cells of a row, the first of which is its head."""
+
+    cells: list[Cell]
+    faint: bool
+
+
+class Interval(NamedTuple):
+    """A value with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Bounded(Protocol):
+    """A figure with its interval."""
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def number(
+    title: str, cell: Callable[[Item], Cell | str], meaning: str = "", mark: str = ""
+) -> Column[Item]:
+    """Return a column of numbers."""
+    return Column(title, cell, f"num {mark}".rstrip(), meaning)
+
+
+def strips(cell: Callable[[Item], Strip | None], mark: str = "") -> Column[Item]:
+    """Return a column of intervals drawn to scale."""
+
+    def drawn(item: Item) -> Cell:
+        strip = cell(item)
+        return Cell("") if strip is None else Cell(strip=strip)
+
+    return Column("Interval", drawn, f"wide {mark}".rstrip())
+
+
+def sort_key(value: float) -> str:
+    """Return what a number is sorted by; empty where it is missing, so that it comes last."""
+    return f"{value:.6g}" if math.isfinite(value) else ""
+
+
+def figure_cell(row: Bounded, *below: str, digits: int = 3, mark: str = "") -> Cell:
+    """Return the cell of a figure, with its interval and further lines below it."""
+    lines = (interval(row.low, row.high, digits), *below)
+    return Cell(figure(row.value, digits), lines, sort_key(row.value), mark)
+
+
+def difference_cell(row: Bounded, *below: str, digits: int = 3, mark: str = "") -> Cell:
+    """Return the cell of a signed difference, with its interval and further lines below it."""
+    lines = (interval(row.low, row.high, digits), *below)
+    return Cell(signed(row.value, digits), lines, sort_key(row.value), mark)
+
+
+def number_cell(value: float, digits: int = 3, *below: str) -> Cell:
+    """Return the cell of a number without an interval."""
+    return Cell(figure(value, digits), below, sort_key(value))
+
+
+def count_cell(value: int, *below: str) -> Cell:
+    """Return the cell of a count."""
+    return Cell(count(value), below, str(value))
+
+
+def text_cell(text: str, *below: str, mark: str = "") -> Cell:
+    """Return the cell of a text; an empty one is missing."""
+    return Cell(text or MISSING, below, None, mark)
+
+
+def clips(n: int, others: int = -1) -> str:
+    """Return `n 180`; empty where the row says the same n elsewhere."""
+    return "" if n == others else f"n {count(n)}"

@@ -41,17 +41,20 @@ _ACCURACY = alt.Scale(domain=[0, 1], nice=False)
 _LEVEL = alt.X("x:N", sort=alt.EncodingSortField("order"), title=None)
 
 
+def _tooltip(*fields: tuple[str, str]) -> list[alt.Tooltip]:
+    """Return what is shown of a point: fields with their titles, then its value and interval."""
+    values = (("value:Q", "Accuracy"), ("low:Q", "from"), ("high:Q", "to"))
+    return [
+        *(alt.Tooltip(name, title=title) for name, title in fields),
+        *(alt.Tooltip(name, title=title, format=".3f") for name, title in values),
+        alt.Tooltip("n:Q", title="n"),
+    ]
+
+
 def _sweep() -> Layered:
     base = alt.Chart(ROWS, height=132).encode(
         x=_LEVEL.axis(labelAngle=0).scale(type="point", padding=0.3)
     )
-    tooltip = [
-        alt.Tooltip("x:N", title="Level"),
-        alt.Tooltip("value:Q", title="Accuracy", format=".3f"),
-        alt.Tooltip("low:Q", title="from", format=".3f"),
-        alt.Tooltip("high:Q", title="to", format=".3f"),
-        alt.Tooltip("n:Q", title="n"),
-    ]
     y = alt.Y("value:Q", scale=_ACCURACY, title=None, axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1]))
     order = alt.Order("order:Q")
     return alt.layer(
@@ -60,7 +63,7 @@ def _sweep() -> Layered:
         ),
         base.mark_line(color="var(--accent)", strokeWidth=1.75).encode(y=y, order=order),
         base.mark_point(color="var(--accent)", filled=True, size=34, opacity=1).encode(
-            y=y, tooltip=tooltip
+            y=y, tooltip=_tooltip(("x:N", "Level"))
         ),
     )
 
@@ -68,18 +71,12 @@ def _sweep() -> Layered:
 def _levels() -> Layered:
     axis = alt.Axis(labelAngle=0, labelExpr="split(datum.label, '|')")
     base = alt.Chart(ROWS, height=220).encode(x=_LEVEL.axis(axis).scale(type="point", padding=0.5))
-    tooltip = [
-        alt.Tooltip("value:Q", title="Accuracy", format=".3f"),
-        alt.Tooltip("low:Q", title="from", format=".3f"),
-        alt.Tooltip("high:Q", title="to", format=".3f"),
-        alt.Tooltip("n:Q", title="n"),
-    ]
     return alt.layer(
         base.mark_rule(color="var(--accent)", strokeWidth=2, opacity=0.45).encode(
             y=alt.Y("low:Q", scale=_ACCURACY), y2="high:Q"
         ),
         base.mark_point(color="var(--accent)", filled=True, size=60, opacity=1).encode(
-            y=alt.Y("value:Q", scale=_ACCURACY, title="Accuracy"), tooltip=tooltip
+            y=alt.Y("value:Q", scale=_ACCURACY, title="Accuracy"), tooltip=_tooltip()
         ),
     )
 
@@ -105,18 +102,20 @@ def _roc() -> Layered:
 
 
 def _det() -> Layered:
+    return alt.layer(_curve_lines(*det_axes()), height=320)
+
+
+def det_axes() -> tuple[alt.X, alt.Y]:
+    """Return the axes of a DET curve: probits, labelled with the rates."""
     ends = [probit(rate) for rate in _DET_ENDS]
     scale = alt.Scale(domain=ends, nice=False, zero=False)
     axis = alt.Axis(
         values=[probit(rate) for rate in _DET_RATES],
         labelExpr="format(cumulativeNormal(datum.value), '.2~f')",
     )
-    return alt.layer(
-        _curve_lines(
-            alt.X("x:Q", scale=scale, axis=axis, title="False-alarm rate (probit)"),
-            alt.Y("y:Q", scale=scale, axis=axis, title="Miss rate (probit)"),
-        ),
-        height=320,
+    return (
+        alt.X("x:Q", scale=scale, axis=axis, title="False-alarm rate (probit)"),
+        alt.Y("y:Q", scale=scale, axis=axis, title="Miss rate (probit)"),
     )
 
 

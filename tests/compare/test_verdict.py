@@ -116,7 +116,7 @@ def test_junit_says_what_is_held_against_what() -> None:
         == failed[0].text
         == (
             "at most 0.02 below the baseline: p = 0.0002, candidate 0.6000, baseline 0.7500, "
-            "difference -0.1500 (-0.2100 to -0.0900), 199 clips of 25 groups"
+            "difference −0.1500 (−0.2100 to −0.0900), 199 clips of 25 groups"
         )
     )
     missing = cases["eer under codec:opus@6k: at most 0.02 above the baseline"]
@@ -241,7 +241,7 @@ def test_markdown_of_one_model_says_first_what_fails_and_why() -> None:
         ],
         [
             "❌ FAIL", "noise:white@0dB", "accuracy at most 0.02 below the baseline", "0.6000",
-            "0.7500", "-0.1500 (-0.2100 to -0.0900), p = 0.0002", "199 (25)",
+            "0.7500", "−0.1500 (−0.2100 to −0.0900), p = 0.0002", "199 (25)",
         ],
         [
             "❌ FAIL", "codec:opus@6k", "eer at most 0.02 above the baseline", "–", "0.1100",
@@ -249,7 +249,7 @@ def test_markdown_of_one_model_says_first_what_fails_and_why() -> None:
         ],
         [
             "❔ INCONCLUSIVE", "codec:g711", "accuracy at most 0.02 below the baseline", "0.9400",
-            "0.9600", "-0.0200 (-0.0500 to +0.0100), the interval reaches beyond it", "199 (25)",
+            "0.9600", "−0.0200 (−0.0500 to 0.0100), the interval reaches beyond it", "199 (25)",
         ],
     ]  # fmt: skip
     assert "- Run: `reports/runs/one`; all figures are in its `report.html`" in text

@@ -97,7 +97,7 @@ def test_what_lies_outside_is_refused_with_the_reason(
     assert weight["llr"] is None
     assert weight["words"] == ""
     page = next(inspected.glob(f"{Path(name).stem}-*.html")).read_text()
-    assert "Nothing is said about this recording" in page
+    assert "No statement about this recording is supported" in page
     assert "support for" not in page.split("</header>")[1].split('<section id="score"')[0]
 
 

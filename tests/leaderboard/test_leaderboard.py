@@ -241,7 +241,7 @@ def test_only_shared_clips_count_and_coverage_is_shown(tmp_path: Path) -> None:
     clean = whole.table[whole.table["condition"] == "clean"].iloc[20:]
     scores = [clean.loc[clean["label"] == label, "score"].to_numpy() for label in ("real", "fake")]
     assert rows["whole"].clean.figure.value == pytest.approx(eer(*scores))
-    assert any("Not every clip was scored: part 79.2% clean" in n for n in notes(board))
+    assert any("Not every clip was scored: part 79.2 % clean" in n for n in notes(board))
 
 
 def notes(board: Leaderboard) -> list[str]:

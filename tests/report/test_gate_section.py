@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -14,11 +15,13 @@ from harness.compare.compare import Comparison
 from harness.compare.flips import FlipCount
 from harness.compare.verdict import Gate
 from harness.metrics import METRICS
-from harness.report.comparison import MOST_FLIPS, Turned, against
 from harness.report.example import Example
 from harness.report.lookup import Index
 from harness.report.page import MOST_BYTES, render
-from harness.report.requirement import requirements
+from harness.report.sections import comparison, gate
+from harness.report.sections.comparison import MOST_FLIPS
+from harness.report.table import Cell, Table
+from harness.report.view import ModelView, RunView
 from tests.report.test_browser import WIDTHS, Opened
 from tests.report.test_browser import browser as browser
 from tests.report.test_page import Document, page
@@ -44,6 +47,28 @@ def section(text: str, name: str) -> str:
     """The text of a section, as it is read."""
     (found,) = re.findall(rf'<section id="{name}".*?</section>', text, flags=re.DOTALL)
     return " ".join(Document(found).visible.split())
+
+
+def requirements(made: Gate, models: tuple[str, ...] = (MODEL,)) -> tuple[list[list[Cell]], ...]:
+    """The cells of what did not pass, and of what did."""
+    content = gate.build(RunView(Index(summary(models), record(models)), gate=made))
+    assert content is not None
+    return cells(content["open"]), cells(content["passed"])
+
+
+def compared(made: Comparison) -> dict[str, Any]:
+    view = ModelView(RunView(Index(summary(), record()), comparison=made), 0, MODEL)
+    content = comparison.build(view)
+    assert content is not None
+    return dict(content)
+
+
+def cells(table: Table[Any]) -> list[list[Cell]]:
+    return [row.cells for row in table.rows]
+
+
+def texts(table: Table[Any]) -> list[list[str]]:
+    return [[cell.text for cell in row.cells] for row in table.rows]
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +98,11 @@ def test_the_gate_is_the_first_section(text: str) -> None:
     [((), "FAIL"), (("FAIL",), "INCONCLUSIVE"), (("FAIL", "INCONCLUSIVE"), "PASS")],
 )
 def test_the_verdict_is_one_plain_word(left_out: tuple[str, ...], word: str) -> None:
-    gate = small_gate.gate()
-    gate = replace(gate, verdicts=[v for v in gate.verdicts if v.word not in left_out])
+    made = small_gate.gate()
+    made = replace(made, verdicts=[v for v in made.verdicts if v.word not in left_out])
     words = [
         (attributes["class"], "".join(text))
-        for tag, attributes, text in Document(judged(gate)).elements
+        for tag, attributes, text in Document(judged(made)).elements
         if tag == "p" and attributes.get("class", "").startswith("word")
     ]
     assert words == [(f"word w-{word}", word)]
@@ -85,91 +110,96 @@ def test_the_verdict_is_one_plain_word(left_out: tuple[str, ...], word: str) -> 
 
 def test_the_gate_says_by_what_it_was_decided(text: str) -> None:
     read = section(text, "gate")
-    gate = small_gate.gate()
-    for told in (gate.policy, gate.baseline, gate.tally, gate.correction, *gate.notes):
+    made = small_gate.gate()
+    for told in (made.policy, made.baseline, made.tally, made.correction, *made.notes):
         assert told in read
     assert "missing: the run does not have this condition" in read
     assert read.index("What did not pass") < read.index("3 requirements pass")
 
 
 def test_what_failed_comes_first_and_what_passed_is_apart() -> None:
-    gate = small_gate.gate()
-    made = requirements(Index(summary(), record()), gate)
-    assert [line.verdict.word for line in made.open] == ["FAIL", "FAIL", "INCONCLUSIVE"]
-    assert [line.verdict.word for line in made.passed] == ["PASS"] * 3
-    failed = made.open[0]
-    assert (failed.words, failed.title) == ("white noise at 0 dB", "Accuracy")
-    assert (failed.value, failed.baseline, failed.difference) == ("0.6000", "0.7500", "−0.1500")
-    assert (failed.between, failed.around) == ("−0.2100 to −0.0900", "")
-    assert failed.p == "<0.001"
-    assert failed.model == ""
+    not_passed, passed = requirements(small_gate.gate())
+    assert [row[1].text for row in not_passed] == ["FAIL", "FAIL", "INCONCLUSIVE"]
+    assert [row[1].text for row in passed] == ["PASS"] * 3
+    title, word, value, baseline, _, difference, _ = not_passed[0]
+    assert title.text == "Accuracy, white noise at 0 dB"
+    assert title.below[0] == ""  # one model needs no name
+    assert word.below == ("p <0.001",)
+    assert (value.text, baseline.text, difference.text) == ("0.6000", "0.7500", "−0.1500")
+    assert (difference.below, value.below) == (("−0.2100 to −0.0900",), ("",))
 
 
 def test_an_absolute_requirement_has_the_interval_of_its_figure() -> None:
-    made = requirements(Index(summary(), record()), small_gate.gate())
-    absolute = next(line for line in made.passed if line.title == "AUC")
-    assert (absolute.around, absolute.between) == ("0.9600 to 0.9900", "")
-    assert (absolute.baseline, absolute.difference, absolute.strip) == ("–", "–", None)
-    assert next(line for line in made.passed if line.title == "Coverage").words == "every condition"
+    _, passed = requirements(small_gate.gate())
+    auc = next(row for row in passed if row[0].text.startswith("AUC"))
+    assert auc[2].below == ("0.9600 to 0.9900",)
+    assert [auc[place].text for place in (3, 4, 5)] == ["–", "", "–"]
+    assert auc[4].strip is None
+    assert any(row[0].text == "Coverage, every condition" for row in passed)
 
 
 def test_models_are_named_where_there_are_several() -> None:
-    gate = small_gate.gate()
-    gate = replace(gate, verdicts=[*gate.verdicts, replace(gate.verdicts[0], model=OTHER)])
-    made = requirements(Index(summary((MODEL, OTHER)), record((MODEL, OTHER))), gate)
-    assert {line.model for line in (*made.open, *made.passed)} == {MODEL, OTHER}
+    made = small_gate.gate()
+    made = replace(made, verdicts=[*made.verdicts, replace(made.verdicts[0], model=OTHER)])
+    not_passed, passed = requirements(made, (MODEL, OTHER))
+    assert {row[0].below[0] for row in (*not_passed, *passed)} == {MODEL, OTHER}
 
 
 def test_what_was_not_compared_is_listed_with_its_reason(text: str) -> None:
-    made = against(Index(summary(), record()), MODEL, small_gate.comparison())
-    assert [(each.status, each.name) for each in made.barred] == [
+    rows = cells(compared(small_gate.comparison())["not_compared"])
+    names = [(row[1].text, (row[0].below or (row[0].text,))[0]) for row in rows]
+    assert names == [
         ("missing", GONE),
         ("not comparable", "clean"),
         ("no data", "crop@0.1s"),
         ("new", "noise:white@20dB"),
     ]
-    assert made.barred[0].figures.startswith("Accuracy (was 0.890), EER (was 0.890), AUC (was")
-    assert made.barred[0].figures.count("was 0.890") == len(COMPARED)
+    figures = rows[0][3].text
+    assert figures.startswith("Accuracy (was 0.890), EER (was 0.890), AUC (was")
+    assert figures.count("was 0.890") == len(COMPARED)
     read = section(text, "against-0")
-    for each in made.barred:
-        assert each.reason in read
+    for row in rows:
+        assert row[2].text in read
     assert read.index("What was not compared") < read.index("What differs")
     assert "someone/withdrawn" in read
 
 
 def test_the_table_has_the_largest_loss_first_and_marks_what_is_worse() -> None:
-    made = against(Index(summary(), record()), MODEL, small_gate.comparison())
-    assert [line.name for line in made.leading.lines] == [NOISE, "codec:g711", "clean"]
-    assert [term.metric for term in made.leading.terms] == ["accuracy", "eer", "auc"]
-    accuracy, eer, _ = made.leading.lines[0].cells
-    assert (accuracy.text, accuracy.between) == ("−0.150", "−0.180 to −0.120")
-    assert accuracy.both == "0.750, was 0.900"
-    assert accuracy.chance == "p <0.001, McNemar <0.001"
-    assert accuracy.smallest == "0.044"
+    content = compared(small_gate.comparison())
+    leading = content["leading"]
+    assert leading.items == [NOISE, "codec:g711", "clean"]
+    titles = [column.title for column in leading.columns]
+    assert titles == ["Condition", "Δ Accuracy", "Δ EER", "Δ AUC", "Clips"]
+    _, accuracy, eer, _, _ = cells(leading)[0]
+    assert accuracy.text == "−0.150"
+    assert accuracy.below[:4] == (
+        "−0.180 to −0.120",
+        "0.750, was 0.900",
+        "p <0.001, McNemar <0.001",
+        "smallest detectable difference 0.044",
+    )
     assert accuracy.mark == "sure v-below"
     assert eer.mark == "sure", "a lower EER is better"
-    assert eer.chance == "p <0.001"
-    assert made.leading.lines[1].cells[0].mark == ""
-    assert sorted(term.metric for term in made.others.terms) == sorted(
-        set(COMPARED) - {"accuracy", "eer", "auc"}
-    )
+    assert eer.below[2] == "p <0.001"
+    assert cells(leading)[1][1].mark == ""
+    others = [column.title for column in content["others"].columns[1:-1]]
+    assert len(others) == len(COMPARED) - 3
 
 
 def test_a_line_keeps_its_columns_where_a_figure_was_not_compared() -> None:
-    made = against(Index(summary(), record()), MODEL, small_gate.comparison())
-    for matrix in (made.leading, made.others):
-        assert {len(line.cells) for line in matrix.lines} == {len(matrix.terms)}
-    place = [term.metric for term in made.others.terms].index("f1")
-    clean = next(line for line in made.others.lines if line.name == "clean")
-    assert clean.cells[place].status == "not comparable"
+    others = compared(small_gate.comparison())["others"]
+    place = [column.title for column in others.columns].index("Δ F1")
+    clean = cells(others)[others.items.index("clean")]
+    assert clean[place].text == "not comparable"
 
 
 def test_summaries_are_told_in_sentences() -> None:
-    told = " ".join(against(Index(summary(), record()), MODEL, small_gate.comparison()).sentences)
+    told = " ".join(compared(small_gate.comparison())["sentences"])
     count = 3 * len(COMPARED) - 1  # of three conditions, and one was not comparable
-    assert f"Of {count} figures that were compared with the baseline clip by clip" in told
+    assert f"of {count} figures compared with the baseline clip by clip" in told
     lower = sum(METRICS[metric].better == "lower" for metric in COMPARED)
-    assert f"{len(COMPARED) - lower} are worse and {lower} better, by more than chance" in told
+    assert told.startswith(f"{len(COMPARED) - lower} of")
+    assert f"are significantly worse and {lower} better" in told
     # Two conditions that one side lacks, the one of clean, and one that is new.
     assert f"{2 * len(COMPARED) + 2} more could not be compared" in told
     assert "mean corruption error 1.23 (1.10 to 1.37) and relative mCE 1.50" in told
@@ -188,7 +218,7 @@ def test_nothing_to_compare_is_said() -> None:
     read = section(judged(comparison=replace(empty, families=[], identical=[])), "against-0")
     assert "No figure could be compared with the baseline." in read
     assert "What differs" not in read
-    assert "None of the clips that both runs scored." in read
+    assert "No clip that both runs scored changed verdict." in read
 
 
 def test_a_note_stands_once(text: str) -> None:
@@ -197,13 +227,13 @@ def test_a_note_stands_once(text: str) -> None:
 
 
 def test_turned_clips_are_listed_wrong_ones_first_and_the_rest_counted() -> None:
-    comparison = small_gate.comparison(flips=MOST_FLIPS + 20)
-    made = against(Index(summary(), record()), MODEL, comparison)
-    assert len(made.flips) == MOST_FLIPS
-    assert {flip.turned for flip in made.flips} == {"wrong"}
-    moves = [abs(flip.score - flip.baseline_score) for flip in made.flips]
+    made = small_gate.comparison(flips=MOST_FLIPS + 20)
+    flips = compared(made)["flips"].items
+    assert len(flips) == MOST_FLIPS
+    assert {flip.turned for flip in flips} == {"wrong"}
+    moves = [abs(flip.score - flip.baseline_score) for flip in flips]
     assert moves == sorted(moves, reverse=True)
-    read = section(judged(comparison=comparison), "against-0")
+    read = section(judged(comparison=made), "against-0")
     assert f"{MOST_FLIPS} of {MOST_FLIPS + 20} that changed" in read
     assert "20 more are not listed." in read
 
@@ -231,13 +261,13 @@ def test_a_turned_clip_among_the_worst_mistakes_is_linked_there() -> None:
 def test_clips_without_audio_are_listed_and_the_page_says_why() -> None:
     silent = judged(comparison=small_gate.comparison())
     read = section(silent, "against-0")
-    assert "None can be heard here" in read
+    assert "None can be played here" in read
     assert "To listen to" not in read
     assert "fake/0.wav" in read
     assert ">listen</a>" not in silent
     heard = judged(comparison=small_gate.comparison(), examples=(example("fake/0.wav"),))
     read = section(heard, "against-0")
-    assert "None can be heard here" not in read
+    assert "None can be played here" not in read
     assert "1 of them, those that turned wrong first" in read
 
 
@@ -251,11 +281,10 @@ def test_flips_are_counted_by_generator_over_all_conditions() -> None:
         FlipCount(MODEL, "codec:g711", "", 4, 40, 100),
         FlipCount(OTHER, "clean", "WORLD", 7, 7, 99),
     ]
-    told = against(Index(summary(), record()), MODEL, replace(made, flip_counts=counts))
-    assert told.generators == [
-        Turned("LPC", 0, 5, 10),
-        Turned("WORLD", 3, 4, 198),
-        Turned("", 4, 41, 200),
+    assert texts(compared(replace(made, flip_counts=counts))["by_generator"]) == [
+        ["LPC", "5", "0", "10"],
+        ["WORLD", "4", "3", "198"],
+        ["none (real clips, some fakes)", "41", "4", "200"],
     ]
     read = section(judged(comparison=replace(made, flip_counts=counts)), "against-0")
     assert "LPC 0 5" not in read
@@ -265,16 +294,15 @@ def test_flips_are_counted_by_generator_over_all_conditions() -> None:
 
 def test_the_page_keeps_within_its_size() -> None:
     many = tuple(example(f"fake/{number}.wav", seconds=20.0) for number in range(40))
-    comparison = small_gate.comparison(flips=5000)
-    text = judged(small_gate.gate(), comparison, many)
+    text = judged(small_gate.gate(), small_gate.comparison(flips=5000), many)
     assert len(text.encode("utf-8")) < MOST_BYTES
 
 
 @pytest.fixture
 def hostile(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(hostile_run, "OWN", OWN | WORDS)
-    run, gate, comparison = parts(), small_gate.gate(), small_gate.comparison()
-    return render(*(spoiled(part) for part in (*run, gate, comparison)))
+    run = (*parts(), small_gate.gate(), small_gate.comparison())
+    return render(*(spoiled(part) for part in run))
 
 
 def test_no_text_becomes_an_element_or_an_attribute(hostile: str) -> None:
@@ -302,8 +330,8 @@ def test_it_fits_and_says_nothing(
     opened = Opened(page, path.as_uri())
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     assert page.locator("#gate .word").inner_text() == "FAIL"
-    page.locator("#against-t-0 th button", has_text="AUC").dispatch_event("click")
-    assert page.locator("#against-t-0 th[aria-sort=descending]").count() == 1
+    page.locator("#differences-0 th button", has_text="AUC").dispatch_event("click")
+    assert page.locator("#differences-0 th[aria-sort=descending]").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert opened.said == []
     assert [url for url in opened.asked if not url.startswith(("file:", "data:"))] == []

@@ -1,10 +1,8 @@
 from dataclasses import replace
 
-from harness.report.heat import heat_rows
 from harness.report.lookup import Index
-from harness.report.table import Scale, scale
 from harness.results.figures import MetricRow
-from tests.support.small_run import MODEL, NAN, record, summary
+from tests.support.small_run import MODEL, record, summary
 
 
 def test_what_was_not_measured_is_missing_with_no_clips() -> None:
@@ -46,21 +44,3 @@ def test_a_condition_that_only_the_summary_has_is_shown() -> None:
     made = summary()
     index = Index(replace(made, rows=[*made.rows, more]), record())
     assert index.conditions[-1].name == "unknown"
-
-
-def test_the_heat_map_has_the_series_that_costs_most_on_top_and_mild_levels_left() -> None:
-    rows = heat_rows(Index(summary(), record()), MODEL)
-    assert [row.series for row in rows] == ["noise:white", "codec:g711", "crop"]
-    assert [(c.tag, c.text, c.step, c.sure) for c in rows[0].cells] == [
-        ("20", "0.94", "loss-1", False),
-        ("10", "0.80", "loss-4", True),
-        ("0", "0.60", "loss-6", True),
-    ]
-    assert (rows[0].title, rows[0].unit) == ("white", "dB")
-    assert [(c.text, c.step) for c in rows[2].cells] == [("–", "missing")]
-
-
-def test_a_strip_is_drawn_to_scale_and_without_what_is_missing() -> None:
-    strip = Scale(-0.5, 0.5).strip(0.0, -0.25, NAN)
-    assert (strip.low, strip.high, strip.value, strip.mark, strip.zero) == (25, None, 50, None, 50)
-    assert scale([0.83, NAN], 0.9, 1.0) == Scale(0.8, 1.0)

@@ -45,7 +45,7 @@ def test_a_page_loads_nothing_and_names_stay_text(pages: dict[str, str], name: s
 
 def test_the_history_says_what_happened(pages: dict[str, str]) -> None:
     text = text_of(pages["history"])
-    assert "The run of 2026-03-08 has no comparable run before it. 6 runs of 2 detectors" in text
+    assert "The run of 2026-03-08 has no comparable run before it. 6 runs on 2 curves" in text
     assert "1 is significantly worse than the one before" in text
     assert "2026-03-08, suite other (3 conditions) on data: other data:" in text
     assert "▼ −0.050 (−0.080 to −0.020)" in text
@@ -64,12 +64,14 @@ def test_one_detector_is_the_title() -> None:
 
 def test_the_leaderboard_says_who_is_ahead(pages: dict[str, str]) -> None:
     text = text_of(pages["leaderboard"])
-    assert f"By EER on clean clips first is first, and not told apart from {LONG}; " in text
+    assert (
+        f"By EER on clean clips first is first, and not significantly better than {LONG}; " in text
+    )
     assert " is significantly worse" in text
     assert "Clips or detectors are synthetic." in text
     assert "is not ranked under perturbation: 10.0% of" in text
     assert "190 of 200 clips were scored by all" in text
-    assert "95.0% 90.0% perturbed" in text
+    assert "95.0 % 90.0 % perturbed" in text
     assert "86,200,000" in text
     assert "cpu, float32; cuda, bf16, with 1 more" in text
 

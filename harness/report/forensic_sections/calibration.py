@@ -1,0 +1,99 @@
+"""Calibration: ratios of every condition, before and after, as charts and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.forensic.likelihood_ratio import ratio
+from harness.report.chart import Chart
+from harness.report.forensic_chart import KINDS, chart_of
+from harness.report.forensic_sections.view import Calibration, EvidenceView
+from harness.report.section import Content
+from harness.report.table import Cell, Column, Table, figure_cell, number, number_cell, sort_key
+from harness.report.view import Beside
+from harness.terms import CLEAN
+
+_METHODS = {"none": "raw", "logistic": "logistic", "isotonic": "isotonic", "kde": "KDE"}
+
+
+def build(view: EvidenceView) -> Content:
+    charts: dict[str, Chart] = {}
+    chosen = _chosen(view)
+    for place, each in enumerate(chosen):
+        curves = [c for c in view.own(view.content.curves) if c.condition == each.condition]
+        for kind in KINDS:
+            charts[view.anchor(kind) + f"-{place}"] = chart_of(kind, curves, each.words)
+    return {
+        "kinds": {
+            kind: Beside(
+                view.anchor(kind),
+                [(view.anchor(kind) + f"-{place}", c.words) for place, c in enumerate(chosen)],
+            )
+            for kind in KINDS
+        },
+        "titles": KINDS,
+        "clean": chosen[0] if chosen else None,
+        "charts": charts,
+        "worth": _worth(view),
+    }
+
+
+def _chosen(view: EvidenceView) -> list[Calibration]:
+    """Return clean, then the condition of each family whose ratios say least, the worst first."""
+    families = {each.name: each.family for each in view.record.suite.conditions}
+    known = [each for each in view.calibration if each.known and each.condition != CLEAN]
+    worst: dict[str, Calibration] = {}
+    for each in sorted(known, key=lambda each: each.best.cllr.value, reverse=True):
+        worst.setdefault(families.get(each.condition, each.condition), each)
+    return [each for each in view.calibration if each.condition == CLEAN] + list(worst.values())
+
+
+def _worth(view: EvidenceView) -> Table[Calibration]:
+    content = view.content
+
+    def condition(each: Calibration) -> Cell:
+        fitted = each.best.fitted_on if content.development else ""
+        return Cell(each.words, (each.condition, f"fitted on {fitted}" if fitted else ""))
+
+    def cllr(method: str) -> Callable[[Calibration], Cell]:
+        def cell(each: Calibration) -> Cell:
+            worth = each.by_method[method]
+            return Cell(below=(worth.reason,), sort="") if worth.reason else figure_cell(worth.cllr)
+
+        return cell
+
+    def bound(each: Calibration, llr: float) -> Cell:
+        return Cell(sort="") if each.best.reason else Cell(ratio(llr), sort=sort_key(abs(llr)))
+
+    cost = content.cost
+    return Table(
+        view.anchor("ratios"),
+        "Calibration by condition",
+        "Before and after; largest ratios for fake and for real that the clips support (logistic).",
+        view.calibration,
+        [
+            Column("Condition", condition),
+            *(number(f"Cllr, {title}", cllr(method)) for method, title in _METHODS.items()),
+            number(
+                "Cllr min",
+                lambda each: figure_cell(each.by_method["none"].cllr_min),
+                "The least that any monotone map could reach on these clips.",
+            ),
+            number(
+                "actDCF",
+                lambda each: figure_cell(each.best.act_dcf),
+                f"Cost of deciding at the Bayes threshold (share of fakes {cost.fake_share}, cost "
+                f"of a rejected real clip {cost.miss}, of an accepted fake "
+                f"{cost.false_acceptance}), logistic.",
+            ),
+            number("minDCF", lambda each: figure_cell(each.best.min_dcf)),
+            number(
+                "devPAV",
+                lambda each: number_cell(each.best.dev_pav, 2),
+                "Mean distance from calibrated ratios in powers of ten, logistic.",
+            ),
+            number("For fake", lambda each: bound(each, each.best.upper)),
+            number("For real", lambda each: bound(each, each.best.lower)),
+        ],
+        filter="conditions",
+    )

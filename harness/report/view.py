@@ -1,0 +1,111 @@
+"""What the sections of a run's page are built from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.claims.published import Published
+from harness.report.example import Example
+from harness.report.lookup import Index
+from harness.results.figures import Damage, MetricRow
+from harness.results.record import ConditionRecord
+from harness.terms import CLEAN
+
+if TYPE_CHECKING:  # a comparison is computed with more than a page is written with
+    from harness.compare.compare import Comparison
+    from harness.compare.flips import Flip
+    from harness.compare.verdict import Gate
+
+ExampleKey = tuple[str, str, str]
+"""Model, condition and clip."""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as its page shows it.
+
+    Parameters
+    ----------
+    examples
+        Those that the page has room for; `left_out` is the number of the others.
+    """
+
+    index: Index
+    published: Published | None = None
+    gate: Gate | None = None
+    comparison: Comparison | None = None
+    examples: Sequence[Example] = ()
+    left_out: int = 0
+
+    @cached_property
+    def mistakes(self) -> set[ExampleKey]:
+        return {(m.model, m.condition, m.clip_id) for m in self.index.summary.mistakes}
+
+    @cached_property
+    def flips(self) -> dict[ExampleKey, Flip]:
+        flips = [] if self.comparison is None else self.comparison.flips
+        return {(flip.model, flip.condition, flip.clip_id): flip for flip in flips}
+
+    @cached_property
+    def anchors(self) -> dict[ExampleKey, str]:
+        """Where on the page a clip that changed verdict can be played."""
+        return {
+            example.key: f"example-{place}"
+            for place, example in enumerate(self.examples)
+            if example.key in self.flips
+        }
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """One model of a run; `number` is its place among the models."""
+
+    run: RunView
+    number: int
+    name: str
+
+    @property
+    def index(self) -> Index:
+        return self.run.index
+
+    def row(self, condition: str, metric: str, part: str = "all") -> MetricRow:
+        return self.index.row(self.name, condition, metric, part)
+
+    def damage(self, condition: str, metric: str = "accuracy") -> Damage:
+        return self.index.damage(self.name, condition, metric)
+
+    def anchor(self, name: str) -> str:
+        """Return the name of a table or chart, which is this model's alone."""
+        return f"{name}-{self.number}"
+
+    @cached_property
+    def choices(self) -> list[ConditionRecord]:
+        """Clean first, then every other condition, largest loss of accuracy first."""
+        clean = [c for c in self.index.conditions if c.name == CLEAN]
+        return clean + [loss.condition for loss in self.index.losses(self.name)]
+
+    def beside(self, name: str) -> Beside:
+        """Return charts of every condition, clean first."""
+        name = self.anchor(name)
+        return Beside(name, [(f"{name}-{i}", c.words) for i, c in enumerate(self.choices)])
+
+    @property
+    def worst(self) -> ConditionRecord | None:
+        return self.choices[1] if len(self.choices) > 1 else None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Charts of one kind: the first, and beside it one that the reader chooses.
+
+    Parameters
+    ----------
+    charts
+        Key and words of each.
+    """
+
+    name: str
+    charts: Sequence[tuple[str, str]]
