@@ -14,14 +14,13 @@ import numpy as np
 from scipy.special import stdtr
 
 from harness.metrics.bootstrap import estimate
-from harness.metrics.intervals import FEWEST_GROUPS, bootstrap_error
+from harness.metrics.intervals import FEWEST_GROUPS, SIZE, bootstrap_error
 from harness.metrics.resampled import Resampled, intervals_of
 from harness.metrics.significance import holm
 from harness.summary.cells import Grid, Rows
 from harness.terms import CLEAN
 
 FEWEST_CLIPS = 10
-SIZE = 0.05
 
 PolarityVerdict = Literal["as labelled", "swapped", "cannot be known"]
 

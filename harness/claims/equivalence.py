@@ -34,11 +34,11 @@ from harness.claims.claim import Claim
 from harness.claims.sampling_error import claim_errors
 from harness.metrics import METRICS
 from harness.metrics.classification import Array
+from harness.metrics.intervals import LEVEL
 from harness.results.figures import EquivalenceVerdict, MetricRow
 
 MARGIN = 0.02
 TOST_LEVEL = 0.90
-TEST_LEVEL = 0.95
 
 
 class IntervalEstimate(NamedTuple):
@@ -48,7 +48,7 @@ class IntervalEstimate(NamedTuple):
     low: float | Array
     high: float | Array
     n: int = 0
-    level: float = 0.95
+    level: float = LEVEL
 
     def at(self, level: float) -> IntervalEstimate:
         """The same with an interval of another level, scaled as that of a normal distribution."""
@@ -163,7 +163,7 @@ def equivalence(
 ) -> Equivalence:
     """Test a measured figure against a reported one from other clips."""
     inner = difference(measured, reported, TOST_LEVEL)
-    outer = difference(measured, reported, TEST_LEVEL)
+    outer = difference(measured, reported, LEVEL)
     return Equivalence(
         model=model,
         metric=metric,

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.claims.arithmetic import implied_share, precision_and_recall
 from harness.claims.claim import Claim, ValueRange
-from harness.metrics.intervals import exact
+from harness.metrics.intervals import LEVEL, exact
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class SamplingError:
     test: str
 
 
-def share_interval(value: float, n: int, level: float = 0.95) -> ValueRange:
+def share_interval(value: float, n: int, level: float = LEVEL) -> ValueRange:
     """Exact interval of a proportion of n clips."""
     low, high = exact(np.array([value]), np.array([float(n)]), level)
     return ValueRange(float(low[0]), float(high[0]))
 
 
-def f1_interval(value: float, n: int, level: float = 0.95) -> ValueRange:
+def f1_interval(value: float, n: int, level: float = LEVEL) -> ValueRange:
     """Interval of an F1 with n clips that are or are called positive."""
     low, high = share_interval(value / (2 - value), n, level)
     return ValueRange(2 * low / (1 + low), 2 * high / (1 + high))

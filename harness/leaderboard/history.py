@@ -1,13 +1,14 @@
-"""Runs over time: what every release of a detector came to, and whether a step is more than chance.
+"""Runs over time: the figures of every release of a detector, and which changes exceed chance.
 
-Only what is of the same clips under the same conditions is on one track
-(`harness.leaderboard.entry.barrier`); where something else was run, another track begins and says
-why. Runs may alternate between suites or data: each goes on the track that it fits.
+Only model runs of the same clips under the same conditions are on one track
+(`harness.leaderboard.model_run.reason_apart`); a run that fits no track of its detector begins
+another one, which says why. Runs may alternate between suites or data: each goes on the track that
+it fits.
 
 A step is the paired comparison with the run before on the same track (`harness.compare.compare`).
-Its p-values are adjusted by Holm's method, those of figures on `clean` and those of families as one
-family of hypotheses each; nothing is adjusted for how many steps there are. Figures are those of
-the runs' own reports: as many draws, and the same ones.
+Its p-values are adjusted by Holm's method, those of metrics on `clean` and those of families as one
+family of hypotheses each, but not for the number of steps. Figures and draws are those of the runs'
+own reports.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from pathlib import Path
 
 from harness.compare.baseline import FOLDER as BASELINES
 from harness.errors import UsageError
-from harness.leaderboard.entry import ModelRun, Refused, barrier, entries, find_runs, open_run
+from harness.leaderboard.model_run import (
+    LeftOut,
+    ModelRun,
+    find_runs,
+    model_runs,
+    open_run,
+    reason_apart,
+)
 from harness.leaderboard.release import Release, measure
 from harness.results.figures import ScoreWarning
 from harness.results.record import RunRecord
@@ -32,14 +40,14 @@ RUNS = Path("reports/runs")
 
 @dataclass(frozen=True)
 class Track:
-    """Runs of one detector that may be set against each other, by time.
+    """Runs of one detector that may be compared with each other, by time.
 
     Parameters
     ----------
     line
-        What the detector is called.
+        Name of the detector.
     reason
-        Why its first run is not on the track of the run before; empty for the first of a line.
+        Why its first run is not on an earlier track of the line; empty for the first track.
     """
 
     line: str
@@ -53,18 +61,16 @@ class Track:
 
 @dataclass(frozen=True)
 class History:
-    """All runs that were found.
+    """All runs below some directories.
 
     Parameters
     ----------
     copies
-        Runs that are another run again (an accepted baseline is one), and of which.
-    resamples
-        Draws behind every interval and every step.
+        Runs that are copies (such as an accepted baseline), each with its original.
     """
 
     tracks: list[Track]
-    refused: list[Refused]
+    refused: list[LeftOut]
     copies: list[tuple[str, str]]
     resamples: int
 
@@ -74,7 +80,7 @@ class History:
 
     @property
     def warnings(self) -> list[ScoreWarning]:
-        """Of the scores of every release, which the words name."""
+        """Warnings of the scores of every release; the words name its run."""
         return [
             replace(warning, words=f"run {release.run}: {warning.words}")
             for track in self.tracks
@@ -87,9 +93,9 @@ class History:
         return len({each.run for track in self.tracks for each in track.releases})
 
 
-@dataclass
+@dataclass(eq=False)
 class _Open:
-    """A track that may go on; only the last run's table is kept."""
+    """A track that may continue; only its last run keeps its table."""
 
     line: str
     reason: str
@@ -100,14 +106,14 @@ class _Open:
 def read_history(
     folders: Sequence[Path] = (), *, one_detector: bool = False, resamples: int = RESAMPLES
 ) -> History:
-    """Every run below some directories, measured and put on its track.
+    """Measure every run below some directories and put it on its track.
 
     Parameters
     ----------
     folders
-        `reports/runs` and `reports/baselines`, where they exist, if none is named.
+        By default `reports/runs` and `reports/baselines`, where they exist.
     one_detector
-        Runs of one model are releases of one detector, whatever they are called.
+        Take all runs of a single model for releases of one detector, whatever its names.
 
     Raises
     ------
@@ -119,13 +125,13 @@ def read_history(
     if not paths:
         where = ", ".join(map(str, folders)) or f"{RUNS}, {BASELINES}"
         raise UsageError("no runs", where, "name a directory that holds run directories")
-    refused: list[Refused] = []
+    refused: list[LeftOut] = []
     copies: list[tuple[str, str]] = []
     tracks: list[_Open] = []
     known: dict[object, str] = {}
     for path in _by_time(paths):
         run = open_run(path)
-        if isinstance(run, Refused):
+        if isinstance(run, LeftOut):
             refused.append(run)
             continue
         first = known.setdefault(_identity(run.record), str(path))
@@ -135,14 +141,14 @@ def read_history(
         try:
             _add(tracks, run, one_detector, resamples)
         except UsageError as fault:
-            refused.append(Refused(str(path), str(fault)))
+            refused.append(LeftOut(str(path), str(fault)))
     return History([_closed(track) for track in tracks], refused, copies, resamples)
 
 
 def _by_time(paths: Iterable[Path]) -> list[Path]:
-    """By the time that the record tells, then by name; what has no record comes first.
+    """By the time in the record, then by name; a directory without a record comes first.
 
-    An accepted baseline, whose record has no command, comes after the run that it is a copy of.
+    An accepted baseline, whose record has no command, comes after its original.
     """
 
     def key(path: Path) -> tuple[str, bool, str]:
@@ -161,28 +167,25 @@ def _identity(record: RunRecord) -> tuple[object, ...]:
 
 
 def _add(tracks: list[_Open], run: RunFolder, one_detector: bool, resamples: int) -> None:
-    each = entries(run)
-    measured: list[tuple[ModelRun, _Open | None, str, Release]] = []
-    for entry in each:
-        line = _line(entry, one_detector=one_detector and len(each) == 1)
+    """Measure all models of a run, then put each on the latest track that it fits, or a new one."""
+    parts = model_runs(run)
+    placed: list[tuple[_Open, ModelRun, Release]] = []
+    for part in parts:
+        alone = one_detector and len(parts) == 1
+        line = "all models" if alone else part.model.name.partition("@")[0]
         own = [track for track in tracks if track.line == line]
         own.sort(key=lambda track: track.last.record.started, reverse=True)
-        reasons = [barrier(entry, track.last) for track in own]
-        fitting = next((t for t, why in zip(own, reasons, strict=True) if not why), None)
-        release = measure(entry, fitting and fitting.last, resamples)
-        reason = reasons[0] if own and fitting is None else ""
-        measured.append((entry, fitting, reason, release))
-    for entry, fitting, reason, release in measured:
-        if fitting is None:
-            line = _line(entry, one_detector=one_detector and len(each) == 1)
-            tracks.append(_Open(line, reason, entry, [release]))
+        reasons = [reason_apart(part, track.last) for track in own]
+        if "" in reasons:
+            track = own[reasons.index("")]
+            placed.append((track, part, measure(part, track.last, resamples)))
         else:
-            fitting.last = entry
-            fitting.releases.append(release)
-
-
-def _line(entry: ModelRun, *, one_detector: bool) -> str:
-    return "all models" if one_detector else entry.model.name.partition("@")[0]
+            track = _Open(line, reasons[0] if own else "", part, [])
+            placed.append((track, part, measure(part, None, resamples)))
+    for track, part, release in placed:
+        track.last = part
+        track.releases.append(release)
+    tracks += [track for track, _, _ in placed if track not in tracks]
 
 
 def _closed(track: _Open) -> Track:

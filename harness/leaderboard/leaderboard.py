@@ -1,57 +1,40 @@
-"""Many models side by side on the same clips: who is ahead, and of whom that can be said.
+"""Rank many models on the same clips, with bounds on the ranks.
 
-Only entries of the same data and suite stand beside each other
-(`harness.leaderboard.entry.barrier`); the others are named with the reason. Runs of several data
-sets make several fields: a model is ranked if it is in all of them, by the plain mean over fields
-(every data set weighs alike), whose draws are each field's own. Beside it stands the pooled figure,
-of all clips together at one threshold.
+Only model runs of the same data and suite are ranked together
+(`harness.leaderboard.model_run.reason_apart`); the others are named with the reason. With several
+data sets a model is ranked if it is in all of them, by the plain mean over data sets, each with
+draws of its own. Beside it stands the pooled figure, of all clips together at one threshold.
 
-The ranking figure is of `clean`; robustness is ranked by itself, by the mean over the families of
-perturbations. Ranks have bounds that hold for a whole column at once (`harness.metrics.rank`).
+The ranking metric is that of `clean`; robustness is ranked separately, by the mean over families of
+perturbations. The bounds of ranks hold for a whole column at once (`harness.metrics.rank`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from harness.errors import UsageError
-from harness.leaderboard.comparable_runs import (
-    Field,
-    difference_of,
-    mean_of,
-    part_of,
-    short,
-)
-from harness.leaderboard.entry import ModelRun, Refused, entries, open_run
-from harness.leaderboard.pooled import pool
-from harness.leaderboard.rank import (
-    Bounded,
-    Standing,
-    bounds,
-    difference_bounds,
-    standings,
-    unknown,
-    unranked,
-)
-from harness.leaderboard.selection import choose, label
+from harness.leaderboard.field import Field, pooled, shortfall, worst_of
+from harness.leaderboard.model_run import LeftOut, ModelRun, model_runs, open_run
+from harness.leaderboard.selection import label, select
+from harness.leaderboard.standing import Bounded, Standing, mean_of
 from harness.metrics import METRICS
 from harness.results.figures import ScoreWarning
 from harness.summary.score_warnings import run_warnings
 from harness.summary.summary import RESAMPLES
 from harness.terms import UnscoredPolicy
 
-_INDEPENDENT = 1_000_003
+_SEED_STEP = 1_000_003
+"""Seeds of data sets lie this far apart, so that their draws are independent."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Speed of one run: rows scored in a second, of all the models that it scored together."""
+    """Speed of one run; `models` is how many it scored at the same time."""
 
     rows_per_second: float
     device: str
@@ -61,28 +44,29 @@ class Cost:
 
 @dataclass(frozen=True)
 class RankedModel:
-    """A model.
+    """A model and its figures; over several data sets a figure is the mean of theirs.
 
     Parameters
     ----------
     clean, perturbed
-        By the ranking figure: on `clean`, and the mean over families of perturbations. Over
-        several data sets each is the mean of theirs.
+        The ranking metric on `clean`, and its mean over families of perturbations.
     figures
-        Released metrics but coverage on `clean`, the mean over data sets.
+        The metrics of releases (`METRICS.released`) on `clean`, without coverage.
     damage
         Perturbed less clean.
     worst, worst_value
-        Condition under which the ranking figure is worst, on any data set.
+        Condition of any data set under which the ranking metric is worst.
     mce
-        Mean corruption error against the reference, the mean over data sets; with an interval only
-        of one data set. NaN without a reference.
+        Mean corruption error against the reference, NaN without one; it has an interval only on
+        one data set.
     coverage, perturbed_coverage
         Share of its clips that it scored; the least of any data set.
     data
-        By data set, on `clean`.
+        The ranking metric by data set, on `clean`.
     pooled
-        Of the clips of all data sets together; NaN of one data set, or where thresholds differ.
+        The ranking metric of all clips together (`harness.leaderboard.field.pooled`).
+    note
+        Why it has no figures under perturbation.
     """
 
     model: str
@@ -130,7 +114,7 @@ class Leaderboard:
     reference: str
     data: list[DataSet]
     rows: list[RankedModel]
-    refused: list[Refused]
+    refused: list[LeftOut]
     resamples: int
     warnings: list[ScoreWarning] = field(default_factory=list[ScoreWarning])
 
@@ -147,7 +131,7 @@ def read_leaderboard(
     unscored: UnscoredPolicy | None = None,
     resamples: int = RESAMPLES,
 ) -> Leaderboard:
-    """Rank the models of some runs; their order is of no consequence.
+    """Rank the models of some runs, whose order does not matter.
 
     Parameters
     ----------
@@ -156,181 +140,178 @@ def read_leaderboard(
     reference
         Name of the model that the mean corruption error is relative to.
     unscored
-        What decisions make of clips without a score; else as each suite says.
+        The policy for clips without a score, in place of each suite's own.
 
     Raises
     ------
     UsageError
-        Where no run can be read, the metric ranks nothing, or the reference is none of the models.
+        Where no run can be read, the metric cannot rank, or the reference is none of the models.
     """
     ranking = METRICS.without_coverage(METRICS.compared)
     if metric not in ranking:
         raise UsageError("does not rank", metric, f"take one of {', '.join(ranking)}")
-    found: list[ModelRun] = []
-    refused: list[Refused] = []
+    runs: list[ModelRun] = []
+    left_out: list[LeftOut] = []
     for folder in sorted({each.resolve(): each for each in folders}.values(), key=str):
         run = open_run(folder, unscored)
-        if isinstance(run, Refused):
-            refused.append(run)
+        if isinstance(run, LeftOut):
+            left_out.append(run)
         else:
-            found += entries(run)
-    found.sort(key=lambda each: (each.record.started, str(each.run.folder), each.model.name))
-    chosen, left = choose(found, metric)
-    refused += left
-    if not chosen:
+            runs += model_runs(run)
+    runs.sort(key=lambda run: (run.record.started, str(run.run.folder), run.model.name))
+    selected, not_selected = select(runs, metric)
+    left_out += not_selected
+    if not selected:
         raise UsageError(
             "no model can be ranked",
-            "; ".join(each.line for each in refused[:3]) or "no runs",
+            "; ".join(each.line for each in left_out[:3]) or "no runs",
             "name runs that have scored enough of their clips",
         )
-    labelled, names = label(chosen)
-    if reference is not None and reference not in names:
-        known = [label for label in names if labelled[0][label].model.name == reference]
-        if len(known) != 1:
-            raise UsageError(
-                "no such model", f"--reference {reference}", f"name one of {', '.join(names)}"
-            )
-        reference = known[0]
+    labelled = label(selected)
+    if reference is not None:
+        reference = _label_of(reference, labelled[0])
     fields = [
-        Field.of(models, metric, resamples, _INDEPENDENT * place)
+        Field.of(models, metric, resamples, _SEED_STEP * place)
         for place, models in enumerate(labelled)
     ]
-    board = _board(fields, labelled, refused, metric, reference or "", resamples)
-    return replace(board, warnings=list(_warnings(labelled)))
-
-
-def _warnings(labelled: Sequence[Mapping[str, ModelRun]]) -> Iterator[ScoreWarning]:
-    """Of the scores of every model on every data set."""
-    for models in labelled:
-        for name, entry in models.items():
-            for warning in run_warnings(entry.run):
-                told = f"on {entry.record.data.name}, {warning.words}"
-                yield replace(warning, model=name, words=told if labelled[1:] else warning.words)
-
-
-def _board(
-    fields: Sequence[Field],
-    labelled: Sequence[Mapping[str, ModelRun]],
-    refused: list[Refused],
-    metric: str,
-    reference: str,
-    resamples: int,
-) -> Leaderboard:
-    models = fields[0].models
-    each_set = [standings(field.clean(metric), metric) for field in fields]
-    clean = standings(mean_of([field.clean(metric) for field in fields]), metric)
-    perturbed, damage = _perturbed(fields, metric)
-    own = {
-        name: bounds(mean_of([field.clean(name) for field in fields]), METRICS[name].range)
-        for name in METRICS.without_coverage(METRICS.released)
-    }
-    pooled = pool(fields, metric, resamples, _INDEPENDENT * len(fields))
-    rows = [
-        RankedModel(
-            model=model,
-            release=labelled[0][model].release,
-            runs=[str(each[model].run.folder) for each in labelled],
-            synthetic=any(each[model].model.synthetic for each in labelled),
-            parameters=labelled[0][model].model.parameters,
-            clean=clean[place],
-            perturbed=perturbed.get(model, unranked()),
-            figures={name: bounded[place] for name, bounded in own.items()},
-            damage=damage.get(model, unknown()),
-            **_worst(fields, model, metric),
-            mce=_mce(fields, model, reference),
-            coverage=min(field.coverage(model) for field in fields),
-            perturbed_coverage=min(field.coverage(model, perturbed=True) for field in fields),
-            cost=[_cost(each[model]) for each in labelled],
-            data=[each[place] for each in each_set],
-            pooled=pooled[place],
-            note=next((told for field in fields if (told := _shortfall(field, model))), ""),
-        )
-        for place, model in enumerate(models)
-    ]
-    rows.sort(key=lambda row: (row.clean.rank or len(rows) + 1, row.model))
+    rows = _rows(fields, labelled, metric, reference or "", resamples)
     return Leaderboard(
         metric=metric,
         better=METRICS[metric].better,
-        reference=reference,
-        data=[_data_set(field, labelled[place]) for place, field in enumerate(fields)],
-        rows=rows,
-        refused=sorted(refused, key=lambda each: each.run),
+        reference=reference or "",
+        data=[_data_set(field, models) for field, models in zip(fields, labelled, strict=True)],
+        rows=sorted(rows, key=lambda row: (row.clean.rank or len(rows) + 1, row.model)),
+        refused=sorted(left_out, key=lambda each: each.run),
         resamples=resamples,
+        warnings=list(_warnings(labelled)),
     )
+
+
+def _label_of(reference: str, models: Mapping[str, ModelRun]) -> str:
+    """The label of the model that is meant by a label or a name."""
+    if reference in models:
+        return reference
+    labels = [label for label, run in models.items() if run.model.name == reference]
+    if len(labels) != 1:
+        raise UsageError(
+            "no such model",
+            f"--reference {reference}",
+            f"name one of {', '.join(sorted(models))}",
+        )
+    return labels[0]
+
+
+def _warnings(labelled: Sequence[Mapping[str, ModelRun]]) -> Iterator[ScoreWarning]:
+    """The warnings of every model's scores on every data set."""
+    for models in labelled:
+        for name, run in models.items():
+            for warning in run_warnings(run.run):
+                where = f"on {run.record.data.name}, " if len(labelled) > 1 else ""
+                yield replace(warning, model=name, words=where + warning.words)
+
+
+def _rows(
+    fields: Sequence[Field],
+    labelled: Sequence[Mapping[str, ModelRun]],
+    metric: str,
+    reference: str,
+    resamples: int,
+) -> list[RankedModel]:
+    by_data = [field.clean(metric).standings(metric) for field in fields]
+    clean = mean_of([field.clean(metric) for field in fields]).standings(metric)
+    perturbed, damage = _perturbed(fields, metric)
+    figures = {
+        name: mean_of([field.clean(name) for field in fields]).bounded(METRICS[name].range)
+        for name in METRICS.without_coverage(METRICS.released)
+    }
+    together = pooled(fields, metric, resamples, _SEED_STEP * len(fields))
+    rows: list[RankedModel] = []
+    for place, model in enumerate(fields[0].models):
+        runs = [models[model] for models in labelled]
+        worst, worst_value = worst_of([field.worst(model) for field in fields], metric)
+        rows.append(
+            RankedModel(
+                model=model,
+                release=runs[0].release,
+                runs=[str(run.run.folder) for run in runs],
+                synthetic=any(run.model.synthetic for run in runs),
+                parameters=runs[0].model.parameters,
+                clean=clean[place],
+                perturbed=perturbed.get(model, Standing()),
+                figures={name: bounded[place] for name, bounded in figures.items()},
+                damage=damage.get(model, Bounded()),
+                worst=worst,
+                worst_value=worst_value,
+                mce=_mce(fields, model, reference),
+                coverage=min(field.coverage(model) for field in fields),
+                perturbed_coverage=min(field.coverage(model, perturbed=True) for field in fields),
+                cost=[_cost(run) for run in runs],
+                data=[standings[place] for standings in by_data],
+                pooled=together[place],
+                note=next(filter(None, (_note(field, model) for field in fields)), ""),
+            )
+        )
+    return rows
 
 
 def _perturbed(
     fields: Sequence[Field], metric: str
 ) -> tuple[dict[str, Standing], dict[str, Bounded]]:
-    """Ranks under perturbation and damage, of the models that are robust in every field."""
+    """Ranks under perturbation and damage, of the models that are robust on every data set."""
     robust = [model for model in fields[0].models if all(model in field.robust for field in fields)]
-    means = [field.perturbed for field in fields]
-    if not robust or any(mean is None for mean in means):
+    means = [field.perturbed for field in fields if field.perturbed is not None]
+    if not robust or len(means) < len(fields):
         return {}, {}
-    pairs = [
-        (
-            part_of(mean, [field.robust.index(model) for model in robust]),
-            part_of(field.clean(metric), [field.models.index(model) for model in robust]),
-        )
+    perturbed = [
+        mean.of_models([field.robust.index(model) for model in robust])
         for field, mean in zip(fields, means, strict=True)
-        if mean is not None
     ]
-    perturbed = mean_of([mean for mean, _ in pairs])
-    damage = mean_of([difference_of(mean, clean) for mean, clean in pairs])
+    clean = [
+        field.clean(metric).of_models([field.models.index(model) for model in robust])
+        for field in fields
+    ]
+    damage = mean_of([mean.minus(own) for mean, own in zip(perturbed, clean, strict=True)])
     return (
-        dict(zip(robust, standings(perturbed, metric), strict=True)),
-        dict(zip(robust, difference_bounds(damage, METRICS[metric].range), strict=True)),
+        dict(zip(robust, mean_of(perturbed).standings(metric), strict=True)),
+        dict(zip(robust, damage.bounded_difference(METRICS[metric].range), strict=True)),
     )
 
 
 def _mce(fields: Sequence[Field], model: str, reference: str) -> Bounded:
-    each = [field.corruption(model, reference) for field in fields] if reference else []
-    known = [one for one in each if one is not None]
+    errors = [field.corruption(model, reference) for field in fields] if reference else []
+    known = [error for error in errors if error is not None]
     if not known or len(known) < len(fields):
-        return unknown()
+        return Bounded()
     if len(known) == 1:
         return Bounded(known[0].value, known[0].low, known[0].high, known[0].corruptions)
-    value = float(np.mean([one.value for one in known]))
-    return replace(unknown(), value=value, n=min(one.corruptions for one in known))
+    value = float(np.mean([error.value for error in known]))
+    return Bounded(value=value, n=min(error.corruptions for error in known))
 
 
-def _worst(fields: Sequence[Field], model: str, metric: str) -> dict[str, Any]:
-    sign = 1 if METRICS[metric].better == "higher" else -1
-    found = [field.worst(model) for field in fields]
-    known = [each for each in found if not math.isnan(each[1])]
-    name, value = min(known, key=lambda each: sign * each[1], default=("", math.nan))
-    return {"worst": name, "worst_value": value}
-
-
-def _shortfall(field: Field, model: str) -> str:
-    """Why a model has no figures under perturbation."""
+def _note(field: Field, model: str) -> str:
+    """Why a model has no figures under perturbation; empty where it has."""
     if model in field.robust:
         return ""
-    return short(field.grid, field.record, model, field.metric)
+    return shortfall(field.grid, field.record, model, field.metric)
 
 
-def _cost(entry: ModelRun) -> Cost:
-    record = entry.record
-    return Cost(
-        record.clips_per_second,
-        record.machine.device,
-        record.machine.precision,
-        entry.together,
-    )
+def _cost(run: ModelRun) -> Cost:
+    record = run.record
+    machine = record.machine
+    return Cost(record.clips_per_second, machine.device, machine.precision, run.models)
 
 
 def _data_set(field: Field, models: Mapping[str, ModelRun]) -> DataSet:
     record = field.record
-    quantity = field.clean(field.metric)
     return DataSet(
         name=record.data.name,
         digest=record.data.digest,
         suite=record.suite.name,
         clips=record.data.clips,
-        shared=quantity.clips,
+        shared=field.clean(field.metric).clips,
         groups=field.grid.groups,
         conditions=len(field.conditions),
         families=len(field.grid.families()),
-        synthetic=record.data.synthetic or any(each.model.synthetic for each in models.values()),
+        synthetic=record.data.synthetic or any(run.model.synthetic for run in models.values()),
         unscored=record.suite.unscored,
     )

@@ -1,7 +1,7 @@
 """One release of a detector: its figures, what perturbations cost it, and its steps.
 
-A step is a paired difference from the run before: the run less the one before, on the clips of
-both, with a 95 % interval over groups.
+A step is a paired difference: the run less the run before, on the clips of both, with a 95 %
+interval over groups.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ import numpy as np
 from harness.compare.compare import compare
 from harness.compare.difference import Difference
 from harness.compare.pairing import Pairing
-from harness.leaderboard.entry import ModelRun, on_clean
+from harness.leaderboard.model_run import ModelRun
 from harness.metrics import METRICS
-from harness.metrics.intervals import LEVEL as CERTAINTY
-from harness.metrics.intervals import student
+from harness.metrics.intervals import LEVEL, SIZE, student
 from harness.metrics.paired import Paired, compare_cells
 from harness.metrics.significance import Contrast, holm
 from harness.results import coverage
@@ -29,24 +28,22 @@ from harness.summary.corruption_error import FamilyLoss, family_losses
 from harness.summary.summary import family_damage, summarise
 from harness.terms import CLEAN
 
-LEVEL = 0.05
-
 Turn = Literal["worse", "better", "open", "not compared"]
-"""What a step is: surely for the worse or the better, or neither surely."""
+"""Direction of a step; `open` where it may be chance."""
 
 
 @dataclass(frozen=True)
 class ReleaseStep:
-    """A figure against the run before on the same track.
+    """The change of a figure from the run before on the same track.
 
     Parameters
     ----------
     of
-        A metric on `clean`, or a family (then of the accuracy that it costs).
+        A metric on `clean`, or a family, for the accuracy that it costs.
     difference, low, high
         This run less the one before, with its 95 % interval over groups.
     p
-        Of no difference, adjusted for all figures on `clean`, or for all families.
+        p-value of no difference, adjusted for all metrics on `clean`, or for all families.
     reason
         Why it was not compared; else empty.
     """
@@ -73,7 +70,7 @@ class Release:
     families
         What each family costs in accuracy.
     same
-        Whether every score on `clean` is that of the run before but for rounding.
+        Whether every score on `clean` equals that of the run before, apart from rounding.
     steps, family_steps
         Against the run before on this track; empty for the first.
     """
@@ -94,96 +91,88 @@ class Release:
     warnings: list[ScoreWarning] = field(default_factory=list[ScoreWarning])
 
 
-def measure(entry: ModelRun, before: ModelRun | None, resamples: int) -> Release:
-    """The figures of an entry, and its steps from the one before on the same track.
+def measure(run: ModelRun, before: ModelRun | None, resamples: int) -> Release:
+    """Measure a run, and its steps from the run before on the same track.
 
     Raises
     ------
     UsageError
         Where a table cannot be what the engine wrote.
     """
-    record = entry.record
-    clean = on_clean(entry)
+    record, clean = run.record, run.on_clean
     summary = summarise(clean.table, clean.record, resamples=resamples, seed=0)
     rows = {
         row.metric: row for row in summary.rows if row.slice == "all" and row.condition == CLEAN
     }
-    grid = Grid.of(coverage.complete(entry.run.table, record), record)
+    grid = Grid.of(coverage.complete(run.run.table, record), record)
     release = Release(
-        run=str(entry.run.folder),
-        model=entry.model.name,
-        version=entry.release,
-        digest=entry.model.digest,
+        run=str(run.run.folder),
+        model=run.model.name,
+        version=run.release,
+        digest=run.model.digest,
         started=record.started,
         finished=record.finished is not None,
         harness_version=record.harness_version,
-        synthetic=record.data.synthetic or entry.model.synthetic,
+        synthetic=record.data.synthetic or run.model.synthetic,
         figures=[rows[metric] for metric in METRICS.released if metric in rows],
         families=family_damage(grid, ("accuracy",), resamples=resamples, seed=0),
         warnings=summary.warnings,
     )
     if before is None:
         return release
-    compared = compare(clean, on_clean(before), resamples=resamples)
+    compared = compare(clean, before.on_clean, resamples=resamples)
     return replace(
         release,
         same=bool(compared.identical),
         steps=[_step(cell) for cell in compared.cells if cell.metric in METRICS.released],
-        family_steps=_family_steps(entry, before, resamples),
+        family_steps=_family_steps(run, before, resamples),
     )
 
 
 def _step(cell: Difference) -> ReleaseStep:
     turn: Turn = "not compared"
     if cell.status == "compared":
-        turn = turn_of(cell.metric, cell.low, cell.high, shown=cell.p_holm <= LEVEL)
+        turn = turn_of(cell.metric, cell.low, cell.high, shown=cell.p_holm <= SIZE)
     figures = cell.difference, cell.low, cell.high, cell.p_holm
     return ReleaseStep(cell.metric, *figures, turn, cell.reason)
 
 
-def _family_steps(entry: ModelRun, before: ModelRun, resamples: int) -> list[ReleaseStep]:
-    """What families cost more or less than in the run before, of accuracy alone."""
-    pairing = Pairing.of(entry.run, before.run)
+def _family_steps(run: ModelRun, before: ModelRun, resamples: int) -> list[ReleaseStep]:
+    """Changes of the accuracy that families cost."""
+    pairing = Pairing.of(run.run, before.run)
     model = pairing.models[0]
-    couples = {
-        condition.name: pairing.cells(model, condition, ("accuracy",))
-        for condition in pairing.conditions
-    }
-    pairs = [(couple.run, couple.baseline) for couple in couples.values()]
+    cells = [pairing.cells(model, each, ("accuracy",)) for each in pairing.conditions]
+    pairs = [(pair.run, pair.baseline) for pair in cells]
     drawn = compare_cells(pairs, pairing.both.groups, resamples, 0)
-    accuracies = {name: figures["accuracy"] for name, figures in zip(couples, drawn, strict=True)}
+    accuracies = {
+        condition.name: figures["accuracy"]
+        for condition, figures in zip(pairing.conditions, drawn, strict=True)
+    }
     families = pairing.run.families()
     losses = list(family_losses(model.name, families, accuracies))
-    each = [[accuracies[name] for name in (CLEAN, *families[loss.family])] for loss in losses]
-    p = holm(_family_contrast(losses, each).p())
-    return [
-        ReleaseStep(
-            loss.family,
-            loss.difference,
-            loss.low,
-            loss.high,
-            chance,
-            turn_of("accuracy", loss.low, loss.high, shown=chance <= LEVEL),
-        )
-        for loss, chance in zip(losses, p.tolist(), strict=True)
-    ]
+    parts = [[accuracies[name] for name in (CLEAN, *families[loss.family])] for loss in losses]
+    steps: list[ReleaseStep] = []
+    for loss, p in zip(losses, holm(_family_contrast(losses, parts).p()).tolist(), strict=True):
+        turn = turn_of("accuracy", loss.low, loss.high, shown=p <= SIZE)
+        steps.append(ReleaseStep(loss.family, loss.difference, loss.low, loss.high, p, turn))
+    return steps
 
 
-def _family_contrast(losses: Sequence[FamilyLoss], pairs: Sequence[Sequence[Paired]]) -> Contrast:
-    """Differences of families, to be judged together; `pairs` are the conditions of each."""
-    groups = np.array([min(one.groups for one in each) for each in pairs], dtype=np.intp)
+def _family_contrast(losses: Sequence[FamilyLoss], parts: Sequence[Sequence[Paired]]) -> Contrast:
+    """The losses of families as one array of tests; `parts` are the conditions of each."""
+    groups = np.array([min(pair.groups for pair in part) for part in parts], dtype=np.intp)
     half = np.array([(loss.high - loss.low) / 2 for loss in losses])
     return Contrast(
         difference=np.array([loss.difference for loss in losses]),
-        error=half / student(groups - 1, (1 + CERTAINTY) / 2),
+        error=half / student(groups - 1, (1 + LEVEL) / 2),
         groups=groups,
-        differing=np.array([max(one.differing for one in each) for each in pairs], dtype=np.intp),
-        largest=np.array([max(one.largest for one in each) for each in pairs]),
+        differing=np.array([max(pair.differing for pair in part) for part in parts], dtype=np.intp),
+        largest=np.array([max(pair.largest for pair in part) for part in parts]),
     )
 
 
 def turn_of(metric: str, low: float, high: float, *, shown: bool = True) -> Turn:
-    """What a difference with this interval is, if it is `shown` at all."""
+    """Direction of a difference with this interval; `shown` says whether it is significant."""
     if math.isnan(low) or math.isnan(high):
         return "not compared"
     if not shown or low <= 0 <= high:

@@ -1,6 +1,6 @@
-"""Which entries may stand beside each other on a leaderboard, and what each is called there.
+"""Which model runs may stand beside each other on a leaderboard, and their labels there.
 
-What is chosen depends on the entries alone, never on the order in which they were named.
+The choice depends on the model runs alone, never on the order in which they were named.
 """
 
 from __future__ import annotations
@@ -9,118 +9,129 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.errors import UsageError
-from harness.leaderboard.comparable_runs import of_entry, short
-from harness.leaderboard.entry import ModelRun, Refused, barrier
+from harness.leaderboard.field import shortfall_on_clean
+from harness.leaderboard.model_run import LeftOut, ModelRun, reason_apart
 from harness.results.identity import identity_of
 
+_Identity = tuple[str, str]
 
-def _identity(entry: ModelRun) -> tuple[str, str]:
-    """What makes two entries one model: the scores of a file have no detector to go by."""
-    model = entry.model
-    if model.is_lookup:
+
+def select(runs: Sequence[ModelRun], metric: str) -> tuple[list[list[ModelRun]], list[LeftOut]]:
+    """Model runs by data set, of models that are in all of them, and those that are left out.
+
+    Of one data set the suite with most models is taken. Data sets are added, those with most models
+    first, as long as two models have them all.
+    """
+    left_out: list[LeftOut] = []
+    by_data: dict[str, list[list[ModelRun]]] = {}
+    for run in _with_equal_settings(runs):
+        if reason := _reason_unusable(run, metric):
+            left_out.append(_left_out(run, reason))
+            continue
+        suites = by_data.setdefault(run.record.data.digest, [])
+        for suite in suites:
+            if not reason_apart(run, suite[0]):
+                suite.append(run)
+                break
+        else:
+            suites.append([run])
+    data_sets: list[list[ModelRun]] = []
+    for suites in by_data.values():
+        suites.sort(key=_models, reverse=True)  # stable: of as many, the one that began first
+        data_sets.append(suites[0])
+        for other in suites[1:]:
+            left_out += _all_left_out(other, suites[0])
+    data_sets.sort(key=lambda runs: (-_models(runs), runs[0].record.data.digest))
+    chosen = data_sets[:1]
+    for data_set in data_sets[1:]:
+        if len(_shared([*chosen, data_set])) >= 2:
+            chosen.append(data_set)
+        else:
+            left_out += _all_left_out(data_set, chosen[0])
+    return _complete_models(chosen, left_out), left_out
+
+
+def label(data_sets: Sequence[Sequence[ModelRun]]) -> list[dict[str, ModelRun]]:
+    """The model runs of every data set by a label that tells them apart, the same in all."""
+    first, *others = data_sets
+    labels = [_label(run, first) for run in first]
+    by_identity = {_identity(run): label for run, label in zip(first, labels, strict=True)}
+    return [
+        dict(zip(labels, first, strict=True)),
+        *({by_identity[_identity(run)]: run for run in runs} for runs in others),
+    ]
+
+
+def _label(run: ModelRun, runs: Sequence[ModelRun]) -> str:
+    """The model's name, with its release or else its folder where others have the same name."""
+    same_name = [other for other in runs if other.model.name == run.model.name]
+    if len(same_name) == 1:
+        return run.model.name
+    if sum(other.release == run.release for other in same_name) == 1:
+        return f"{run.model.name} ({run.release or 'unknown release'})"
+    return f"{run.model.name} ({run.run.folder})"
+
+
+def _identity(run: ModelRun) -> _Identity:
+    """Equal for model runs of one model; scores from a file have only its name."""
+    model = run.model
+    if model.kind == "scores":
         return model.name, ""
     return model.name, identity_of(model) or f"{model.digest or model.revision} {model.fake_label}"
 
 
-def _alike(found: Sequence[ModelRun]) -> Sequence[ModelRun]:
-    """The entries as the oldest records know their models: all settings of a detector, or none."""
-    if all(entry.model.settings for entry in found):
-        return found
+def _with_equal_settings(runs: Sequence[ModelRun]) -> Sequence[ModelRun]:
+    """The runs without the settings of their detectors where an older record lacks them."""
+    if all(run.model.settings for run in runs):
+        return runs
     blank: list[ModelRun] = []
-    for entry in found:
-        models = [entry.model.model_copy(update={"settings": {}})]
-        record = entry.record.model_copy(update={"models": models})
-        blank.append(replace(entry, run=replace(entry.run, record=record)))
+    for run in runs:
+        models = [run.model.model_copy(update={"settings": {}})]
+        record = run.record.model_copy(update={"models": models})
+        blank.append(replace(run, run=replace(run.run, record=record)))
     return blank
 
 
-def choose(found: Sequence[ModelRun], metric: str) -> tuple[list[list[ModelRun]], list[Refused]]:
-    """Entries by data set, of models that are in all of them, and what was left out.
-
-    Of one data set the suite with most models is taken. Data sets are added, largest field first,
-    as long as two models have them all.
-    """
-    refused: list[Refused] = []
-    fields: list[list[ModelRun]] = []
-    by_data: dict[str, list[list[ModelRun]]] = {}
-    for entry in _alike(found):
-        if told := _unfit(entry, metric):
-            refused.append(_refusal(entry, told))
-            continue
-        fits = by_data.setdefault(entry.record.data.digest, [])
-        for field in fits:
-            if not barrier(entry, field[0]):
-                field.append(entry)
-                break
-        else:
-            fits.append([entry])
-    for fits in by_data.values():
-        fits.sort(key=_models, reverse=True)  # stable: of as many, the one that began first
-        fields.append(fits[0])
-        for other in fits[1:]:
-            told = barrier(other[0], fits[0][0])
-            refused += [_refusal(entry, told) for entry in other]
-    fields.sort(key=lambda field: (-_models(field), field[0].record.data.digest))
-    kept = fields[:1]
-    for field in fields[1:]:
-        shared = set.intersection(
-            *({_identity(entry) for entry in each} for each in (*kept, field))
-        )
-        if len(shared) >= 2:
-            kept.append(field)
-            continue
-        told = barrier(field[0], kept[0][0])
-        refused += [_refusal(entry, told) for entry in field]
-    return _whole(kept, refused), refused
-
-
-def _unfit(entry: ModelRun, metric: str) -> str:
-    """Why an entry can stand beside none: too little was scored, or its table is not whole."""
+def _reason_unusable(run: ModelRun, metric: str) -> str:
+    """Why no other model run may stand beside this one: too few scores, or a damaged table."""
     try:
-        return short(of_entry(entry), entry.record, entry.model.name, metric, clean=True)
+        return shortfall_on_clean(run, metric)
     except UsageError as fault:
         return str(fault)
 
 
-def _models(field: Sequence[ModelRun]) -> int:
-    return len({_identity(entry) for entry in field})
+def _models(runs: Sequence[ModelRun]) -> int:
+    return len({_identity(run) for run in runs})
 
 
-def _whole(fields: Sequence[list[ModelRun]], refused: list[Refused]) -> list[list[ModelRun]]:
-    """Fields of the models that are in all of them, of several fields once in each: the latest."""
-    if len(fields) < 2:
-        return list(fields)
-    shared = set.intersection(*({_identity(entry) for entry in field} for field in fields))
-    whole: list[list[ModelRun]] = []
-    for field in fields:
-        latest = {_identity(entry): entry for entry in field if _identity(entry) in shared}
-        for entry in field:
-            if _identity(entry) not in shared:
-                refused.append(_refusal(entry, "not run on every data set"))
-            elif latest[_identity(entry)] is not entry:
-                refused.append(_refusal(entry, "a later run has the same model and data"))
-        whole.append(list(latest.values()))
-    return whole
+def _shared(data_sets: Sequence[Sequence[ModelRun]]) -> set[_Identity]:
+    """Models that are in all data sets."""
+    return set.intersection(*({_identity(run) for run in runs} for runs in data_sets))
 
 
-def _refusal(entry: ModelRun, told: str) -> Refused:
-    return Refused(f"{entry.run.folder} ({entry.model.name})", told)
+def _complete_models(
+    data_sets: Sequence[list[ModelRun]], left_out: list[LeftOut]
+) -> list[list[ModelRun]]:
+    """Of several data sets, the latest run of every model that is in all of them."""
+    if len(data_sets) < 2:
+        return list(data_sets)
+    shared = _shared(data_sets)
+    complete: list[list[ModelRun]] = []
+    for runs in data_sets:
+        latest = {_identity(run): run for run in runs if _identity(run) in shared}
+        for run in runs:
+            if _identity(run) not in shared:
+                left_out.append(_left_out(run, "not run on every data set"))
+            elif latest[_identity(run)] is not run:
+                left_out.append(_left_out(run, "a later run has the same model and data"))
+        complete.append(list(latest.values()))
+    return complete
 
 
-def label(fields: Sequence[Sequence[ModelRun]]) -> tuple[list[dict[str, ModelRun]], list[str]]:
-    """Every field's entries by a label that tells them apart, the same in all fields."""
-    first = fields[0]
-    labels: list[str] = []
-    for entry in first:
-        alike = [other for other in first if other.model.name == entry.model.name]
-        release = [other for other in alike if other.release == entry.release]
-        if len(alike) == 1:
-            labels.append(entry.model.name)
-        elif len(release) == 1:
-            labels.append(f"{entry.model.name} ({entry.release or 'unknown release'})")
-        else:
-            labels.append(f"{entry.model.name} ({entry.run.folder})")
-    by_identity = {_identity(entry): label for entry, label in zip(first, labels, strict=True)}
-    labelled = [dict(zip(labels, first, strict=True))]
-    labelled += [{by_identity[_identity(entry)]: entry for entry in each} for each in fields[1:]]
-    return labelled, sorted(labels)
+def _all_left_out(runs: Sequence[ModelRun], chosen: Sequence[ModelRun]) -> list[LeftOut]:
+    reason = reason_apart(runs[0], chosen[0])
+    return [_left_out(run, reason) for run in runs]
+
+
+def _left_out(run: ModelRun, reason: str) -> LeftOut:
+    return LeftOut(f"{run.run.folder} ({run.model.name})", reason)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.metrics.intervals import SIZE
 from harness.report.formatting import count, figure, listed, measured, signed
 from harness.report.glossary import term
 from harness.report.lookup import Index
@@ -15,7 +16,6 @@ if TYPE_CHECKING:  # a comparison is computed with more than a page is written w
     from harness.compare.difference import Difference
     from harness.summary.corruption_error import CorruptionError, FamilyLoss, WorstCondition
 
-LEVEL = 0.05
 _NAMED = 3
 
 
@@ -28,7 +28,7 @@ def gain(cell: Difference | None) -> float:
 
 def is_shown(cell: Difference) -> bool:
     """Return whether a figure differs significantly, adjusted for all that were compared."""
-    return cell.p_holm <= LEVEL
+    return cell.p_holm <= SIZE
 
 
 def sentences(
@@ -57,10 +57,10 @@ def _tally(cells: Sequence[Difference]) -> str:
     rest = f" {count(barred)} more could not be compared." if barred else ""
     all_compared = f"{count(len(compared))} figures compared with the baseline clip by clip"
     if not differing:
-        return f"None of {all_compared} differs significantly (adjusted p ≤ {LEVEL:g}).{rest}"
+        return f"None of {all_compared} differs significantly (adjusted p ≤ {SIZE:g}).{rest}"
     return (
         f"{count(worse)} of {all_compared} {'is' if worse == 1 else 'are'} significantly worse "
-        f"and {count(better)} better (adjusted p ≤ {LEVEL:g}).{rest}"
+        f"and {count(better)} better (adjusted p ≤ {SIZE:g}).{rest}"
     )
 
 

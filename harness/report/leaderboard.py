@@ -33,7 +33,7 @@ from harness.storage.storage import make_folder, write_whole
 if TYPE_CHECKING:
     from harness.leaderboard.leaderboard import Leaderboard
     from harness.leaderboard.leaderboard import RankedModel as Model
-    from harness.leaderboard.rank import Standing
+    from harness.leaderboard.standing import Standing
 
 _NAMED = 4
 

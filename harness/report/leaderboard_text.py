@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from harness.errors import printable
 from harness.leaderboard.leaderboard import Leaderboard, RankedModel
-from harness.leaderboard.rank import Bounded, Standing
+from harness.leaderboard.standing import Bounded, Standing
 from harness.report.formatting import MISSING, figure, measured, share
 from harness.report.markdown import code, line, prose
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from harness.cli.main import app
 from harness.compare.compare import compare
 from harness.errors import UsageError
-from harness.leaderboard.entry import ModelRun, barrier, entries, find_runs
 from harness.leaderboard.history import History, read_history
+from harness.leaderboard.model_run import ModelRun, find_runs, model_runs, reason_apart
 from harness.leaderboard.release import Release, measure, turn_of
 from harness.metrics import METRICS
 from harness.results.run_folder import RunFolder, read_run
@@ -132,12 +132,12 @@ def test_figures_are_those_of_the_reports(tmp_path: Path) -> None:
     """The narrowed computation gives the very numbers of the whole."""
     run = read_run(write_run(dated(scored(1, noisy=1.5), 1), tmp_path))
     whole = summarise(run.table, run.record, resamples=200, seed=0)
-    release = measure(entries(run)[0], None, 200)
+    release = measure(model_runs(run)[0], None, 200)
     rows = {r.metric: r for r in whole.rows if (r.condition, r.slice) == ("clean", "all")}
     assert release.figures == [rows[name] for name in METRICS.released]
     assert release.families == [each for each in whole.families if each.metric == "accuracy"]
     before = dated(scored(2), 2)
-    step = measure(entries(run)[0], entries(before)[0], 200)
+    step = measure(model_runs(run)[0], model_runs(before)[0], 200)
     compared = compare(run, before, resamples=200)
     cells = {c.metric: c for c in compared.cells if c.condition == "clean"}
     assert {s.of: (s.difference, s.low, s.high) for s in step.steps} == {
@@ -205,7 +205,7 @@ def test_one_detector_joins_what_is_called_otherwise(tmp_path: Path) -> None:
 )
 def test_what_bars_a_track(part: str, change: dict[str, object], told: str) -> None:
     run = scored(1)
-    found = barrier(ModelRun(run), ModelRun(changed(run, part, **change)))
+    found = reason_apart(ModelRun(run), ModelRun(changed(run, part, **change)))
     assert found.startswith(told)
     assert bool(found) == bool(told)
 
@@ -214,7 +214,7 @@ def test_a_condition_of_another_digest_bars() -> None:
     run = scored(1)
     names = [condition("clean"), condition(NOISE, digest="else"), condition(HUM)]
     other = changed(run, "suite", conditions=names)
-    assert barrier(ModelRun(run), ModelRun(other)).startswith(
+    assert reason_apart(ModelRun(run), ModelRun(other)).startswith(
         f"{NOISE}: the condition is another one"
     )
     renamed = [
@@ -222,7 +222,7 @@ def test_a_condition_of_another_digest_bars() -> None:
         condition("noise:x", digest=f"digest of {NOISE}"),
         condition(HUM),
     ]
-    assert barrier(ModelRun(run), ModelRun(changed(run, "suite", conditions=renamed))) == ""
+    assert reason_apart(ModelRun(run), ModelRun(changed(run, "suite", conditions=renamed))) == ""
 
 
 def test_a_recording_that_was_exchanged_bars_a_track() -> None:
@@ -234,9 +234,9 @@ def test_a_recording_that_was_exchanged_bars_a_track() -> None:
         ModelRun(replace(run, table=run.table.assign(audio_digest=clips.map(each))))
         for each in (digests, exchanged)
     )
-    assert barrier(one, one) == barrier(one, ModelRun(run)) == ""
+    assert reason_apart(one, one) == reason_apart(one, ModelRun(run)) == ""
     told = f"other data: 1 of {len(digests)} recordings differ"
-    assert barrier(one, other).startswith(told)
+    assert reason_apart(one, other).startswith(told)
 
 
 def test_turns_follow_the_direction_of_the_metric() -> None:
@@ -261,7 +261,7 @@ def test_nothing_to_show_is_said(tmp_path: Path) -> None:
 
 
 def test_an_entry_knows_one_model_alone() -> None:
-    (entry,) = entries(scored(1))
+    (entry,) = model_runs(scored(1))
     assert isinstance(entry, ModelRun)
     assert entry.release == ""
 

@@ -227,7 +227,7 @@ def test_what_does_not_fit_is_left_out_and_said(tmp_path: Path) -> None:
     told = {each.run.rpartition(" (")[2].rstrip(")"): each.reason for each in board.refused}
     assert told["alien"].startswith("other data")
     assert "seed is 2, was 1" in told["seeded"]
-    assert told["poor"] == "6.2% of clean was scored, less than the 50% that are due"
+    assert told["poor"] == "only 6.2% of clean was scored; the suite requires 50%"
     assert "no threshold was chosen" in told["unset"]
     assert any("not a run directory" in each.reason for each in board.refused)
 
@@ -262,7 +262,7 @@ def test_scores_of_others_are_ranked_on_what_they_have(tmp_path: Path) -> None:
     assert math.isnan(rows["file"].perturbed.figure.value)
     assert rows["full"].perturbed.rank == 1
     assert rows["full"].perturbed.figure.n == 96
-    assert "0.0% of codec:c@1 was scored and of 2 more" in rows["file"].note
+    assert "only 0.0% of codec:c@1 was scored and too little of 2 more" in rows["file"].note
 
 
 def test_a_policy_decides_clips_without_a_score(tmp_path: Path) -> None:

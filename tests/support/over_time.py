@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from harness.leaderboard.entry import Refused
 from harness.leaderboard.history import History, Track
 from harness.leaderboard.leaderboard import Cost, DataSet, Leaderboard, RankedModel
-from harness.leaderboard.rank import Bounded, Standing, unknown, unranked
+from harness.leaderboard.model_run import LeftOut
 from harness.leaderboard.release import Release, ReleaseStep, Turn
+from harness.leaderboard.standing import Bounded, Standing
 from harness.metrics import METRICS
 from harness.results.figures import FamilyDamage, MetricRow
 
@@ -57,7 +57,7 @@ def history() -> History:
             ),
             Track(HOSTILE, "release", "data", False, 66, "", [release(9, HOSTILE, None)]),
         ],
-        refused=[Refused(f"runs/{HOSTILE}", "a damaged record; run again")],
+        refused=[LeftOut(f"runs/{HOSTILE}", "a damaged record; run again")],
         copies=[("baselines/a", "runs/1")],
         resamples=1000,
     )
@@ -75,7 +75,7 @@ def leaderboard() -> Leaderboard:
             for name in ("a", HOSTILE)
         ],
         rows=[_row(*model) for model in models],
-        refused=[Refused(f"runs/{HOSTILE}", "other data")],
+        refused=[LeftOut(f"runs/{HOSTILE}", "other data")],
         resamples=1000,
     )
 
@@ -91,12 +91,12 @@ def _row(model: str, place: int, letters: str, value: float) -> RankedModel:
         synthetic=False,
         parameters=None if place == 1 else 86_200_000,
         clean=standing,
-        perturbed=standing if robust else unranked(),
+        perturbed=standing if robust else Standing(),
         figures=dict.fromkeys(("accuracy", "f1", "eer", "auc", "act_dcf"), figure),
-        damage=figure if robust else unknown(),
+        damage=figure if robust else Bounded(),
         worst="noise:a" if robust else "",
         worst_value=0.4 if robust else math.nan,
-        mce=figure if robust else unknown(),
+        mce=figure if robust else Bounded(),
         coverage=0.95,
         perturbed_coverage=0.9 if robust else 0.1,
         cost=[Cost(10.0, "cpu", "float32", 1), Cost(99.0, "cuda", "bf16", 2)],

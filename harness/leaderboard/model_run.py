@@ -1,7 +1,7 @@
-"""One model of one run as a run of its own, and what may stand beside it.
+"""One model of one run as a run of its own, and which of them may be set against each other.
 
-What reads many runs (`harness.history`, `harness.leaderboard`) takes them apart into entries: a run
-of three models is three of them. A run that cannot be read is named, and stops nobody.
+Histories and leaderboards take runs apart by model: a run of three models is three model runs. A
+run that cannot be read is left out by name.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from harness.results.shared_clips import SharedClips
 from harness.storage.storage import below, is_folder, is_remote
 from harness.terms import CLEAN, UnscoredPolicy
 
-_NAMED = 3
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A run, or a model of one, that was left out, and why."""
+class LeftOut:
+    """A run, or one model of a run, that was left out, and why."""
 
     run: str
     reason: str
@@ -36,13 +36,16 @@ class Refused:
 
 @dataclass(frozen=True, eq=False)
 class ModelRun:
-    """One model of a run; record and table know no other.
+    """One model of a run; `run` holds no other.
 
-    `together` is how many models the run scored in one go.
+    Parameters
+    ----------
+    models
+        Number of models that the whole run scored at the same time.
     """
 
     run: RunFolder
-    together: int = 1
+    models: int = 1
 
     @property
     def record(self) -> RunRecord:
@@ -54,48 +57,47 @@ class ModelRun:
 
     @property
     def release(self) -> str:
-        """What tells this release from others: the revision at the hub, else of the weights."""
+        """Revision at the hub, else the digest of the weights; empty where neither is known."""
         return self.model.revision[:12] or self.model.digest[:12]
 
+    @property
+    def on_clean(self) -> RunFolder:
+        """The run as if `clean` were its only condition: the same figures and draws, sooner."""
+        suite = self.record.suite
+        conditions = [each for each in suite.conditions if each.name == CLEAN]
+        suite = suite.model_copy(update={"conditions": conditions})
+        return replace(
+            self.run,
+            record=self.record.model_copy(update={"suite": suite}),
+            table=self.run.table[self.run.table["condition"] == CLEAN].reset_index(drop=True),
+        )
 
-def entries(run: RunFolder) -> list[ModelRun]:
-    """The models of a run, one by one."""
-    found: list[ModelRun] = []
-    for model in run.record.models:
+
+def model_runs(run: RunFolder) -> list[ModelRun]:
+    """Split a run by model."""
+    models = run.record.models
+    parts: list[ModelRun] = []
+    for model in models:
         record = run.record.model_copy(update={"models": [model]})
         table = run.table
-        if len(run.record.models) > 1:
+        if len(models) > 1:
             table = table[table["model"] == model.name].reset_index(drop=True)
-        alone = replace(run, record=record, table=table)
-        found.append(ModelRun(alone, len(run.record.models)))
-    return found
+        parts.append(ModelRun(replace(run, record=record, table=table), len(models)))
+    return parts
 
 
-def on_clean(entry: ModelRun) -> RunFolder:
-    """The run as if `clean` were all that was asked for: the same figures and draws, sooner."""
-    suite = entry.record.suite
-    conditions = [each for each in suite.conditions if each.name == CLEAN]
-    suite = suite.model_copy(update={"conditions": conditions})
-    table = entry.run.table
-    return replace(
-        entry.run,
-        record=entry.record.model_copy(update={"suite": suite}),
-        table=table[table["condition"] == CLEAN].reset_index(drop=True),
-    )
-
-
-def open_run(folder: Path, unscored: UnscoredPolicy | None = None) -> RunFolder | Refused:
-    """Read a run as `read_run`; where it is damaged, too new or no run, say so instead."""
+def open_run(folder: Path, unscored: UnscoredPolicy | None = None) -> RunFolder | LeftOut:
+    """Read a run, or say why it cannot be read."""
     try:
         return read_run(folder, unscored=unscored)
     except UsageError as fault:
-        return Refused(str(folder), str(fault))
+        return LeftOut(str(folder), str(fault))
 
 
 def find_runs(folders: Sequence[Path]) -> list[Path]:
     """Every run directory at or below some directories, each once, by name.
 
-    Hidden directories and what lies within a run are not looked at.
+    Hidden directories and the contents of runs are not searched.
 
     Raises
     ------
@@ -133,36 +135,35 @@ def _walk(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
 
 
-def barrier(one: ModelRun, other: ModelRun) -> str:
-    """Why two entries are not of the same clips under the same conditions; empty where they are.
+def reason_apart(model_run: ModelRun, other: ModelRun) -> str:
+    """Why two model runs are not of the same clips under the same conditions; empty where they are.
 
-    Unlike `harness.compare.pairing`, which compares what two runs have in common, this wants all of
-    it: the same data, recordings, conditions, seed, rule of thresholds and policy.
+    Unlike `harness.compare.pairing`, which compares what two runs have in common, this requires all
+    of it to match: data, recordings, conditions, seed, rule of thresholds and policy.
     """
-    run, baseline = one.record, other.record
+    run, baseline = model_run.record, other.record
     if run.data.digest != baseline.data.digest:
         names = run.data.name, baseline.data.name
-        told = "" if names[0] == names[1] else f" ({names[0]}, was {names[1]})"
-        return f"other data: digest {run.data.digest}, was {baseline.data.digest}{told}"
-    if told := SharedClips.of(one.run.table, other.run.table).words:
-        return f"other data: {told}"
+        named = "" if names[0] == names[1] else f" ({names[0]}, was {names[1]})"
+        return f"other data: digest {run.data.digest}, was {baseline.data.digest}{named}"
+    if reason := SharedClips.of(model_run.run.table, other.run.table).words:
+        return f"other data: {reason}"
     model = MatchedName(run.models[0].name, baseline.models[0].name)
     named = [[each.name for each in record.suite.conditions] for record in (run, baseline)]
     matches = match_conditions(run, baseline, named[0], named[1])
-    new = [match.name for match in matches if not match.baseline]
-    gone = [match.name for match in matches if not match.run]
-    if new or gone:
-        told = [f"{len(each)} {word} ({_listed(each)})" for word, each in _some(new, gone)]
-        return f"other conditions: {', '.join(told)}"
+    unmatched = {
+        "new": [match.name for match in matches if not match.baseline],
+        "gone": [match.name for match in matches if not match.run],
+    }
+    if any(unmatched.values()):
+        parts = (
+            f"{len(names)} {word} ({', '.join(names[:_MOST_NAMED])}"
+            + (", …)" if len(names) > _MOST_NAMED else ")")
+            for word, names in unmatched.items()
+            if names
+        )
+        return f"other conditions: {', '.join(parts)}"
     for match in matches:
-        if told := reason_against(run, baseline, model, match, "accuracy"):
-            return f"{match.name}: {told}" if match.name != CLEAN else told
+        if reason := reason_against(run, baseline, model, match, "accuracy"):
+            return f"{match.name}: {reason}" if match.name != CLEAN else reason
     return ""
-
-
-def _some(new: list[str], gone: list[str]) -> list[tuple[str, list[str]]]:
-    return [(word, each) for word, each in (("new", new), ("gone", gone)) if each]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
