@@ -256,7 +256,7 @@ def _diverged(reason: str, step: int, learning_rate: float) -> UsageError:
     return UsageError(
         f"diverged by step {step}: {reason}; nothing is saved",
         f"--learning-rate {learning_rate:g}",
-        "lower it, and look for damaged clips",
+        "use a lower one, and look for damaged clips",
     )
 
 

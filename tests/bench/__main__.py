@@ -1,7 +1,7 @@
 """Measure everything and write it to docs/speed.md; `make bench-speed` calls it.
 
-With `scale` first it is what concerns a cluster, and docs/scale.md; `make bench-scale` calls that.
-Arguments go to pytest: `-k codecs` measures and replaces one table alone.
+With `scale` first it measures a cluster and writes docs/scale.md; `make bench-scale` calls that.
+Arguments go to pytest: `-k codecs` measures and replaces a single table.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPTIONS = (
 
 
 def main() -> None:
-    """Exit with pytest's code: a benchmark that fails leaves its old table where it was."""
+    """Run pytest and exit with its code; failed benchmarks leave their old tables."""
     scale, arguments = sys.argv[1:2] == ["scale"], sys.argv[1:]
     what = [str(HERE), f"--ignore={SCALE}", "--timeout=900"]
     if scale:
@@ -45,7 +45,9 @@ def main() -> None:
             env=os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"},
         )
         if results.exists() and results.stat().st_size:
-            sheets = [each["extra_info"] for each in json.loads(results.read_text())["benchmarks"]]
+            sheets = [
+                result["extra_info"] for result in json.loads(results.read_text())["benchmarks"]
+            ]
             page, targets = (SCALE_PAGE, SCALE_TARGETS) if scale else (PAGE, TARGETS)
             write(sheets, page, targets=targets)
     sys.exit(done.returncode)

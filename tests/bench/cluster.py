@@ -77,18 +77,13 @@ def nodes(places: Sequence[Sequence[int]]) -> Generator[Nodes]:
 
 @dataclass
 class Measured:
-    """A run: seconds from its first line to its last row, and when rows came.
-
-    Parameters
-    ----------
-    came
-        Seconds since the beginning, and rows by then.
-    """
+    """A run: seconds from its first line to its last row, and when rows came."""
 
     record: RunRecord
     table: pd.DataFrame
     seconds: float
     came: list[tuple[float, int]] = field(default_factory=list)
+    """Seconds since the beginning, and rows by then."""
 
     @property
     def rows(self) -> int:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: their sheets, the recordings and the embedded detector."""
+"""Shared fixtures: sheets and recordings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GAINS = (1.0, 0.9, 0.8, 0.7)
 
 @pytest.fixture
 def sheet(benchmark: Any, request: pytest.FixtureRequest) -> Iterator[Sheet]:
-    """Goes into the benchmark's JSON, from which the page is made."""
+    """A sheet for the page, passed on in the benchmark's JSON."""
     made = Sheet(request.node.name.removeprefix("test_"))
     yield made
     benchmark.extra_info.update(asdict(made))
@@ -40,7 +40,7 @@ def recordings() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def folder(recordings: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded corpus at four levels, so that there are 720 different files."""
+    """The embedded corpus at four levels: 720 different files."""
     root = tmp_path_factory.mktemp("clips")
     for label in ("real", "fake"):
         (root / label).mkdir()

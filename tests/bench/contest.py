@@ -1,8 +1,7 @@
 """Contenders timed side by side, and the sheets on which the results are kept.
 
-Contenders of one contest take turns in one process, and every other round in reverse order, so that
-a machine that slows down or speeds up favours none. The first round is not counted. What is
-reported is the median over rounds.
+Contenders take turns in one process, every other round in reverse order, so that a machine that
+slows down or speeds up favours none. The first round is not counted; medians are reported.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from statistics import median
 from typing import Any
 
 Contender = Callable[[], object]
-"""Does its work; a float that it returns is the seconds that count, where not all do."""
+"""Does its work; may return the seconds to count, where not all count."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,12 @@ class Times:
         return median(self.seconds[name])
 
     def ratio(self, slow: str, fast: str) -> float:
-        """How many times as long one takes as the other: the median over rounds of the ratio."""
+        """Median over rounds of the seconds of one over those of the other."""
         pairs = zip(self.seconds[slow], self.seconds[fast], strict=True)
         return median(one / other for one, other in pairs)
 
     def spread(self, name: str) -> str:
-        """The median, and the range where it is more than a twentieth of it."""
+        """The median, with the range where that exceeds a twentieth of it."""
         each, middle = self.seconds[name], self.median(name)
         if max(each) - min(each) < middle / 20:
             return seconds(middle)
@@ -40,7 +39,7 @@ class Times:
 
 
 def take_turns(benchmark: Any, contenders: Mapping[str, Contender], rounds: int) -> Times:
-    """Run every contender once a round; the benchmark's own figure is that of a whole round."""
+    """Run every contender once a round; the benchmark's own figure is a whole round."""
     found: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
 
@@ -56,24 +55,24 @@ def take_turns(benchmark: Any, contenders: Mapping[str, Contender], rounds: int)
     return Times({name: each[1:] for name, each in found.items()})
 
 
+def once(benchmark: Any, measure: Callable[[], object]) -> None:
+    """Run a measurement a single time, as a benchmark."""
+    benchmark.pedantic(measure, rounds=1, iterations=1)
+
+
 @dataclass
 class Sheet:
-    """What a benchmark found: a table for the page, and how it stands to its targets.
-
-    Parameters
-    ----------
-    section
-        Which of the page's tables it is.
-    """
+    """Results of a benchmark: a table for the page, and its targets."""
 
     section: str
+    """Name of the page's table."""
     head: list[str] = field(default_factory=list[str])
     rows: list[list[str]] = field(default_factory=list[list[str]])
     notes: list[str] = field(default_factory=list[str])
     targets: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     def target(self, name: str, measured: str, met: bool | None) -> None:
-        """A line of the table of targets; `met` is None where it could not be measured."""
+        """Add a line to the table of targets; `met` is None where not measured."""
         self.targets[name] = {"measured": measured, "met": met}
 
 

@@ -1,4 +1,4 @@
-"""The same run on a processor and on a GPU: scores, verdicts, and where the time goes.
+"""The same run on a processor and on a GPU: scores, verdicts and time by stage.
 
 `python -m tests.bench.devices [--device cuda|cpu] [--limit N] [--json FILE]` runs `smoke` on the
 embedded corpus, once on the processor in float32 and once in each precision of the device.
@@ -38,26 +38,26 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="clips")
     parser.add_argument("--json", type=Path, default=Path("devices.json"))
     parser.add_argument("--page", action="store_true", help="write the table to docs/speed.md")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     sheet = Sheet("devices", HEAD)
-    precisions = ("float32", "tf32", "fp16", "bf16") if asked.device != "cpu" else ("float32",)
+    precisions = ("float32", "tf32", "fp16", "bf16") if options.device != "cpu" else ("float32",)
     with tempfile.TemporaryDirectory() as folder:
-        run = _Runs(Path(folder), asked.limit)
+        run = _Runs(Path(folder), options.limit)
         own = run.score("embedded", "cpu", "float32")
         sheet.rows.append(_row("embedded, cpu, float32", own, own))
         for precision in precisions:
-            words = f"embedded, {asked.device}, {precision}"
-            _add(sheet, asked.json, words, run.score("embedded", asked.device, precision), own)
-        # Too slow for a processor: float32 on the same device is what the others are held against.
-        if asked.device != "cpu":
+            words = f"embedded, {options.device}, {precision}"
+            _add(sheet, options.json, words, run.score("embedded", options.device, precision), own)
+        # Too slow for a processor: others are compared with float32 on the same device.
+        if options.device != "cpu":
             full = str(save_card_ast(Path(folder) / "full-ast"))
-            exact = run.score(full, asked.device, "float32")
-            _add(sheet, asked.json, f"full-size AST, {asked.device}, float32", exact, exact)
+            exact = run.score(full, options.device, "float32")
+            _add(sheet, options.json, f"full-size AST, {options.device}, float32", exact, exact)
             for precision in ("bf16", "fp16"):
-                words = f"full-size AST, {asked.device}, {precision}"
-                _add(sheet, asked.json, words, run.score(full, asked.device, precision), exact)
+                words = f"full-size AST, {options.device}, {precision}"
+                _add(sheet, options.json, words, run.score(full, options.device, precision), exact)
     print(f"\n{table(sheet.head, sheet.rows)}")
-    if asked.page:
+    if options.page:
         write([asdict(sheet)])
 
 
@@ -73,7 +73,7 @@ class _Runs:
 
 
 def _add(sheet: Sheet, path: Path, words: str, done: ours.Done, against: ours.Done) -> None:
-    """A row at once, so that one that never ends costs no other."""
+    """Add and write a row at once, so that one that never ends loses no other."""
     sheet.rows.append(_row(words, done, against))
     part, check = done.outcome.record.parts[-1], done.outcome.record.self_checks
     print("  ".join(sheet.rows[-1]), flush=True)
@@ -89,7 +89,7 @@ def _row(words: str, done: ours.Done, against: ours.Done) -> list[str]:
     tables = [read_scores(Path(str(one.outcome.folder))).set_index(key) for one in (done, against)]
     some, others = (table[table.status == "ok"].score for table in tables)
     if not some.index.equals(others.index):
-        raise SystemExit(f"{words}: other rows were scored than in {len(others)} of the first")
+        raise SystemExit(f"{words}: not the same rows were scored as in the first run")
     both = pd.DataFrame({"some": some, "others": others})
     spent = done.outcome.record.parts[-1].scoring_seconds
     busy = sum(spent.get(stage, 0.0) for stage in ("features", "forward"))

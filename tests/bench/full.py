@@ -1,14 +1,13 @@
-"""An AST of the first target's size with random weights, and what its forward pass could cost.
+"""The lowest possible cost of a full-size AST's forward pass.
 
-The bound is the machine's own rate of matrix products, measured in the same run, times the floating
-point operations of a clip, which are counted and not estimated.
+That is the counted floating point operations of a clip over the machine's own rate of matrix
+products, measured in the same run.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,21 +16,8 @@ import torch
 SECONDS = 5
 
 
-def save_full_ast(folder: Path) -> Path:
-    """86 M parameters, 12 layers, two classes: random weights in the format that real ones have."""
-    from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
-
-    names = {0: "fake", 1: "real"}
-    config = ASTConfig(id2label=names, label2id={name: index for index, name in names.items()})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(7)
-        ASTForAudioClassification(config).save_pretrained(folder)
-    ASTFeatureExtractor().save_pretrained(folder)
-    return folder
-
-
 def counted_flops(model: Any, batch: int = 1) -> int:
-    """Of one clip's forward pass: a multiplication and an addition are two."""
+    """Operations of one clip's forward pass; a multiplication and an addition are two."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -45,7 +31,7 @@ def counted_flops(model: Any, batch: int = 1) -> int:
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations a second of the best square matrix product, median of several."""
+    """Operations a second of the best square matrix product."""
     best = 0.0
     for size in (8192, 4096) if device.type == "cuda" else (2048, 1024):
         a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
@@ -57,7 +43,7 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
 def median_seconds(
     call: Callable[[], Any], device: torch.device, least: float, rounds: int = 5
 ) -> float:
-    """Seconds of one call, over rounds that fill `least` together; the first does not count."""
+    """Median seconds of a call, over rounds that last `least` together, after one to warm up."""
 
     def several(calls: int) -> float:
         began = time.perf_counter()

@@ -1,9 +1,8 @@
-"""A full-size AST on a device: what the hardware allows, what the harness makes of it.
+"""A full-size AST on a device: the limit of the hardware, and the speed of the harness.
 
 `python -m tests.bench.gpu [--device cuda|cpu] [--sample N] [--compile] [--page]` prints a table,
-writes `gpu.json` (`python -m tests.bench.page gpu.json` puts that on the page, wherever it was
-measured) and takes under eight minutes on a GPU; what there is no time for is left out by
-name. It needs torch, transformers, numpy and the harness. On a processor it shows that it works.
+writes `gpu.json` (for `python -m tests.bench.page gpu.json`) and takes under eight minutes on a
+GPU; what it has no time for is listed as left out. On a processor it is a trial of the code.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ import torch
 from tests.bench import full, ours, rival
 from tests.bench.contest import Sheet, times
 from tests.bench.page import machine, table, write
+from tests.support.small_model import save_card_ast
 
 RATE_HZ = 16_000
 _LOOP = "the card's loop, samples in memory"
@@ -38,7 +38,7 @@ _DTYPES = {
 
 @dataclass(frozen=True)
 class Row:
-    """One way to do it."""
+    """One measurement."""
 
     what: str
     precision: str
@@ -50,26 +50,18 @@ class Row:
 
 @dataclass
 class Bench:
-    """What is measured on one device.
-
-    Parameters
-    ----------
-    sample
-        Clips of the end-to-end run; the card's loop and the extractor get a few of them.
-    compiled
-        Also the run from end to end with a compiled model.
-    json
-        Written anew with every row, so that what is cut off loses nothing.
-    deadline
-        On the clock of `time.monotonic`, after which only what has begun is finished.
-    """
+    """The measurements on one device."""
 
     device: torch.device
     sample: int
+    """Clips of the end-to-end run; the card's loop and the extractor get a few of them."""
     deadline: float
+    """On the clock of `time.monotonic`; nothing begins after it."""
     folder: Path
     compiled: bool = False
+    """Whether to repeat the end-to-end run with a compiled model."""
     json: Path = Path("gpu.json")
+    """Rewritten with every row, so that an interruption loses nothing."""
     flops: int = 0
     rates: dict[str, float] = field(default_factory=dict[str, float])
     rows: list[Row] = field(default_factory=list[Row])
@@ -118,26 +110,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="a full-size AST on a device")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--sample", type=int, help="clips end to end")
-    parser.add_argument("--minutes", type=float, default=6.5, help="begin nothing after that")
+    parser.add_argument("--minutes", type=float, default=6.5, help="begin nothing after this")
     parser.add_argument("--json", type=Path, default=Path("gpu.json"))
     parser.add_argument("--compile", action="store_true", help="end to end also compiled")
     parser.add_argument("--page", action="store_true", help="write the table to docs/speed.md")
-    asked = parser.parse_args()
-    device = torch.device(asked.device)
-    sample = asked.sample or (24_576 if device.type == "cuda" else 4)
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    sample = options.sample or (24_576 if device.type == "cuda" else 4)
     with tempfile.TemporaryDirectory() as folder:
-        deadline = time.monotonic() + 60 * asked.minutes
-        bench = Bench(device, sample, deadline, Path(folder), asked.compile, asked.json)
+        deadline = time.monotonic() + 60 * options.minutes
+        bench = Bench(device, sample, deadline, Path(folder), options.compile, options.json)
         measure(bench)
     sheet, where = sheet_of(bench), bench.content()["machine"]
     print(f"\n{where}\n\n{table(sheet.head, sheet.rows)}\n\n{' '.join(sheet.notes)}")
-    if asked.page:
+    if options.page:
         write([asdict(sheet)], where=where)
 
 
 def measure(bench: Bench) -> None:
-    """The most telling first, as time may run out."""
-    checkpoint = full.save_full_ast(bench.folder / "ast")
+    """Measure the most important first, as time may run out."""
+    checkpoint = save_card_ast(bench.folder / "ast")
     model = _model(checkpoint, bench.device, torch.float32)
     bench.flops = full.counted_flops(model)
     del model
@@ -163,7 +155,7 @@ def measure(bench: Bench) -> None:
 
 
 def _forward(bench: Bench, checkpoint: Path, precision: str, batches: tuple[int, ...] = ()) -> Row:
-    """The model alone, on features that are on the device; the best batch size."""
+    """Time the model alone, on features on the device; return the row of the best batch size."""
     model = _model(checkpoint, bench.device, _DTYPES[precision])
     rows: list[Row] = []
     with _products(bench.device, precision):
@@ -224,10 +216,9 @@ def _card(bench: Bench, checkpoint: Path) -> None:
 def _end_to_end(
     bench: Bench, checkpoint: Path, precision: str, batch: int, compiled: bool = False
 ) -> None:
-    """A run from files to the table of scores, with and without what it does before the first.
+    """Time a run from files to the table of scores, with and without its start.
 
-    That is the start of the workers, the self-check and, where asked for, compiling. The report
-    after it is not counted.
+    The start is that of the workers, the self-check and compiling. The report is not counted.
     """
     data = _recordings(bench.folder / "clips", bench.sample)
     options: dict[str, Any] = {
@@ -301,7 +292,7 @@ def _targets(bench: Bench, sheet: Sheet) -> None:
     first = bench.precisions[0]
 
     def best(what: str) -> float:
-        """Clips a second in the first precision, or of what has float32 alone."""
+        """Clips a second in the first precision, or in float32 where there is no other."""
         of = (row for row in bench.rows if row.what == what or row.what.startswith(what + " "))
         rates = (row.clips_per_second for row in of if row.precision in (first, "float32"))
         return max(rates, default=0.0)
@@ -327,8 +318,8 @@ def _targets(bench: Bench, sheet: Sheet) -> None:
 
 def _cells(row: Row) -> Iterator[str]:
     rate = row.clips_per_second
-    told = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
-    yield from (row.what, row.precision, str(row.batch), told)
+    shown = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+    yield from (row.what, row.precision, str(row.batch), shown)
     if row.what.startswith("features"):
         yield from ("", "")
     else:

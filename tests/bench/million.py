@@ -1,7 +1,7 @@
-"""A run of a million scores, as its directory would hold it, and what is computed from it.
+"""A synthetic run of a million scores, and the time and memory to evaluate it.
 
 `python -m tests.bench.million FOLDER [--clips N] [--groups N] [--resamples N]` prints seconds and
-peak memory of each part as JSON. It is a process of its own so that its memory is its own.
+peak memory of each part as JSON. It runs in a process of its own, so that its memory is its own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def names() -> list[str]:
 
 
 def write_run(folder: Path, record: RunRecord, clips: int, groups: int, seed: int) -> Path:
-    """A run whose two classes overlap more from one condition to the next."""
+    """Write a run whose two classes overlap more with every condition."""
     rng = np.random.default_rng(seed)
     fake = np.arange(clips) % 2 == 1
     numbers = np.arange(clips)
@@ -62,10 +62,10 @@ def write_run(folder: Path, record: RunRecord, clips: int, groups: int, seed: in
         "audio_notes": "",
     }
     (folder / "scores").mkdir(parents=True)
-    each = np.random.default_rng(0).standard_normal(clips)  # of the clip, alike in every run
+    by_clip = np.random.default_rng(0).standard_normal(clips)  # by clip, equal in every run
     for number, name in enumerate(names()):
         apart = 2.0 - number / CONDITIONS
-        score = np.where(fake, apart, -apart) + each + 0.7 * rng.standard_normal(clips)
+        score = np.where(fake, apart, -apart) + by_clip + 0.7 * rng.standard_normal(clips)
         clean = name == "clean"
         own = {"condition": name, "family": name.split(":")[0], "severity": 0.0 if clean else 1.0}
         columns = same | own | {"score": score, "logit_fake": score, "changed": not clean}
@@ -78,7 +78,7 @@ def write_run(folder: Path, record: RunRecord, clips: int, groups: int, seed: in
 
 
 def record_of(small_run: Path, clips: int) -> RunRecord:
-    """The record of a real run, with these conditions and as many clips."""
+    """The record of a real run, with these conditions and this many clips."""
     from harness.results.record import read_record
 
     record = read_record(small_run)
@@ -147,14 +147,14 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=16_667)
     parser.add_argument("--groups", type=int, default=2_000)
     parser.add_argument("--resamples", type=int, default=2_000)
-    asked = parser.parse_args()
-    runs = [asked.folder / "run", asked.folder / "baseline"]
-    if asked.write:
-        record = record_of(asked.small_run, asked.clips)
+    options = parser.parse_args()
+    runs = [options.folder / "run", options.folder / "baseline"]
+    if options.write:
+        record = record_of(options.small_run, options.clips)
         for seed, run in enumerate(runs):
-            write_run(run, record, asked.clips, asked.groups, seed)
+            write_run(run, record, options.clips, options.groups, seed)
         return
-    json.dump(measure(*runs, asked.resamples), sys.stdout)
+    json.dump(measure(*runs, options.resamples), sys.stdout)
 
 
 if __name__ == "__main__":

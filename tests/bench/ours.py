@@ -1,4 +1,4 @@
-"""The harness itself as a contender: real runs, with everything that a user's run does."""
+"""The harness as a contender: real runs, complete as a user's."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from typing import Any
 
 from harness.report.publish import Outcome
 from harness.run import RunOptions, run
+from harness.suite.condition import condition_of
 from harness.suite.suite import load_suite
+
+CHEAP = "python:tests.support.level_detector:factory"
+"""A detector that costs next to nothing, so that a run is bound by everything else."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """A run: seconds in all, seconds of preparing and scoring alone, and what came of it."""
+    """A run: total seconds, seconds of preparing and scoring alone, and its outcome."""
 
     seconds: float
     scoring: float
@@ -29,35 +33,39 @@ class Done:
 
 
 def score(out: Path, cache_gb: float = 0.0, **options: Any) -> Done:
-    """One run in a fresh directory, by default without any audio that was prepared before."""
+    """One run in a fresh directory, by default without prepared audio from earlier runs."""
     shutil.rmtree(out, ignore_errors=True)
     began = time.perf_counter()
     outcome = run(RunOptions(out=out, cache_gb=cache_gb, **options), _silent, _still)
     return Done(time.perf_counter() - began, outcome.record.seconds, outcome)
 
 
-def suite_of(names: Iterable[str], path: Path, suite: str = "release") -> Path:
-    """A suite file of some conditions of another suite; `clean` is always among them."""
-    wanted = set(names)
-    lines = ["version = 1", 'name = "some"', f"seed = {load_suite(suite).seed}"]
-    for condition in load_suite(suite).conditions:
-        if condition.name in wanted and condition.chain:
-            steps = [step.model_dump(exclude_none=True) for step in condition.chain]
-            lines += [
-                "[[condition]]",
-                f"name = {condition.name!r}",
-                f"family = {condition.family!r}",
-                f"chain = {_toml(steps)}",
-            ]
+def suite_of(names: Iterable[str], path: Path) -> Path:
+    """Write a suite file of these conditions, with the seed of the release suite."""
+    lines = ["version = 1", 'name = "some"', f"seed = {load_suite('release').seed}"]
+    for condition in map(condition_of, names):
+        steps = [step.model_dump(exclude_none=True) for step in condition.chain]
+        lines += [
+            "[[condition]]",
+            f"name = {condition.name!r}",
+            f"family = {condition.family!r}",
+            f"chain = {_toml(steps)}",
+        ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
+def codec_suite(path: Path) -> Path:
+    """Write a suite file of the codec conditions of the release suite."""
+    conditions = load_suite("release").conditions
+    return suite_of([c.name for c in conditions if c.family == "codec"], path)
+
+
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {_toml(each)}" for name, each in value.items()) + "}"
+        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(_toml(each) for each in value) + "]"
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, bool):
         return str(value).lower()
     return repr(value)

@@ -1,9 +1,9 @@
-"""Put the results of benchmarks into pages of docs: tables between markers, prose as it is.
+"""Write benchmark results into pages of docs, between markers; the prose stays.
 
-`python -m tests.bench.page FILE...` does so with results that another machine wrote as JSON.
+`python -m tests.bench.page FILE...` takes results that another machine wrote as JSON.
 
 A block is `<!-- NAME -->` to `<!-- /NAME -->`. A benchmark that was not run, or failed, leaves its
-block as it was; every table says on which machine and day it was measured.
+block unchanged; every table has its machine and day.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ _DOCS = Path(__file__).parents[2] / "docs"
 PAGE, SCALE_PAGE = _DOCS / "speed.md", _DOCS / "scale.md"
 
 Targets = Mapping[str, tuple[str, str]]
-"""What is measured and what is asked of it, by the name that sheets have for it."""
+"""Measured quantity and its target, by the target's name in sheets."""
 
 TARGETS = {
     "clean": ("clean suite, CPU", "≥ 2 × the card's loop, ≥ 1.5 × the pipeline"),
@@ -59,10 +59,7 @@ def write(
 ) -> None:
     """Replace the blocks of these sheets, and their lines of the table of targets.
 
-    Parameters
-    ----------
-    where
-        Machine and day of the measurements; this machine and today, if empty.
+    `where` is the machine and day of the measurements; by default this machine and today.
     """
     text = page.read_text(encoding="utf-8")
     where = where or machine()
@@ -77,12 +74,13 @@ def write(
 
 
 def machine(device: str = "") -> str:
-    """Where and when: processor, cores, memory, versions, day."""
+    """Processor, cores, memory, versions and day."""
     import psutil
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
-    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES if _installed(name))
+    installed = packages_distributions()
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES if name in installed)
     parts = [device, _processor(), f"{cores} cores", memory, f"Python {platform.python_version()}"]
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     return ", ".join(part for part in [*parts, packages, day] if part)
@@ -91,16 +89,6 @@ def machine(device: str = "") -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _installed(name: str) -> bool:
-    from importlib.metadata import PackageNotFoundError
-
-    try:
-        version(name)
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def _processor() -> str:
@@ -133,7 +121,7 @@ def _targets(known: Mapping[str, tuple[str, str]], targets: Targets) -> str:
 
 
 def _known_targets(text: str, targets: Targets) -> dict[str, tuple[str, str]]:
-    """What the page says already."""
+    """The targets on the page."""
     names = {what: name for name, (what, _) in targets.items()}
     return {names[cells[0]]: (cells[2], cells[3]) for cells in _cells(text) if cells[0] in names}
 

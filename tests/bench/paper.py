@@ -1,7 +1,7 @@
-"""What an evaluation of the size of ASVspoof 5's would take, from what is measured on this machine.
+"""Estimate of an evaluation of the size of ASVspoof 5's, from costs measured on this machine.
 
-Costs of one row are measured; the rest is multiplication. How fast a GPU scores is no measurement
-of this machine but a variable, and stands in the table as what is assumed.
+The costs of one row are measured; the rest is multiplication. The speed of a GPU is assumed, and
+marked so in the table.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from harness.engine.scoring import CHUNK_ROWS
 from harness.results.scores import ScoresWriter
 from harness.suite.suite import load_suite
 from harness.timing import Stopwatch, TimeSplit
+from tests.bench import ours
 from tests.bench.cluster import measured, nodes
 from tests.bench.contest import seconds
 from tests.bench.test_memory import make_clips
@@ -40,7 +41,7 @@ CLIPS, CONDITIONS, MODELS = 680_774, 60, 5
 SCORINGS = CLIPS * CONDITIONS * MODELS
 GPUS = (8, 64)
 ASSUMED_RATES = (100, 400, 1600)
-"""Scorings a second of one GPU with one model: what is assumed, not measured."""
+"""Assumed scorings a second of one GPU with one model."""
 
 GPUS_OF_A_NODE = 8
 NETWORK_BYTES_S = 25e9 / 8
@@ -48,46 +49,29 @@ NETWORK_BYTES_S = 25e9 / 8
 
 _TIMES = 10
 _CHEAP_CLIPS = 3_000
-_CHEAP_SUITE = """version = 1
-name = "two"
-seed = 1
-[[condition]]
-perturb = "gain"
-gain_db = -20
-"""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Of the release suite on the embedded corpus; seconds are of one processor.
-
-    Parameters
-    ----------
-    rows
-        Prepared rows that were measured.
-    decode_s, read_bytes, clip_s
-        Of a clip: decoding it, its file, and how long it lasts.
-    prepare_s
-        By stage, of a row; without decoding.
-    plan_bytes, audio_bytes, answer_bytes, table_bytes
-        Of a row: on its way to an actor, prepared, on its way back, and in the table on disk.
-    plan_s, receive_s, block_s
-        In the process that writes the table: of a row that is planned, of one that comes back, and
-        of what Ray does for a block of chunks, however many they are.
-    """
+    """Costs of the release suite on the embedded corpus; seconds are of one processor."""
 
     rows: int
+    """Prepared rows that were measured."""
     decode_s: float
     read_bytes: float
     clip_s: float
+    """Decoding time, file size and duration of a clip."""
     prepare_s: dict[str, float]
+    """Time of a row by stage, without decoding."""
     plan_bytes: float
     audio_bytes: float
     answer_bytes: float
     table_bytes: float
+    """Size of a row: on its way to an actor, prepared, on its way back, and on disk."""
     plan_s: float
     receive_s: float
     block_s: float
+    """Time in the writing process: to plan a row, to take one back, and Ray's for a block."""
 
     @property
     def row_s(self) -> float:
@@ -95,7 +79,7 @@ class Costs:
 
     @property
     def writing_s(self) -> float:
-        """Of a scoring in the process that writes, in a run of so many."""
+        """Seconds of a scoring in the writing process, in a run of this size."""
         return self.receive_s + self.plan_s / MODELS + self.block_s * MOST_BLOCKS / SCORINGS
 
     def table(self) -> list[list[str]]:
@@ -124,7 +108,7 @@ class Costs:
 
 
 def measure_costs(folder: Path, count: int) -> Costs:
-    """Prepare, score, send and keep the rows of some clips, one after the other, and take stock."""
+    """Measure preparing, scoring, sending and writing the rows of some clips."""
     suite, whole = load_suite("release"), open_source("embedded")
     clips = list(limited(whole, count, suite.seed))
     detector = open_detector("embedded", device="cpu")
@@ -169,7 +153,7 @@ def measure_costs(folder: Path, count: int) -> Costs:
 
 
 def _receive_seconds(answers: Sequence[bytes], folder: Path) -> float:
-    """Of all of them once, from bytes to the disk; the mean of several times."""
+    """Seconds to take and write all answers once; the mean of several times."""
     with ScoresWriter(folder) as writer:
         sink = RowSink(writer, lambda rows: None, TimeSplit(1))
         began = time.process_time()
@@ -191,9 +175,8 @@ def _plan(clips: Sequence[Clip], recipe: Any, conditions: Any, name: str) -> tup
 
 
 def _block_seconds(folder: Path) -> float:
-    """Of a block in the process that writes, on a cluster where rows cost next to nothing."""
-    suite = folder / "two.toml"
-    suite.write_text(_CHEAP_SUITE, encoding="utf-8")
+    """Seconds of a block in the writing process, on a cluster where rows cost nothing."""
+    suite = ours.suite_of(["gain:down@-20dB"], folder / "two.toml")
     data = make_clips(folder / "cheap", _CHEAP_CLIPS)
     spent: list[tuple[float, int]] = []
 
@@ -204,14 +187,14 @@ def _block_seconds(folder: Path) -> float:
     with nodes([[0], [1]]) as two:
         measured(
             folder / "cheap-run", count, suite=str(suite), data=str(data), engine="ray",
-            address=two.address, models=("python:tests.bench.loudness:loudness",),
+            address=two.address, models=(ours.CHEAP,),
         )  # fmt: skip
     (first_s, first), (last_s, last) = spent[0], spent[-1]
     return (last_s - first_s) / ((last - first) / CHUNK_ROWS)
 
 
 def estimate(costs: Costs) -> tuple[list[str], list[list[str]]]:
-    """Hours and what they need, for each number of GPUs and each assumed rate."""
+    """Hours and resources for each number of GPUs and each assumed rate."""
     head = ["GPUs", "assumed: scorings/s of a GPU", "hours", "GPU-hours", "cores that prepare",
             "audio moved", "read", "the writing process", "saturates first"]  # fmt: skip
     return head, [_row(costs, gpus, rate) for gpus in GPUS for rate in ASSUMED_RATES]

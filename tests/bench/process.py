@@ -1,4 +1,4 @@
-"""Processes with all that they start, and the memory that they take together."""
+"""Child processes with their descendants: seconds and peak memory."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.support.paths import ROOT
 
 @dataclass(frozen=True)
 class Finished:
-    """A process that has ended: seconds, and the most memory of it and all that it started.
+    """A finished process: seconds, and peak memory with its descendants.
 
-    Memory that several processes share counts once (proportional set size).
+    Memory shared by several processes counts once (proportional set size).
     """
 
     seconds: float
@@ -27,13 +27,7 @@ class Finished:
 
 
 def child(arguments: list[str], watch: bool = False, **environment: str) -> Finished:
-    """Run this Python with some arguments, from the repository's root.
-
-    Raises
-    ------
-    RuntimeError
-        Where it fails, with the last lines that it wrote.
-    """
+    """Run this Python with some arguments in the repository's root; RuntimeError where it fails."""
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *arguments],
@@ -63,13 +57,13 @@ def _watch(pid: int, peak: list[int], ended: threading.Event) -> None:
 
 
 def memory_bytes(pid: int) -> int:
-    """Of a process and its descendants, now."""
+    """Current memory of a process and its descendants."""
     total = 0
     try:
         root = psutil.Process(pid)
-        for each in [root, *root.children(recursive=True)]:
+        for process in [root, *root.children(recursive=True)]:
             try:
-                full = each.memory_full_info()
+                full = process.memory_full_info()
                 total += getattr(full, "pss", full.uss)
             except psutil.Error:  # it has just ended
                 continue

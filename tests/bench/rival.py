@@ -1,7 +1,7 @@
-"""What people do today, as they write it: the loop of a model card, ffmpeg, audiomentations.
+"""Common practice as contenders: the loop of a model card, ffmpeg, audiomentations.
 
-Kept as fast as such code is without becoming another program: the model is loaded once, files are
-read once a clip, filters and transforms are made once.
+As fast as such code usually is: the model is loaded once, files are read once a clip, filters and
+transforms are made once.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read(path: Path) -> tuple[Samples, int]:
 def pipeline_scores(pipe: Any, paths: Sequence[Path], batch_size: int) -> list[float]:
     """Probability of fake of every file, by `transformers.pipeline`.
 
-    It is handed samples and their rate, because it would start an ffmpeg process for a file.
+    It gets samples and their rate, because it would start an ffmpeg process for a file.
     """
 
     def inputs() -> Iterator[dict[str, Any]]:
@@ -81,7 +81,7 @@ def make_pipeline(folder: Path) -> Any:
 
 @cache
 def ffmpeg() -> str | None:
-    """The binary on the path, else the one that the package imageio-ffmpeg brings along."""
+    """The binary on the path, or else that of the package imageio-ffmpeg."""
     found = shutil.which("ffmpeg")
     if found is None:
         try:
@@ -94,7 +94,7 @@ def ffmpeg() -> str | None:
 
 
 def ffmpeg_version() -> str:
-    """As it calls itself: `ffmpeg version 7.1`."""
+    """`ffmpeg version 7.1`."""
     done = subprocess.run([str(ffmpeg()), "-version"], stdout=subprocess.PIPE, text=True)
     return " ".join(done.stdout.split()[:3])
 
@@ -104,7 +104,7 @@ NO_FFMPEG = "no ffmpeg on the path and no imageio-ffmpeg"
 
 @dataclass(frozen=True)
 class Encoding:
-    """How an ffmpeg command line names a codec: arguments of the encoder, and the file's suffix."""
+    """A codec on ffmpeg's command line: file suffix and encoder arguments."""
 
     suffix: str
     arguments: tuple[str, ...]
@@ -133,7 +133,7 @@ def encoding(codec: str, kbps: float | None) -> Encoding:
 
 
 def through_ffmpeg(samples: Samples, rate_hz: int, how: Encoding, folder: Path) -> Samples:
-    """Have ffmpeg encode to a file and have ffmpeg decode it: two processes and a pipe each."""
+    """Encode to a file and decode it by two ffmpeg processes, with a pipe each."""
     coded = folder / f"coded.{how.suffix}"
     raw = ["-f", "f32le", "-ar", str(rate_hz), "-ac", "1"]
     command = [str(ffmpeg()), "-v", "error", "-nostdin", "-y"]

@@ -1,4 +1,4 @@
-"""Codec round trips: in process, through ffmpeg, and inside the encoder and decoder alone."""
+"""Codec round trips: in process, through ffmpeg, and in encoder and decoder alone."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import soundfile
 
 from harness.audio.wave import Wave, resample
 from harness.perturb.codec import Codec
+from harness.perturb.coder import CODERS
 from harness.perturb.perturbation import Draw
 from tests.bench import rival
 from tests.bench.contest import Contender, Sheet, seconds, take_turns, times
@@ -31,15 +32,6 @@ CODECS: dict[str, dict[str, Any]] = {
     "g722": {},
     "g711-alaw": {},
     "sbc": {"kbps": 64},
-}
-_ENCODERS = {
-    "mp3": ("libmp3lame", "mp3float", "fltp"),
-    "aac": ("aac", "aac", "fltp"),
-    "opus": ("libopus", "libopus", "flt"),
-    "amr-nb": ("libopencore_amrnb", "libopencore_amrnb", "s16"),
-    "g722": ("g722", "g722", "s16"),
-    "g711-alaw": ("pcm_alaw", "pcm_alaw", "s16"),
-    "sbc": ("sbc", "sbc", "s16"),
 }
 
 
@@ -67,16 +59,15 @@ def test_codecs(benchmark: Any, sheet: Sheet, wave: Wave, tmp_path: Path) -> Non
     for codec in CODECS:
         mine, theirs, floor = (f"{codec} {who}" for who in ("ours", "ffmpeg", "floor"))
         row = [Codec(codec=codec, **CODECS[codec]).words, seconds(contest.median(mine))]
-        if theirs in contenders:
-            against.append(contest.ratio(theirs, mine))
-            row += [seconds(contest.median(theirs)), times(against[-1])]
-        else:
-            row += ["–", "–"]
-        if floor in contenders:
-            over.append(contest.ratio(mine, floor))
-            row += [seconds(contest.median(floor)), times(over[-1])]
-        else:
-            row += ["–", "–"]
+        for other, slow, fast, ratios in (
+            (theirs, theirs, mine, against),
+            (floor, mine, floor, over),
+        ):
+            if other in contenders:
+                ratios.append(contest.ratio(slow, fast))
+                row += [seconds(contest.median(other)), times(ratios[-1])]
+            else:
+                row += ["–", "–"]
         sheet.rows.append(row)
     if "Mp3Compression" in contenders:
         took = contest.median("Mp3Compression")
@@ -107,7 +98,7 @@ def _contenders(name: str, codec: Codec, wave: Wave, folder: Path) -> dict[str, 
         found[f"{name} ffmpeg"] = _quiet(
             rival.through_ffmpeg, wave.samples, wave.rate_hz, how, folder
         )
-    if name in _ENCODERS:
+    if CODERS[name].library == "packets":
         found[f"{name} floor"] = lambda: _floor(name, codec, wave)
     return found
 
@@ -121,22 +112,22 @@ def _quiet(call: Callable[..., object], *arguments: object) -> Callable[[], None
 
 def _floor(name: str, codec: Codec, wave: Wave) -> float:
     """Seconds inside the encoder and the decoder."""
-    encode, decode, sample_format = _ENCODERS[name]
+    coder = CODERS[name]
+    sample_format = coder.sample_format
     rate_hz = codec.coding_rate_hz(wave.rate_hz)
     samples = np.pad(resample(wave, rate_hz).samples, (0, rate_hz // 10))
     if sample_format == "s16":
         samples = (samples * 32767).astype(np.int16)
     frame = av.AudioFrame.from_ndarray(samples[None], format=sample_format, layout="mono")
     frame.sample_rate = rate_hz
-    encoder: Any = av.CodecContext.create(encode, "w")
+    encoder: Any = av.CodecContext.create(coder.encoder, "w")
     encoder.layout, encoder.sample_rate, encoder.format = "mono", rate_hz, sample_format
     encoder.time_base, encoder.thread_count = Fraction(1, rate_hz), 1
     if codec.kbps is not None:
         encoder.bit_rate = round(codec.kbps * 1000)
-    if name == "opus":
-        encoder.options = {"vbr": "constrained", "application": "voip"}
+    encoder.options = {**coder.options, **({"application": codec.mode} if codec.mode else {})}
     encoder.open()
-    decoder: Any = av.CodecContext.create(decode, "r")
+    decoder: Any = av.CodecContext.create(coder.decoder, "r")
     decoder.layout, decoder.sample_rate, decoder.thread_count = "mono", rate_hz, 1
     decoder.extradata = encoder.extradata
     decoder.open()

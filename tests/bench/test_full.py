@@ -1,4 +1,4 @@
-"""A full-size AST on this machine's processor, against the rate of its matrix products."""
+"""A full-size AST on this machine's processor, relative to its rate of matrix products."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from harness.audio.wave import Wave
 from harness.detector.source import open_detector
 from tests.bench import full, rival
 from tests.bench.contest import Sheet, take_turns, times
+from tests.support.small_model import save_card_ast
 
 ROUNDS = 3
 CLIPS = 2
@@ -18,7 +19,7 @@ CLIPS = 2
 
 def test_full(benchmark: Any, sheet: Sheet, tmp_path: Path, cores: int) -> None:
     torch.set_num_threads(cores)
-    folder = full.save_full_ast(tmp_path / "ast")
+    folder = save_card_ast(tmp_path / "ast")
     detector: Any = open_detector(str(folder), device="cpu")
     card = rival.CardLoop(folder)
     clips = full.noise(CLIPS)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import ours
-from tests.bench.contest import Sheet, seconds
+from tests.bench.contest import Sheet, once, seconds
 from tests.bench.process import child
 
 PARTS = {
@@ -28,7 +28,7 @@ def test_metrics(benchmark: Any, sheet: Sheet, tmp_path: Path) -> None:
     def measure() -> None:
         found.update(json.loads(child(module).stdout))
 
-    benchmark.pedantic(measure, rounds=1, iterations=1)
+    once(benchmark, measure)
     sheet.head = ["", "seconds", "peak memory so far"]
     for part, words in PARTS.items():
         peak = f"{found[part]['peak_bytes'] / 2**30:.2f} GiB"

@@ -1,4 +1,4 @@
-"""A run on a cluster: the same table, what more workers give, what it costs over one machine.
+"""A run on a cluster: equality of the table, speed-up, and overhead over one machine.
 
 All of it takes half an hour; `HARNESS_SCALE_CLIPS=8` makes a trial of it, of minutes.
 """
@@ -12,15 +12,12 @@ from typing import Any
 
 import pytest
 
-from harness.suite.suite import load_suite
 from tests.bench import ours, paper
-from tests.bench.cluster import Measured, largest_difference, measured, nodes, say
-from tests.bench.contest import Sheet, seconds
-from tests.bench.process import child
-from tests.bench.test_memory import make_clips
+from tests.bench.cluster import Measured, largest_difference, measured, nodes
+from tests.bench.contest import Sheet, once, seconds
+from tests.bench.test_memory import compare_memory
 
 _TRIAL = os.environ.get("HARNESS_SCALE_CLIPS")
-CHEAP = "python:tests.bench.loudness:loudness"
 SAME = 1e-4
 LONG_CLIPS = 720
 """Clips under the release suite that take one machine of two processors over five minutes."""
@@ -28,10 +25,6 @@ LONG_CLIPS = 720
 
 def clips(count: int | None) -> int | None:
     return int(_TRIAL) if _TRIAL else count
-
-
-def once(benchmark: Any, measure: Any) -> None:
-    benchmark.pedantic(measure, rounds=1, iterations=1)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +66,8 @@ def test_nodes(benchmark: Any, sheet: Sheet, local: Measured, tmp_path: Path) ->
         ["two nodes of 1 processor", f"{two.rows:,}", seconds(two.seconds), f"{apart['two']:.1g}"],
         ["one killed half way", f"{lost.rows:,}", seconds(lost.seconds), f"{apart['lost']:.1g}"],
     ]
-    told = [line for line in lost.record.parts[-1].notes if "was lost after" in line]
-    assert len(told) == 1, lost.record.parts[-1].notes
+    lost_lines = [line for line in lost.record.parts[-1].notes if "was lost after" in line]
+    assert len(lost_lines) == 1, lost.record.parts[-1].notes
     sheet.notes.append(
         f"All else in the tables is the same to the bit. The node was killed after "
         f"{killed[0]:.0f} s with {kept:,} rows kept. At half the rate of two nodes the "
@@ -90,8 +83,7 @@ def test_efficiency(benchmark: Any, sheet: Sheet, tmp_path: Path, folder: Path, 
     """Nodes of one processor, to which they are bound, where preparing is all the work."""
     if cores < 2:
         pytest.skip("one processor")
-    names = [one.name for one in load_suite("release").conditions if one.family == "codec"]
-    suite = str(ours.suite_of(names, tmp_path / "codecs.toml"))
+    suite = str(ours.codec_suite(tmp_path / "codecs.toml"))
     found: dict[int, Measured] = {}
 
     def measure() -> None:
@@ -99,7 +91,7 @@ def test_efficiency(benchmark: Any, sheet: Sheet, tmp_path: Path, folder: Path, 
             with nodes([[core] for core in range(count)]) as made:
                 found[count] = measured(
                     tmp_path / str(count), suite=suite, data=str(folder), limit=clips(180),
-                    models=(CHEAP,), engine="ray", address=made.address,
+                    models=(ours.CHEAP,), engine="ray", address=made.address,
                 )  # fmt: skip
 
     once(benchmark, measure)
@@ -152,43 +144,16 @@ def test_overhead(benchmark: Any, sheet: Sheet, tmp_path: Path, folder: Path) ->
     sheet.target("overhead", f"{100 * over:+.1f} %", over <= 0.15 if long else None)
 
 
-_MEMORY_SUITE = """version = 1
-name = "two"
-seed = 1
-[[condition]]
-perturb = "gain"
-gain_db = -20
-"""
-
-
 def test_flat(benchmark: Any, sheet: Sheet, tmp_path: Path) -> None:
     """Memory of all processes of a run: this one, Ray's and the actors'."""
-    few, many = (200, 2_000) if _TRIAL else (2_000, 20_000)
-    suite = tmp_path / "two.toml"
-    suite.write_text(_MEMORY_SUITE, encoding="utf-8")
-    found: dict[int, tuple[int, float]] = {}
-
-    def measure() -> None:
-        for count in (few, many):
-            arguments = ["-m", "harness", "run", str(suite), "--engine", "ray", "--device", "cpu"]
-            arguments += ["--model", CHEAP, "--data", str(make_clips(tmp_path / f"{count}", count))]
-            arguments += ["--out", str(tmp_path / f"run-{count}"), "--json"]
-            done = child(arguments, watch=True, PYTHONPATH=str(paper.ROOT))
-            found[count] = (done.peak_bytes, done.seconds)
-            say(f"{count} clips: {done.peak_bytes / 2**20:.0f} MiB in {done.seconds:.0f} s")
-
-    once(benchmark, measure)
-    sheet.head = ["clips", "scores", "peak of all processes", "seconds"]
-    for count, (peak, took) in found.items():
-        row = [f"{count:,}", f"{2 * count:,}", f"{peak / 2**20:.0f} MiB", f"{took:.0f}"]
-        sheet.rows.append(row)
-    ratio = found[many][0] / found[few][0]
+    counts = (200, 2_000) if _TRIAL else (2_000, 20_000)
+    suite = ours.suite_of(["gain:down@-20dB"], tmp_path / "two.toml")
+    once(benchmark, lambda: compare_memory(sheet, suite, counts, scores=2, engine="ray"))
     sheet.notes.append(
         "Files of 0.3 s under two conditions with a detector that takes no time, on a cluster that "
         "the run starts itself; from start to report, with Ray's processes and its object store. "
         "Memory that processes share counts once."
     )
-    sheet.target("flat", f"{ratio:.2f} ×", ratio <= 1.2)
 
 
 @pytest.fixture(scope="module")

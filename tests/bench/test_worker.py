@@ -7,29 +7,21 @@ from typing import Any
 
 import pytest
 
-from harness.suite.suite import load_suite
 from tests.bench import ours
 from tests.bench.contest import Sheet, take_turns, times
 
 ROUNDS = 2
 CLIPS = 60
-CHEAP = "python:tests.bench.loudness:loudness"
 
 
-@pytest.fixture
-def codecs(tmp_path: Path) -> str:
-    """The codec conditions of the release suite."""
-    names = [one.name for one in load_suite("release").conditions if one.family == "codec"]
-    return str(ours.suite_of(names, tmp_path / "codecs.toml"))
-
-
-def test_workers(benchmark: Any, sheet: Sheet, codecs: str, tmp_path: Path, cores: int) -> None:
+def test_workers(benchmark: Any, sheet: Sheet, tmp_path: Path, cores: int) -> None:
     if cores < 2:
         pytest.skip("one processor")
+    codecs = str(ours.codec_suite(tmp_path / "codecs.toml"))
 
     def with_workers(count: int) -> float:
         return ours.score(
-            tmp_path / "run", suite=codecs, limit=CLIPS, models=(CHEAP,), workers=count
+            tmp_path / "run", suite=codecs, limit=CLIPS, models=(ours.CHEAP,), workers=count
         ).scoring
 
     contest = take_turns(

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from harness.audio.speech_level import active_level_db
 from harness.audio.wave import Wave
 from harness.errors import ClipRejected
 from harness.perturb.level import DC, Compress, Gain, Loudness, Overdrive
 from harness.perturb.loudness import integrated_lufs
-from harness.perturb.perturbation import Draw, Perturbation
+from harness.perturb.perturbation import Perturbation
+from tests.support.perturbations import apply
 
 RATE_HZ = 16_000
 
@@ -17,10 +17,6 @@ RATE_HZ = 16_000
 def tone(amplitude: float, hz: float = 1000, seconds: float = 1.0, rate_hz: int = RATE_HZ) -> Wave:
     time = np.arange(round(seconds * rate_hz)) / rate_hz
     return Wave((amplitude * np.sin(2 * np.pi * hz * time)).astype(np.float32), rate_hz)
-
-
-def apply(step: Perturbation, clip: Wave) -> Wave:
-    return step.apply(clip, Draw(np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize(("gain_db", "factor"), [(20, 10), (-20, 0.1), (6.0206, 2), (0, 1)])
@@ -111,40 +107,6 @@ def test_loudness_is_brought_to_the_target(seconds: float) -> None:
 def test_what_needs_a_level_refuses_silence(step: Perturbation) -> None:
     with pytest.raises(ClipRejected, match="silen"):
         apply(step, Wave(np.zeros(RATE_HZ, np.float32), RATE_HZ))
-
-
-@pytest.mark.parametrize(
-    ("kind", "fields"),
-    [
-        (Gain, {"gain_db": 61}),
-        (Gain, {"gain_db": float("nan")}),
-        (Overdrive, {"over_db": 0}),
-        (Overdrive, {"over_db": 6, "shape": "round"}),
-        (DC, {"offset": 1.5}),
-        (Compress, {"ratio": 1}),
-        (Compress, {"ratio": 2, "threshold_db": 0}),
-        (Compress, {"ratio": 2, "attack_ms": 0}),
-        (Loudness, {"lufs": 1}),
-    ],
-)
-def test_impossible_values_are_refused(kind: type[Perturbation], fields: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
-        kind(**fields)
-
-
-@pytest.mark.parametrize(
-    ("step", "name"),
-    [
-        (Gain(gain_db=-20), "gain:down@-20dB"),
-        (Overdrive(over_db=12, shape="soft"), "clip:soft@12dB"),
-        (DC(offset=0.1), "dc:up@0.1FS"),
-        (Compress(ratio=4), "compress@4:1"),
-        (Compress(ratio=4, threshold_db=-30, attack_ms=1), "compress:-30dB:1-100ms@4:1"),
-        (Loudness(lufs=-23), "loudness@-23LUFS"),
-    ],
-)
-def test_names(step: Perturbation, name: str) -> None:
-    assert step.name == name
 
 
 def test_below_minus_70_lufs_nothing_is_heard() -> None:

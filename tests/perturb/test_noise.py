@@ -178,39 +178,6 @@ def test_a_folder_that_is_missing_or_empty_is_refused_at_once(tmp_path: Path) ->
         Noise(color="file", snr_db=0, folder=str(tmp_path))
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"color": "green", "snr_db": 0},
-        {"color": "white", "snr_db": 61},
-        {"color": "white", "snr_db": math.nan},
-        {"color": "white"},
-        {"color": "file", "snr_db": 0},
-        {"color": "white", "snr_db": 0, "folder": "/"},
-        {"color": "white", "snr_db": 0, "voices": 3},
-        {"color": "babble", "snr_db": 0, "voices": 1},
-        {"color": "pink", "snr_db": 0, "mains_hz": 60},
-        {"color": "hum", "snr_db": 0, "mains_hz": 55},
-        {"color": "white", "snr_db": 0, "snr": 3},
-    ],
-)
-def test_impossible_values_are_refused(fields: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
-        Noise(**fields)
-
-
-@pytest.mark.parametrize(
-    ("fields", "name"),
-    [
-        ({"color": "white", "snr_db": -5}, "noise:white@-5dB"),
-        ({"color": "babble", "snr_db": 15, "voices": 4}, "noise:babble:4voices@15dB"),
-        ({"color": "hum", "snr_db": 20, "mains_hz": 60}, "noise:hum:60Hz@20dB"),
-    ],
-)
-def test_names_say_what_differs(fields: dict[str, object], name: str) -> None:
-    assert Noise(**fields).name == name
-
-
 def test_looping_wraps_from_any_place() -> None:
     assert cyclic(np.array([1.0, 2.0, 3.0]), 2, 5).tolist() == [3, 1, 2, 3, 1]
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from harness.audio.wave import Wave
-from harness.perturb.perturbation import Draw
 from harness.perturb.resampling import Resample
+from tests.support.perturbations import apply
 
 METHODS = ["sinc", "soxr", "linear", "nearest"]
 RATE_HZ = 16_000
@@ -15,10 +14,6 @@ RATE_HZ = 16_000
 def tone(hz: float, seconds: float = 1.0, rate_hz: int = RATE_HZ) -> Wave:
     time = np.arange(round(seconds * rate_hz)) / rate_hz
     return Wave((0.5 * np.sin(2 * np.pi * hz * time)).astype(np.float32), rate_hz)
-
-
-def apply(step: Resample, clip: Wave) -> Wave:
-    return step.apply(clip, Draw(np.random.default_rng(0)))
 
 
 def level_db(clip: Wave, hz: float) -> float:
@@ -88,25 +83,3 @@ def test_native_samples_are_taken_for_16_khz() -> None:
     assert np.array_equal(made.samples, clip.samples)
     assert not step.keeps_length
     assert Resample(rate_hz=8000).keeps_length
-
-
-def test_names() -> None:
-    assert Resample(rate_hz=11_025).name == "resample:sinc@11025Hz"
-    assert Resample(rate_hz=192_000, method="soxr").name == "resample:soxr@192000Hz"
-    assert Resample(method="native").name == "resample:native"
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"rate_hz": 3999},
-        {"rate_hz": 200_000},
-        {"rate_hz": 8000.5},
-        {"rate_hz": 16_000, "method": "native"},
-        {"rate_hz": 8000, "method": "cubic"},
-    ],
-)
-def test_impossible_values_are_refused(fields: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
-        Resample(**fields)

@@ -76,11 +76,11 @@ def record(step: Perturbation) -> ConditionRecord:
 
 @pytest.mark.parametrize("step", EXAMPLES, ids=lambda step: step.name)
 def test_the_validated_range_knows_the_steps_that_a_recording_shows(step: Perturbation) -> None:
-    kind = validated_range._kind(record(step))
-    assert kind.telling == (step.recording_fact is not None)
-    assert bool(kind.codecs) == (step.recording_fact == "coding")
-    assert (kind.snr_db < 1000) == (step.recording_fact == "noise")
-    assert (kind.seconds < 1000) == (step.recording_fact == "length")
+    effect = validated_range._effect(record(step))
+    assert effect.telling == (step.recording_fact is not None)
+    assert bool(effect.codecs) == (step.recording_fact == "coding")
+    assert (effect.snr_db < 1000) == (step.recording_fact == "noise")
+    assert (effect.seconds < 1000) == (step.recording_fact == "length")
 
 
 def test_limitations_of_cards_are_tested_by_perturbations_that_exist() -> None:

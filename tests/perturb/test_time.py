@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from harness.audio.wave import Wave
-from harness.perturb.perturbation import Draw, Perturbation
+from harness.perturb.perturbation import Perturbation
 from harness.perturb.time import Pitch, Speed, Tempo
+from tests.support.perturbations import apply
 
 RATE_HZ = 16_000
 TONE_HZ = 440.0
@@ -21,10 +21,6 @@ def burst(at_seconds: float) -> Wave:
     time = np.arange(4 * RATE_HZ) / RATE_HZ
     envelope = np.exp(-(((time - at_seconds) / 0.05) ** 2))
     return Wave((envelope * np.sin(2 * np.pi * TONE_HZ * time)).astype(np.float32), RATE_HZ)
-
-
-def apply(step: Perturbation, clip: Wave) -> Wave:
-    return step.apply(clip, Draw(np.random.default_rng(0)))
 
 
 def strongest_hz(clip: Wave) -> float:
@@ -83,32 +79,3 @@ def test_very_short_clips(step: Perturbation, length: int) -> None:
     made = apply(step, Wave(np.full(length, 0.1, np.float32), RATE_HZ))
     assert len(made.samples) == (length if isinstance(step, Pitch) else max(1, length // 2))
     assert np.isfinite(made.samples).all()
-
-
-@pytest.mark.parametrize(
-    ("step", "name", "worse"),
-    [
-        (Speed(rate=0.9), "speed:down@0.9x", "lower"),
-        (Tempo(rate=1.25), "tempo:up@1.25x", "higher"),
-        (Pitch(semitones=-3), "pitch:down@-3st", "lower"),
-    ],
-)
-def test_each_direction_is_a_series(step: Perturbation, name: str, worse: str) -> None:
-    assert step.name == name
-    assert step.axis is not None
-    assert step.axis.worse == worse
-
-
-@pytest.mark.parametrize(
-    ("kind", "fields"),
-    [
-        (Speed, {"rate": 0}),
-        (Speed, {"rate": 5}),
-        (Tempo, {"rate": -1}),
-        (Tempo, {}),
-        (Pitch, {"semitones": 25}),
-    ],
-)
-def test_impossible_values_are_refused(kind: type[Perturbation], fields: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
-        kind(**fields)
