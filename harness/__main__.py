@@ -1,4 +1,4 @@
-"""The harness as a process: `python -m harness` is `harness`."""
+"""The process of `harness`, also started as `python -m harness`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GRACE_SECONDS = 3.0
 
 
 def main() -> NoReturn:
-    """Run the command; the process ends with it, whatever threads and processes are left."""
+    """Run the command and end the process, whatever threads and processes are left."""
     sys.unraisablehook = _unraised
     try:
         from harness.cli.main import main as command
@@ -23,7 +23,7 @@ def main() -> NoReturn:
         code = 0
     except SystemExit as end:
         code = end.code
-    except KeyboardInterrupt:  # before the command line could take care of it
+    except KeyboardInterrupt:  # before the command line handles it
         print("harness: interrupted", file=sys.stderr, flush=True)  # noqa: T201
         os._exit(130)
     if not isinstance(code, int):
@@ -35,7 +35,7 @@ def main() -> NoReturn:
 
 
 def _unraised(fault: Any) -> None:
-    """Interrupt again where Python was at something, such as an import, that drops interrupts."""
+    """Interrupt again where Python ignored an interrupt, as during an import."""
     if issubclass(fault.exc_type, KeyboardInterrupt):
         _thread.interrupt_main()
     else:
@@ -43,7 +43,7 @@ def _unraised(fault: Any) -> None:
 
 
 def _end(code: int) -> None:
-    """End the process if it has not ended by itself, which waits for what others left in it."""
+    """End the process where threads of libraries keep it from ending by itself."""
     time.sleep(_GRACE_SECONDS)
     os._exit(code)
 

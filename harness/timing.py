@@ -1,8 +1,7 @@
-"""Where the time of a run goes: seconds by stage, and which side of it waits for the other.
+"""Where the time of a run goes: seconds by stage, and whether preparing or scoring limits it.
 
-Preparing is counted in seconds of processor time, summed over processes: they share processors with
-all else, so the clock on the wall would count their waiting. Scoring is counted on the wall, or on
-the device where that is a GPU.
+Preparing is counted in processor seconds, summed over processes: these share the processors, so
+that wall time would include waiting. Scoring is counted in wall time, or by the GPU's clock.
 """
 
 from __future__ import annotations
@@ -13,23 +12,17 @@ from contextlib import contextmanager
 from threading import Lock
 
 WAITING = "waiting"
-"""Stage of scoring in which there is no prepared audio."""
+"""Stage of scoring: nothing is prepared yet."""
 
 _CHECK = "check"
 _NAMED = 3
 _IDLE = 0.25
-"""Share of the time that scoring may wait without preparing being what limits the run: the first
-audio has to be waited for, and both share the processors."""
+"""Share of the time that scoring waits before preparing counts as the limit: it waits for the first
+audio, and both share the processors."""
 
 
 class Stopwatch:
-    """Adds up seconds by stage; several threads may.
-
-    Parameters
-    ----------
-    clock
-        Seconds since whenever.
-    """
+    """Adds up seconds by stage, by any clock; thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -38,7 +31,7 @@ class Stopwatch:
 
     @contextmanager
     def timing(self, stage: str) -> Generator[None]:
-        """Count what happens within to the stage, however it ends."""
+        """Count the time of the block, also where it raises."""
         began = self._clock()
         try:
             yield
@@ -51,7 +44,7 @@ class Stopwatch:
                 self._seconds[stage] = self._seconds.get(stage, 0.0) + more
 
     def take(self) -> dict[str, float]:
-        """What was counted since the last time, and begin anew."""
+        """Return the seconds since the last call, and reset."""
         with self._lock:
             seconds, self._seconds = self._seconds, {}
         return seconds
@@ -60,13 +53,13 @@ class Stopwatch:
         return self._seconds.get(stage, 0.0)
 
     def rounded(self) -> dict[str, float]:
-        """Seconds by stage, the longest first, to the millisecond."""
+        """Return seconds by stage to the millisecond, the longest first."""
         longest = sorted(self._seconds.items(), key=lambda item: -item[1])
         return {stage: round(seconds, 3) for stage, seconds in longest}
 
 
 class TimeSplit:
-    """The two stopwatches of a part of a run, and what they say together.
+    """The stopwatches of preparing and scoring in a part of a run.
 
     Parameters
     ----------
@@ -80,9 +73,8 @@ class TimeSplit:
     preparing
         Processor seconds: `decode`, `perturb codec`, `attest`, ...
     scoring
-        Seconds on the wall: `check`, `waiting`, `features`, `forward`, `write`. The
-        remainder is overhead. On a GPU features and forward are seconds of the
-        device, which go on beside the others.
+        Wall seconds: `check`, `waiting`, `features`, `forward`, `write`. The remainder is overhead.
+        On a GPU `features` and `forward` are seconds of the device, which overlap with the others.
     """
 
     def __init__(
@@ -94,18 +86,18 @@ class TimeSplit:
         self._clock, self._began = clock, clock()
 
     def pace(self, rows: int) -> str:
-        """Rate and limit for a progress line: `58 scores/s, limited by preparing`."""
+        """Return a progress line: `58 scores/s, limited by preparing`."""
         elapsed = self._elapsed()
         return f"{rows / elapsed:.3g} scores/s, limited by {self._limit(elapsed)}"
 
     def words(self) -> str:
-        """Where the time went, in one line."""
+        """Summarise where the time went, in one line."""
         elapsed, scoring = self._elapsed(), self.scoring
         detector = scoring["features"] + scoring["forward"]
         share = _share(detector, elapsed * self.scorers)
         return (
             f"Time: {elapsed:.1f} s, limited by {self._limit(elapsed)}. Preparing took "
-            f"{_told(self.preparing.rounded())}, the detector {detector:.1f} s "
+            f"{_summary(self.preparing.rounded())}, the detector {detector:.1f} s "
             f"({share}), waiting for audio {scoring[WAITING]:.1f} s, "
             f"the check before it {scoring[_CHECK]:.1f} s."
         )
@@ -120,7 +112,7 @@ class TimeSplit:
         return "preparing" if waited > idle * scored * self.scorers else "the detector"
 
 
-def _told(seconds: Mapping[str, float]) -> str:
+def _summary(seconds: Mapping[str, float]) -> str:
     total = sum(seconds.values())
     named = [f"{stage} {_share(some, total)}" for stage, some in list(seconds.items())[:_NAMED]]
     return f"{total:.1f} s of processors" + (f" ({', '.join(named)})" if named else "")

@@ -1,13 +1,13 @@
-"""Prepared audio on disk, found again by what it is a function of.
+"""A cache of prepared audio on disk, keyed by everything that determines it (`cache_key`).
 
-A second model on the same suite finds the waves and their measurements as the first one heard
-them, to the bit, and its clips are not even decoded. Only rows of status ok are kept. Values are
-safetensors behind their own key and a checksum: what is damaged or someone else's is not found.
+A second model on the same suite gets the same samples and measurements as the first, and its clips
+are not even decoded. Only rows of status ok are kept. A value is a safetensors file after its key
+and a checksum, so that damaged or foreign values count as missing.
 
-A run is a scan that may be larger than the cache, so only what was last used before it began makes
-room for it, and once the cache is full of its own rows it keeps no more: the next run finds the
-first part of the scan instead of nothing. Whatever fails here (a full or read-only disk, a lock
-that is not given up, a damaged index) costs speed and a note, and never the run.
+A run may be larger than the cache. So it evicts only rows last used before it began, and stores no
+more once its own rows fill the cache: the next run then finds the first part of the rows instead of
+none. Whatever fails (a full or read-only disk, a held lock, a damaged index) costs speed and a
+note, never the run.
 """
 
 from __future__ import annotations
@@ -49,27 +49,27 @@ _GB = 1e9
 _INDEX = "cache.db"
 _LOCK_SECONDS = 5
 _TOGETHER = 32
-"""Rows that are looked up in one transaction, and files that are open at once."""
+"""Rows that are looked up in one transaction, with their files open."""
 _OWN_SHARE = 0.95
-"""Of the cache that one run may fill, which leaves room for the index and what is being written."""
+"""Share of the cache that one run may fill; the rest is for the index and open files."""
 _MEASURED, _READ = "attestation", "reading"
 _BYTES = (MODE_RAW, MODE_BINARY)
 
 
 def cache_folder() -> Path:
-    """Where prepared audio is kept; it may not exist."""
+    """Return the directory of the cache, which may not exist."""
     return cache_directory() / "prepared"
 
 
-def limit_gb(asked: float | None) -> float:
-    """Size of the cache: what was asked for, else `HARNESS_CACHE_GB`, else 10 GB.
+def limit_gb(option: float | None) -> float:
+    """Return the size of the cache: the option, else `HARNESS_CACHE_GB`, else 10 GB.
 
     Raises
     ------
     UsageError
-        Where that is no size.
+        Where it is not a size.
     """
-    where, given = ("--cache-gb", asked) if asked is not None else (GB_VARIABLE, _variable())
+    where, given = ("--cache-gb", option) if option is not None else (GB_VARIABLE, _variable())
     try:
         size = float(given)
     except ValueError:
@@ -85,11 +85,11 @@ def _variable() -> str | float:
 
 @dataclass(frozen=True)
 class Lookup:
-    """What was found of a task, and under which keys the rest is to be kept."""
+    """The rows of a task that were found, and the keys of all of them."""
 
     conditions: tuple[Condition, ...]
     rows: tuple[Prepared | None, ...]
-    prints: tuple[CacheKey | None, ...]
+    keys: tuple[CacheKey | None, ...]
 
     @property
     def missing(self) -> tuple[Condition, ...]:
@@ -99,21 +99,21 @@ class Lookup:
             if row is None
         )
 
-    def completed(self, made: Sequence[Prepared]) -> list[Prepared]:
-        """All rows in their order, the missing ones as they were made now."""
-        rest = iter(made)
+    def completed(self, prepared: Sequence[Prepared]) -> list[Prepared]:
+        """Return all rows in order, the missing ones as they were prepared now."""
+        rest = iter(prepared)
         return [next(rest) if row is None else row for row in self.rows]
 
 
 def open_cache(size_gb: float, recipe: Recipe, note: Callable[[str], None]) -> AudioCache | None:
-    """The user's cache for one run; None where there is to be none, or no audio."""
+    """Open the cache for a run; None where its size is 0 or no audio is prepared."""
     if not size_gb or not recipe.rates_hz:
         return None
     return AudioCache(cache_folder(), int(size_gb * _GB), recipe, note)
 
 
 def cache_bytes() -> int:
-    """What prepared audio takes on disk."""
+    """Return the size of the cache on disk."""
     return sum(map(_bytes, cache_folder().rglob("*")))
 
 
@@ -126,34 +126,34 @@ def _bytes(path: Path) -> int:
 
 
 def clear_cache() -> int:
-    """Remove all prepared audio, also what a damaged index does not know; the bytes it took.
+    """Remove the cache, whatever its index says, and return the bytes it took.
 
     Raises
     ------
     UsageError
-        Where it cannot be removed, or a run adds to it meanwhile.
+        Where it cannot be removed, or a run adds to it at the same time.
     """
     folder, count = cache_folder(), cache_bytes()
     try:
         if folder.exists():
             shutil.rmtree(folder)
     except OSError as fault:
-        told = fault.strerror or str(fault)
+        reason = fault.strerror or str(fault)
         raise UsageError(
-            f"cannot be removed: {told}", str(folder), "end the runs that use it, or remove it"
+            f"cannot be removed: {reason}", str(folder), "end the runs that use it, or remove it"
         ) from fault
     return count
 
 
 class AudioCache:
-    """The prepared audio of one run; safe in several threads, beside other runs.
+    """The cache as one run uses it; thread-safe, and shared with other runs.
 
     Parameters
     ----------
     limit_bytes
-        Of all that is kept, whichever run it is of.
+        Size of the whole cache.
     note
-        Told once, where the cache had to be given up.
+        Called once, where the cache fails and is no longer used.
 
     Attributes
     ----------
@@ -167,7 +167,7 @@ class AudioCache:
         self.hits = self.misses = 0
         self._folder, self._note = folder, note
         self._own_bytes, self._most_bytes = 0, int(_OWN_SHARE * limit_bytes)
-        self._prints = CacheKeys(recipe)
+        self._keys = CacheKeys(recipe)
         self._lock = Lock()
         self._given_up = False
         self._index: Cache | None = None
@@ -177,41 +177,37 @@ class AudioCache:
             self._give_up(fault)
 
     def find(self, clip: Clip, conditions: Sequence[Condition]) -> Lookup:
-        """Look a task up: the rows of it that are there, and what the others are kept under."""
+        """Look up the rows of a task."""
         content = None if self._index is None else content_of(clip.audio, LARGEST_BYTES)
-        prints = [
-            None if content is None else self._prints.of(clip, content, condition)
+        keys = [
+            None if content is None else self._keys.of(clip, content, condition)
             for condition in conditions
         ]
         rows: list[Prepared | None] = []
-        for start in range(0, len(prints), _TOGETHER):
+        for start in range(0, len(keys), _TOGETHER):
             block = slice(start, start + _TOGETHER)
-            values = self._values([each and each.key for each in prints[block]])
-            for condition, known, value in zip(
-                conditions[block], prints[block], values, strict=True
-            ):
-                rows.append(known and self._row(known, value, condition))
+            values = self._values([key and key.key for key in keys[block]])
+            for condition, key, value in zip(conditions[block], keys[block], values, strict=True):
+                rows.append(key and self._row(key, value, condition))
         found = sum(row is not None for row in rows)
         with self._lock:
             self.hits += found
             self.misses += len(rows) - found
-        return Lookup(tuple(conditions), tuple(rows), tuple(prints))
+        return Lookup(tuple(conditions), tuple(rows), tuple(keys))
 
-    def keep(self, lookup: Lookup, made: Sequence[Prepared]) -> None:
-        """Store the rows that were made for what a lookup missed, as far as they are ok."""
-        missed = [
-            known for known, row in zip(lookup.prints, lookup.rows, strict=True) if row is None
-        ]
-        for known, row in zip(missed, made, strict=True):
-            if known is None or row.status != "ok" or row.attestation is None:
+    def keep(self, lookup: Lookup, prepared: Sequence[Prepared]) -> None:
+        """Store the rows that were prepared because a lookup missed them, where they are ok."""
+        missed = [key for key, row in zip(lookup.keys, lookup.rows, strict=True) if row is None]
+        for key, row in zip(missed, prepared, strict=True):
+            if key is None or row.status != "ok" or row.attestation is None:
                 continue
-            if row.reading.audio_digest == known.contents[0].digest:  # else replaced in between
-                self._store(known, packed(known.key, row))
+            if row.reading.audio_digest == key.contents[0].digest:  # else it was replaced
+                self._store(key, packed(key.key, row))
 
     def _values(self, keys: Sequence[bytes | None]) -> list[bytes]:
-        """What is kept under each key; empty where nothing is.
+        """Return the value of each key, empty where it is missing.
 
-        Files are opened under the lock of the index, so that none is evicted, and read after it.
+        Files are opened under the lock of the index, so that none is evicted, and then read.
         """
         index = self._index
         if index is None:
@@ -222,22 +218,22 @@ class AudioCache:
         except Exception as fault:  # a damaged index has the library raise whatever
             self._give_up(fault)
             return [b""] * len(keys)
-        return [_read(each) for each in found]
+        return [_read(value) for value in found]
 
-    def _row(self, known: CacheKey, value: bytes, condition: Condition) -> Prepared | None:
-        row = unpacked(known.key, value, condition.name)
+    def _row(self, key: CacheKey, value: bytes, condition: Condition) -> Prepared | None:
+        row = unpacked(key.key, value, condition.name)
         if row is not None:
             self._own(len(value))
         return row
 
-    def _store(self, known: CacheKey, value: bytes) -> None:
+    def _store(self, key: CacheKey, value: bytes) -> None:
         index = self._index
         if index is None or self._own_bytes + len(value) > self._most_bytes:
             return
-        if not known.holds:  # replaced while it was prepared: neither the one nor the other
+        if not key.holds:  # replaced while it was prepared
             return
         try:
-            index.set(known.key, value)
+            index.set(key.key, value)
         except Exception as fault:  # a damaged index has the library raise whatever
             self._give_up(fault)
         else:
@@ -252,18 +248,18 @@ class AudioCache:
             first, self._given_up, self._index = not self._given_up, True, None
         if first:
             self._note(
-                f"{self._folder}: prepared audio is not kept: {_told(fault)}; the run goes on "
+                f"{self._folder}: prepared audio is not kept: {_reason(fault)}; the run goes on "
                 "without, harness doctor --clear-cache makes a new one"
             )
 
 
 def packed(key: bytes, row: Prepared) -> bytes:
-    """A row as bytes that say what they are: its waves, their measurements, and what was read.
+    """Return a row as bytes: its key, a checksum, its waves, measurements and recording.
 
     Raises
     ------
     ValueError
-        Where nothing was measured: only what was heard is kept.
+        Where nothing was measured.
     """
     if row.attestation is None:
         raise ValueError(f"{row.condition}: nothing was measured")
@@ -275,7 +271,7 @@ def packed(key: bytes, row: Prepared) -> bytes:
 
 
 def unpacked(key: bytes, value: bytes, condition: str) -> Prepared | None:
-    """The row that was packed under that key; None for anything else."""
+    """Return the row that was packed under the key; None for any other value."""
     head = len(key) + 4
     body = memoryview(value)[head:]
     if value[:head] != key + zlib.crc32(body).to_bytes(4, "little"):
@@ -290,7 +286,7 @@ def unpacked(key: bytes, value: bytes, condition: str) -> Prepared | None:
 
 
 class _Values(Disk):
-    """Values are bytes: nothing that was put there is ever unpickled, and no part of one stays."""
+    """Stores values as bytes: nothing is ever unpickled, and no partial file stays."""
 
     def filename(self, key: object = None, value: object = None) -> tuple[str, str]:
         del key, value
@@ -302,7 +298,7 @@ class _Values(Disk):
         return super().fetch(mode, filename, value, read) if mode in _BYTES else b""
 
     def _write(self, full_path: str, iterator: Any, mode: Any, encoding: Any = None) -> int | None:
-        try:  # in one piece, where the library would go from one byte 10 to the next
+        try:  # in one piece, where the library would split it at every byte 10
             return super()._write(full_path, [iterator.getvalue()], mode, encoding)
         except OSError:
             with suppress(OSError):
@@ -313,7 +309,7 @@ class _Values(Disk):
 def _opened(folder: Path, limit_bytes: int) -> Cache:
     folder.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(folder / _INDEX, timeout=_LOCK_SECONDS)) as trial:
-        trial.execute("BEGIN IMMEDIATE")  # for a lock that is held the library waits a minute
+        trial.execute("BEGIN IMMEDIATE")  # the library waits a minute for a held lock
         trial.rollback()
     index = Cache(
         str(folder),
@@ -321,14 +317,14 @@ def _opened(folder: Path, limit_bytes: int) -> Cache:
         disk=_Values,
         eviction_policy="least-recently-used",
         size_limit=limit_bytes,
-        sqlite_mmap_size=0,  # a disk that fails is then an error and no signal
+        sqlite_mmap_size=0,  # a failing disk then raises an error instead of a signal
     )
     index.cull()
     return index
 
 
 def _read(found: Any) -> bytes:
-    """The bytes of what the index gave: a small value, a file, or nothing."""
+    """Return the bytes of a value, which the index gives as such, as a file, or not at all."""
     if not isinstance(found, BufferedReader):
         return found or b""
     with found:
@@ -338,7 +334,7 @@ def _read(found: Any) -> bytes:
             return b""
 
 
-def _told(fault: Exception) -> str:
+def _reason(fault: Exception) -> str:
     if isinstance(fault, Timeout):
         return "it is locked, or may not be written to"
     if isinstance(fault, OSError) and fault.strerror:

@@ -1,8 +1,8 @@
-"""Which rows a run still owes, and which of them are scored together.
+"""The rows that a run owes, and the blocks in which they are scored.
 
-The rows of a run have one order: clips as the source gives them, conditions as the suite lists
-them. Rows are scored in blocks of consecutive places in that order, so what shares a batch with
-what depends on the plan alone, never on timing, worker count or where an earlier run was stopped.
+Rows are ordered by clip as in the source, then by condition as in the suite, and scored in blocks
+of consecutive rows. So batches never depend on timing, the number of workers or where an earlier
+run was stopped.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Task:
-    """One clip and the conditions that it still owes to some model.
+    """A clip and the conditions under which some model has not scored it yet.
 
     Parameters
     ----------
     blocks
-        For each condition the number of the block that its row belongs to.
+        The block of each condition's row.
     """
 
     clip: Clip
@@ -39,7 +39,7 @@ def tasks(
     done: set[Key],
     block_rows: int,
 ) -> Iterator[Task]:
-    """The tasks of a run in order, less the rows that are done for every model."""
+    """Yield the tasks of a run in order, without the rows that every model has scored."""
     for number, clip in enumerate(clips):
         owed = [
             (condition, (number * len(conditions) + place) // block_rows)
@@ -47,18 +47,18 @@ def tasks(
             if any((clip.clip_id, condition.name, model) not in done for model in models)
         ]
         if owed:
-            wanted, blocks = zip(*owed, strict=True)
-            yield Task(clip, wanted, blocks)
+            owed_conditions, blocks = zip(*owed, strict=True)
+            yield Task(clip, owed_conditions, blocks)
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive tasks that are done together on one machine.
+    """Consecutive tasks that one machine does together.
 
     Parameters
     ----------
     done
-        Keys of their rows that are in the table already, for some model.
+        Keys of their rows that some model has scored already.
     """
 
     tasks: tuple[Task, ...]
@@ -68,14 +68,14 @@ class Chunk:
 def chunks(
     owed: Iterable[Task], models: Sequence[str], done: set[Key], blocks: int
 ) -> Iterator[Chunk]:
-    """The tasks in chunks of whole clips, a clip going with its first block.
+    """Yield the tasks in chunks of whole clips; a clip belongs to the chunk of its first block.
 
-    Which clips share a chunk depends on the plan alone, whatever is still owed.
+    Which clips share a chunk does not depend on what is still owed.
 
     Parameters
     ----------
     blocks
-        Of a chunk, at least 1; a clip with more is a chunk of its own.
+        Blocks of a chunk, at least 1; a clip with more is a chunk of its own.
     """
     for _, together in groupby(owed, key=lambda task: task.blocks[0] // blocks):
         yield _chunk(list(together), models, done)

@@ -1,4 +1,4 @@
-"""From a clip to the waves that detectors score: decode once, make every condition from it."""
+"""Prepare a clip for the detectors: decode it once and perturb it under every condition."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ class Companions(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is the same for every clip of a run.
+    """How every clip of a run is prepared.
 
     Parameters
     ----------
     seed
         The suite's.
     rates_hz
-        Rates of the detectors, without repetition; attestation is measured at the first. Empty
-        where no detector listens, as with scores from a file: then no audio is opened.
+        The detectors' sample rates, each once; attestation is measured at the first. Empty where
+        all scores come from files: then no audio is opened.
     longest
-        By rate, how many samples the detectors look at; a wave is cut to that once it is measured,
-        so that nothing is moved between processes that nobody hears.
+        By rate, how many samples the detectors look at; a wave is truncated to that once it is
+        measured, so that no more is moved between processes.
     channels
-        What is heard of recordings with several, companions too.
+        Which channels of multichannel recordings are used, companions included.
     """
 
     seed: int
@@ -71,16 +71,9 @@ class Recipe:
 
 @dataclass(frozen=True)
 class RecordingInfo:
-    """Which recording was read, and how; all empty where none was opened.
+    """The recording that was read: digest of its bytes, its decoder, and doubts about reading it.
 
-    Parameters
-    ----------
-    audio_digest
-        Of its encoded bytes, as `harness.audio.encoded.content_of` has it.
-    decoder
-        What decoded it; empty where nothing could.
-    notes
-        What is doubtful about how it was read.
+    Empty where no recording was opened, or no decoder could read it.
     """
 
     audio_digest: str = ""
@@ -90,16 +83,16 @@ class RecordingInfo:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """One clip under one condition: the waves to score by rate, or why there are none.
+    """A clip under a condition: the waves to score by rate, or the reason why there are none.
 
-    What contradicts its condition has no waves either, but keeps its measurements as evidence.
+    A row that contradicts its condition has no waves, but keeps its measurements.
 
     Parameters
     ----------
     spent
-        Processor seconds by stage that it took to make it; the first row of a clip has decoding.
+        Processor seconds by stage; the first row of a clip includes decoding.
     reading
-        The same for all rows of a clip, also where it was read and rejected.
+        The same for all rows of a clip, also where it was rejected.
     """
 
     condition: str
@@ -112,10 +105,7 @@ class Prepared:
 
 
 def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iterator[Prepared]:
-    """Prepare a clip under each condition, one at a time and in order.
-
-    What fails is a result with a reason; only what ends the process goes through.
-    """
+    """Prepare a clip under each condition, in order; a failure is a row with a reason."""
     if not recipe.rates_hz:
         yield from (Prepared(condition.name, "ok", "", {}, None) for condition in conditions)
         return
@@ -134,7 +124,7 @@ def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iter
     except ClipRejected as fault:
         yield from (_failed(each, "rejected", str(fault), reading) for each in conditions)
     except Exception as fault:
-        yield from (_failed(each, "error", _told(fault), reading) for each in conditions)
+        yield from (_failed(each, "error", _message(fault), reading) for each in conditions)
     else:
         for condition in conditions:
             row = _prepare_one(clip, wave, clean, condition, recipe, watch)
@@ -143,20 +133,20 @@ def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iter
 
 @dataclass(frozen=True)
 class Unavailable:
-    """A recording that could not be had, with what there was to say of it."""
+    """A recording that could not be fetched, with the fault."""
 
     fault: ClipRejected | ClipError
 
     def fetch(self, most_bytes: int) -> bytes:  # noqa: ARG002
-        """Raise it again, where its bytes are asked for."""
+        """Raise the fault again."""
         raise self.fault
 
 
 def at_hand(clip: Clip, recipe: Recipe) -> Clip:
-    """The clip with its bytes, where it lies elsewhere and a detector listens.
+    """Return the clip with its bytes, fetched where they are in a store or a shard.
 
-    So a recording is fetched once, to be looked up in the cache and to be prepared, and one process
-    keeps the last row groups of shards for all those that prepare.
+    A recording is fetched once for the cache and the workers, and this process alone keeps the last
+    row groups of shards.
     """
     if isinstance(clip.audio, bytes | Path) or not recipe.rates_hz:
         return clip
@@ -164,12 +154,12 @@ def at_hand(clip: Clip, recipe: Recipe) -> Clip:
         return replace(clip, audio=clip.audio.fetch(LIMITS.encoded_bytes))
     except (ClipRejected, ClipError) as fault:
         return replace(clip, audio=Unavailable(fault))
-    except Exception as fault:  # of one clip, and no end of the run
-        return replace(clip, audio=Unavailable(ClipError(_told(fault))))
+    except Exception as fault:  # concerns one clip
+        return replace(clip, audio=Unavailable(ClipError(_message(fault))))
 
 
 def perturb(clip: Clip, wave: Wave, condition: Condition, recipe: Recipe) -> tuple[Wave, float]:
-    """The wave under a condition at its own rate, and the SNR measured of added noise."""
+    """Return the wave under a condition, at its own rate, and the measured SNR of added noise."""
     draw = Draw(
         rng=generator(recipe.seed, clip.clip_id, condition.digest),
         companions=(
@@ -209,11 +199,11 @@ def _prepare_one(
     except ClipRejected as fault:
         return _failed(condition, "rejected", str(fault))
     except Exception as fault:
-        return _failed(condition, "error", _told(fault))
+        return _failed(condition, "error", _message(fault))
 
 
 def contradiction(condition: Condition, rate_hz: int, clean: Wave, attestation: Attestation) -> str:
-    """Why this row is not to be scored, in words; `rate_hz` is that of the clip."""
+    """Say how a row contradicts its condition; empty if it does not. `rate_hz` is the clip's."""
     return condition.expectation(rate_hz).contradiction(
         rate_hz=rate_hz,
         clean_s=clean.seconds,
@@ -233,7 +223,7 @@ def _companion_waves(
         for other in recipe.companions.choose(clip, rng, count):
             try:
                 waves.append(companion_wave(other, recipe.channels))
-            except ClipRejected:  # an unreadable recording cannot be part of a crowd
+            except ClipRejected:  # an unreadable recording is left out
                 continue
         return waves
 
@@ -241,12 +231,9 @@ def _companion_waves(
 
 
 def _undeclared(count: int) -> list[Wave]:
-    """What a step gets that asks for companions and does not say that it does.
+    """Raise TypeError where a step does not declare that it uses companions.
 
-    Raises
-    ------
-    TypeError
-        Always: prepared audio would be kept and found again whatever the companions are.
+    Its prepared audio would be cached under a key that does not cover them.
     """
     raise TypeError(f"asks for {count} companions, and its `hears_others` says that it does not")
 
@@ -264,5 +251,5 @@ def _failed(
     return Prepared(condition.name, status, reason, {}, None, reading=reading or RecordingInfo())
 
 
-def _told(fault: Exception) -> str:
+def _message(fault: Exception) -> str:
     return f"{type(fault).__name__}: {fault}"

@@ -1,7 +1,7 @@
-"""What runs in a preparing process: one thread, the recipe of the run, one clip at a time.
+"""The loop of a worker process: prepare one clip at a time, in one thread.
 
-A row that takes too long ends the process. The timer is the kernel's and its signal is not caught,
-so a decoder that never returns to Python is stopped too.
+A row that takes too long ends the process: the timer is the kernel's and its signal is not caught,
+so that a decoder that never returns to Python is stopped too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
-import scipy.signal  # noqa: F401  # pyright: ignore[reportUnusedImport]  # once, for all that fork
+import scipy.signal  # noqa: F401  # pyright: ignore[reportUnusedImport]  # loaded once for all workers
 import torch
 import torchaudio  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
@@ -19,7 +19,7 @@ from harness.engine.prepare import Prepared, Recipe, prepare
 
 
 def serve(connection: Connection, recipe: Recipe, row_seconds: float) -> None:
-    """Prepare clips until the other end closes; an interrupt is the parent's to handle."""
+    """Prepare clips until the other end closes; the parent handles interrupts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -41,7 +41,7 @@ def serve(connection: Connection, recipe: Recipe, row_seconds: float) -> None:
 
 
 def _silence_libraries() -> None:
-    """Leave standard error to Python: decoders write a line there for every damaged frame."""
+    """Keep standard error for Python: decoders write a line for every damaged frame."""
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

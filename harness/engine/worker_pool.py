@@ -1,9 +1,12 @@
-"""Processes that prepare audio, and what becomes of a row that kills or stalls one.
+"""Worker processes that prepare audio and survive rows that crash, stall or exhaust one.
 
-Decoders and encoders are C code that reads strangers' files: one may crash, never come back, or
-take all memory. Each process has a pipe and a thread of its own, so the loss of one touches no
-other. Which row it was at is not known, so the clip is decoded alone and then prepared one
-condition at a time: only a row that ends its process again is given up.
+Decoders and encoders are C code that reads untrusted files: one may crash, never return, or take
+all memory. Each worker has a pipe and a thread of its own, so that losing one affects no other.
+Which row it was at is not known, so the clip is decoded alone and then prepared one condition at a
+time: only a row that ends its worker again becomes an error.
+
+Pools with a shared queue (pebble, loky, `concurrent.futures`) break when a worker is killed while
+it holds the queue.
 """
 
 from __future__ import annotations
@@ -33,13 +36,14 @@ from harness.errors import UsageError
 from harness.suite.condition import Condition
 from harness.timing import Stopwatch
 
-if TYPE_CHECKING:  # its libraries would be loaded by every process that prepares
+if TYPE_CHECKING:  # every worker would load its libraries
     from harness.engine.cache import AudioCache
 
 ROW_SECONDS = 120.0
 _STARTS = 8
 _STARTING = Lock()
-WINDOW = 3  # tasks in flight for each process: enough to hide one slow clip, little to hold
+WINDOW = 3
+"""Tasks in flight for each worker: enough to hide a slow clip, few enough to hold."""
 
 
 def _quiet(line: str) -> None:
@@ -50,13 +54,13 @@ def warm_up(workers: int) -> None:
     """Start importing in the worker processes while the parent initialises."""
     if workers:
         _context()
-        with _unasked():
+        with _without_signals():
             forkserver.ensure_running()
 
 
 @contextmanager
-def _unasked() -> Generator[None]:
-    """Start processes whom neither Ctrl-C nor a terminal that is closed reaches: we end them."""
+def _without_signals() -> Generator[None]:
+    """Start processes that ignore Ctrl-C and a closed terminal: the pool ends them."""
     resource_tracker.ensure_running()  # which would let Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
     try:
@@ -66,18 +70,18 @@ def _unasked() -> Generator[None]:
 
 
 class WorkerPool:
-    """Prepares tasks in other processes, in order; a context manager that leaves none behind.
+    """Prepares tasks in worker processes, in order; as a context manager it leaves none behind.
 
     Parameters
     ----------
     size
-        Processes; 0 prepares in this one, where nothing guards against a crash.
+        Workers; 0 prepares in this process, where nothing guards against a crash.
     row_seconds
         Longest time for one row, decoding included.
     note
-        Told of every process that was lost.
+        Called for every worker that was lost.
     cache
-        What is found in it is not prepared again. It is read here: a row that came through a pipe
+        Rows in it are not prepared again. This process reads it: a row that came through a pipe
         would be copied twice more.
     """
 
@@ -90,11 +94,11 @@ class WorkerPool:
         cache: AudioCache | None = None,
     ) -> None:
         self._recipe, self._size, self._note, self._cache = recipe, size, note, cache
-        self._members = [_Member(recipe, row_seconds) for _ in range(size)]
-        self._idle: SimpleQueue[_Member] = SimpleQueue()
-        for member in self._members:
-            self._idle.put(member)
-        # One more than processes: it looks up and stores while the others wait for theirs.
+        self._workers = [_Worker(recipe, row_seconds) for _ in range(size)]
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        # One more than workers: it looks up and stores while the others wait for theirs.
         self._threads = ThreadPoolExecutor(size + 1, "preparing")
 
     def __enter__(self) -> WorkerPool:
@@ -102,17 +106,17 @@ class WorkerPool:
 
     def __exit__(self, *exc: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for member in self._members:
-            member.dismiss()
+        for worker in self._workers:
+            worker.dismiss()
         self._threads.shutdown(wait=True)
 
     def prepare(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, list[Prepared]]]:
-        """The tasks in their order with what was prepared, whichever process is first.
+        """Yield the tasks with their rows, in the order of the tasks.
 
         Raises
         ------
         UsageError
-            Where a process cannot even be started.
+            Where no worker can be started.
         """
         if not self._size:
             for task in tasks:
@@ -131,55 +135,55 @@ class WorkerPool:
     def _prepared(self, task: Task) -> list[Prepared]:
         clip = at_hand(task.clip, self._recipe)
         if self._cache is None:
-            return self._made(clip, task.conditions)
+            return self._prepare(clip, task.conditions)
         watch = Stopwatch(time.thread_time)
         with watch.timing("load from cache"):
-            found = self._cache.find(clip, task.conditions)
-        made: list[Prepared] = []
-        if found.missing:  # else the clip is not even decoded
-            made = self._made(clip, found.missing)
+            lookup = self._cache.find(clip, task.conditions)
+        rows: list[Prepared] = []
+        if lookup.missing:  # otherwise the clip is not even decoded
+            rows = self._prepare(clip, lookup.missing)
             with watch.timing("store in cache"):
-                self._cache.keep(found, made)
-        first, *rest = found.completed(made)
+                self._cache.keep(lookup, rows)
+        first, *rest = lookup.completed(rows)
         return [replace(first, spent={**first.spent, **watch.take()}), *rest]
 
-    def _made(self, clip: Clip, conditions: Sequence[Condition]) -> list[Prepared]:
+    def _prepare(self, clip: Clip, conditions: Sequence[Condition]) -> list[Prepared]:
         if not self._size:
             return list(prepare(clip, conditions, self._recipe))
-        member = self._idle.get()
+        worker = self._idle.get()
         try:
-            return member.work(clip, conditions)
-        except _Lost as loss:
+            return worker.work(clip, conditions)
+        except _WorkerLost as loss:
             self._note(f"{clip.clip_id}: {loss}; its rows are prepared one by one")
-            return self._one_by_one(member, clip, conditions)
+            return self._one_by_one(worker, clip, conditions)
         finally:
-            self._idle.put(member)
+            self._idle.put(worker)
 
     def _one_by_one(
-        self, member: _Member, clip: Clip, conditions: Sequence[Condition]
+        self, worker: _Worker, clip: Clip, conditions: Sequence[Condition]
     ) -> list[Prepared]:
-        def lost(condition: Condition, loss: _Lost) -> Prepared:
+        def lost(condition: Condition, loss: _WorkerLost) -> Prepared:
             return Prepared(condition.name, "error", str(loss), {}, None)
 
         try:
-            member.work(clip, ())
-        except _Lost as loss:
+            worker.work(clip, ())
+        except _WorkerLost as loss:
             return [lost(condition, loss) for condition in conditions]
         rows: list[Prepared] = []
         for condition in conditions:
             try:
-                rows += member.work(clip, (condition,))
-            except _Lost as loss:
+                rows += worker.work(clip, (condition,))
+            except _WorkerLost as loss:
                 rows.append(lost(condition, loss))
         return rows
 
 
-class _Lost(Exception):
-    """A process ended while it was at work; the text says how."""
+class _WorkerLost(Exception):
+    """A worker ended while it prepared a clip; the message says how."""
 
 
-class _Member:
-    """One process and this end of its pipe; started when first needed, and again when lost."""
+class _Worker:
+    """A process and this end of its pipe; started when first needed, and again when lost."""
 
     def __init__(self, recipe: Recipe, row_seconds: float) -> None:
         self._recipe, self._row_seconds = recipe, row_seconds
@@ -193,7 +197,7 @@ class _Member:
             pipe.send((clip, conditions))
             return pipe.recv()
         except (EOFError, OSError) as fault:
-            raise _Lost(self._farewell()) from fault
+            raise _WorkerLost(self._exit_reason()) from fault
 
     def dismiss(self) -> None:
         self._dismissed = True
@@ -201,11 +205,11 @@ class _Member:
             self._process.kill()
 
     def _start(self) -> Connection:
-        """A process that is ready; where one dies before that, another is tried."""
+        """Start a process and return its pipe; where one dies first, another is tried."""
         for attempt in range(1, _STARTS + 1):
             try:
-                return self._started()
-            except _Lost as loss:
+                return self._start_once()
+            except _WorkerLost as loss:
                 if attempt == _STARTS and not self._dismissed:
                     raise UsageError(
                         f"no process that prepares audio can be started: {loss}",
@@ -213,16 +217,16 @@ class _Member:
                         "--workers 1 takes less memory; the same command with the same --out goes "
                         "on",
                     ) from loss
-        raise _Lost("the run was stopped")
+        raise _WorkerLost("the run was stopped")
 
-    def _started(self) -> Connection:
+    def _start_once(self) -> Connection:
         if self._dismissed:
-            raise _Lost("the run was stopped")
+            raise _WorkerLost("the run was stopped")
         ours, theirs = multiprocessing.Pipe()
         arguments = (theirs, self._recipe, self._row_seconds)
         process = _context().Process(target=_serve, args=arguments, daemon=True)
-        with _no_script(), _unasked():  # in case it is the first, and so starts the server
-            process.start()  # one that cannot be started is no process to dismiss
+        with _no_script(), _without_signals():  # the first starts the fork server
+            process.start()
         self._pipe, self._process = ours, process
         theirs.close()
         if self._dismissed:  # while it was being started
@@ -230,11 +234,11 @@ class _Member:
         try:
             ours.recv()
         except (EOFError, OSError) as fault:
-            raise _Lost(self._farewell()) from fault
+            raise _WorkerLost(self._exit_reason()) from fault
         return ours
 
-    def _farewell(self) -> str:
-        """How the process ended, in words; it is started again when it is needed."""
+    def _exit_reason(self) -> str:
+        """Describe how the process ended, and forget it."""
         process, self._process = self._process, None
         if self._pipe is not None:
             self._pipe.close()
@@ -254,17 +258,16 @@ class _Member:
 
 
 def _serve(pipe: Connection, recipe: Recipe, row_seconds: float) -> None:
-    from harness.engine.worker import serve  # heavy, and loaded once in the fork server
+    from harness.engine.worker import serve  # loaded once, in the fork server
 
     serve(pipe, recipe, row_seconds)
 
 
 @contextmanager
 def _no_script() -> Generator[None]:
-    """Hide the caller's script: `multiprocessing` would run it again in every process.
+    """Hide the caller's script, which `multiprocessing` would run again in every process.
 
-    Nothing of it is needed there, and one without an `if __name__ == "__main__"` would begin the
-    whole run once more.
+    A script without `if __name__ == "__main__"` would start the whole run once more.
     """
     with _STARTING:
         script = sys.modules["__main__"]
