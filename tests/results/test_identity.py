@@ -238,7 +238,7 @@ def test_noises_exchanged_while_a_run_goes_on_are_said(noisy: RunOptions) -> Non
     def exchange(*_: object) -> None:
         write_noise(1, 2)
 
-    with pytest.raises(UsageError, match="recordings that noise:file:noises@5dB draws from changed"):
+    with pytest.raises(UsageError, match="noise:file:noises@5dB draws from changed during"):
         run(noisy, quiet, exchange)
 
 
