@@ -1,15 +1,14 @@
-"""Resampled figures of many test sets at once, groups drawn with replacement.
+"""Resample metrics of many test sets at once, drawing groups with replacement.
 
-What is drawn is groups, not clips: the clips of a speaker or recording are no independent
-evidence. They are drawn from all groups of the run, once: every cell (a model under a condition, or
-a slice of it) sees the same draws, so that differences between cells are paired and a slice varies
-in size as it would in another test set. Nothing is stratified by class, as one group may hold real
-and fake clips; a draw therefore varies in its share of fakes too, and may lack a class.
+Groups are drawn, not clips: the clips of a speaker or recording are not independent evidence. All
+groups of the run are drawn once, and every cell (a model under a condition, or a slice of it) uses
+the same draws, so that differences between cells are paired and the size of a slice varies as it
+would in another test set. Nothing is stratified by class, as one group may hold real and fake
+clips; so a draw varies in its share of fakes, and may lack a class.
 
 A resample is a column of weights (how often each group was drawn), never a copy of clips. A cell is
-a sparse matrix from groups to sums: what was called what, the steps of a rising threshold, what the
-scores cost as log-odds. One product gives these sums for all resamples, and every figure is read
-off them.
+a sparse matrix from groups to sums: of decisions, of the steps of a rising threshold, of costs as
+log-odds. One product gives these sums for all resamples, and formulas read the metrics off them.
 
 Field & Welsh, Journal of the Royal Statistical Society B 69, 2007 (the cluster bootstrap).
 """
@@ -53,7 +52,7 @@ def _no_groups() -> Index:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """The clips that some figures are of. Two cells are the same only if they are one object.
+    """The clips of some metrics. Two cells are equal only if they are one object.
 
     Parameters
     ----------
@@ -62,15 +61,15 @@ class Cell:
     real_group, fake_group
         Number of each clip's group, from 0, shapes as the scores.
     unscored_real_group, unscored_fake_group
-        Group of every clip that could not be scored; the policy decides what becomes of it.
+        Group of every clip that could not be scored; the policy decides how it counts.
     missing_group
         Group of every clip that was never tried; only coverage counts it, under any policy.
     metrics
-        Names of the figures that are wanted.
+        Names of the metrics to compute.
     threshold
         Called fake at this score or above.
     cost
-        Of the figures of detection cost.
+        For the metrics that depend on it.
     """
 
     real: Array
@@ -106,13 +105,13 @@ class Cell:
         parts[outcome_of("fake", self.policy)].append(fake)
         if self.policy != "excluded":
             parts["assumed"] += [real, fake]
-        return {name: np.concatenate(each) for name, each in parts.items()}
+        return {name: np.concatenate(groups) for name, groups in parts.items()}
 
 
 def estimate(
     cells: Sequence[Cell], groups: int, resamples: int, seed: int
 ) -> dict[Cell, dict[str, Resampled]]:
-    """Every wanted figure of every cell, resampled with the same draws.
+    """Compute and resample the metrics of every cell with the same draws.
 
     Parameters
     ----------

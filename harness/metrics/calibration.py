@@ -10,11 +10,11 @@ however many clips they have, so that no prior goes into a ratio.
 - `kde`: the ratio of two Gaussian kernel densities, bandwidths by Silverman's rule; neither
   monotone nor to be trusted beyond the scores that it has seen.
 
-`misleading` clips of each class beyond the far end of the scores keep ratios finite: what has not
-been seen in n clips may still be the next one. An isotonic map has them always, a line only where
-the classes do not overlap and none would fit best, because they would make every line too flat.
-Bounds (`harness.metrics.elub`) say how far any of the maps can be believed. No map is fitted where
-it would fall with the score: it would turn what the detector says into its opposite.
+`misleading` clips of each class, added beyond the far end of the scores, keep ratios finite: what n
+clips did not show may still be the next one. An isotonic map always has them; a line has them only
+where the classes do not overlap and no line would fit best, because they make every line flatter.
+Bounds (`harness.metrics.elub`) say how far each map is supported. No map is fitted that would fall
+with the score: it would invert the detector.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Detection cost: what wrong decisions cost where fakes are rare and letting one in is dear.
+"""Detection cost: what wrong decisions cost where fakes are rare and accepting one is expensive.
 
 The default is that of ASVspoof 5: bona fide is what a user wants accepted, so a miss is a real clip
-called fake, a false acceptance a fake called real. Normalised by the cost of the better of the two
-systems that do not listen, which is 1.
+called fake, a false acceptance a fake called real. The cost is normalised by that of the better of
+the two detectors that ignore their input, which is 1.
 
 Wang et al., "ASVspoof 5: Crowdsourced speech data, deepfakes, and adversarial attacks at scale",
 2024, section 4.

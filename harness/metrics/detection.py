@@ -29,8 +29,8 @@ class Sweep:
     Parameters
     ----------
     real, fake
-        Shape (steps + 1, columns); the first row is 0, the last the total. A column is one
-        weighting of the clips, such as a resample.
+        Shape (steps + 1, columns), from 0 to the total; a column is one weighting of the clips,
+        such as a resample.
     """
 
     real: Array
@@ -61,7 +61,7 @@ def auc(real: Array, fake: Array) -> float:
 
 
 def min_dcf(real: Array, fake: Array, cost: DetectionCost = ASVSPOOF_5) -> float:
-    """Detection cost at the best threshold, normalised: 0 is perfect, 1 no better than deaf."""
+    """Detection cost at the best threshold: 0 is perfect, 1 no better than ignoring the input."""
     return float(min_dcf_of(sweep(real, fake), cost)[0])
 
 

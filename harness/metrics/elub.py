@@ -1,13 +1,13 @@
-"""How far a likelihood ratio can be believed, given how many clips stand behind it.
+"""Bounds within which a likelihood ratio is supported by the number of clips behind it.
 
 Conventions: log-likelihood ratios of shape (n,), natural logarithms; the grid on which bounds are
 sought is in steps of a hundredth of a power of ten, as in the paper.
 
-A ratio of a million to one says that a million real clips would hold one like this. No set of 40
-clips has seen that, whatever density was fitted to them. The empirical bounds are the largest
-ratios in either direction at which acting on them is still no worse than ignoring them, where one
-more clip of each class is taken to lie on the wrong side of everything. They never exceed the
-number of clips of the other class plus one.
+A ratio of a million to one says that one of a million real clips would score like this. A set of 40
+clips cannot show that, whatever density is fitted to it. The empirical bounds are the largest
+ratios in either direction at which acting on them is still no worse than ignoring them, if one more
+clip of each class is assumed on the wrong side of every threshold. They never exceed the number of
+clips of the other class plus one.
 
 Vergeer, van Es, de Jongh, Alberink & Stoel, Numerical likelihood ratios outputted by LR systems are
 often based on extrapolation: when to stop extrapolating?, Science & Justice 56, 2016 (ELUB).
@@ -35,7 +35,7 @@ class Bounds:
     upper: float
 
     def clip(self, llr: Array) -> Array:
-        """Ratios within the bounds; those beyond are put on them."""
+        """Clip ratios to the bounds."""
         return np.clip(llr, self.lower, self.upper)
 
 

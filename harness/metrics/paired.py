@@ -50,12 +50,12 @@ class Paired:
 def compare_cells(
     pairs: Sequence[Pair], groups: int, resamples: int, seed: int
 ) -> list[dict[str, Paired]]:
-    """Every figure that the cells of a pair want, resampled with the same draws for all pairs.
+    """Compute the metrics of both cells of every pair, resampled with the same draws for all pairs.
 
     Raises
     ------
     ValueError
-        Where the cells of a pair want other figures or have other clips.
+        Where the cells of a pair differ in their metrics or clips.
     """
     for one, other in pairs:
         if one.metrics != other.metrics or _clips(one) != _clips(other):
@@ -98,11 +98,11 @@ def contrast(paired: Sequence[Paired]) -> Contrast:
 
 
 def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, float]]:
-    """In how many groups the two differ, and the most that one does, for every figure.
+    """For every metric: the groups in which two cells differ, and the largest effect of a group.
 
-    The effect of a group on a figure of decisions is what exchanging the verdicts on its clips
-    alone changes of either figure, whichever is more. On a figure of ranking it is at most the
-    share of each class that is placed otherwise in it, weighted: no clip can do more.
+    The effect of a group on a decision metric is how much exchanging the verdicts on its clips
+    alone changes either value, whichever is more. On a ranking metric it is at most the weighted
+    share of each class whose placement differs within the group: no clip can change more.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def _counts(cell: Cell, groups: int) -> NDArray[np.float64]:
 
 
 def _moved(one: Cell, other: Cell, groups: int) -> Array:
-    """Share of each class that is placed otherwise, in every group: shape (2, groups)."""
+    """Share of each class whose placement differs, by group: shape (2, groups)."""
     changes = placement_difference(one.real, one.fake, other.real, other.fake)
     moved = np.zeros((2, groups))
     for row, (change, group) in enumerate(

@@ -1,9 +1,9 @@
-"""What was measured of every condition's audio against what its name says, from the table alone.
+"""Check the measured audio of every condition against its name, from the scores table alone.
 
-A row that contradicts its condition by itself was not scored and says so in its reason. What shows
-only over many clips is judged here: whether content stayed in its place, whether the band ends
-where it must, whether anything was changed at all. Measurements do not depend on the model: a clip
-counts once for every condition.
+A row that contradicts its condition by itself was rejected when it was scored, with a reason. This
+module judges what shows only over many clips: whether content stayed in place, whether the band
+ends where it must, and whether anything changed at all. Measurements do not depend on the model, so
+a clip counts once per condition.
 """
 
 from __future__ import annotations
@@ -19,31 +19,32 @@ from harness.results.record import ConditionRecord, RunRecord
 from harness.terms import CLEAN
 
 LATE_SHARE = 0.75
-"""Of the clips, all to one side: where a clip is damaged beyond recognition its lag is random, and
-half of such lags are to either side."""
+"""Share of clips that must be off to the same side. The lag of a clip that is damaged beyond
+recognition is random, so half of such lags are to either side."""
 
 LEAST_CLIPS = 20
-"""So many must have stayed as they are before a step that may leave one is said to do nothing."""
+"""Clips that must all be unchanged before a perturbation that may skip clips counts as inactive."""
 
 
 def conditions(table: pd.DataFrame, record: RunRecord) -> list[Attested]:
-    """Every condition of the record in its order; without measurements a count of 0 and NaN."""
+    """Check every condition of the record; one without measurements has no clips and NaN."""
     rows = _measured(table)
-    places: dict[Any, Any] = rows.groupby("condition").indices
-    rate_hz = next((model.rate_hz for model in record.models if model.rate_hz), None)
-    nobody = np.array([], dtype=np.int64)
+    indices: dict[Any, Any] = rows.groupby("condition").indices
+    rate_hz = next((model.rate_hz for model in record.models if model.rate_hz), np.nan)
     limit = min(1 - record.suite.min_coverage, 0.5)
+    empty = np.array([], dtype=np.int64)
     return [
-        _attested(each, rows.iloc[places.get(each.name, nobody)], rate_hz or np.nan, limit)
-        for each in record.suite.conditions
+        _attested(condition, rows.iloc[indices.get(condition.name, empty)], rate_hz, limit)
+        for condition in record.suite.conditions
     ]
 
 
 def _measured(table: pd.DataFrame) -> Any:
-    """One row for each clip and condition that was measured, with what its clean clip was."""
+    """One row per measured clip and condition, with facts of the clean clip."""
     rows: Any = table[table["seconds"].notna() & table["changed"].notna()]
-    against = rows["reason"].fillna("").str.startswith(PREFIX)
-    rows = rows.assign(against=against).sort_values("against", ascending=False, kind="stable")
+    rejected = rows["reason"].fillna("").str.startswith(PREFIX)
+    rows = rows.assign(contradicted=rejected)
+    rows = rows.sort_values("contradicted", ascending=False, kind="stable")
     rows = rows.drop_duplicates(["clip_id", "condition"]).sort_values("clip_id", kind="stable")
     clean = rows[rows["condition"] == CLEAN].set_index("clip_id")
     return rows.assign(
@@ -63,7 +64,7 @@ def _attested(condition: ConditionRecord, rows: Any, rate_hz: float, limit: floa
         clips=len(rows),
         changed=int(rows["changed"].sum()),
         silent=int(rows["silent"].sum()),
-        contradicted=int(rows["against"].sum()),
+        contradicted=int(rows["contradicted"].sum()),
         snr_db=_spread(rows["snr_db"]),
         seconds=_spread(rows["seconds"]),
         factor=_spread(rows["seconds"] / rows["clean_s"]),
@@ -80,18 +81,18 @@ def _contradictions(
     delay_s: Any,
     limit: float,
 ) -> list[Contradiction]:
-    found: list[Contradiction] = []
+    contradictions: list[Contradiction] = []
 
     def add(expected: str, measured: str, example: int) -> None:
         clip_id = str(rows["clip_id"].iloc[example])
-        found.append(
+        contradictions.append(
             Contradiction(condition.name, condition.words, expected, measured, len(rows), clip_id)
         )
 
-    against = np.flatnonzero(rows["against"])
-    if len(against) > limit * len(rows):
-        first = str(rows["reason"].iloc[against[0]]).removeprefix(PREFIX)
-        add(", ".join(expects.words), f"not so for {len(against)} clips: {first}", against[0])
+    rejected = np.flatnonzero(rows["contradicted"])
+    if len(rejected) > limit * len(rows):
+        first = str(rows["reason"].iloc[rejected[0]]).removeprefix(PREFIX)
+        add(", ".join(expects.words), f"not so for {len(rejected)} clips: {first}", rejected[0])
     elif _did_nothing(expects, rows):
         add("a changed signal", "no clip was changed", 0)
     late_by, late = _late(delay_s)
@@ -105,18 +106,17 @@ def _contradictions(
         example = int(np.argmax(sounding >= band_hz))
         expected = f"nothing above {expects.band_hz / 1000:.4g} kHz"
         add(expected, f"sound up to {band_hz / 1000:.4g} kHz in the median clip", example)
-    return found
+    return contradictions
 
 
 def _did_nothing(expects: Expectation, rows: Any) -> bool:
-    heard = int((~rows["silent"]).sum())
-    if expects.changes == "some":
-        return heard >= LEAST_CLIPS and not rows["changed"].any()
-    return expects.changes == "each" and heard > 0 and not rows["changed"].any()
+    """Whether no clip was changed, though enough of them are not silent."""
+    least = {"each": 1, "some": LEAST_CLIPS}.get(expects.changes, np.inf)
+    return int((~rows["silent"]).sum()) >= least and not rows["changed"].any()
 
 
 def _late(delay_s: Any) -> tuple[float, Any]:
-    """The median delay and the places of the clips that are off, where most are to one side."""
+    """The median delay and the indices of the clips that are off, if most are to one side."""
     known = np.isfinite(delay_s)
     for side in (1, -1):
         late = np.flatnonzero(known & (side * delay_s > DELAY_TOLERANCE_S))

@@ -1,11 +1,11 @@
-"""What perturbations cost a run, held against what they cost the baseline.
+"""How much accuracy perturbations cost a run, compared with what they cost the baseline.
 
 Conventions: errors are 1 - accuracy on the clips of both runs. A corruption is a series of the
-suite (`noise:white`), its severities summed up, so that a long sweep weighs no more than a short
-one. mCE is the mean over corruptions of the run's summed error over the baseline's; the relative
-mCE takes each side's error on `clean` from every term first. 1 is a run as good as the baseline;
-less is better. A corruption under which the baseline's sum is 0 or less has no ratio and is left
-out by name.
+suite (`noise:white`), its severities summed, so that a long sweep weighs no more than a short one.
+mCE is the mean over corruptions of the run's summed error over the baseline's; the relative mCE
+first subtracts each side's error on `clean` from every term. 1 is as good as the baseline, and less
+is better. A corruption for which the baseline's sum is 0 or less has no ratio and is left out by
+name.
 
 Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
 Perturbations, ICLR 2019, section 4.
@@ -41,9 +41,9 @@ class CorruptionError:
     low, high
         95 % interval over groups.
     corruptions
-        That the mean is of.
+        Number of corruptions in the mean.
     left_out
-        Those that it is not of: without a ratio, or not compared under every severity.
+        Corruptions without a ratio, or not compared at every severity.
     """
 
     model: str
@@ -66,8 +66,8 @@ class FamilyLoss:
     difference
         value less baseline: negative where the family costs the run more. `low` and `high` are its
         95 % interval over groups.
-    conditions
-        That were compared, out of those that either run has.
+    conditions, of
+        Conditions that were compared, and those that either run has.
     """
 
     model: str
@@ -129,7 +129,7 @@ def corruption_errors(
 def family_losses(
     model: str, families: Mapping[str, Sequence[str]], accuracies: Accuracies
 ) -> Iterator[FamilyLoss]:
-    """What every family costs either run; NaN where `clean` or the whole family is not compared."""
+    """The loss of every family; NaN where `clean` or the whole family is not compared."""
     clean = accuracies.get(CLEAN)
     for family, conditions in families.items():
         each = [accuracies[name] for name in conditions if name in accuracies]

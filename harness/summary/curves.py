@@ -1,4 +1,4 @@
-"""What stands behind the figures: curves, distributions, the worst mistakes, what is unscored."""
+"""ROC curves, distributions of scores, the worst mistakes, and the clips without a score."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def curves(grid: Grid) -> Iterator[Curve]:
 
 
 def thin(points: Roc, most: int = POINTS) -> NDArray[np.intp]:
-    """Which points of a ROC to draw: its corners, and where these are too many a choice of them.
+    """Indices of the points of a ROC to draw: its corners, thinned if there are too many.
 
-    The choice has the ends, up to half of it on the convex hull (evenly thinned), and the rest
-    evenly along the way of the curve; every point drawn is a point of the curve.
+    Thinning keeps the ends, fills up to half of the places with points of the convex hull, and the
+    rest with points spread evenly along the curve.
     """
     x, y = points.fpr, points.tpr
     turns = np.diff(x)[1:] * np.diff(y)[:-1] != np.diff(x)[:-1] * np.diff(y)[1:]
@@ -54,7 +54,7 @@ def thin(points: Roc, most: int = POINTS) -> NDArray[np.intp]:
 
 
 def _hull(x: Array, y: Array) -> NDArray[np.intp]:
-    """Points on the upper convex hull, in the order of the curve."""
+    """Indices of the points on the upper convex hull, in the order of the curve."""
     from scipy.spatial import ConvexHull, QhullError  # slow to import and seldom needed
 
     try:
@@ -94,7 +94,7 @@ def bin_edges(scores: Array, threshold: float) -> Array:
     width = (high - low) / (BINS - 1)
     start, below = low, 0
     if low < threshold < high:
-        # Counted from the threshold, so that it is an edge exactly and a score on it lies above.
+        # Counted from the threshold, so that it is exactly an edge and a score on it lies above.
         start, below = threshold, math.ceil((threshold - low) / width)
     return np.asarray(start + width * (np.arange(BINS + 1) - below), dtype=np.float64)
 
@@ -102,8 +102,8 @@ def bin_edges(scores: Array, threshold: float) -> Array:
 def mistakes(table: pd.DataFrame, grid: Grid) -> Iterator[Mistake]:
     """The most confident errors of every model, those under `clean` first.
 
-    At most `MISTAKES` a model, one a clip and `MISTAKES_PER_CONDITION` a condition, so that they
-    show many ways to be wrong.
+    At most `MISTAKES` per model, one per clip and `MISTAKES_PER_CONDITION` per condition, so that
+    they show different kinds of errors.
     """
     wrong = grid.ok & ((grid.score >= grid.bar) != grid.fake)
     errors: Any = table[wrong].assign(
@@ -146,9 +146,9 @@ def _text(value: Any) -> str:
 
 
 def audio_notes(table: pd.DataFrame) -> list[AudioNote]:
-    """How many clips have each kind of note on how they were read, the most frequent first.
+    """Count the clips with each kind of note on how they were read, the most frequent first.
 
-    A note is of one kind with others up to its colon; behind that stands what is of one file alone.
+    The text of a note before its colon is its kind; what follows is specific to one file.
     """
     if "audio_notes" not in table:  # a table that is of scores alone
         return []

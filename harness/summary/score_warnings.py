@@ -1,13 +1,14 @@
-"""Signs that a detector's scores are not what they are taken for: log-odds that a clip is fake.
+"""Warn of scores that are probably not log-odds that a clip is fake.
 
-Two can be seen in finished figures. An AUC that is surely below 0.5 (the upper end of its 95 %
-interval over groups is) means that real clips score higher than fakes: the scores or the labels are
-probably swapped. An AUC that is surely high though nearly every clip is called the same means that
-the threshold does not lie among the scores: they are probably probabilities, or it is another
-detector's. Both are of `clean`; a condition of a score file counts as swapped by itself
-where its AUC is surely below 0.25 and that of `clean` surely above 0.5. Where `clean` has no AUC,
-scores count as swapped if the AUC is surely below 0.5 under more than half of the conditions, which
-chance alone does in 1 of 20 runs at most (Markov's inequality).
+An AUC that is significantly below 0.5 (the upper end of its 95 % interval over groups is) means
+that real clips score higher than fakes: the scores or the labels are probably swapped. An AUC that
+is significantly high although nearly every clip is called the same means that the threshold does
+not lie among the scores: they are probably probabilities, or the threshold is another detector's.
+
+Both are judged on `clean`. A condition of a score file also counts as swapped on its own where its
+AUC is significantly below 0.25 and that of `clean` significantly above 0.5. Where `clean` has no
+AUC, scores count as swapped if the AUC is significantly below 0.5 under more than half of the
+conditions, which chance alone causes in at most 1 of 20 runs (Markov's inequality).
 `harness.audit.swapped_labels` asks the same of parts of a set.
 """
 
@@ -33,10 +34,10 @@ FIGURES = ("auc", "recall", "recall_real")
 
 _CHANCE = 0.5
 _PROBABLY_SWAPPED = 0.25
-"""Upper end of an AUC below which a detector that is fooled is the less likely explanation."""
+"""Upper end of an AUC below which swapping is likelier than fakes that deceive the detector."""
 _HIGH = 0.9
-_ALL = 0.99
-"""Share of either class that is called the same."""
+_NEARLY_ALL = 0.99
+"""Share of both classes that is called the same."""
 
 _TURN = {
     "source": "return the negative of the score, or set its attribute higher to the other class",
@@ -52,13 +53,7 @@ _SCALE = {
 
 
 def score_warnings(rows: Iterable[MetricRow], record: RunRecord) -> list[ScoreWarning]:
-    """The warnings of every model, in the order of the rows.
-
-    Parameters
-    ----------
-    rows
-        Figures of a run; `FIGURES` of whole conditions are read.
-    """
+    """The warnings of every model of a run, from its `FIGURES` of whole conditions."""
     digested = {model.name: model.digest_of for model in record.models}
     models: dict[str, dict[str, dict[str, MetricRow]]] = {}
     for row in rows:
@@ -72,20 +67,20 @@ def score_warnings(rows: Iterable[MetricRow], record: RunRecord) -> list[ScoreWa
 
 
 def run_warnings(run: RunFolder) -> list[ScoreWarning]:
-    """As `score_warnings`, of a run whose figures are not computed: of its table alone."""
+    """As `score_warnings`, from the table of a run whose figures are not computed."""
     grid = Grid.of(coverage.complete(run.table, run.record), run.record)
     return grid_warnings(grid, run.record)
 
 
 def baseline_warnings(run: RunFolder) -> list[ScoreWarning]:
-    """As `run_warnings`, of a run that another is held against: the words say so."""
+    """As `run_warnings`, of a baseline; the words say so."""
     return [
         replace(warning, words=f"in the baseline, {warning.words}") for warning in run_warnings(run)
     ]
 
 
 def grid_warnings(grid: Grid, record: RunRecord) -> list[ScoreWarning]:
-    """As `run_warnings`, of a table that is taken apart already."""
+    """As `run_warnings`, from a grid."""
     cells = {
         (model, condition): grid.whole(model, condition, FIGURES)
         for model in grid.models
@@ -115,24 +110,30 @@ def _of_model(
     if auc.low > _CHANCE and content == "file":
         yield from _turned(conditions)
     shares = [clean[name].value for name in FIGURES[1:] if name in clean]
-    if auc.low > _HIGH and len(shares) == 2 and min(shares) <= 1 - _ALL <= _ALL <= max(shares):
+    if (
+        auc.low > _HIGH
+        and len(shares) == 2
+        and min(shares) <= 1 - _NEARLY_ALL <= _NEARLY_ALL <= max(shares)
+    ):
         yield _warning("one class", auc, _one_class(auc, shares[0] > shares[1], content))
 
 
 def _turned(conditions: Mapping[str, Mapping[str, MetricRow]]) -> Iterator[ScoreWarning]:
-    """Conditions of a score file that are the wrong way round though `clean` is not."""
+    """Warn of conditions of a score file that are swapped although `clean` is not."""
     aucs = [each["auc"] for each in conditions.values() if "auc" in each]
     turned = [row for row in aucs if row.high < _PROBABLY_SWAPPED]
     if turned:
         worst, more = min(turned, key=lambda row: row.high), len(turned) - 1
         where = worst.condition + f" and {more} more" * (more > 0)
-        told = f"AUC {_measured(worst)}, though not on clean clips"
-        words = f"probably swapped under {where}: {told}; turn the sign of these rows of the file"
+        words = (
+            f"probably swapped under {where}: AUC {_measured(worst)}, though not on clean clips; "
+            "turn the sign of these rows of the file"
+        )
         yield _warning("swapped", worst, words)
 
 
 def _under_conditions(aucs: Sequence[MetricRow], content: str) -> Iterator[ScoreWarning]:
-    """Without figures on `clean`, whether most conditions say the same."""
+    """Warn if most conditions are swapped, where `clean` has no AUC."""
     known = [row for row in aucs if not math.isnan(row.high)]
     below = [row for row in known if row.high < _CHANCE]
     if 2 * len(below) > len(known):
