@@ -66,8 +66,8 @@ def _division(view: ModelView, by: Slice, by_length: Beside) -> Division:
         clean=_clean(view, by),
         everywhere=_everywhere(view, by),
         charts=by_length if by.fact == "length" else None,
-        note="These clips are all fake: recall is the share of them that was detected; figures of "
-        "ranking are against every real clip."
+        note="These clips are all fake: recall is the share of them that was detected; EER and AUC "
+        "compare them with every real clip."
         if fakes_alone
         else "",
     )
@@ -82,7 +82,7 @@ def _clean(view: ModelView, by: Slice) -> Table[str]:
     worst = view.worst
 
     def n(part: str) -> int:
-        return max(view.row(CLEAN, each.metric, part).n for each in (leading, *others))
+        return view.row(CLEAN, leading.metric, part).n
 
     def metric(of: Term, condition: str) -> Callable[[str], Cell]:
         def cell(part: str) -> Cell:
