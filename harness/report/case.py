@@ -96,7 +96,7 @@ def render_case(case: Case) -> str:
 
 
 def drawing(case: Case) -> Drawing | None:
-    """Where everything of the timeline goes; None without windows that have a score."""
+    """Return the layout of the timeline; None without a scored window."""
     known = [
         window.score
         for timeline in case.timelines
@@ -159,12 +159,12 @@ def _across(seconds: float) -> list[Tick]:
 
 
 def _cells(case: Case) -> list[Cell]:
-    """From the lowest band at the bottom; opacity by size against the largest cell."""
-    found = case.attribution
-    if found is None or not found.cells:
+    """Return the cells, lowest band at the bottom; opacity is relative to the largest."""
+    attribution = case.attribution
+    if attribution is None or not attribution.cells:
         return []
-    largest = max(abs(value) for row in found.cells for value in row) or 1.0
-    rows, columns = len(found.cells), len(found.cells[0])
+    largest = max(abs(value) for row in attribution.cells for value in row) or 1.0
+    rows, columns = len(attribution.cells), len(attribution.cells[0])
     return [
         Cell(
             x=round(100 * place / columns, 3),
@@ -173,17 +173,17 @@ def _cells(case: Case) -> list[Cell]:
             toward="fake" if value > 0 else "real",
             opacity=round(abs(value) / largest, 3),
             words=(
-                f"{found.seconds * place / columns:.2f} s, band {row + 1} of {rows}: "
+                f"{attribution.seconds * place / columns:.2f} s, band {row + 1} of {rows}: "
                 f"{formatting.signed(value, 2)}"
             ),
         )
-        for row, values in enumerate(found.cells)
+        for row, values in enumerate(attribution.cells)
         for place, value in enumerate(values)
     ]
 
 
 def _bound(llr: float) -> str:
-    """A bound in words: `17 for fake`."""
+    """Return a bound in words: `17 for fake`."""
     return f"{ratio(llr)} for {'fake' if llr > 0 else 'real'}"
 
 

@@ -33,7 +33,7 @@ class Chart:
     spec
         Which of `specifications()` it is drawn with.
     words
-        What is to be seen, for those who cannot see it.
+        What it shows, for those who cannot see it.
     """
 
     spec: str
@@ -43,7 +43,7 @@ class Chart:
 
 
 def sweep(index: Index, model: str, series: Sequence[ConditionRecord]) -> Chart:
-    """Accuracy over the values of one series, from clean to the most severe."""
+    """Draw accuracy over the values of one series, from clean to the most severe."""
     rows = [(CLEAN, index.row(model, CLEAN, "accuracy"))]
     for condition in series:
         tag = quantity(condition.axis.value) if condition.axis else condition.name
@@ -58,7 +58,7 @@ def sweep(index: Index, model: str, series: Sequence[ConditionRecord]) -> Chart:
 
 
 def levels(index: Index, model: str, condition: str, kind: str) -> Chart:
-    """Accuracy of every slice of a kind under one condition."""
+    """Draw accuracy of every slice of a kind under one condition."""
     parts = index.slices(model, kind)
     rows = [index.row(model, condition, "accuracy", part) for part in parts]
     columns: Columns = {
@@ -73,7 +73,7 @@ def levels(index: Index, model: str, condition: str, kind: str) -> Chart:
 
 
 def curved(index: Index, model: str, losses: Sequence[Loss]) -> list[str]:
-    """The conditions whose ROC is drawn: clean, then the worst of each family, worst first."""
+    """Return the conditions whose ROC is drawn: clean, then the worst of each family."""
     had = {c.condition for c in index.summary.curves if c.model == model}
     chosen, families = [CLEAN] if CLEAN in had else [], set[str]()
     for loss in losses:
@@ -84,7 +84,7 @@ def curved(index: Index, model: str, losses: Sequence[Loss]) -> list[str]:
 
 
 def roc(index: Index, model: str, conditions: Sequence[str]) -> Chart:
-    """Hit rate over false-alarm rate of fake, a line for each condition."""
+    """Draw hit rate over false-alarm rate of fake, a line for each condition."""
     columns: Columns = {"x": [], "y": [], "line": [], "order": [], "condition": []}
     for line, curve in enumerate(_curves(index, model, conditions)):
         _extend(columns, curve.fpr, curve.tpr, line, index.words(curve.condition))
@@ -92,7 +92,7 @@ def roc(index: Index, model: str, conditions: Sequence[str]) -> Chart:
 
 
 def det(index: Index, model: str, conditions: Sequence[str]) -> Chart:
-    """Miss rate over false-alarm rate of fake, both as probits."""
+    """Draw miss rate over false-alarm rate of fake, both as probits."""
     columns: Columns = {"x": [], "y": [], "line": [], "order": [], "condition": []}
     for line, curve in enumerate(_curves(index, model, conditions)):
         false_alarm = [probit(rate) for rate in curve.fpr]
@@ -102,7 +102,7 @@ def det(index: Index, model: str, conditions: Sequence[str]) -> Chart:
 
 
 def scores(index: Index, model: str, condition: str) -> Chart:
-    """How often each score was given, fake clips upwards and real clips downwards."""
+    """Draw the histogram of scores, fake clips upwards and real clips downwards."""
     every = [h for h in index.summary.histograms if h.model == model and h.counts]
     own = [h for h in every if h.condition == condition]
     columns: Columns = {"low": [], "high": [], "clips": [], "label": []}
@@ -121,7 +121,7 @@ def scores(index: Index, model: str, condition: str) -> Chart:
 
 
 def _extent(histograms: Sequence[Histogram]) -> dict[str, float | bool]:
-    """The same axes for every condition, so that a shift is seen as a shift."""
+    """Return the same axes for every condition, so that a shift of scores is visible."""
     if not histograms:
         return {}
     edges = [edge for h in histograms for edge in (h.edges[0], h.edges[-1])]
@@ -130,8 +130,8 @@ def _extent(histograms: Sequence[Histogram]) -> dict[str, float | bool]:
 
 
 def _curves(index: Index, model: str, conditions: Sequence[str]) -> list[Curve]:
-    found = {c.condition: c for c in index.summary.curves if c.model == model}
-    return [found[name] for name in conditions]
+    curves = {c.condition: c for c in index.summary.curves if c.model == model}
+    return [curves[name] for name in conditions]
 
 
 def _curve_words(index: Index, kind: str, conditions: Sequence[str]) -> str:
@@ -167,5 +167,5 @@ def _rounded(values: Sequence[float]) -> list[float]:
 
 
 def probit(rate: float) -> float:
-    """Where a rate lies on a DET axis; 0 and 1 are put far outside, but not at infinity."""
+    """Return the place of a rate on a DET axis; 0 and 1 lie far outside, not at infinity."""
     return NormalDist().inv_cdf(min(max(rate, _FAR), 1 - _FAR))

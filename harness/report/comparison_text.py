@@ -69,7 +69,7 @@ def _corruption(errors: Sequence[CorruptionError]) -> str:
     known = [each for each in errors if math.isfinite(each.value)]
     if not known:
         return ""
-    told = listed(
+    text = listed(
         [f"{titles[each.kind]} {measured(each.value, each.low, each.high, 2)}" for each in known]
     )
     left_out = list(dict.fromkeys(name for each in known for name in each.left_out))
@@ -77,7 +77,7 @@ def _corruption(errors: Sequence[CorruptionError]) -> str:
     many = max(each.corruptions for each in known)
     return (
         f"Relative to the baseline’s errors, over {count(many)} "
-        f"{'corruption' if many == 1 else 'corruptions'}: {told}; 1 is as good as the baseline, "
+        f"{'corruption' if many == 1 else 'corruptions'}: {text}; 1 is as good as the baseline, "
         f"lower is better.{without}"
     )
 
@@ -105,10 +105,10 @@ def _families(losses: Sequence[FamilyLoss]) -> str:
     better = [each for each in reversed(known) if each.low > 0]
     if not worse and not better:
         each = max(known, key=lambda each: abs(each.difference))
-        told = measured(each.difference, each.low, each.high)
+        text = measured(each.difference, each.low, each.high)
         return (
             "No family of conditions degrades significantly more or less than in the baseline; "
-            f"the largest difference is {told}, of {each.family}."
+            f"the largest difference is {text}, of {each.family}."
         )
     parts = [
         f"Families that degrade significantly {word} than in the baseline: {_family_list(each)}."

@@ -1,4 +1,4 @@
-"""Curves over releases: a point for every run, a line for every track, marks on sure steps."""
+"""Curves over releases: a point for every run, a line for every track, marked steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TURNS = {"worse": ("▼", "v-below"), "better": ("▲", "w-PASS")}
 
 @dataclass(frozen=True)
 class Point:
-    """A figure of a release, of any kind."""
+    """A figure of a release with the step to it from the release before."""
 
     value: float
     low: float
@@ -31,13 +31,13 @@ class Point:
 
 
 def title_of(track: Track) -> str:
-    """What a track is of."""
+    """Return the suite and data of a track in words."""
     conditions = "condition" if track.conditions == 1 else "conditions"
     return f"suite {track.suite} ({count(track.conditions)} {conditions}) on {track.data}"
 
 
 def point_of(release: Release, kind: str, of: str) -> Point | None:
-    """A figure on `clean` or what a family costs, with the step to it."""
+    """Return a figure on `clean`, or the loss under a family; None where there is none."""
     steps = release.steps if kind == "clean" else release.family_steps
     step = next((each for each in steps if each.of == of), None)
     if kind == "clean":
@@ -48,7 +48,7 @@ def point_of(release: Release, kind: str, of: str) -> Point | None:
 
 
 def curve(title: str, tracks: Sequence[Track], kind: str, of: str) -> Chart:
-    """A point for every run by time, a line for every track."""
+    """Draw a point for every run by time, and a line for every track."""
     placed = sorted(
         (
             (release.started, number, place, release)
@@ -104,7 +104,7 @@ def step_text(step: ReleaseStep) -> str:
 
 
 def specification() -> dict[str, Any]:
-    """Vega-Lite of one curve, without data."""
+    """Return the Vega-Lite of one curve, without data."""
     axis = alt.Axis(
         labelAngle=0, labelSeparation=16, labelExpr="slice(split(datum.label, '|')[0], 2)"
     )

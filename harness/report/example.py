@@ -1,4 +1,4 @@
-"""The worst mistakes as a reader sees and hears them: spectrogram and audio, as bytes.
+"""Clips to look at and listen to: spectrogram and audio, as bytes.
 
 The files were written by the run, under `examples/` of its directory: `examples.json` (a list of
 model, condition, clip_id, label, score, audio, spectrogram) and the files that it names.
@@ -27,7 +27,7 @@ AUDIO_TYPES = {
 
 @dataclass(frozen=True)
 class Example:
-    """One scored clip, as the detector got it.
+    """One scored clip, as the detector received it.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ class Example:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What it is an example of: model, condition and clip."""
+        """Model, condition and clip."""
         return self.model, self.condition, self.clip_id
 
     @property
     def p_fake(self) -> float:
-        """The score as a probability, the logistic function of it."""
+        """The logistic function of the score."""
         odds = math.exp(-abs(self.score))
         return 1 / (1 + odds) if self.score >= 0 else odds / (1 + odds)
 

@@ -1,7 +1,7 @@
 """The charts of the forensic page: their rows, and their Vega-Lite without data.
 
-Every chart has the ratios as calibrated in solid lines and the scores themselves, taken for ratios,
-in dashed ones. Ratios are in powers of ten.
+Calibrated ratios are solid lines; raw scores, taken as ratios, are dashed ones. Ratios are in
+powers of ten.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KINDS = {
     "reliability": "Reliability",
     "trade": "DET",
 }
-RAW = "scores themselves"
+RAW = "raw scores"
 CALIBRATED = "calibrated"
 
 _COLORS = {
@@ -39,7 +39,7 @@ _COLORS = {
 
 
 def chart_of(kind: str, curves: Sequence[RatioCurves], words: str) -> Chart:
-    """One chart of one condition; `curves` are those of the raw scores and of the ratios."""
+    """Draw one condition; `curves` are those of the raw scores and of the ratios."""
     columns: Columns = {name: [] for name in ("x", "y", "line", "color", "style", "order", "what")}
     for each in curves:
         style = RAW if each.method == "none" else CALIBRATED
@@ -109,7 +109,7 @@ def _spoken(kind: str, curves: Sequence[RatioCurves]) -> str:
 
 @cache
 def forensic_specifications() -> dict[str, dict[str, Any]]:
-    """Vega-Lite of the five charts, by name, without data."""
+    """Return the Vega-Lite of the five charts, by name, without data."""
     unit = alt.Scale(domain=[0, 1], nice=False)
     ratio, free = "log10 likelihood ratio of fake", alt.Scale(zero=False)
     bits = alt.Scale(domain=[0, 1.5], nice=False)
@@ -118,13 +118,13 @@ def forensic_specifications() -> dict[str, dict[str, Any]]:
             alt.X("x:Q", scale=free, title=ratio), alt.Y("y:Q", scale=unit, title="Share above")
         ),
         "pav": _lines(
-            alt.X("x:Q", scale=free, title=f"{ratio}, as given"),
-            alt.Y("y:Q", scale=free, title="as the clips have it"),
+            alt.X("x:Q", scale=free, title=f"{ratio}, stated"),
+            alt.Y("y:Q", scale=free, title="as the clips show"),
             (-1.5, 1.5),
         ),
         "entropy": _lines(
             alt.X("x:Q", title="log10 prior odds of fake"),
-            alt.Y("y:Q", scale=bits, title="Bits still unknown"),
+            alt.Y("y:Q", scale=bits, title="Remaining uncertainty (bits)"),
         ),
         "reliability": _lines(
             alt.X("x:Q", scale=unit, title="Stated share of fakes, even prior"),
@@ -140,7 +140,7 @@ def forensic_specifications() -> dict[str, dict[str, Any]]:
 def _lines(
     x: alt.X, y: alt.Y, identity: tuple[float, float] | None = None, dots: bool = False
 ) -> Layered:
-    """Lines coloured by what they are of and dashed by method, over a faint identity."""
+    """Return lines coloured by class and dashed by method, over a faint identity line."""
     color = alt.Color(
         "color:N", scale=alt.Scale(domain=list(_COLORS), range=list(_COLORS.values())), legend=None
     )

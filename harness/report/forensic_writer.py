@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def publish_forensic(
     run: RunFolder, development: RunFolder | None = None, options: ForensicOptions | None = None
 ) -> tuple[Forensic, Path]:
-    """Compute and write both; returns the figures and where the page is.
+    """Compute and write both; return the figures and the path of the page.
 
     Raises
     ------

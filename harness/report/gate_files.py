@@ -1,4 +1,4 @@
-"""What a gate found as files: JSON, JUnit and Markdown."""
+"""The result of a gate as files: JSON, JUnit and Markdown."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LONGEST = 60_000
 
 
 def as_json(gate: Gate) -> str:
-    """The gate as JSON, NaN as null."""
+    """Return `gate.json`."""
     return json_text(as_plain(gate))
 
 
 def as_junit(gate: Gate) -> str:
-    """One suite, one test case a requirement; what is inconclusive is an error, not a failure.
+    """Return one suite with a test case for each requirement; inconclusive ones are errors.
 
-    No two cases have the same name: what reads the file may take those for one.
+    No two cases have the same name, because readers may merge those.
     """
     words = Counter(verdict.word for verdict in gate.verdicts)
     counts = {
@@ -54,10 +54,10 @@ def as_junit(gate: Gate) -> str:
         if verdict.word != "PASS":
             tag = "failure" if verdict.word == "FAIL" else "error"
             why = clean(_details(verdict))
-            found = ElementTree.SubElement(
+            outcome = ElementTree.SubElement(
                 case, tag, {"message": why, "type": verdict.word.lower()}
             )
-            found.text = why  # some show the message, some the text
+            outcome.text = why  # some show the message, some the text
         elif verdict.undecided:
             ElementTree.SubElement(case, "system-out").text = clean(_details(verdict))
     ElementTree.indent(root)
@@ -65,10 +65,9 @@ def as_junit(gate: Gate) -> str:
 
 
 def as_markdown(gate: Gate, most: int = 20) -> str:
-    """For a pull request: the answer, what fails and what is undecided, the rest counted.
+    """Return a summary for a pull request: the verdict, and what did not pass.
 
-    Whatever the names are, it is one table and no markup, link or mention of theirs, and short
-    enough for a comment.
+    Names in it are neither markup nor links nor mentions, and it is short enough for a comment.
     """
     several = len({verdict.model for verdict in gate.verdicts if verdict.model}) > 1
     open_ = [verdict for verdict in ranked(gate.verdicts) if verdict.outcome != "PASS"]
@@ -97,7 +96,7 @@ def _warned(gate: Gate, most: int) -> list[str]:
 
 
 def _basis(gate: Gate, several: bool, most: int) -> list[str]:
-    """What was held against what, and how; a list."""
+    """Return a list of what was compared with what, and how."""
     models = [verdict.model for verdict in gate.verdicts if verdict.model][:1]
     notes = _fitting([f"- {prose(note)}" for note in gate.notes[:most]], _LONGEST // 4)
     left = len(gate.notes) - len(notes)
@@ -114,7 +113,7 @@ def _basis(gate: Gate, several: bool, most: int) -> list[str]:
 def _row(verdict: Verdict, several: bool) -> str:
     model = [code(verdict.model) if verdict.model else MISSING] if several else []
     clips = f"{verdict.n} ({verdict.groups})" if verdict.groups else str(verdict.n)
-    found = [part for part in (_difference(verdict), prose(_why(verdict))) if part != MISSING]
+    parts = [part for part in (_difference(verdict), prose(_why(verdict))) if part != MISSING]
     return line(
         [
             f"{_MARKS[verdict.word]} {verdict.word}",
@@ -123,14 +122,14 @@ def _row(verdict: Verdict, several: bool) -> str:
             f"{verdict.metric} {prose(verdict.required)}",
             _candidate(verdict),
             figure(verdict.baseline, DIGITS),
-            ", ".join(part for part in found if part) or MISSING,
+            ", ".join(part for part in parts if part) or MISSING,
             clips if verdict.n else MISSING,
         ]
     )
 
 
 def _fitting(lines: Sequence[str], most: int) -> list[str]:
-    """As many of the lines as have no more characters together."""
+    """Return the first lines that fit into that many characters."""
     lengths = accumulate(len(line) + 1 for line in lines)
     return [line for line, length in zip(lines, lengths, strict=True) if length <= most]
 

@@ -235,7 +235,7 @@ def _rank(standing: Standing) -> Cell:
 
 
 def _answer(board: Leaderboard) -> str:
-    """Who is first, who is not significantly worse, and who is."""
+    """Say who is first, who is not significantly worse, and who is."""
     by = term(board.metric).prose
     sentences = [_first(board, "clean", f"By {by} on clean clips")]
     if any(row.perturbed.rank for row in board.rows):

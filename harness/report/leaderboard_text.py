@@ -1,6 +1,6 @@
-"""A leaderboard as text: CSV with every number, tables and Markdown with what is read first.
+"""A leaderboard as text: CSV with every number, tables and Markdown with the main ones.
 
-`–` is what there is no figure of. In CSV that is an empty field, and figures have all their digits.
+A missing figure is `–`, and an empty field in CSV, where figures have all their digits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def as_csv(board: Leaderboard) -> str:
-    """One line a model, by rank."""
+    """Return a line for each model, by rank."""
     file = io.StringIO()
     rows = [dict(_named(board, row)) for row in board.rows]
     writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
@@ -32,7 +32,7 @@ def as_csv(board: Leaderboard) -> str:
 
 
 def as_markdown(board: Leaderboard) -> str:
-    """Tables, and under them what has to be known to read them."""
+    """Return the tables, and below them the notes on how to read them."""
     parts = [f"- {prose(warning.line)}" for warning in board.warnings]
     parts += [""] * bool(parts)
     for head, rows in tables_of(board):
@@ -85,7 +85,7 @@ def _noted(board: Leaderboard) -> list[RankedModel]:
 
 
 def tables_of(board: Leaderboard) -> Iterator[tuple[list[str], list[list[str]]]]:
-    """Ranks; data sets, where there are several; cost."""
+    """Return head and rows of the tables: ranks; data sets, if several; cost."""
     by = board.metric
     head = ["model", "rank", "", f"{by}, clean", "rank, perturbed", f"{by}, perturbed"]
     head += [f"worst {by}", *(["mCE"] if board.reference else []), "coverage"]
@@ -125,7 +125,7 @@ def _others(row: RankedModel) -> list[str]:
 
 
 def rank_text(standing: Standing) -> str:
-    """`2 [1–4]`."""
+    """Return `2 [1–4]`."""
     if not standing.rank:
         return MISSING
     return f"{standing.rank} [{standing.best}–{standing.worst}]"
@@ -176,7 +176,7 @@ def _bounded(name: str, bounded: Bounded) -> Named:
 
 
 def _field(value: object) -> object:
-    """A value as CSV has it; a name that a spreadsheet would take for a formula is quoted."""
+    """Return a value for CSV; text that a spreadsheet would take for a formula is quoted."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, str) and value.startswith(_FORMULA):

@@ -1,4 +1,4 @@
-"""A summary by key: what a page asks for, with what was not measured given back as missing."""
+"""A summary by key; figures that were not measured are missing, not an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHOLE = "all"
 
 @dataclass(frozen=True)
 class Loss:
-    """A condition beside what it does to accuracy."""
+    """A condition and its effect on accuracy."""
 
     condition: ConditionRecord
     accuracy: MetricRow
@@ -24,7 +24,7 @@ class Loss:
 
     @property
     def shown(self) -> bool:
-        """Whether the clips suffice to show damage: the whole interval lies below 0."""
+        """Whether the loss is measurable: the whole interval lies below 0."""
         return self.damage.high < 0
 
     @property
@@ -33,7 +33,7 @@ class Loss:
 
 
 class Index:
-    """Looks figures up; a key that the summary lacks gives NaN with n = 0.
+    """Look-up of figures; a key that the summary lacks gives NaN with n = 0.
 
     Parameters
     ----------
@@ -58,18 +58,18 @@ class Index:
         self._known = known
 
     def row(self, model: str, condition: str, metric: str, part: str = WHOLE) -> MetricRow:
-        """One figure; `part` is its slice."""
+        """Return one figure; `part` is its slice."""
         nan = math.nan
-        found = self._rows.get((model, condition, part, metric))
-        return found or MetricRow(model, condition, part, metric, nan, nan, nan, 0)
+        row = self._rows.get((model, condition, part, metric))
+        return row or MetricRow(model, condition, part, metric, nan, nan, nan, 0)
 
     def damage(self, model: str, condition: str, metric: str = "accuracy") -> Damage:
         nan = math.nan
-        found = self._damage.get((model, condition, metric))
-        return found or Damage(model, condition, metric, nan, nan, nan, 0)
+        damage = self._damage.get((model, condition, metric))
+        return damage or Damage(model, condition, metric, nan, nan, nan, 0)
 
     def damaged_metrics(self, model: str) -> list[str]:
-        """The metrics that have a paired difference against clean."""
+        """Return the metrics that have a paired difference against clean."""
         return list(dict.fromkeys(d.metric for d in self.summary.damage if d.model == model))
 
     def words(self, condition: str) -> str:
@@ -77,7 +77,7 @@ class Index:
         return known.words if known else condition
 
     def losses(self, model: str) -> list[Loss]:
-        """Every perturbed condition, largest loss of accuracy first, unmeasured ones last."""
+        """Return every perturbed condition, largest loss of accuracy first, unmeasured last."""
         losses = [
             Loss(c, self.row(model, c.name, "accuracy"), self.damage(model, c.name))
             for c in self.conditions
@@ -86,16 +86,16 @@ class Index:
         return sorted(losses, key=lambda x: x.damage.value if x.measured else math.inf)
 
     def slices(self, model: str, kind: str) -> list[str]:
-        """The slices of a kind: lengths from short to long, others as the summary orders them."""
+        """Return the slices of a kind: lengths by size, others in the summary's order."""
         prefix = f"{kind}="
-        found = list(
+        slices = list(
             dict.fromkeys(
                 r.slice
                 for r in self.summary.rows
                 if r.model == model and r.slice.startswith(prefix)
             )
         )
-        return sorted(found, key=_shortest) if kind == "length" else found
+        return sorted(slices, key=_shortest) if kind == "length" else slices
 
 
 def _unrecorded(name: str) -> ConditionRecord:
@@ -112,11 +112,11 @@ def _unrecorded(name: str) -> ConditionRecord:
 
 
 def _shortest(length: str) -> float:
-    """Where `length=0.5-1 s` begins, in seconds."""
+    """Return the start of `length=0.5-1 s` in seconds."""
     start = re.search(r"=([\d.]+)", length)
     return float(start.group(1)) if start else math.inf
 
 
 def names(rows: Sequence[str]) -> list[str]:
-    """Slices without their kind: `generator=WORLD` is `WORLD`."""
+    """Return slices without their kind: `generator=WORLD` is `WORLD`."""
     return [row.split("=", 1)[1] for row in rows]

@@ -1,4 +1,4 @@
-"""Text of others within Markdown, in which nothing of it is markup, a link or a mention."""
+"""Untrusted text within Markdown, where it is neither markup nor a link nor a mention."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ESCAPES = str.maketrans(
 
 
 def line(cells: Sequence[str]) -> str:
-    """A row of a table, of cells that are Markdown already."""
+    """Return a row of a table; the cells are Markdown already."""
     return f"| {' | '.join(cells)} |"
 
 
 def code(text: str) -> str:
-    """A name as code, in which nothing is a link, a mention or markup."""
+    """Return a name as code; nothing in it is markup, a link or a mention."""
     plain = _short(text)
     if not set(plain) & set("`|\\"):
         return f"`{plain}`"
@@ -28,7 +28,7 @@ def code(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Words that neither end a table cell nor become markup, a link or a mention."""
+    """Return prose that neither ends a table cell nor becomes markup, a link or a mention."""
     plain = _short(text).replace("://", f":{_GAP}//").replace("www.", f"www{_GAP}.")
     return plain.translate(_ESCAPES)
 
@@ -39,5 +39,5 @@ def _short(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Text on one line that XML can hold."""
+    """Return text on one line, without characters that XML forbids."""
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()

@@ -30,7 +30,7 @@ _TASK_WORDS = "Fake audio detection"
 
 @dataclass(frozen=True)
 class CardOptions:
-    """What goes into the block.
+    """Options of the block.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class CardOptions:
 
 
 def card_blocks(record: RunRecord, summary: Summary, options: CardOptions) -> dict[str, str]:
-    """The block of every model of a run, by the model's name: YAML in plain ASCII.
+    """Return the block of every model of a run, by name: YAML in plain ASCII.
 
     Raises
     ------
@@ -64,15 +64,15 @@ def card_blocks(record: RunRecord, summary: Summary, options: CardOptions) -> di
 
 
 def _condition(record: RunRecord, summary: Summary, name: str) -> ConditionRecord:
-    found = {condition.name: condition for condition in record.suite.conditions}
-    if name not in found:
+    conditions = {condition.name: condition for condition in record.suite.conditions}
+    if name not in conditions:
         raise UsageError(
-            "no such condition in this run", name, f"there are: {', '.join(sorted(found))}"
+            "no such condition in this run", name, f"there are: {', '.join(sorted(conditions))}"
         )
     for contradiction in summary.contradictions:
         if contradiction.condition == name:
             raise UsageError(contradiction.line, "--condition", "leave it out")
-    return found[name]
+    return conditions[name]
 
 
 def _block(
@@ -121,7 +121,7 @@ def _comment(record: RunRecord, model: str, summary: Summary) -> str:
 def _dataset(
     record: RunRecord, model: str, condition: ConditionRecord, rows: dict[str, MetricRow]
 ) -> dict[str, Any]:
-    """The data set and what was done to it, as the arguments of an `EvalResult`."""
+    """Return the data set and condition as arguments of an `EvalResult`."""
     data = record.data
     words = "" if condition.name == "clean" else f", {condition.words}"
     synthetic = " (synthetic)" if data.synthetic else ""
@@ -149,7 +149,7 @@ def _dataset(
 
 
 def _counts(rows: dict[str, MetricRow]) -> dict[str, Any]:
-    """Clips that the figures of decisions are of, by class, and the share that was scored."""
+    """Return the clips that decisions are counted over, by class, and the coverage."""
     counts: dict[str, Any] = {}
     if "accuracy" in rows and "recall" in rows:
         fake = rows["recall"].n
@@ -176,7 +176,7 @@ def _metrics(rows: dict[str, MetricRow]) -> Iterator[dict[str, Any]]:
 
 
 def _hub_id(data: DataRecord) -> str:
-    """`owner/name` of a data set of the hub; empty for others."""
+    """Return `owner/name` of a data set of the hub; empty for others."""
     if data.kind != "hub":
         return ""
     return data.spec.removeprefix("hub:").partition("@")[0].partition(":")[0]

@@ -51,14 +51,14 @@ def missing_sentence(record: RunRecord, tally: Tally) -> str:
 
 def notes_sentence(notes: Sequence[AudioNote]) -> str:
     """Say what was noted while recordings were read, and of how many; empty without notes."""
-    told = (f"{count(n.clips)} recording{'s' if n.clips > 1 else ''}: {n.words}" for n in notes)
-    return "; ".join(told) + "." if notes else ""
+    text = (f"{count(n.clips)} recording{'s' if n.clips > 1 else ''}: {n.words}" for n in notes)
+    return "; ".join(text) + "." if notes else ""
 
 
 def shortfall_sentence(shortfall: Shortfall, words: str, minimum: float) -> str:
     """Say which clips of a condition were scored too seldom, and why; `words` is the condition.
 
-    Model and condition come first, so that the lines of a list can be told apart.
+    Model and condition come first, so that the lines of a list can be text apart.
     """
     scored, rows = shortfall.scored, shortfall.rows
     named = [_reason(r.status, r.words, r.rows) for r in shortfall.reasons]
@@ -73,10 +73,10 @@ def shortfall_sentence(shortfall: Shortfall, words: str, minimum: float) -> str:
 
 
 def _reason(status: str, words: str, rows: int) -> str:
-    told = f"{count(rows)} {_STATUS.get(status, status)}"
+    text = f"{count(rows)} {_STATUS.get(status, status)}"
     if not words:
-        return told
-    return f"{told} ({words if len(words) <= _LONGEST_REASON else words[:_LONGEST_REASON] + '…'})"
+        return text
+    return f"{text} ({words if len(words) <= _LONGEST_REASON else words[:_LONGEST_REASON] + '…'})"
 
 
 def claim_sentences(index: Index, model: str, published: Published | None) -> list[str]:
@@ -91,11 +91,11 @@ def claim_sentences(index: Index, model: str, published: Published | None) -> li
             f"Nothing was claimed about {model}. Compared with the figures of {published.model}, "
             "for orientation only:"
         )
-    for verdict, told in _CLAIMED.items():
+    for verdict, text in _CLAIMED.items():
         group = [c for c in claims if claim_verdict(c) == verdict]
         if group:
             margin = f"{group[0].margin:g}"
-            sentences.append(f"{told.format(margin=margin)}: {_differences(group)}.")
+            sentences.append(f"{text.format(margin=margin)}: {_differences(group)}.")
     undecided = [c for c in claims if claim_verdict(c) == "undecided"]
     if undecided:
         named = listed([term(c.metric).prose for c in undecided])
@@ -257,10 +257,10 @@ def threshold_sentence(index: Index, model: str) -> str:
             f"The threshold is {figure(record.threshold_of(model), 2)}, which the suite sets: no "
             "clips were used to choose it."
         )
-    made = " synthetic" if chosen.synthetic else ""
+    synthetic = " synthetic" if chosen.synthetic else ""
     return (
         f"The threshold is {figure(chosen.value, 2)}, chosen for {record.suite.threshold.words} on "
-        f"{count(chosen.real)} real and {count(chosen.fake)} fake{made} development clips of "
+        f"{count(chosen.real)} real and {count(chosen.fake)} fake{synthetic} development clips of "
         f"{chosen.data}, where it gets {figure(chosen.fpr)} of the real clips and "
         f"{figure(chosen.fnr)} of the fakes wrong."
     )

@@ -56,7 +56,7 @@ def render(
 
 
 def _size(example: Example) -> int:
-    """Bytes that an example takes on the page, rather too many: base64 and its words, escaped."""
+    """Return an upper bound of the bytes that an example takes on the page."""
     words = len(example.clip_id) + len(example.words) + len(example.model)
     return (len(example.audio) + len(example.spectrogram_png)) * 4 // 3 + 20 * words + 2000
 

@@ -1,4 +1,4 @@
-"""What every page shares: templates, style, scripts, and the policy that shuts all else out.
+"""What every page shares: templates, style, scripts, and the policy that blocks all else.
 
 Everything that a table, a model card or a file name holds is text here: Jinja escapes it, control
 characters are spelled out, and JSON inside the page has no `<`. A content security policy allows
@@ -44,7 +44,7 @@ def render_page(
 
 
 def dress(charts: Mapping[str, Chart], specs: Mapping[str, Any]) -> dict[str, Any]:
-    """What the head and the foot of a page are filled with: policy, style, scripts and charts."""
+    """Return what fills head and foot of a page: policy, style, scripts and charts."""
     style, script = asset("style.css"), asset("script.js")
     return {
         "security": security([style], [bundle(), script]),
@@ -56,8 +56,8 @@ def dress(charts: Mapping[str, Chart], specs: Mapping[str, Any]) -> dict[str, An
 
 @cache
 def environment() -> Environment:
-    """Templates, in which every expression is escaped and made visible."""
-    made = Environment(
+    """Return the templates, in which every expression is escaped and made visible."""
+    env = Environment(
         loader=ChoiceLoader([PackageLoader("harness.report", folder) for folder in FOLDERS]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -74,12 +74,12 @@ def environment() -> Environment:
         "quantity": formatting.quantity,
         "signed": formatting.signed,
     }
-    made.filters.update(filters)
-    return made
+    env.filters.update(filters)
+    return env
 
 
 def _finalize(value: Any) -> Any:
-    """What every expression of a template passes through before it is escaped."""
+    """Make the value of an expression visible before it is escaped."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return formatting.visible(value)
     return value
@@ -87,13 +87,13 @@ def _finalize(value: Any) -> Any:
 
 @cache
 def asset(name: str) -> str:
-    """A file of the templates, as text."""
+    """Return a file of the templates as text."""
     return (files("harness.report") / "templates" / name).read_text(encoding="utf-8")
 
 
 @cache
 def bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script; kept, as making it takes a second."""
+    """Return Vega, Vega-Lite and Vega-Embed as one script, cached on disk."""
     kept = cache_directory() / f"vega-{metadata.version('vl-convert-python')}.js"
     with suppress(OSError, UnicodeError):
         return kept.read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ def bundle() -> str:
 
 
 def security(styles: Sequence[str], scripts: Sequence[str]) -> str:
-    """The policy of a page that has these styles and scripts and nothing else."""
+    """Return the policy of a page that has these styles and scripts and nothing else."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -145,12 +145,12 @@ def _shown(values: Sequence[Any]) -> list[Any]:
 
 
 def trusted(text: str) -> Markup:
-    """Text that is put on the page as it is: the page's own files, and what is encoded for it."""
+    """Mark text as safe: only the page's own files, and what is encoded for it."""
     return Markup(text)  # noqa: S704
 
 
 def inert_json(value: Any) -> Markup:
-    """JSON that is inert within a script element, whatever strings it holds."""
+    """Return JSON that is inert within a script element, whatever strings it holds."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -158,5 +158,5 @@ def inert_json(value: Any) -> Markup:
 
 
 def data_uri(content: bytes, media_type: str) -> Markup:
-    """Content within the page itself."""
+    """Return content as a URI within the page itself."""
     return trusted(f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}")

@@ -16,7 +16,7 @@ from harness.summary.summary import metrics_json
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run: where it is, what it was, what it came to."""
+    """A finished run and what was published of it."""
 
     run: RunFolder
     summary: Summary
@@ -24,7 +24,7 @@ class Outcome:
     report: Path
     ruling: Ruling | None = None
     withdrawn: tuple[str, ...] = ()
-    """Files of an earlier gate that went with the report which they belonged to."""
+    """Files of an earlier gate that were removed together with its report."""
 
     @property
     def folder(self) -> Path:
@@ -38,9 +38,9 @@ class Outcome:
 def publish(run: RunFolder, summary: Summary, ruling: Ruling | None = None) -> Outcome:
     """Write `metrics.json` and `report.html` into the run directory.
 
-    The record is written as well where it did not have the policy that these figures have. What a
-    gate found goes into `gate.json`, `junit.xml` and `gate.md`, the comparison that it rests on
-    into `comparison.json`; without a gate, those of an earlier one are withdrawn.
+    The record is written as well where it did not have the policy that these figures have. The
+    result of a gate goes into `gate.json`, `junit.xml` and `gate.md`, its comparison into
+    `comparison.json`; without a gate, those of an earlier one are removed.
     """
     from harness.report.example import read_examples  # charts are slow to import
     from harness.report.page import render
@@ -58,7 +58,7 @@ def publish(run: RunFolder, summary: Summary, ruling: Ruling | None = None) -> O
 
 
 def _write_ruling(folder: Path, ruling: Ruling | None) -> tuple[str, ...]:
-    """Write the forms of a gate; none outlives the report that it belongs to.
+    """Write the files of a gate; without a gate, remove those of an earlier one.
 
     Returns the names of those of an earlier gate that were removed.
     """
@@ -72,8 +72,8 @@ def _write_ruling(folder: Path, ruling: Ruling | None) -> tuple[str, ...]:
         forms["gate.md"] = as_markdown(ruling.gate)
         if ruling.comparison is not None:
             forms["comparison.json"] = comparison_json(ruling.comparison)
-    there = names(folder)
-    withdrawn = tuple(name for name in forms if not forms[name] and name in there)
+    present = names(folder)
+    withdrawn = tuple(name for name in forms if not forms[name] and name in present)
     for name in withdrawn:
         remove(folder / name)
     for name, text in forms.items():

@@ -26,7 +26,7 @@ _DET_ENDS = (0.006, 0.9)
 
 @cache
 def specifications() -> dict[str, dict[str, Any]]:
-    """Vega-Lite, by name, without data."""
+    """Return the specifications by name, without data."""
     charts: dict[str, Layered] = {
         "sweep": _sweep(),
         "levels": _levels(),
@@ -170,7 +170,7 @@ def _scores() -> Layered:
 
 
 def finished(chart: Layered) -> dict[str, Any]:
-    """The chart as the page takes it: at its container's width, its text in the page's colours."""
+    """Return the chart for the page: at its container's width, in the page's colours."""
     spec = chart.properties(width="container", background="transparent").to_dict(validate=True)
     del spec["$schema"]  # an address, and nothing on the page may look like it loads one
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}

@@ -51,7 +51,7 @@ class RunView:
 
     @cached_property
     def anchors(self) -> dict[ExampleKey, str]:
-        """Where on the page a clip that changed verdict can be played."""
+        """Anchors of the clips that changed verdict and can be played."""
         return {
             example.key: f"example-{place}"
             for place, example in enumerate(self.examples)
@@ -83,7 +83,7 @@ class ModelView:
 
     @cached_property
     def choices(self) -> list[ConditionRecord]:
-        """Clean first, then every other condition, largest loss of accuracy first."""
+        """All conditions: clean first, then by loss of accuracy."""
         clean = [c for c in self.index.conditions if c.name == CLEAN]
         return clean + [loss.condition for loss in self.index.losses(self.name)]
 
