@@ -52,6 +52,6 @@ def test_the_user_is_told_once_what_was_removed(
             main.main()
         told += [line for line in capsys.readouterr().err.splitlines() if "removed" in line]
     assert told == [
-        "harness: gate.json, junit.xml, gate.md: removed, as this report shows no gate; "
+        "harness: gate.json, junit.xml, gate.md: removed, because this report has no gate; "
         f"harness gate {folder} writes them again"
     ]
