@@ -56,6 +56,17 @@ def statuses(found: dict[str, Difference], *metrics: str) -> set[tuple[str, str]
     return {(found[name].status, found[name].reason) for name in metrics or COMPARED}
 
 
+def recorded(run: RunFolder, *exchanged: str, unknown: tuple[str, ...] = ()) -> RunFolder:
+    """The run with a digest of every recording, other recordings of some clips."""
+    digests = {
+        clip: "" if clip in unknown else f"{'another' if clip in exchanged else 'the'} {clip}"
+        for clip in run.table["clip_id"].unique()
+    }
+    table = run.table.assign(audio_digest=run.table["clip_id"].map(digests))
+    models = [each.model_copy(update={"rate_hz": 16000}) for each in run.record.models]
+    return replace(run, table=table, record=run.record.model_copy(update={"models": models}))
+
+
 @pytest.fixture(scope="module")
 def worse() -> Comparison:
     """Noise that the baseline withstands and the run does not."""
@@ -163,7 +174,7 @@ def test_corruption_error_by_hand() -> None:
 
 
 def test_a_run_against_itself_differs_in_nothing() -> None:
-    run = drawn(3)
+    run = recorded(drawn(3))
     found = compare(run, run, resamples=100)
     for cell in found.cells:
         assert (cell.status, cell.difference, cell.p, cell.p_holm) == ("compared", 0.0, 1.0, 1.0)
@@ -334,8 +345,8 @@ def test_clean_outlives_another_suite(changes: dict[str, Any]) -> None:
 def test_a_part_of_the_same_data_is_compared() -> None:
     """A run of --limit has another digest; its clips are the baseline's."""
     part = {clip: score for clip, score in CLEAN.items() if clip[-1] in "012"}
-    run = changed(finished({"clean": part}), "data", digest="part", limit=6)
-    baseline = finished({"clean": CLEAN})
+    run = changed(recorded(finished({"clean": part})), "data", digest="part", limit=6)
+    baseline = recorded(finished({"clean": CLEAN}))
     for pair in ((run, baseline), (baseline, run)):
         found = compare(*pair, resamples=50)
         assert cells(found)["accuracy"].status == "compared"
@@ -347,9 +358,8 @@ def test_a_part_of_the_same_data_is_compared() -> None:
 
 
 def test_a_single_model_is_matched_whatever_its_name() -> None:
-    found = compare(
-        finished({"clean": CLEAN}, "new"), finished({"clean": CLEAN}, "old"), resamples=50
-    )
+    run, baseline = (recorded(finished({"clean": CLEAN}, name)) for name in ("new", "old"))
+    found = compare(run, baseline, resamples=50)
     assert {cell.model for cell in found.cells} == {"new"}
     assert statuses(cells(found)) == {("compared", "")}
     assert found.notes == ["model new is compared with old"]
@@ -396,8 +406,8 @@ def test_a_condition_that_draws_from_other_recordings_is_barred(
 
 
 def test_a_renamed_condition_is_found_by_its_digest() -> None:
-    baseline = finished({"clean": CLEAN, "noise:old@1": NOISY})
-    run = finished({"clean": CLEAN, NOISE: NOISY})
+    baseline = recorded(finished({"clean": CLEAN, "noise:old@1": NOISY}))
+    run = recorded(finished({"clean": CLEAN, NOISE: NOISY}))
     kept = [condition("clean"), condition(NOISE, digest="digest of noise:old@1")]
     found = compare(changed(run, "suite", conditions=kept), baseline, resamples=50)
     assert [cell.condition for cell in found.cells if cell.metric == "auc"] == ["clean", NOISE]
@@ -406,7 +416,7 @@ def test_a_renamed_condition_is_found_by_its_digest() -> None:
 
 
 def test_what_bars_nothing_is_noted() -> None:
-    run = finished({"clean": CLEAN})
+    run = recorded(finished({"clean": CLEAN}))
     found = compare(
         changed(run, "machine", precision="bfloat16", compiled=True, packages={"torch": "3"}),
         run,
@@ -455,17 +465,6 @@ def test_too_few_resamples_are_refused() -> None:
 
 
 # ---- recordings
-
-
-def recorded(run: RunFolder, *exchanged: str, unknown: tuple[str, ...] = ()) -> RunFolder:
-    """The run with a digest of every recording, and another one of some."""
-    digests = {
-        clip: "" if clip in unknown else f"{'another' if clip in exchanged else 'the'} {clip}"
-        for clip in run.table["clip_id"].unique()
-    }
-    table = run.table.assign(audio_digest=run.table["clip_id"].map(digests))
-    models = [each.model_copy(update={"rate_hz": 16000}) for each in run.record.models]
-    return replace(run, table=table, record=run.record.model_copy(update={"models": models}))
 
 
 def test_clips_of_other_recordings_are_not_comparable() -> None:

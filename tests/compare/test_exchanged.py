@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from harness.engine import scoring
+from harness.engine import run_directory
 from harness.results.scores import SCHEMA, read_scores, shards
 from tests.support.in_process import harness
 
@@ -101,7 +101,7 @@ def test_an_interrupted_run_does_not_go_on_with_another_recording(
     whole = read_scores(place / "run")
     owed = (whole.clip_id == "fake/3.wav") & (whole.condition != "clean")
     keep(place / "run", whole[~owed])
-    monkeypatch.setattr(scoring, "_LOOKED_AT", 1)
+    monkeypatch.setattr(run_directory, "_RECORDINGS_CHECKED", 1)
     original = (place / "clips" / "fake" / "3.wav").read_bytes()
     record(place / "clips" / "fake" / "3.wav", 99, 0.1)
     code, _, err = harness(capsys, *RUN, "run")
@@ -120,7 +120,7 @@ def test_what_other_clips_hear_is_looked_at_as_well(
     harness(capsys, *RUN, "run")
     whole = read_scores(place / "run")
     keep(place / "run", whole[whole.clip_id != "fake/7.wav"])
-    monkeypatch.setattr(scoring, "_LOOKED_AT", 1)
+    monkeypatch.setattr(run_directory, "_RECORDINGS_CHECKED", 1)
     record(place / "clips" / "real" / "5.wav", 99, 0.1)
     code, _, err = harness(capsys, *RUN, "run")
     assert code == 2
