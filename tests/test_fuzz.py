@@ -22,7 +22,7 @@ from harness.data.clip import Clip
 from harness.data.source import open_source
 from harness.data.subset import CompanionPool
 from harness.detector.callable import CallableDetector
-from harness.detector.user_code import Guest
+from harness.detector.user_code import UserCode
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, prepare
 from harness.engine.scorer import PreparedRow, Scorer
@@ -49,7 +49,7 @@ def loudness(samples: list[np.ndarray], rate_hz: int) -> np.ndarray:
 def scorer() -> Scorer:
     identity = ModelRecord(name="loudness", spec="loudness", kind="test")
     return Scorer(
-        CallableDetector(loudness, identity, RATE_HZ, Guest("loudness")), lambda line: None
+        CallableDetector(loudness, identity, RATE_HZ, UserCode("loudness")), lambda line: None
     )
 
 

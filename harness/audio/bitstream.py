@@ -1,4 +1,4 @@
-"""Pages and frames of Ogg, FLAC and MPEG audio, read without decoding them.
+"""Pages and frames of Ogg, FLAC and MPEG audio, parsed without decoding.
 
 Sources: RFC 3533 and 7845 (Ogg, Opus), the Vorbis I specification, RFC 9639 (FLAC), ISO 11172-3 and
 13818-3 (MPEG audio), ID3v2.4.
@@ -14,36 +14,36 @@ from dataclasses import dataclass
 File = io.FileIO | io.BytesIO
 
 _AHEAD = 2**14
-"""Bytes that a decoder may have read beyond what it decoded."""
+"""Bytes that a decoder may have read ahead."""
 _NEAR = 2**16
 _LARGEST_PAGE = 27 + 255 + 255 * 255
 _HEADERS = 32
-"""Pages of an Ogg stream among which its headers end."""
+"""Pages of an Ogg stream within which its headers end."""
 _LATE_S = 10.0
-"""An Ogg stream whose first page ends later was cut out of a longer one."""
+"""An Ogg stream whose first page ends later was cut from a longer one."""
 _FRAMES = 4
-"""MPEG frames one after the other that are no accident."""
+"""Consecutive MPEG frames that are no coincidence."""
 
 
 def size(file: File) -> int:
-    """Bytes of a file."""
+    """Return the number of bytes in a file."""
     return file.seek(0, io.SEEK_END)
 
 
-def at(file: File, offset: int, count: int) -> bytes:
-    """So many bytes from there on, or what there is of them."""
+def read_at(file: File, offset: int, count: int) -> bytes:
+    """Read up to `count` bytes from an offset."""
     file.seek(max(offset, 0))
     return file.read(max(count, 0))
 
 
 @dataclass(frozen=True)
-class Page:
-    """A page of Ogg: where it is, what its header says and how its first packet begins.
+class OggPage:
+    """A page of Ogg: its place, its header, and the start of its first packet.
 
     Parameters
     ----------
     granule
-        Samples up to its end; -1 where no packet ends in it.
+        Samples up to its end; -1 if no packet ends in it.
     """
 
     start: int
@@ -54,37 +54,39 @@ class Page:
     head: bytes
 
 
-def page_at(file: File, offset: int) -> Page | None:
-    """The page that begins there, if one does."""
-    head = at(file, offset, 27 + 255 + 32)
+def page_at(file: File, offset: int) -> OggPage | None:
+    """Return the page that starts at an offset, if one does."""
+    head = read_at(file, offset, 27 + 255 + 32)
     if len(head) < 27 or head[:4] != b"OggS":
         return None
     flags, granule, serial, _, _, count = struct.unpack_from("<BqIIIB", head, 5)
     sizes = head[27 : 27 + count]
     end = offset + 27 + count + sum(sizes)
-    return Page(offset, end, bool(flags & 2), granule, serial, head[27 + count : 27 + count + 20])
+    return OggPage(
+        offset, end, bool(flags & 2), granule, serial, head[27 + count : 27 + count + 20]
+    )
 
 
-def first_pages(file: File, offset: int) -> list[Page]:
-    """The pages with which the streams begin that are multiplexed from there on; at least one."""
-    pages: list[Page] = []
+def first_pages(file: File, offset: int) -> list[OggPage]:
+    """Return the first page of each stream multiplexed from an offset on; at least one page."""
+    pages: list[OggPage] = []
     while (page := page_at(file, offset)) is not None and page.first:
         pages.append(page)
         offset = page.end
-    return pages or [Page(offset, offset + 1, True, 0, 0, b"")]
+    return pages or [OggPage(offset, offset + 1, True, 0, 0, b"")]
 
 
 def ogg_tracks(file: File) -> int:
-    """How many streams of sound are multiplexed at the beginning of an Ogg file."""
+    """Count the audio streams multiplexed at the start of an Ogg file."""
     return sum(_ogg_rate(page.head) > 0 for page in first_pages(file, 0))
 
 
 def ogg_seconds(file: File) -> float:
-    """How long an Ogg file with one stream of sound is by its last page; NaN where unknown."""
-    sounding = [page for page in first_pages(file, 0) if _ogg_rate(page.head)]
-    if len(sounding) != 1:
+    """Return the duration of an Ogg file with one audio stream by its last page, or NaN."""
+    audio = [page for page in first_pages(file, 0) if _ogg_rate(page.head)]
+    if len(audio) != 1:
         return float("nan")
-    (first,) = sounding
+    (first,) = audio
     rate_hz = _ogg_rate(first.head)
     skipped = int.from_bytes(first.head[10:12], "little") if first.head[:4] == b"Opus" else 0
     page, seen = page_at(file, first.end), 0
@@ -94,7 +96,7 @@ def ogg_seconds(file: File) -> float:
         return float("nan")
     end = size(file)
     begin = max(end - 2 * _LARGEST_PAGE, 0)
-    tail = at(file, begin, end - begin)
+    tail = read_at(file, begin, end - begin)
     place = tail.rfind(b"OggS")
     while place >= 0:
         last = page_at(file, begin + place)
@@ -105,9 +107,9 @@ def ogg_seconds(file: File) -> float:
 
 
 def _ogg_rate(head: bytes) -> int:
-    """Granules a second of a stream of sound, by the beginning of its first packet; 0 for others.
+    """Return granules per second of an audio stream by its first packet; 0 for other streams.
 
-    Of Speex and FLAC in Ogg the tracks are counted and no time is told: 1 stands for that.
+    Speex and FLAC in Ogg are counted as tracks but not timed; they return 1.
     """
     if head[:7] == b"\x01vorbis":
         return int.from_bytes(head[12:16], "little")
@@ -117,10 +119,10 @@ def _ogg_rate(head: bytes) -> int:
 
 
 def flac_frames_start(file: File) -> int:
-    """Where the metadata of a FLAC end."""
+    """Return the offset at which the metadata of a FLAC end."""
     offset, last = 4, False
     while not last:
-        block = at(file, offset, 4)
+        block = read_at(file, offset, 4)
         if len(block) < 4:
             break
         last = bool(block[0] & 0x80)
@@ -128,30 +130,30 @@ def flac_frames_start(file: File) -> int:
     return offset
 
 
-def flac_goes_on(file: File, position: int, frames: int) -> bool:
-    """Whether a FLAC has frames behind those that its header counts.
+def flac_continues(file: File, position: int, frames: int) -> bool:
+    """Whether a FLAC has frames after those that its header counts.
 
     Parameters
     ----------
     position
-        Up to which byte the decoder has read.
+        The byte up to which the decoder has read.
     frames
-        Samples of a channel that it gave.
+        Samples per channel that it decoded.
     """
-    head = at(file, 0, 42)
+    head = read_at(file, 0, 42)
     if head[:4] != b"fLaC":
         return False
     block = int.from_bytes(head[8:10], "big")
-    tail = at(file, max(position - _AHEAD, flac_frames_start(file)), _AHEAD + _NEAR)
-    for found in re.finditer(rb"\xff[\xf8\xf9]", tail):
-        first = _first_sample(tail[found.start() : found.start() + 16], block)
+    tail = read_at(file, max(position - _AHEAD, flac_frames_start(file)), _AHEAD + _NEAR)
+    for match in re.finditer(rb"\xff[\xf8\xf9]", tail):
+        first = _first_sample(tail[match.start() : match.start() + 16], block)
         if first is not None and first >= frames:
             return True
     return False
 
 
 def _first_sample(header: bytes, block: int) -> int | None:
-    """Number of the first sample of a FLAC frame; None where that is no header of one."""
+    """Return the number of the first sample of a FLAC frame; None if it is not a frame header."""
     if len(header) < 16:
         return None
     leading = f"{header[4]:08b}".index("0") if header[4] < 0xFF else 8
@@ -178,7 +180,7 @@ def _crc8(content: bytes) -> int:
 
 
 def id3_bytes(content: bytes) -> int:
-    """Length of the ID3v2 tag that the content begins with; 0 where it begins with none."""
+    """Return the length of the ID3v2 tag at the start of the content, 0 without one."""
     if content[:3] != b"ID3" or len(content) < 10:
         return 0
     count = 0
@@ -188,24 +190,24 @@ def id3_bytes(content: bytes) -> int:
 
 
 def mpeg_start(file: File, offset: int, end: int) -> int | None:
-    """Where the first MPEG audio from there on begins, with its tag; None where none is near."""
-    tag = id3_bytes(at(file, offset, 10)) if offset + 10 <= end else 0
-    block = at(file, offset + tag, _NEAR)
-    for found in re.finditer(rb"\xff[\xe2-\xff]", block):
-        place = found.start()
+    """Return where MPEG audio, with its tag, starts near an offset; None if it does not."""
+    tag = id3_bytes(read_at(file, offset, 10)) if offset + 10 <= end else 0
+    block = read_at(file, offset + tag, _NEAR)
+    for match in re.finditer(rb"\xff[\xe2-\xff]", block):
+        place = match.start()
         for _ in range(_FRAMES):
             length = _mpeg_bytes(block[place : place + 4])
             if not length:
                 break
             place += length
         else:
-            return offset if tag else offset + found.start()
+            return offset if tag else offset + match.start()
     return None
 
 
 def mpeg_counts_frames(file: File) -> bool:
-    """Whether the first frame of an MP3 says how many follow; else decoders estimate it."""
-    block = at(file, id3_bytes(at(file, 0, 10)), 256)
+    """Whether the first frame of an MP3 says how many follow; otherwise decoders estimate it."""
+    block = read_at(file, id3_bytes(read_at(file, 0, 10)), 256)
     return any(mark in block for mark in (b"Xing", b"Info", b"VBRI"))
 
 
@@ -217,11 +219,11 @@ _KBPS = {
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""By version (2 also for 2.5) and layer, for the indices 1 to 14."""
+"""Bit rates by version (2 also for 2.5) and layer, for the indices 1 to 14."""
 
 
 def _mpeg_bytes(header: bytes) -> int:
-    """Length of an MPEG audio frame by its header; 0 where that is none."""
+    """Return the length of an MPEG audio frame by its header; 0 if it is not a header."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return 0
     version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)

@@ -1,11 +1,11 @@
-"""What the bytes of a file say of the sound in it, without decoding it.
+"""Compare what the bytes of a file claim with what was decoded of it.
 
-Decoders stop where a header says that the sound ends, whatever follows. Here is looked up whether
-another recording starts behind, and whether a header agrees with what is there. Tags, pictures and
-padding are no sound and nothing is said of them. Only the parts of a file that decide it are read.
+Decoders stop where a header says that the sound ends, whatever follows. This module finds further
+recordings after it, and headers that disagree with the content. Tags, pictures and padding are not
+sound and are ignored. Only the relevant parts of a file are read.
 
-Sources: RIFF (Microsoft and IBM, 1991), ISO 14496-12 (MP4), RFC 8794
-(EBML), and the magic numbers of the other formats.
+Sources: RIFF (Microsoft and IBM, 1991), ISO 14496-12 (MP4), RFC 8794 (EBML), and the magic numbers
+of the other formats.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from collections.abc import Iterator
 from functools import cache
 
 from harness.audio import bitstream
-from harness.audio.bitstream import File, at, size
+from harness.audio.bitstream import File, read_at, size
 
 FOLLOWS = "sound follows that was not decoded"
 CUT_OFF = "cut off or damaged"
 
 _AHEAD = 2**14
-"""Bytes of FLAC or Ogg that libsndfile may have read beyond what it decoded: it takes 8192."""
+"""Bytes of FLAC or Ogg that libsndfile may have read ahead; it reads 8192 at a time."""
 _BLOCK = 2**20
 _LONGEST_MARK = 64
 _LOST_S = 0.1
-"""By so much an Ogg stream may be longer by its pages than by its decoder."""
+"""How much longer an Ogg stream may be by its pages than as decoded."""
 _OPEN = 0x7FFF0000
-"""From here on the size of a chunk stands for one that was not known, as of a stream."""
+"""From here on, the size of a chunk means that it was unknown, as in a stream."""
 
 _MARKS = {
     b"RIFF": rb"RIFF.{4}WAVE",
@@ -44,32 +44,32 @@ _MARKS = {
     b"\x30\x26\xb2\x75": rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c",
     b"#!AMR": rb"#!AMR(-WB)?\n",
 }
-"""How recordings begin: four bytes to look for, and all that must be there."""
+"""How recordings start: the bytes to search for, and the pattern that must match there."""
 _BEFORE = {b"ftyp": 4}
-"""Bytes of a beginning that stand before the mark: the size of a box."""
+"""Bytes before the mark: the size of a box."""
 
 
 def cut_off(seconds: float, said_s: float) -> str:
-    """Note on a file that says more than could be decoded."""
+    """Return the note on a file that claims more than could be decoded."""
     return f"{CUT_OFF}: {seconds:.2f} s of {said_s:.2f} s were decoded"
 
 
-def tracks(count: int, number: int, default: bool) -> str:
-    """Note on a file with several tracks of sound, of which one is heard."""
-    told = "the default" if default else "none is the default"
-    return f"several audio tracks: track {number} of {count} was decoded, {told}"
+def track_note(count: int, number: int, default: bool) -> str:
+    """Return the note on a file with several audio tracks, of which one was decoded."""
+    choice = "the default" if default else "none is the default"
+    return f"several audio tracks: track {number} of {count} was decoded, {choice}"
 
 
 def further_starts(file: File, position: int | None) -> list[int]:
-    """Where in a file other recordings begin than the first, which begins at 0.
+    """Return where further recordings start in a file, after the first at 0.
 
     Parameters
     ----------
     position
-        Up to which byte the decoder has read; None where it reads all that it understands, and the
-        others are of the kind of the first.
+        The byte up to which the decoder has read; None if it reads everything that it understands,
+        so that only recordings of the first one's format can remain.
     """
-    head, end = at(file, 0, _LONGEST_MARK), size(file)
+    head, end = read_at(file, 0, _LONGEST_MARK), size(file)
     begin = _header_end(file, head)
     if position is None:
         kind = [mark for mark in _MARKS if _is(mark, head, _BEFORE.get(mark, 0))]
@@ -91,10 +91,11 @@ def _pattern(mark: bytes) -> re.Pattern[bytes]:
 
 
 def _marked(file: File, begin: int, end: int, marks: list[bytes]) -> Iterator[int]:
-    """Beginnings from one offset to another, in order; read in blocks that overlap by a mark."""
+    """Yield the starts of recordings between two offsets, in order."""
     last = -1
+    # Blocks overlap by a mark, so that none is cut in two.
     for offset in range(begin, end, _BLOCK) if marks else ():
-        block = at(file, offset, _BLOCK + _LONGEST_MARK)
+        block = read_at(file, offset, _BLOCK + _LONGEST_MARK)
         found: list[int] = []
         for mark in marks:
             place = block.find(mark)
@@ -108,12 +109,12 @@ def _marked(file: File, begin: int, end: int, marks: list[bytes]) -> Iterator[in
                 continue
             last = start
             yield start
-            if at(file, start, 4) == b"OggS":  # the first pages of its other tracks are its own
+            if read_at(file, start, 4) == b"OggS":  # its other tracks belong to it
                 last = bitstream.first_pages(file, start)[-1].start
 
 
 def _header_end(file: File, head: bytes) -> int:
-    """Where at least another recording could begin: tags may hold whole files."""
+    """Return the earliest place of a further recording: tags may contain whole files."""
     if head[:4] == b"fLaC":
         return bitstream.flac_frames_start(file)
     if head[:3] == b"ID3":
@@ -130,11 +131,11 @@ def _header_end(file: File, head: bytes) -> int:
     return 1
 
 
-def claims(file: File, seconds: float) -> tuple[str, ...]:
-    """Notes on what a file holds against what was decoded of it, in seconds."""
-    head = at(file, 0, 12)
+def header_notes(file: File, seconds: float) -> tuple[str, ...]:
+    """Return notes on what a file claims, compared with the seconds that were decoded."""
+    head = read_at(file, 0, 12)
     if head[:4] == b"OggS":
-        return _ogg_claims(file, seconds)
+        return _ogg_notes(file, seconds)
     if (found := _sample_chunk(file, head)) is None:
         return ()
     offset, count = found
@@ -146,19 +147,19 @@ def claims(file: File, seconds: float) -> tuple[str, ...]:
     if count > rest + 1:
         return (cut_off(seconds, seconds * count / rest),) if rest else ()
     if head[8:12] == b"WAVE":
-        return (_unknown_behind(file, offset + count, size(file)),)
+        return (_trailing_note(file, offset + count, size(file)),)
     return ()
 
 
-def _ogg_claims(file: File, seconds: float) -> tuple[str, ...]:
+def _ogg_notes(file: File, seconds: float) -> tuple[str, ...]:
     count = bitstream.ogg_tracks(file)
-    several = tracks(count, 1, default=False) if count > 1 else ""
+    several = track_note(count, 1, default=False) if count > 1 else ""
     said_s = bitstream.ogg_seconds(file)
     return several, cut_off(seconds, said_s) if said_s > seconds + _LOST_S else ""
 
 
 def _sample_chunk(file: File, head: bytes) -> tuple[int, int] | None:
-    """Where the samples of a WAV, AIFF or AU begin, and of how many bytes by the header."""
+    """Return where the samples of a WAV, AIFF or AU start, and their bytes by the header."""
     if head[:4] == b".snd":
         offset, count = struct.unpack(">II", head[4:12].ljust(8, b"\0"))
         return offset, count
@@ -168,7 +169,7 @@ def _sample_chunk(file: File, head: bytes) -> tuple[int, int] | None:
     wide = 0
     for name, offset, count in _chunks(file, 12, size(file), order):
         if name == b"ds64":
-            (wide,) = struct.unpack("<Q", at(file, offset + 8, 8).ljust(8, b"\0"))
+            (wide,) = struct.unpack("<Q", read_at(file, offset + 8, 8).ljust(8, b"\0"))
         if name in (b"data", b"SSND", b"BODY"):
             return offset, wide or count
     return None
@@ -177,17 +178,17 @@ def _sample_chunk(file: File, head: bytes) -> tuple[int, int] | None:
 def _chunks(
     file: File, offset: int, end: int, order: str = "<"
 ) -> Iterator[tuple[bytes, int, int]]:
-    """Name, place and size of each chunk of a RIFF or IFF file, as far as they are chunks."""
+    """Yield name, place and size of each chunk of a RIFF or IFF file."""
     while offset + 8 <= end:
-        name, count = struct.unpack(order + "4sI", at(file, offset, 8))
+        name, count = struct.unpack(order + "4sI", read_at(file, offset, 8))
         if not re.fullmatch(rb"[ -~]{4}", name):
             return
         yield name, offset + 8, count
         offset += 8 + count + count % 2
 
 
-def _unknown_behind(file: File, offset: int, end: int) -> str:
-    """Note on bytes behind the samples that are neither chunks nor tags nor padding."""
+def _trailing_note(file: File, offset: int, end: int) -> str:
+    """Return a note on bytes after the samples that are not chunks, tags or padding."""
     begin = offset
     for name, place, count in _chunks(file, offset + offset % 2, end):
         if name[:3] in (b"TAG", b"ID3") or name == b"APET":
@@ -196,6 +197,9 @@ def _unknown_behind(file: File, offset: int, end: int) -> str:
             break
         begin = min(place + count + count % 2, end)
     rest = end - begin
-    if not at(file, begin, min(rest, _BLOCK)).strip(b"\0") or at(file, begin, 3) == b"TAG":
+    if (
+        not read_at(file, begin, min(rest, _BLOCK)).strip(b"\0")
+        or read_at(file, begin, 3) == b"TAG"
+    ):
         return ""
     return f"data follow that were not decoded: {rest} bytes behind the samples"

@@ -1,6 +1,6 @@
-"""From the channels of a recording to the one that is heard, and what is lost on the way.
+"""Mix the channels of a recording down to one, and note what is lost.
 
-Levels are of the alternating part: a constant offset is no sound.
+Levels are those of the alternating part: a constant offset is not sound.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio.decoded import Samples
+from harness.audio.recording import Samples
 from harness.terms import Channels
 
 _BLOCK = 2**16
-"""Frames that are in float64 at a time."""
+"""Frames that are converted to float64 at a time."""
 _SILENT = 1e-6
-"""Power against the loudest channel's: 60 dB below it."""
+"""Power relative to the loudest channel: 60 dB below it."""
 _QUIETER_DB = 5.0
-"""Independent channels of one level lose 3 dB in their mean, one of two that sounds alone 6."""
+"""Two independent channels of equal level lose 3 dB in their mean, a single active one loses 6."""
 _CANCELS = 0.25
-"""Power of the mean against that of the mean of independent channels: 6 dB below it."""
+"""Power of the mean relative to that of independent channels: 6 dB below it."""
 _FULL_SCALE = 10.0
-"""Beyond it samples are on another scale; decoders and resamplers overshoot by less."""
+"""Larger samples are on another scale; decoders and resamplers overshoot by less."""
 _NOTHING = 1e-4
-"""Power of the mean against the loudest channel's under which nothing is left of it: 40 dB."""
+"""Power of the mean relative to the loudest channel at which it counts as lost: 40 dB below."""
 _SUMMED = 2**13
 _SHIFT_FRAMES = 2**15
 _SHIFT_S = 0.05
@@ -32,9 +32,9 @@ _SHIFT_LIKENESS = 0.9
 
 
 def downmix(samples: Samples, channels: Channels) -> Samples:
-    """One channel, float32 of shape (n,), of samples of shape (n, channels).
+    """Reduce samples of shape (n, channels) to one channel, float32 of shape (n,).
 
-    The mean is computed in float64. Of channels of one level the first is the loudest.
+    The mean is computed in float64. Of equally loud channels the first is the loudest.
     """
     if samples.shape[1] == 1:
         return np.ascontiguousarray(samples[:, 0])
@@ -42,20 +42,14 @@ def downmix(samples: Samples, channels: Channels) -> Samples:
         chosen = int(np.argmax(np.diag(_covariance(samples)))) if channels == "loudest" else 0
         return np.ascontiguousarray(samples[:, chosen])
     mixed = np.empty(len(samples), np.float32)
-    for start in range(0, len(samples), _BLOCK):  # float64 of a block and not of everything
+    for start in range(0, len(samples), _BLOCK):  # float64 of one block at a time
         block = samples[start : start + _BLOCK]
         mixed[start : start + _BLOCK] = block.mean(axis=1, dtype=np.float64)
     return mixed
 
 
 def signal_notes(samples: Samples, rate_hz: int) -> tuple[str, ...]:
-    """Notes on channels that are silent or that their mean loses, and on samples off scale.
-
-    Parameters
-    ----------
-    samples
-        float32, shape (n, channels).
-    """
+    """Return notes on silent channels, losses in the mean of channels, and samples off scale."""
     if not len(samples):
         return ()
     peak = max(float(samples.max()), -float(samples.min()))
@@ -92,7 +86,7 @@ def _channel_notes(samples: Samples, rate_hz: int) -> tuple[str, ...]:
 
 
 def _covariance(samples: Samples) -> NDArray[np.float64]:
-    """Of the channels with each other; in float32 within a block, which keeps 50 dB."""
+    """Return the covariance of channels; in float32 within a block, accurate to 50 dB."""
     count = samples.shape[1]
     sums, products = np.zeros(count), np.zeros((count, count))
     offset = samples[:_SUMMED].mean(axis=0)
@@ -106,7 +100,7 @@ def _covariance(samples: Samples) -> NDArray[np.float64]:
 
 
 def _shift_note(samples: Samples, rate_hz: int) -> str:
-    """Note on a channel that is the other one later: their mean is a comb filter."""
+    """Return a note on a channel that is a delayed copy of the other: the mean is a comb filter."""
     middle = max((len(samples) - _SHIFT_FRAMES) // 2, 0)
     part = samples[middle : middle + _SHIFT_FRAMES]
     part = part - part.mean(axis=0)

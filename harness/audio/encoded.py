@@ -1,7 +1,6 @@
-"""How a recording is given that is not decoded yet: a file, bytes, or a thing that gets them.
+"""A recording before it is decoded: a file, its bytes, or a reference that fetches them.
 
-Its identity is a digest of the encoded bytes, wherever they lie: of a file, `b2sum -l 128` gives
-the same.
+It is identified by a digest of its encoded bytes; for a file, `b2sum -l 128` prints the same.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ Stamp = tuple[int, int, int]
 
 
 class Elsewhere(Protocol):
-    """A recording that is on no disk of this machine: an object in a store, a cell of a table.
+    """A recording that is not a file on this machine: an object in a store, a cell of a table.
 
-    Small, hashable and picklable: whoever needs the bytes gets them from where they lie.
+    Small, hashable and picklable; the bytes are fetched where they are needed.
     """
 
     def fetch(self, most_bytes: int) -> bytes:
-        """All of its bytes.
+        """Return all of its bytes.
 
         Raises
         ------
         ClipRejected
-            Where it is not there or has more bytes than that.
+            If it does not exist or has more bytes than that.
         ClipError
-            Where the place that has it fails to give it.
+            If the place where it lies fails to provide it.
         """
         ...
 
@@ -40,14 +39,14 @@ Encoded = Path | bytes | Elsewhere
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes of a recording, and by what a file is seen to be still the one that was read.
+    """The digest of a recording's bytes, and how to see whether its file has changed since.
 
     Parameters
     ----------
     digest
-        BLAKE2b of 128 bits of the bytes, in hexadecimal.
+        BLAKE2b of 128 bits, in hexadecimal.
     path, stamp
-        Of a file; None where the bytes are in memory.
+        Of a file; None if the bytes are in memory.
     """
 
     digest: str
@@ -56,7 +55,7 @@ class Content:
 
     @property
     def holds(self) -> bool:
-        """Whether it has not been replaced or written to since; costs no reading."""
+        """Whether the file is unchanged, without reading it."""
         try:
             return self.path is None or _stamp(self.path.stat()) == self.stamp
         except OSError:
@@ -64,9 +63,9 @@ class Content:
 
 
 def content_of(audio: Encoded, most_bytes: int | None = None) -> Content | None:
-    """Content of a recording; None where it is no regular file, too large or cannot be read.
+    """Digest a recording; None if it is not a regular file, is too large or cannot be read.
 
-    What lies elsewhere has none before it is at hand: nothing would tell that it was replaced.
+    Recordings elsewhere return None, because nothing would show that they were replaced.
     """
     if isinstance(audio, bytes):
         return Content(_blake2b(audio).hexdigest(), None, None)

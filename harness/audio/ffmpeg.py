@@ -1,6 +1,6 @@
-"""Recordings as FFmpeg decodes them, through PyAV.
+"""Decode recordings with FFmpeg, through PyAV.
 
-A packet that fails costs itself; the first frame of another rate or channel count ends the sound.
+A packet that fails is left out; the first frame of another rate or channel count ends the sound.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from av.stream import Disposition
 from harness.audio import container
 from harness.audio.bitstream import File
 from harness.audio.container import FOLLOWS
-from harness.audio.decoded import Limits, Recording, Samples, UndecodableError, check
+from harness.audio.recording import AudioLimits, Recording, Samples, UndecodableError
 
 _CONFINED = {"protocol_whitelist": "none"}
-"""FFmpeg reads what it was handed and opens nothing by itself, whatever a playlist names."""
+"""FFmpeg reads the file it was given and opens nothing else, whatever a playlist names."""
 _SHORT_S = 0.1
-"""By so much FFmpeg's length of a stream may exceed what it decodes: a coder's delay."""
+"""How much longer than decoded a stream may be by its header: a coder's delay."""
 
 
-class Seekable:
-    """A file as libraries in C take one: a seek to nowhere is answered -1 and raises nothing.
+class SeekableFile:
+    """A file for C libraries: an impossible seek returns -1 instead of raising.
 
-    Damaged files have them look there. PyAV would raise it long after FFmpeg has got over it.
+    Damaged files cause such seeks. PyAV would raise the exception long after FFmpeg recovered.
     """
 
     def __init__(self, file: File) -> None:
@@ -45,20 +45,22 @@ class Seekable:
             return -1
 
 
-def read_av(file: File, limits: Limits) -> Recording:
-    """Decode a file from its beginning, or raise `UndecodableError`."""
+def read_av(file: File, limits: AudioLimits) -> Recording:
+    """Decode a file from its start, or raise `UndecodableError`."""
     file.seek(0)
     try:
-        with av.open(Seekable(file), mode="r", container_options=_CONFINED) as opened:
+        with av.open(SeekableFile(file), mode="r", container_options=_CONFINED) as opened:
             tracks = opened.streams.audio
             if not tracks:
                 raise UndecodableError("no audio stream")
-            chosen = next((one for one in tracks if one.disposition & Disposition.default), None)
+            chosen = next((each for each in tracks if each.disposition & Disposition.default), None)
             recording = _decode(opened, chosen or tracks[0], limits)
             if len(tracks) == 1:
                 return recording
             number = tracks.index(chosen or tracks[0]) + 1
-            return recording.noted(container.tracks(len(tracks), number, chosen is not None))
+            return recording.with_notes(
+                container.track_note(len(tracks), number, chosen is not None)
+            )
     except av.error.FFmpegError as fault:
         raise UndecodableError(fault.strerror or "FFmpeg failed") from fault
     except (ValueError, UnicodeError) as fault:  # PyAV's own
@@ -67,47 +69,47 @@ def read_av(file: File, limits: Limits) -> Recording:
 
 @dataclass
 class _Loss:
-    """What FFmpeg gave no sound of."""
+    """What FFmpeg could not decode."""
 
     failed: int = 0
     packets: int = 0
-    other: str = ""
+    rest: str = ""
     fault: str = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
         damaged = f"damaged parts were left out: {self.failed} of {self.packets} packets"
-        return (damaged if self.failed else "", f"{FOLLOWS}: {self.other}" if self.other else "")
+        return (damaged if self.failed else "", f"{FOLLOWS}: {self.rest}" if self.rest else "")
 
 
-def _decode(opened: InputContainer, stream: AudioStream, limits: Limits) -> Recording:
+def _decode(opened: InputContainer, stream: AudioStream, limits: AudioLimits) -> Recording:
     if stream.codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]
         raise UndecodableError("no decoder for the audio stream")
     rate_hz, channels, frames = stream.rate, stream.channels, 0
-    check(rate_hz, channels, 0, limits)
+    limits.check(rate_hz, channels, 0)
     blocks: deque[Samples] = deque()
     loss = _Loss()
-    resampler = av.AudioResampler(format="flt")  # PyAV cannot read more than 8 channels in planes
+    resampler = av.AudioResampler(format="flt")  # PyAV cannot read more than 8 planar channels
     for frame in _frames(opened, stream, loss):
         if frame is not None and (frame.rate, frame.layout.nb_channels) != (rate_hz, channels):
-            loss.other = f"{frame.rate} Hz, {frame.layout.nb_channels} channel(s)"
-            if not frames:  # a coder that starts at half the rate before it knows better
+            loss.rest = f"{frame.rate} Hz, {frame.layout.nb_channels} channel(s)"
+            if not frames:  # a coder may start at half its rate
                 continue
             break
         for block in resampler.resample(frame):
             blocks.append(np.asarray(block.to_ndarray(), np.float32).reshape(-1, channels))
             frames += block.samples
-            check(rate_hz, channels, frames, limits)
+            limits.check(rate_hz, channels, frames)
     if not blocks or loss.failed > loss.packets / 2:
         raise UndecodableError(loss.fault or "no audio in the stream")
     samples = np.empty((frames, channels), np.float32)
     start = 0
-    while blocks:  # each block is let go once it is copied
+    while blocks:  # releases each block once it is copied
         block = blocks.popleft()
         samples[start : start + len(block)] = block
         start += len(block)
     name = f"{opened.format.name}/{stream.codec_context.name}"
-    return Recording(samples, rate_hz, name, "pyav").noted(
+    return Recording(samples, rate_hz, name, "pyav").with_notes(
         *loss.notes, _shortfall(opened, stream, frames / rate_hz)
     )
 
@@ -115,7 +117,7 @@ def _decode(opened: InputContainer, stream: AudioStream, limits: Limits) -> Reco
 def _frames(
     opened: InputContainer, stream: AudioStream, loss: _Loss
 ) -> Iterator[AudioFrame | None]:
-    """Every frame that can be decoded, and None at the end, for what the resampler holds."""
+    """Yield every frame that can be decoded, then None to flush the resampler."""
     for packet in _packets(opened, stream, loss):
         loss.packets += bool(packet.size)
         try:
@@ -134,11 +136,11 @@ def _packets(opened: InputContainer, stream: AudioStream, loss: _Loss) -> Iterat
     except av.error.FFmpegError as fault:
         if not loss.packets:
             raise
-        loss.other = fault.strerror or "FFmpeg failed"
+        loss.rest = fault.strerror or "FFmpeg failed"
 
 
 _EXACT = ("mov", "wav", "aiff", "caf", "flac", "w64", "au")
-"""Formats of FFmpeg, by their first name, whose headers say how long a stream is."""
+"""Formats of FFmpeg, by their first name, whose headers give the length of a stream."""
 
 
 def _shortfall(opened: InputContainer, stream: AudioStream, seconds: float) -> str:

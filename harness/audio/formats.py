@@ -1,4 +1,4 @@
-"""Which files of a folder are recordings, by their names alone."""
+"""Which files are recordings, by their names."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ _SUFFIXES = """
     m4a mp4 aac 3gp amr awb gsm
 """
 AUDIO_SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
-"""Lower case; a file with another suffix is not taken for a recording."""
-_OF_SYSTEMS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+"""Suffixes of recordings, in lower case."""
+_SYSTEM_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 
 def is_audio(path: Path) -> bool:
-    """Judged by the name; hidden files, such as those that macOS adds, are not audio."""
+    """Whether a file is named like a recording; hidden files, as macOS adds them, are not."""
     return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a path below some root is a system's own: hidden, or in a folder that is.
+    """Whether a relative path belongs to an operating system: hidden, or in a hidden folder.
 
-    `__MACOSX` is what macOS adds to archives, `@eaDir` what Synology's disks keep beside files.
+    macOS adds `__MACOSX` to archives, Synology's disks keep `@eaDir` beside files.
     """
     parts = PurePosixPath(name).parts
-    return any(part.startswith((".", "@eaDir")) for part in parts) or not _OF_SYSTEMS.isdisjoint(
+    return any(part.startswith((".", "@eaDir")) for part in parts) or not _SYSTEM_NAMES.isdisjoint(
         parts
     )

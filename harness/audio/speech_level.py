@@ -1,15 +1,15 @@
-"""Where the speech is and how loud it is while it is there.
+"""Active speech: where it is, and its level.
 
-Active speech level after the idea of ITU-T P.56 method B, in a simpler and stated form: the clip is
-cut into frames of 20 ms; a frame is active when it, or any frame in the 200 ms before it (the
-hangover), is within 15.9 dB (the margin) of the active level; the active level is the mean power of
-the active frames. That is a fixed point. Starting from the level of the whole clip, each round can
-only drop frames that are quieter than the mean of what is left, so the level rises and it ends.
-P.56 has a smoothed envelope in place of frames and counts the energy of pauses as well; on recorded
-speech the two differ by 0.06 dB in the median, and by less than 0.25 dB for 19 clips of 20.
+A simplified form of the active speech level of ITU-T P.56, method B. The clip is cut into frames of
+20 ms; a frame is active if it, or any frame in the 200 ms before it (the hangover), is within
+15.9 dB (the margin) of the active level; the active level is the mean power of the active frames.
+This is a fixed point: starting from the level of the whole clip, each round can only drop frames
+quieter than the mean of the rest, so the level rises and the iteration ends. P.56 has a smoothed
+envelope in place of frames and counts the energy of pauses as well; on recorded speech the two
+differ by 0.06 dB in the median, and by less than 0.25 dB for 19 clips of 20.
 
-Conventions: levels are in dB relative to a full-scale square wave (power 1), of the samples without
-their mean, because a constant offset is not sound. All of it scales: x dB louder is x dB more.
+Conventions: levels are in dB relative to a full-scale square wave (power 1), of the samples minus
+their mean, because a constant offset is not sound. x dB louder means a level x dB higher.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ FRAME_SECONDS = 0.020
 HANGOVER_SECONDS = 0.200
 MARGIN_DB = 15.9
 SILENCE_DB = -90.0
-"""No level below this is speech: it is the power of an alternating last bit in 16-bit PCM."""
+"""Levels below this are silence: the power of an alternating last bit in 16-bit PCM."""
 
 
 def active_level_db(wave: Wave) -> float:
-    """Power of the active frames in dB; -inf where nothing is active."""
+    """Return the power of the active frames in dB; -inf without any."""
     energy, count = _frames(wave)
     active = _active_frames(energy, count)
     if not active.any():
@@ -38,16 +38,15 @@ def active_level_db(wave: Wave) -> float:
 
 
 def active_samples(wave: Wave) -> NDArray[np.bool_]:
-    """Mask of shape (n,): the samples of active frames."""
+    """Return a mask of shape (n,): the samples of active frames."""
     energy, count = _frames(wave)
     return np.repeat(_active_frames(energy, count), count)
 
 
 def most_active(wave: Wave, length: int) -> int:
-    """First sample of the `length` samples that hold the most active energy; the first of equals.
+    """Return the start of the stretch of `length` samples with the most active energy.
 
-    Only the energy of active frames counts, so a silent clip answers 0. `length` is at least 1 and
-    at most the length of the wave.
+    The first of equals; 0 for a silent clip. `length` is from 1 to the length of the wave.
     """
     power = _without_mean(wave) ** 2 * active_samples(wave)
     total = np.concatenate([[0.0], np.cumsum(power)])
@@ -55,7 +54,7 @@ def most_active(wave: Wave, length: int) -> int:
 
 
 def _frames(wave: Wave) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Energy and number of samples of each frame; the last frame may be short."""
+    """Return energy and number of samples of each frame; the last frame may be short."""
     length = len(wave.samples)
     starts = np.arange(0, length, max(1, round(FRAME_SECONDS * wave.rate_hz)))
     if not length:

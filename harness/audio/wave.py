@@ -1,11 +1,8 @@
-"""Sound in memory and the one way it gets there from a file.
+"""Waves: how recordings are loaded, mixed down and resampled.
 
 Conventions: samples are float32 in [-1, 1] (a float file may exceed that and is not clipped), time
-is in seconds, rates in Hz. A `Wave` is mono. The downmix is the mean over channels, unless another
-is asked for, and the resampler is torchaudio's with its defaults, which is what the model card's
-usage code does.
-
-What files are decoded, and what becomes of broken ones, is in `harness.audio.decode`.
+is in seconds, rates in Hz. A `Wave` is mono. The downmix is the mean over channels by default, and
+the resampler is torchaudio's with its defaults, as in the model card's usage code.
 """
 
 from __future__ import annotations
@@ -19,16 +16,16 @@ from typing import Any
 import numpy as np
 
 from harness.audio.decode import decode
-from harness.audio.decoded import LIMITS, Limits, Recording, Samples
 from harness.audio.downmix import downmix, signal_notes
 from harness.audio.encoded import Encoded
+from harness.audio.recording import LIMITS, AudioLimits, Recording, Samples
 from harness.errors import ClipRejected
 from harness.terms import Channels
 
 _LARGEST_RESAMPLER = 2**25
-"""Taps of the largest polyphase filter that is built: 128 MiB, and 1 GiB while it is computed."""
+"""Taps of the largest polyphase filter: 128 MiB, and 1 GiB while it is computed."""
 _SMALL_RESAMPLER = 2**21
-"""Taps of a filter that is kept with many others; 44.1 to 16 kHz has under 2**17."""
+"""Taps of filters that are cached in large numbers; 44.1 to 16 kHz has under 2**17."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,43 +56,34 @@ class Wave:
         return len(self.samples) / self.rate_hz
 
 
-def read(source: Encoded, limits: Limits = LIMITS) -> Recording:
-    """Decode a whole file, the bytes of one, or what lies elsewhere.
+def read(source: Encoded, limits: AudioLimits = LIMITS) -> Recording:
+    """Decode a whole file, the bytes of one, or a recording that lies elsewhere.
 
     Raises
     ------
     ClipRejected
-        Where neither decoder can make sound of it, or it is over a limit.
+        If neither decoder can decode it, or it exceeds a limit.
     ClipError
-        Where the place that it lies at fails to give it.
+        If the place where it lies fails to provide it.
     """
     recording = decode(source, limits)
-    return recording.noted(*signal_notes(recording.samples, recording.rate_hz))
+    return recording.with_notes(*signal_notes(recording.samples, recording.rate_hz))
 
 
 def mono(recording: Recording, channels: Channels = "mean") -> Wave:
-    """The channel that is heard of a recording."""
+    """Mix a recording down to one channel."""
     return Wave(downmix(recording.samples, channels), recording.rate_hz)
 
 
-def load(source: Encoded, limits: Limits = LIMITS, channels: Channels = "mean") -> Wave:
-    """Decode and downmix, where there is sound to work on.
-
-    Raises
-    ------
-    ClipRejected
-        Where it cannot be read, is empty, or holds what is no number or beyond the limit.
-    """
+def load(source: Encoded, limits: AudioLimits = LIMITS, channels: Channels = "mean") -> Wave:
+    """Decode, check and mix down; raises as `read` and `sound`."""
     return sound(read(source, limits), limits, channels)
 
 
-def sound(recording: Recording, limits: Limits = LIMITS, channels: Channels = "mean") -> Wave:
-    """Downmix what was decoded, where there is sound to work on.
+def sound(recording: Recording, limits: AudioLimits = LIMITS, channels: Channels = "mean") -> Wave:
+    """Mix a recording down and check its samples.
 
-    Raises
-    ------
-    ClipRejected
-        Where it is empty, or holds what is no number or beyond the limit.
+    Raises ClipRejected if it is empty, or has samples that are not finite or exceed the limit.
     """
     wave = mono(recording, channels)
     if not len(wave.samples):
@@ -109,14 +97,12 @@ def sound(recording: Recording, limits: Limits = LIMITS, channels: Channels = "m
 
 
 def resample(wave: Wave, rate_hz: int) -> Wave:
-    """The wave at another rate, by `torchaudio.transforms.Resample` with its defaults.
+    """Resample by `torchaudio.transforms.Resample` with its defaults.
 
-    The result has `ceil(n * rate_hz / wave.rate_hz)` samples; content keeps its place in time.
+    The result has `ceil(n * rate_hz / wave.rate_hz)` samples, without a delay.
 
-    Raises
-    ------
-    ClipRejected
-        Where the two rates have so small a common divisor that the filter would not fit in memory.
+    Raises ClipRejected if the common divisor of the rates is so small that the filter would not fit
+    in memory.
     """
     if wave.rate_hz == rate_hz:
         return wave
@@ -135,15 +121,11 @@ def _resampler(from_hz: int, to_hz: int) -> Callable[[Any], Any]:
     return (_small_resampler if taps <= _SMALL_RESAMPLER else _large_resampler)(from_hz, to_hz)
 
 
-@lru_cache(maxsize=64)
-def _small_resampler(from_hz: int, to_hz: int) -> Callable[[Any], Any]:
+def _new_resampler(from_hz: int, to_hz: int) -> Callable[[Any], Any]:
     from torchaudio.transforms import Resample
 
     return Resample(from_hz, to_hz)
 
 
-@lru_cache(maxsize=2)
-def _large_resampler(from_hz: int, to_hz: int) -> Callable[[Any], Any]:
-    from torchaudio.transforms import Resample
-
-    return Resample(from_hz, to_hz)
+_small_resampler = lru_cache(maxsize=64)(_new_resampler)
+_large_resampler = lru_cache(maxsize=2)(_new_resampler)

@@ -1,12 +1,14 @@
 """A detector that is a Python object: `python:package.module:factory`.
 
-`factory()` returns something to call as `f(samples, rate_hz)`, where `samples` is a list of float32
+`factory()` returns an object to call as `f(samples, rate_hz)`, where `samples` is a list of float32
 arrays of shape (n,) at `rate_hz`. It returns one value a clip, shape (clips,), or one for fake and
-one for real, shape (clips, 2). Attributes are read from it where it has them: `rate_hz` (16000
-otherwise), `name`, `kind` of its values (`probability` or `percent`; otherwise `log-odds`, or
-`logits` where they are two), `higher`, the class that a higher value speaks for (`real`; otherwise
-`fake`), and `identity` or `digest`, a text (or a function that gives one) that changes with the
-weights it has loaded: its source alone is known from outside (`harness.detector.source_digest`).
+one for real, shape (clips, 2). These optional attributes of the object are read:
+
+- `rate_hz` (default 16000) and `name`;
+- `kind`: the scale of its values, one of `KINDS` (default `log-odds`, or `logits` for two);
+- `higher`: the class that a higher value speaks for (default `fake`);
+- `identity` or `digest`: a text, or a function that returns one, that changes with the weights it
+  loaded; from outside only its source is known (`harness.detector.source_digest`).
 """
 
 from __future__ import annotations
@@ -33,17 +35,17 @@ from harness.detector.scale import (
     logits_of,
     range_doubt,
 )
-from harness.detector.source_digest import own_identity, source_digests
-from harness.detector.user_code import Guest, told
+from harness.detector.source_digest import source_digests, stated_identity
+from harness.detector.user_code import UserCode, error_line
 from harness.errors import ClipError, UsageError
 from harness.results.record import ModelRecord
 
 _RATE_HZ = 16000
 _BATCH_SIZE = 16
 _DECLARED = {"kind": KINDS, "higher": ("fake", "real")}
-"""Attributes that say what is made of its answers, and what they may be."""
+"""Attributes that say how its values are converted, and what they may be."""
 _LEAST_SCORES = 32
-"""Before it is remarkable that all of them could be probabilities."""
+"""Before values that could all be probabilities are suspicious."""
 _UNKNOWN_WEIGHTS = (
     "known by its source; weights that it loads are known where it has an attribute `identity`"
 )
@@ -59,11 +61,11 @@ class CallableDetector:
     longest = None
 
     def __init__(
-        self, function: Callable[..., Any], identity: ModelRecord, rate_hz: int, guest: Guest
+        self, function: Callable[..., Any], identity: ModelRecord, rate_hz: int, user_code: UserCode
     ) -> None:
         self.identity = identity
         self.rate_hz = rate_hz
-        self._function, self._guest = function, guest
+        self._function, self._user_code = function, user_code
         self._kind: Kind | None = identity.settings.get("kind")
         self._higher: Label = identity.settings.get("higher", "fake")
         self._seen: list[float] | None = [] if self._kind is None else None
@@ -79,28 +81,28 @@ class CallableDetector:
         # Copies, because other detectors may score the same waves.
         samples = [wave.samples.copy() for wave in waves]
         try:
-            with self._guest.at_work():
+            with self._user_code.running():
                 answer = _numbers(self._function(samples, self.rate_hz))
         except UsageError:
             raise
         except Exception as fault:
-            # Somebody else's code: whatever it raises is about these clips, and the run goes on.
-            raise ClipError(told(fault)) from fault
+            # Whatever the user's code raises concerns these clips only, and the run goes on.
+            raise ClipError(error_line(fault)) from fault
         if answer.shape not in ((len(waves), 2), (len(waves),)):
-            one, two = f"({len(waves)},)", f"({len(waves)}, 2)"
+            single, double = f"({len(waves)},)", f"({len(waves)}, 2)"
             raise UsageError(
                 f"returned shape {answer.shape} for a list of {len(waves)} clips",
                 self.identity.spec,
-                f"return {one} log-odds of fake or {two} logits [fake, real]"
+                f"return {single} log-odds of fake or {double} logits [fake, real]"
                 if self._kind is None
-                else f"return one value a clip, {one}, or one for fake and one for real, {two}",
+                else f"return one value a clip, {single}, or one each for fake and real, {double}",
             )
         if self._seen is not None and len(self._seen) < _LEAST_SCORES:
             self._seen += answer.ravel().tolist()
         return self._logits(answer)
 
     def doubt(self) -> str:
-        """What its first scores look like, where it does not say what they are; said once."""
+        """Say once what its first scores look like, if it does not state their scale."""
         if self._seen is None or len(self._seen) < _LEAST_SCORES:
             return ""
         values = np.array(self._seen)
@@ -129,12 +131,9 @@ class CallableDetector:
 
 
 def open_callable(target: str, spec: str) -> CallableDetector:
-    """Import `package.module:factory`, from the current directory too, and call the factory.
+    """Import `package.module:factory`, also from the current directory, and call the factory.
 
-    Raises
-    ------
-    UsageError
-        Where there is no such module or factory, or it does not return something callable.
+    Raises UsageError if there is no such module or factory, or it does not return a callable.
     """
     module_name, _, factory_name = target.partition(":")
     if not module_name or not factory_name:
@@ -142,9 +141,9 @@ def open_callable(target: str, spec: str) -> CallableDetector:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    guest = Guest(spec)
+    user_code = UserCode(spec)
     try:
-        with guest.at_work():
+        with user_code.running():
             module = importlib.import_module(module_name)
             function = getattr(module, factory_name)()
             rate_hz = getattr(function, "rate_hz", _RATE_HZ)
@@ -152,7 +151,7 @@ def open_callable(target: str, spec: str) -> CallableDetector:
     except UsageError:
         raise
     except Exception as fault:
-        raise UsageError(f"cannot be made ({told(fault)})", spec, _HOW) from fault
+        raise UsageError(f"cannot be made ({error_line(fault)})", spec, _HOW) from fault
     if not callable(function):
         raise UsageError(
             f"the factory returned {type(function).__name__}, which cannot be called",
@@ -161,10 +160,10 @@ def open_callable(target: str, spec: str) -> CallableDetector:
         )
     if not isinstance(rate_hz, int) or rate_hz <= 0:
         raise UsageError(f"rate_hz is {rate_hz!r}", spec, "give a positive whole number of Hz")
-    with guest.at_work():
-        said = own_identity(function, spec)
+    with user_code.running():
+        stated = stated_identity(function, spec)
         declared = {
-            each: _declared(function, each, spec) for each in _DECLARED if hasattr(function, each)
+            name: _declared(function, name, spec) for name in _DECLARED if hasattr(function, name)
         }
     identity = ModelRecord(
         name=name,
@@ -173,23 +172,23 @@ def open_callable(target: str, spec: str) -> CallableDetector:
         digest=_source_digest(module),
         architecture=f"{type(function).__module__}.{type(function).__qualname__}",
         rate_hz=rate_hz,
-        notes=[] if said else [_UNKNOWN_WEIGHTS],
+        notes=[] if stated else [_UNKNOWN_WEIGHTS],
         settings={
             **declared,
-            **said,
+            **stated,
             **{f"source {path}": digest for path, digest in source_digests(module).items()},
         },
     )
-    return CallableDetector(function, identity, rate_hz, guest)
+    return CallableDetector(function, identity, rate_hz, user_code)
 
 
 def _numbers(answer: Any) -> NDArray[np.float64]:
-    """The answer as float64; what it masks is NaN, and complex numbers are none.
+    """Return the answer as float64, with NaN for masked values.
 
     Raises
     ------
     TypeError, ValueError
-        Where it is no array of real numbers.
+        If it is not an array of real numbers.
     """
     if np.iscomplexobj(answer):
         raise TypeError("it returned complex numbers")

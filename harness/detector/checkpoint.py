@@ -1,7 +1,7 @@
-"""A model's files on disk: found, fetched from the hub where need be, and fit to be opened.
+"""The files of a model on disk, checked before it is opened.
 
-Weights are safetensors and nothing else, because unpickling runs whatever a file says. No model's
-own code is run either.
+Weights must be safetensors, because unpickling can run arbitrary code. A model's own code is never
+run either.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _PICKLES = (
 _MOVE_NO_SCORE = (
     *("_name_or_path", "name_or_path", "_commit_hash", "transformers_version", "architectures"),
     *("dtype", "torch_dtype", "processor_class"),
-    *("id2label", "label2id"),  # which class means fake is told apart from the settings
+    *("id2label", "label2id"),  # which class means fake is recorded separately
 )
-"""Names, versions and storage types: weights are loaded as float32 whatever type is named."""
+"""Names, versions and storage types: weights are always loaded as float32."""
 _HEX = re.compile(r"[0-9a-f]+")
 
 CHECKPOINT_TRAITS = Traits(
@@ -50,7 +50,7 @@ CHECKPOINT_TRAITS = Traits(
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A directory that holds a model: `config.json`, its extractor's settings, its weights.
+    """A directory with a model: `config.json`, the settings of its extractor, its weights.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ class Checkpoint:
 
     @property
     def config(self) -> dict[str, Any]:
-        """`config.json` as it is on disk."""
+        """The content of `config.json`."""
         return _read_json(self.folder / CONFIG, self.spec)
 
     @property
     def extractor(self) -> Path:
-        """The file of the feature extractor's settings."""
+        """The file with the settings of the feature extractor."""
         paths = [self.folder / name for name in EXTRACTOR]
         return next((path for path in paths if path.is_file()), paths[0])
 
@@ -91,7 +91,7 @@ class Checkpoint:
 
     @property
     def weights(self) -> list[Path]:
-        """The weight files: one, or the shards that the index names."""
+        """The weight file, or the shards that the index names."""
         if (self.folder / WEIGHTS).is_file():
             return [self.folder / WEIGHTS]
         return [self.folder / name for name in shards(self.folder / INDEX, self.spec)]
@@ -106,23 +106,23 @@ class Checkpoint:
         return digests
 
     def digest(self) -> str:
-        """SHA-256 of the weights; of several files, of their digests in order of name."""
+        """Return the SHA-256 of the weights; of several files, of their digests by name."""
         digests = list(self.weight_digests.values())
         if len(digests) == 1:
             return digests[0]
         return hashlib.sha256("".join(digests).encode()).hexdigest()
 
     def settings(self) -> dict[str, Any]:
-        """What the files beside the weights say that can move a score, each value by its name."""
-        found = flattened(_moving(self.config), "config")
+        """Return all values in the files beside the weights that can move a score, by name."""
+        found = flattened(_score_settings(self.config), "config")
         for name, within in zip(EXTRACTOR, ("extractor", "processor"), strict=True):
             if (self.folder / name).is_file():
                 content = _read_json(self.folder / name, self.spec)
-                found |= flattened(_moving(content), within)
+                found |= flattened(_score_settings(content), within)
         return found
 
     def weight_types(self) -> dict[str, str]:
-        """The type of each tensor as the files store it: `F32`, `BF16`, `I8`."""
+        """Return the type in which each tensor is stored: `F32`, `BF16`, `I8`."""
         from safetensors import safe_open
 
         found: dict[str, str] = {}
@@ -132,6 +132,7 @@ class Checkpoint:
         return found
 
     def check(self) -> None:
+        """Raise UsageError if files are missing or damaged, or need code that is never run."""
         for required in ((CONFIG,), EXTRACTOR, (WEIGHTS, INDEX)):
             if not any((self.folder / name).is_file() for name in required):
                 raise missing(required, self.spec, self.folder)
@@ -156,34 +157,34 @@ class Checkpoint:
             _check_weights(path, self.spec)
 
     def _check_received(self) -> None:
-        """Hold the files to the hub's digests: its client looks at their sizes only.
+        """Check the files against the hub's digests; its client only checks their sizes.
 
-        The client's cache names each file by its tag at the hub, which is the SHA-256 of a large
-        file and the id of the Git blob of a small one.
+        The client's cache names each file by its tag at the hub: the SHA-256 of a large file, the
+        id of the Git blob of a small one.
         """
         index = self.folder / INDEX
         small = [self.folder / CONFIG, self.extractor, *([index] if index.is_file() else [])]
         for path in small:
             content = path.read_bytes()
             blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-            self._hold(path, blob.hexdigest(), hashlib.sha256(content).hexdigest())
-        for path, found in self.weight_digests.items():
-            self._hold(path, "", found)
+            self._check_digest(path, blob.hexdigest(), hashlib.sha256(content).hexdigest())
+        for path, digest in self.weight_digests.items():
+            self._check_digest(path, "", digest)
 
-    def _hold(self, path: Path, blob: str, sha256: str) -> None:
+    def _check_digest(self, path: Path, blob: str, sha256: str) -> None:
         tag = Path(os.readlink(path)).name if path.is_symlink() else ""
-        kept = path.parent / os.readlink(path) if tag else path
-        wanted = {64: sha256, 40: blob}.get(len(tag)) if _HEX.fullmatch(tag) else None
-        if wanted and wanted != tag:
+        target = path.parent / os.readlink(path) if tag else path
+        digest = {64: sha256, 40: blob}.get(len(tag)) if _HEX.fullmatch(tag) else None
+        if digest and digest != tag:
             raise UsageError(
                 f"{path.name} as received is not what the hub has: its digest is another",
                 self.spec,
-                f"delete {os.path.normpath(kept)} and run again to fetch it anew",
+                f"delete {os.path.normpath(target)} and run again to fetch it anew",
             )
 
 
 def missing(names: tuple[str, ...], spec: str, folder: Path | None = None) -> UsageError:
-    """What to say of a model of whose files `names` none is there; `folder` is None at the hub."""
+    """Return the error for a model with none of the files `names`; `folder` is None at the hub."""
     if names[0] == WEIGHTS:
         pickles = [name for name in _PICKLES if folder is not None and (folder / name).is_file()]
         if pickles or folder is None:
@@ -201,7 +202,7 @@ def missing(names: tuple[str, ...], spec: str, folder: Path | None = None) -> Us
 
 
 def shards(index: Path, spec: str) -> list[str]:
-    """The names of the weight files that an index names, all of them beside it."""
+    """Return the names of the weight files in an index, which must lie beside it."""
     weight_map = _read_json(index, spec).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise UsageError(f"{index.name} has no weight_map", spec, "save the model again")
@@ -233,15 +234,15 @@ def _check_weights(path: Path, spec: str) -> None:
 
 
 def _settings(content: dict[str, Any]) -> dict[str, Any]:
-    """A feature extractor's settings, out of those of a processor where they are among them."""
+    """Return the settings of a feature extractor, which may be part of a processor's."""
     inner = content.get("feature_extractor")
     return cast("dict[str, Any]", inner) if isinstance(inner, dict) else content
 
 
-def _moving(content: dict[str, Any]) -> dict[str, Any]:
-    """A configuration without what moves no score, at any depth."""
+def _score_settings(content: dict[str, Any]) -> dict[str, Any]:
+    """Remove settings that move no score from a configuration, at any depth."""
     return {
-        key: _moving(cast("dict[str, Any]", value)) if isinstance(value, dict) else value
+        key: _score_settings(cast("dict[str, Any]", value)) if isinstance(value, dict) else value
         for key, value in content.items()
         if key not in _MOVE_NO_SCORE
     }
@@ -260,5 +261,5 @@ def _read_json(path: Path, spec: str) -> dict[str, Any]:
 
 
 def first_line(fault: BaseException) -> str:
-    """What a fault of somebody else's code says, without what follows."""
+    """Return the first line of a library's error message."""
     return (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".")

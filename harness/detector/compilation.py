@@ -31,10 +31,7 @@ _BACKEND = "inductor"
 def compile_all(detectors: Iterable[AnyDetector], batch_size: int) -> None:
     """Compile every audio detector for batches of this size; 0 restores the uncompiled models.
 
-    Raises
-    ------
-    UsageError
-        If one of them cannot be compiled; then all are left uncompiled.
+    Raises UsageError if one of them cannot be compiled; then all are left uncompiled.
     """
     models = audio_detectors(detectors)
     _restore(models)
@@ -75,11 +72,8 @@ class Compiled:
     example
         Inputs of that many rows, with which it is compiled at once.
 
-    Raises
-    ------
-    UsageError
-        If it cannot be compiled: without a C++ compiler, Triton on a GPU or enough memory, or if
-        the model does something that a compiled pass cannot do.
+    Raises UsageError if it cannot be compiled: without a C++ compiler, Triton on a GPU or enough
+    memory, or if the model does something that a compiled pass cannot do.
     """
 
     def __init__(self, model: Any, rows: int, example: dict[str, Tensor], name: str) -> None:

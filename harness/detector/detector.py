@@ -99,10 +99,7 @@ class Detector(Protocol):
         A row that is not finite means that the detector gave no usable answer for that wave; it
         must not be ranked as a score.
 
-        Raises
-        ------
-        ClipError
-            If the batch failed as a whole; its waves may still be scored one by one.
+        Raises ClipError if the batch failed as a whole; its waves may still be scored one by one.
         """
         ...
 
@@ -137,10 +134,7 @@ class Compilable(Protocol):
     def compile(self, rows: int) -> None:
         """Compile for batches of this many rows, immediately; 0 restores the uncompiled model.
 
-        Raises
-        ------
-        UsageError
-            If compilation fails.
+        Raises UsageError if compilation fails.
         """
         ...
 
@@ -156,20 +150,14 @@ class ScoreLookup(Protocol):
     def lookup(self, clip_id: str, condition: str) -> tuple[float, float, float]:
         """Return `(logit_fake, logit_real, score)`.
 
-        Raises
-        ------
-        ClipRejected
-            If there is no score, or it could be another clip's as well.
+        Raises ClipRejected if there is no score, or it could be another clip's as well.
         """
         ...
 
     def match(self, clips: Sequence[Clip], conditions: Collection[str]) -> ScoreLookup:
         """Return the same scores, assigned to all clips of the data before any is looked up.
 
-        Raises
-        ------
-        UsageError
-            If no row belongs to any of the clips or conditions.
+        Raises UsageError if no row belongs to any of the clips or conditions.
         """
         ...
 

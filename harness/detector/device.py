@@ -1,4 +1,4 @@
-"""Where a model computes and with how many bits: what was asked for, or an error."""
+"""The device and precision of a model: exactly as requested, or an error."""
 
 from __future__ import annotations
 
@@ -24,12 +24,9 @@ _SETTINGS = Lock()
 
 
 def resolve_device(name: str) -> torch.device:
-    """`auto` (the GPU where there is one), `cpu`, `cuda` or `cuda:1`.
+    """Return the device for `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:1`.
 
-    Raises
-    ------
-    UsageError
-        Where the device that was asked for is not there: nothing else is taken instead.
+    Raises UsageError if the requested device does not exist; there is no substitute for it.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -53,12 +50,9 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The type that weights and activations have at this precision.
+    """Return the type of weights and activations at a precision.
 
-    Raises
-    ------
-    UsageError
-        Where there is no such precision, or the device does not have it.
+    Raises UsageError if there is no such precision, or the device does not support it.
     """
     if precision not in _DTYPES:
         raise UsageError(
@@ -74,11 +68,11 @@ def resolve_dtype(precision: str, device: torch.device) -> torch.dtype:
 
 @contextmanager
 def matrix_precision(device: torch.device, tf32: bool) -> Generator[None]:
-    """Whether float32 products and convolutions on a GPU may round their inputs to TF32.
+    """Set whether float32 products and convolutions on a GPU may round their inputs to TF32.
 
-    PyTorch's own default is that convolutions may and matrix products may not. These are settings
-    of the process, so one thread at a time is within; on a GPU that takes as long as to tell it
-    what to do. A processor has no such choice, and its threads do not wait for each other.
+    By default PyTorch lets convolutions do so and matrix products not. The settings are global, so
+    only one thread at a time is in the block; on a GPU that is only as long as it takes to launch
+    the work. CPUs have no such setting, and their threads do not wait for each other.
     """
     if device.type != "cuda":
         yield
@@ -99,9 +93,9 @@ def matrix_precision(device: torch.device, tf32: bool) -> Generator[None]:
 
 
 class Laps:
-    """Seconds of the stages of one batch, by the device's own clock where it is a GPU.
+    """Seconds of the stages of one batch, on a GPU by its own clock.
 
-    There the processor only hands out the work; `wait` is for its end.
+    There the CPU only launches the work; `wait` waits for its end.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -115,7 +109,7 @@ class Laps:
         self._marks.append((stage, began, self._mark()))
 
     def wait(self) -> dict[str, float]:
-        """Seconds by stage, once all of it is done."""
+        """Wait for the end of all stages; return seconds by stage."""
         if self._device.type != "cuda":
             return {stage: ended - began for stage, began, ended in self._marks}
         for _, _, ended in self._marks:
@@ -130,15 +124,15 @@ class Laps:
         return event
 
 
-def sent(values: Tensor, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
-    """A tensor in this process's memory on its way to the device; the processor does not wait."""
+def to_device(values: Tensor, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """Copy a tensor to the device without waiting for it."""
     if device.type == "cuda":
         values = values.pin_memory()
     return values.to(device, non_blocking=True).to(dtype or values.dtype)
 
 
-def fetched(values: Tensor) -> Tensor:
-    """float64 in this process's memory, there once the device is done with it (`Laps.wait`)."""
+def to_host(values: Tensor) -> Tensor:
+    """Copy a tensor to host memory as float64; complete after `Laps.wait`."""
     if values.device.type != "cuda":
         return values.double()
     host = torch.empty(values.shape, dtype=torch.float64, pin_memory=True)
@@ -146,7 +140,7 @@ def fetched(values: Tensor) -> Tensor:
 
 
 def device_words(device: torch.device) -> str:
-    """The device as the record of a run names it."""
+    """Return the name of a device for the record of a run."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)

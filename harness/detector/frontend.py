@@ -1,13 +1,13 @@
-"""Log-mel features of a batch at once, on the device: what the AST extractor makes clip by clip.
+"""Log-mel features of a whole batch on the device, as the AST extractor makes them clip by clip.
 
 Kaldi's filter bank as `ASTFeatureExtractor` calls it (`torchaudio.compliance.kaldi.fbank`): frames
 of 25 ms every 10 ms that lie wholly inside the clip, mean removed, pre-emphasis 0.97, Hann window,
 power spectrum of the next power of two, triangular filters from 20 Hz to half the rate, natural
 log with float32's epsilon as the floor. No dither. Waveforms stay in [-1, 1]. Log-mel frames are
-padded with 0 or cut to `max_frames` and only then normalised, so padding is not silence.
+padded with 0 or cut to `max_frames` and then normalised, so padding is not silence.
 
 The order of operations follows Kaldi's: beside a loud pure tone the floor of the spectrum is
-rounding noise, and another order gives another noise.
+rounding noise, and another order gives different noise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor
 from torchaudio.compliance.kaldi import get_mel_banks
 
 from harness.audio.wave import Samples
-from harness.detector.device import sent
+from harness.detector.device import to_device
 
 _WINDOW_MS, _HOP_MS = 25.0, 10.0
 _LOWEST_HZ = 20.0
@@ -51,7 +51,7 @@ class LogMel:
         self._fft = 1 << (self.window_samples - 1).bit_length()
         self._normalize = bool(extractor.do_normalize)
         self._mean, self._std = float(extractor.mean), float(extractor.std)
-        nothing = torch.zeros(1)  # what a frame of padding comes to, to the last bit
+        nothing = torch.zeros(1)  # bit-exact value of a frame of padding
         padding = (nothing - self._mean) / (self._std * 2) if self._normalize else nothing
         self._padding = float(padding)
         self._device = device
@@ -72,38 +72,40 @@ class LogMel:
 
     @property
     def longest_samples(self) -> int:
-        """What comes after these samples of a clip is not looked at."""
+        """The number of samples of a clip that are used, at most."""
         return self.window_samples + (self.max_frames - 1) * self._hop
 
     def frames(self, samples: int) -> int:
-        """How many frames of a clip of this many samples are used."""
+        """Return how many frames of a clip of this many samples are used."""
         if samples < self.window_samples:
             return 0
         return min(self.max_frames, 1 + (samples - self.window_samples) // self._hop)
 
     def __call__(self, clips: Sequence[Samples]) -> Tensor:
-        """Features of shape (clips, max_frames, bins), float32, on the device.
+        """Return features of shape (clips, max_frames, bins), float32, on the device.
 
-        Every clip has at least `window_samples` samples.
+        Every clip must have at least `window_samples` samples.
         """
         counts = [self.frames(len(samples)) for samples in clips]
         signal, starts = self._pack(clips, counts)
-        # Frames that would straddle two clips are computed as well: two a clip, and never read.
+        # Frames that straddle two clips are computed as well, two a clip, and never read.
         frames = signal.unfold(0, self.window_samples, self._hop)
         log_mel = torch.cat([self._log_mel(block) for block in frames.split(self._block)])
         if self._normalize:
             log_mel.sub_(self._mean).div_(self._std * 2)
-        return self._laid_out(log_mel, starts, counts)
+        return self._padded_rows(log_mel, starts, counts)
 
-    def _laid_out(self, log_mel: Tensor, starts: Sequence[int], counts: Sequence[int]) -> Tensor:
-        """Each clip's frames as a row of its own, padded."""
+    def _padded_rows(self, log_mel: Tensor, starts: Sequence[int], counts: Sequence[int]) -> Tensor:
+        """Return each clip's frames as a padded row."""
         shape = (len(counts), self.max_frames, log_mel.shape[1])
-        if self._device.type == "cuda":  # where each call has its price: two, however many clips
+        if self._device.type == "cuda":  # few calls, because each of them is costly there
             features = log_mel.new_full(shape, self._padding)
             places = np.arange(self.max_frames)
             used = places < np.asarray(counts)[:, None]
             frames = (np.asarray(starts)[:, None] + places)[used]
-            where = sent(torch.from_numpy(np.stack([np.flatnonzero(used), frames])), self._device)
+            where = to_device(
+                torch.from_numpy(np.stack([np.flatnonzero(used), frames])), self._device
+            )
             features.view(-1, shape[2]).index_copy_(0, where[0], log_mel.index_select(0, where[1]))
             return features
         features = log_mel.new_empty(shape)
@@ -113,11 +115,11 @@ class LogMel:
         return features
 
     def _pack(self, clips: Sequence[Samples], counts: Sequence[int]) -> tuple[Tensor, list[int]]:
-        """All clips in one signal, each at a multiple of the hop, and each one's first frame."""
+        """Return all clips as one signal, each at a multiple of the hop, and their first frames."""
         used = [(count - 1) * self._hop + self.window_samples for count in counts]
         strides = [-(-samples // self._hop) for samples in used]
         starts = [int(start) for start in np.cumsum([0, *strides])]
-        # From pinned memory a GPU copies by itself, while the processor goes on.
+        # A GPU copies from pinned memory while the CPU goes on.
         pinned = self._device.type == "cuda"
         packed = torch.empty(starts[-1] * self._hop, dtype=torch.float32, pin_memory=pinned)
         signal = packed.numpy()

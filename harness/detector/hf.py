@@ -1,9 +1,8 @@
 """Any two-class audio classifier of `transformers`, with its own feature extractor.
 
-A wave must get the same score in every batch. Models of a fixed input size (AST, Whisper) take any
-clips together. All others take the waveform as it is, and padding one clip to the length of the
-next would change it (group normalisation, convolutions and attention all see the padding), so only
-clips of equal length share a batch.
+A wave must get the same score in every batch. Models with a fixed input size (AST, Whisper) take
+any clips together. All others take the waveform itself, and padding would change its score (group
+normalisation, convolutions and attention all see it), so only clips of equal length share a batch.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from harness.detector.detector import Logits, gpu_batch_size
 from harness.detector.device import (
     Laps,
     device_words,
-    fetched,
     matrix_precision,
     resolve_device,
     resolve_dtype,
-    sent,
+    to_device,
+    to_host,
 )
 from harness.detector.frontend import LogMel
 from harness.detector.labels import check_indices, fake_index
@@ -39,19 +38,19 @@ from harness.timing import Stopwatch
 
 _FIXED_SIZE = ("ASTFeatureExtractor", "WhisperFeatureExtractor")
 _LONGEST_SECONDS = 120.0
-"""Of a model without a fixed size: its first layer takes about 20 MB for a second of sound."""
+"""For models without a fixed size, whose first layer takes about 20 MB per second of audio."""
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
-    """What a score is made with.
+class ModelParts:
+    """The network and its front end.
 
     Parameters
     ----------
     columns
-        Of the model's logits: fake, then real.
+        The columns of fake and of real among the model's logits.
     log_mel
-        None where the model does not take a picture of log-mel features.
+        None if the model does not take log-mel features.
     """
 
     model: Any
@@ -61,10 +60,7 @@ class Parts:
 
 
 class HubModel:
-    """A detector in the format of `transformers`, on its device and ready to score.
-
-    Made by `open_checkpoint`.
-    """
+    """A detector in the format of `transformers`, on its device; see `open_checkpoint`."""
 
     traits = CHECKPOINT_TRAITS
 
@@ -123,9 +119,9 @@ class HubModel:
         return logits[:, self._columns]
 
     @property
-    def parts(self) -> Parts:
-        """The network itself, for what has to look inside."""
-        return Parts(self._model, self._columns, self._log_mel, self._dtype)
+    def parts(self) -> ModelParts:
+        """The network, for attribution."""
+        return ModelParts(self._model, self._columns, self._log_mel, self._dtype)
 
     @property
     def one_shape(self) -> bool:
@@ -135,7 +131,7 @@ class HubModel:
         self._compiled = None
         if not rows:
             return
-        # All as it is when it scores: whatever differs is compiled for anew.
+        # In the same mode as when it scores, which would otherwise compile again.
         with torch.inference_mode(), matrix_precision(self._device, self._tf32):
             example = self._inputs([np.zeros(self.rate_hz, np.float32)] * rows)
             self._compiled = Compiled(self._model, rows, example, self.identity.name)
@@ -156,8 +152,8 @@ class HubModel:
                 with matrix_precision(self._device, tf32=False), laps.timing("features"):
                     inputs = self._inputs(clips)
                 with matrix_precision(self._device, self._tf32), laps.timing("forward"):
-                    logits = fetched(self._forward(inputs))
-                # A GPU is at work still: another thread can hand it the next batch meanwhile.
+                    logits = to_host(self._forward(inputs))
+                # Meanwhile another thread can give the GPU its next batch.
                 self.spent.add(laps.wait())
                 return logits.numpy()
         except torch.OutOfMemoryError as fault:
@@ -171,22 +167,19 @@ class HubModel:
     def _inputs(self, clips: list[Samples]) -> dict[str, Tensor]:
         if self._log_mel is not None:
             return {"input_values": self._log_mel(clips).to(self._dtype)}
-        made = self._extractor(clips, sampling_rate=self.rate_hz, return_tensors="pt")
+        features = self._extractor(clips, sampling_rate=self.rate_hz, return_tensors="pt")
         return {
-            name: sent(value, self._device, self._dtype if value.is_floating_point() else None)
-            for name, value in made.items()
+            name: to_device(value, self._device, self._dtype if value.is_floating_point() else None)
+            for name, value in features.items()
         }
 
 
 def open_checkpoint(
     checkpoint: Checkpoint, *, device: str, precision: str, fake_label: str | None
 ) -> HubModel:
-    """Load a model, check that every weight it computes with was in its file, and place it.
+    """Load a model, check that all of its weights were in its file, and move it to its device.
 
-    Raises
-    ------
-    UsageError
-        Where it cannot be had as asked: device, precision, labels, architecture, weights.
+    Raises UsageError if device, precision, labels, architecture or weights are not as requested.
     """
     place = resolve_device(device)
     resolve_dtype(precision, place)
@@ -241,10 +234,10 @@ def open_checkpoint(
 
 
 def _batch_size(device: torch.device, parameters: int, fixed_size: bool) -> int:
-    """A batch size for runs that are too short to measure one.
+    """Return a batch size for runs that are too short to measure one.
 
-    Measured on two processors: the smallest models are 20 % faster at 8 than at 1, an AST of
-    1.9 M parameters 20 % slower at 32 than at 2, a wav2vec 2.0 of 2.4 M 37 % slower at 8 than at 2.
+    Measured on two CPU cores: the smallest models are 20 % faster at 8 than at 1, an AST of 1.9 M
+    parameters 20 % slower at 32 than at 2, a wav2vec 2.0 of 2.4 M 37 % slower at 8 than at 2.
     """
     if device.type == "cuda":
         return gpu_batch_size(fixed_size)
@@ -254,9 +247,9 @@ def _batch_size(device: torch.device, parameters: int, fixed_size: bool) -> int:
 
 
 def _placed(model: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """The model in evaluation mode on its device, its head in float32 whatever the precision.
+    """Return the model in evaluation mode on its device, with its head in float32.
 
-    In bfloat16 a logit of 4 is a multiple of 1/32; the scores of different clips would tie.
+    In bfloat16 a logit of 4 is a multiple of 1/32, so that scores of different clips would tie.
     """
     model = model.eval().to(device=device, dtype=dtype)
     head = getattr(model, "classifier", None)
@@ -270,7 +263,7 @@ def _in_float32(_: Any, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _receptive_field(config: Any, rate_hz: int) -> int:
-    """Samples that the first frame takes: of the convolutions, or 25 ms where there are none."""
+    """Return the samples of the first frame: of the convolutions, or 25 ms without any."""
     kernels, strides = getattr(config, "conv_kernel", None), getattr(config, "conv_stride", None)
     if not isinstance(kernels, (list, tuple)) or not isinstance(strides, (list, tuple)):
         return int(rate_hz * 0.025)
@@ -282,7 +275,7 @@ def _receptive_field(config: Any, rate_hz: int) -> int:
 
 @contextmanager
 def _load_faults(spec: str) -> Generator[None]:
-    """Whatever goes wrong while a model is loaded is a fault of what was named, in one line."""
+    """Report any fault while a model is loaded as a UsageError on one line."""
     try:
         yield
     except UsageError:
@@ -314,7 +307,7 @@ def _load_faults(spec: str) -> Generator[None]:
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Without the progress bars and loading reports of transformers; what matters is raised."""
+    """Silence the progress bars and loading reports of transformers; real problems are raised."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

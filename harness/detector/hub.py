@@ -1,6 +1,6 @@
-"""A model at the hub: fetched by its client into its cache, and what the hub says when it refuses.
+"""Fetch a model from the hub into its client's cache, and explain why the hub refuses.
 
-The cache is as good as the hub where the hub cannot be reached; nothing else stands in for it.
+If the hub cannot be reached its cache is used, and nothing else.
 """
 
 from __future__ import annotations
@@ -24,30 +24,32 @@ from harness.errors import UsageError
 
 
 def fetch(spec: str) -> Checkpoint:
-    """The files of `owner/name[@revision]`, from the hub or from its cache on this machine."""
+    """Return the files of `owner/name[@revision]`, from the hub or its cache on this machine."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     repository, _, revision = spec.partition("@")
 
     def download(names: tuple[str, ...], revision: str | None) -> Path:
-        unknown: LocalEntryNotFoundError | None = None
+        not_cached: LocalEntryNotFoundError | None = None
         for name in names:
             try:
                 return Path(
-                    hf_hub_download(repository, name, revision=revision, local_files_only=not there)
+                    hf_hub_download(
+                        repository, name, revision=revision, local_files_only=not online
+                    )
                 )
             except LocalEntryNotFoundError as fault:
-                if there:
+                if online:
                     raise
-                unknown = unknown or fault  # a cache does not say what the hub has not
+                not_cached = not_cached or fault  # absent from the cache is not absent from the hub
             except EntryNotFoundError:
                 continue
-        raise unknown or missing(names, spec)
+        raise not_cached or missing(names, spec)
 
     with _hub_faults(spec, repository, revision):
-        there = _answers(repository, revision or None)
-        # By its name, so that the client notes which commit that was, for when there is no hub.
+        online = _answers(repository, revision or None)
+        # By branch name, so that the client notes its commit for later use offline.
         folder = download((CONFIG,), revision or None).parent
         commit = folder.name
         download(EXTRACTOR, commit)
@@ -59,10 +61,9 @@ def fetch(spec: str) -> Checkpoint:
 
 
 def _answers(repository: str, revision: str | None) -> bool:
-    """Whether the hub answers at all.
+    """Whether the hub answers within seconds.
 
-    This is asked once and for seconds; for a file, the client asks a hub that takes calls and never
-    answers for more than six minutes.
+    When it fetches a file, the client waits more than six minutes for a hub that never answers.
     """
     from huggingface_hub import HfApi, constants
     from huggingface_hub import errors as hub
@@ -72,15 +73,15 @@ def _answers(repository: str, revision: str | None) -> bool:
         HfApi().model_info(repository, revision=revision, timeout=hub_timeout)
     except (hub.RepositoryNotFoundError, hub.RevisionNotFoundError):
         raise
-    except hub.HfHubHTTPError:  # too busy, perhaps: the client tries again when asked for a file
+    except hub.HfHubHTTPError:  # perhaps too busy: the client retries when it fetches a file
         return True
-    except (hub.OfflineModeIsEnabled, OSError, _no_answer()):
+    except (hub.OfflineModeIsEnabled, OSError, _connection_error()):
         return False
     return True
 
 
-def _no_answer() -> type[Exception]:
-    """The HTTP library's own error: which library that is differs between versions of the hub's."""
+def _connection_error() -> type[Exception]:
+    """Return the error of the HTTP library, which differs between versions of the client."""
     from huggingface_hub.errors import HfHubHTTPError
 
     return HfHubHTTPError.__bases__[0]
@@ -88,7 +89,7 @@ def _no_answer() -> type[Exception]:
 
 @contextmanager
 def _hub_faults(spec: str, repository: str, revision: str) -> Generator[None]:
-    """Say in one line what the hub's client says in ten."""
+    """Turn the long errors of the hub's client into one line each."""
     from huggingface_hub import errors as hub
     from huggingface_hub.utils import logging
 
@@ -115,19 +116,19 @@ def _hub_faults(spec: str, repository: str, revision: str) -> Generator[None]:
         ) from fault
     except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled) as fault:
         if isinstance(fault.__cause__, hub.HfHubHTTPError):
-            raise _answered(fault.__cause__, spec) from fault
+            raise _http_error(fault.__cause__, spec) from fault
         raise UsageError(
             "is not in the cache of this machine, and the hub cannot be reached",
             spec,
             "check the network and HF_HUB_OFFLINE, or name a local directory",
         ) from fault
     except hub.HfHubHTTPError as fault:
-        raise _answered(fault, spec) from fault
-    except (OSError, _no_answer()) as fault:
+        raise _http_error(fault, spec) from fault
+    except (OSError, _connection_error()) as fault:
         raise UsageError(f"cannot be fetched ({first_line(fault)})", spec, "try again") from fault
     finally:
         logging.set_verbosity(verbosity)
 
 
-def _answered(fault: Any, spec: str) -> UsageError:
+def _http_error(fault: Any, spec: str) -> UsageError:
     return UsageError(f"the hub answers {fault.response.status_code}", spec, "try again later")

@@ -11,23 +11,20 @@ _SAY_WHICH = "say which one means fake with --fake-label NAME or --fake-label IN
 
 
 def fake_index(names: Mapping[int, str], fake_label: str | None = None, where: str = "") -> int:
-    """Index of the class that means fake, 0 or 1.
+    """Return the index of the class that means fake, 0 or 1.
 
     Parameters
     ----------
     names
         The model's own `id2label`.
     fake_label
-        What the user says: a class name (case does not matter) or an index. A name wins where
-        the names are themselves numbers. It also wins against the vocabulary.
+        What the user says: a class name (case does not matter) or an index; a name if the names
+        are themselves numbers. It takes precedence over the vocabulary.
     where
         The model, for the message.
 
-    Raises
-    ------
-    UsageError
-        Where there are not two classes, or their names do not say that one is fake and the other
-        real and the user does not say so either.
+    Raises UsageError if there are not two classes, or neither their names nor the user say which
+    one is fake.
     """
     seen = ", ".join(f"{index}: {names[index]}" for index in sorted(names))
     if sorted(names) != [0, 1]:
@@ -56,39 +53,36 @@ def check_indices(
     fake_label: str | None = None,
     where: str = "",
 ) -> None:
-    """Hold a model's `label2id` to its `id2label`, which is the one that is read.
+    """Check a model's `label2id` against its `id2label`, which is the one that is used.
 
-    A placeholder such as `LABEL_0` says nothing, and nothing is wrong where the user says an index.
+    Placeholders such as `LABEL_0` cannot contradict, and an index stated by the user settles it.
 
-    Raises
-    ------
-    UsageError
-        Where one gives a class another index, or a contrary meaning, than the other.
+    Raises UsageError if one gives a class another index, or the opposite meaning, than the other.
     """
     if fake_label is not None and fake_label.strip() in ("0", "1"):
         return
     folded = {name.strip().casefold(): index for index, name in names.items()}
-    for name, number in label2id.items():
+    for name, stated in label2id.items():
         try:
-            index = int(str(number))
+            index = int(str(stated))
         except ValueError:
             index = -1
-        meant = folded.get(name.strip().casefold(), index)
+        actual = folded.get(name.strip().casefold(), index)
         meanings = canonical_label(name), canonical_label(names.get(index, ""))
-        if meant != index or (all(meanings) and meanings[0] != meanings[1]):
-            seen = ", ".join(f"{each}: {names[each]}" for each in sorted(names))
+        if actual != index or (all(meanings) and meanings[0] != meanings[1]):
+            seen = ", ".join(f"{number}: {names[number]}" for number in sorted(names))
             raise UsageError(
-                f"id2label ({seen}) and label2id ({name}: {number}) contradict each other",
+                f"id2label ({seen}) and label2id ({name}: {stated}) contradict each other",
                 where,
                 "correct config.json, or give the index that means fake: --fake-label INDEX",
             )
 
 
 def _named(names: Mapping[int, str], fake_label: str, seen: str, where: str) -> int:
-    wanted = fake_label.strip().casefold()
-    matches = [index for index, name in names.items() if name.strip().casefold() == wanted]
+    folded = fake_label.strip().casefold()
+    matches = [index for index, name in names.items() if name.strip().casefold() == folded]
     if len(matches) == 1:
         return matches[0]
-    if not matches and wanted in ("0", "1"):
-        return int(wanted)
+    if not matches and folded in ("0", "1"):
+        return int(folded)
     raise UsageError(f"--fake-label {fake_label!r} names none of {seen}", where, _SAY_WHICH)

@@ -71,10 +71,7 @@ def logits_of(values: Array, kind: Kind, higher: Label, rounding: Rounding) -> A
     higher
         The class that a higher value speaks for; ignored for two columns.
 
-    Raises
-    ------
-    ValueError
-        If a value is outside its scale; the message says which and why.
+    Raises ValueError if a value is outside its scale; the message says which and why.
     """
     whole = _HUNDRED.get(kind)
     if values.ndim == 2:

@@ -1,7 +1,7 @@
-"""Whether a model that was loaded can give scores that mean something.
+"""Check that a loaded model can give meaningful scores.
 
-What is wrong here would not fail while loading: random weights, an extractor that makes other
-features than the model learned from, numbers that turn every score into NaN.
+None of these faults would make loading fail: random weights, an extractor whose features differ
+from those in training, weights that turn every score into NaN.
 """
 
 from __future__ import annotations
@@ -19,28 +19,26 @@ _UNUSED_IN_INFERENCE = ("masked_spec_embed",)
 
 
 def check_extractor(extractor: Any, config: Any, checkpoint: Checkpoint) -> list[str]:
-    """Notes on what the extractor's settings leave open.
+    """Return notes on what the extractor's settings leave open.
 
-    Raises
-    ------
-    UsageError
-        Where its rate is none, or it does not make what the model takes: every clip would fail.
+    Raises UsageError if its rate is invalid, or its features do not fit the model: every clip would
+    fail.
     """
     name = checkpoint.extractor.name
     where = f"{checkpoint.spec}: {name}"
     rate_hz = getattr(extractor, "sampling_rate", None)
-    known = isinstance(rate_hz, int | float) and not isinstance(rate_hz, bool)
-    if not known or rate_hz not in _RATES_HZ:
+    is_number = isinstance(rate_hz, int | float) and not isinstance(rate_hz, bool)
+    if not is_number or rate_hz not in _RATES_HZ:
         raise UsageError(
             f"sampling_rate is {rate_hz!r}",
             where,
             f"give a whole number of Hz from {_RATES_HZ[0]} to {_RATES_HZ[-1]}",
         )
     for field in ("num_mel_bins", "max_length"):
-        made, taken = getattr(extractor, field, None), getattr(config, field, None)
-        if type(extractor).__name__ == "ASTFeatureExtractor" and made != taken:
+        produced, expected = getattr(extractor, field, None), getattr(config, field, None)
+        if type(extractor).__name__ == "ASTFeatureExtractor" and produced != expected:
             raise UsageError(
-                f"{field} is {made!r}, and {taken!r} in config.json",
+                f"{field} is {produced!r}, and {expected!r} in config.json",
                 where,
                 "use the extractor that the model was trained with",
             )
@@ -52,7 +50,7 @@ def check_extractor(extractor: Any, config: Any, checkpoint: Checkpoint) -> list
 
 
 def head_notes(config: Any) -> list[str]:
-    """A note on a head that was trained for something else than to choose one of two classes."""
+    """Return a note on a head that was not trained to choose between two classes."""
     kind = getattr(config, "problem_type", None)
     if kind not in _OTHER_HEADS:
         return []
@@ -63,7 +61,7 @@ def head_notes(config: Any) -> list[str]:
 
 
 def check_numbers(model: Any, checkpoint: Checkpoint) -> None:
-    """Refuse weights that are no numbers to compute with, before they make every score NaN."""
+    """Refuse weights that are not finite or are quantised."""
     wrong = [name for name, weight in model.named_parameters() if not weight.isfinite().all()]
     if wrong:
         raise UsageError(
@@ -72,21 +70,22 @@ def check_numbers(model: Any, checkpoint: Checkpoint) -> None:
             "name a checkpoint from before the training diverged",
         )
     types = checkpoint.weight_types()
-    coded = [
+    quantised = [
         name
         for name, weight in model.named_parameters()
         if weight.is_floating_point() and types.get(name, "F32") not in _WEIGHT_TYPES
     ]
-    if coded:
+    if quantised:
+        first = quantised[0]
         raise UsageError(
-            f"{len(coded)} weights are quantised, such as {coded[0]} ({types[coded[0]]})",
+            f"{len(quantised)} weights are quantised, such as {first} ({types[first]})",
             checkpoint.spec,
             "name the checkpoint that was quantised",
         )
 
 
 def check_loading(loading: dict[str, Any], spec: str) -> list[str]:
-    """Names of the tensors that were left over; refuses a model with weights made up at random."""
+    """Refuse a model with weights that are not in its file; return the names of unused tensors."""
     missing = [
         name for name in sorted(loading["missing_keys"]) if not name.endswith(_UNUSED_IN_INFERENCE)
     ]

@@ -96,10 +96,7 @@ def open_detector(
         `embedded`, a local directory, a hub id with optional `@revision`,
         `python:package.module:factory` or `scores:FILE[?OPTIONS]`.
 
-    Raises
-    ------
-    UsageError
-        If it cannot be opened exactly as asked.
+    Raises UsageError if it cannot be opened exactly as asked.
     """
     kind = kind_of(spec)
     if fake_label is not None and not kind.traits.names_classes:
@@ -115,10 +112,7 @@ def open_detector(
 def find(spec: str) -> Checkpoint:
     """Return the files of `embedded`, a local directory or a hub id, checked without importing it.
 
-    Raises
-    ------
-    UsageError
-        If they are missing, damaged, or in a format that is not opened.
+    Raises UsageError if they are missing, damaged, or in a format that is not opened.
     """
     folder = Path(spec).expanduser()
     if spec == "embedded":

@@ -1,9 +1,9 @@
-"""A user's own code in this process: it may fail, but it neither ends nor changes the process.
+"""Run a user's own code in this process without letting it end or change the process.
 
-Settings that a process has once (working directory, signal handlers, torch's default dtype) are the
-detector's own while it is at work and ours in between, so that neither the run nor another detector
-computes differently because of it. What cannot be guarded against here is `os._exit` and the like:
-they end a process without asking.
+Settings that a process has only once (working directory, signal handlers, torch's default dtype)
+belong to the user's code while it runs and to the harness in between, so that neither the run nor
+another detector computes differently because of it. `os._exit` and the like cannot be prevented:
+they end a process immediately.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from harness.errors import UsageError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
-_TORCH = (
+_TORCH_SETTINGS = (
     ("get_default_dtype", "set_default_dtype"),
     ("get_float32_matmul_precision", "set_float32_matmul_precision"),
     ("get_num_threads", "set_num_threads"),
@@ -36,31 +36,28 @@ class _Setting(NamedTuple):
     write: Callable[[Any], object]
 
 
-class Guest:
-    """Code of the user's that is called now and then.
+class UserCode:
+    """A user's code that is called from time to time.
 
     Parameters
     ----------
     where
-        What the user knows it by: `python:package.module:factory`.
+        How the user names it: `python:package.module:factory`.
     """
 
     def __init__(self, where: str) -> None:
         self._where = where
         self._settings = _settings()
-        self._own: dict[int, Any] = {}
+        self._changed: dict[int, Any] = {}
 
     @contextmanager
-    def at_work(self) -> Generator[None]:
-        """Run the block as the user's code.
+    def running(self) -> Generator[None]:
+        """Run the block with the settings of the user's code, then restore our own.
 
-        Raises
-        ------
-        UsageError
-            Where it would end the process, as `sys.exit` does with whatever code.
+        Raises UsageError if it tries to end the process, as `sys.exit` does.
         """
         ours = [setting.read() for setting in self._settings]
-        for place, value in self._own.items():
+        for place, value in self._changed.items():
             with suppress(OSError):  # its working directory may be gone
                 self._settings[place].write(value)
         try:
@@ -69,42 +66,41 @@ class Guest:
             raise
         except BaseException as fault:
             raise UsageError(
-                f"tried to end the run ({told(fault)})",
+                f"tried to end the run ({error_line(fault)})",
                 self._where,
                 "return scores, or raise an exception about clips that cannot be scored",
             ) from fault
         finally:
-            self._own = _put_back(self._settings, ours)
+            self._changed = self._restore(ours)
+
+    def _restore(self, ours: list[Any]) -> dict[int, Any]:
+        """Restore our settings; return those that the user's code changed, by place."""
+        changed: dict[int, Any] = {}
+        for place, (setting, value) in enumerate(zip(self._settings, ours, strict=True)):
+            current = setting.read()
+            if current != value:
+                changed[place] = current
+                setting.write(value)
+        return changed
 
 
-def told(fault: BaseException) -> str:
-    """A fault of somebody else's code in one line of bounded length."""
+def error_line(fault: BaseException) -> str:
+    """Return type and message of an exception on one line of bounded length."""
     return f"{type(fault).__name__}: {' '.join(str(fault).split())}"[:300]
-
-
-def _put_back(settings: list[_Setting], ours: list[Any]) -> dict[int, Any]:
-    """Give the settings their values again; those that the user's code had, by place."""
-    own: dict[int, Any] = {}
-    for place, (setting, value) in enumerate(zip(settings, ours, strict=True)):
-        found = setting.read()
-        if found != value:
-            own[place] = found
-            setting.write(value)
-    return own
 
 
 def _settings() -> list[_Setting]:
     import torch
 
-    found = [
-        _Setting(_directory, _move),
-        _Setting(lambda: list(warnings.filters), _filter),
+    return [
+        _Setting(_directory, _change_directory),
+        _Setting(lambda: list(warnings.filters), _set_filters),
         _Setting(np.geterr, lambda value: np.seterr(**value)),
         _Setting(lambda: sys.stderr, lambda value: setattr(sys, "stderr", value)),
-        *(_Setting(getattr(torch, read), getattr(torch, write)) for read, write in _TORCH),
-        _Setting(torch.get_default_device, _use_device),
+        *(_Setting(getattr(torch, read), getattr(torch, write)) for read, write in _TORCH_SETTINGS),
+        _Setting(torch.get_default_device, _set_default_device),
+        *map(_signal_handler, _SIGNALS),
     ]
-    return found + [_of_signal(number) for number in _SIGNALS]
 
 
 def _directory() -> str | None:
@@ -114,25 +110,25 @@ def _directory() -> str | None:
         return None
 
 
-def _move(directory: str | None) -> None:
+def _change_directory(directory: str | None) -> None:
     if directory is not None:
         os.chdir(directory)
 
 
-def _filter(filters: list[Any]) -> None:
+def _set_filters(filters: list[Any]) -> None:
     warnings.filters[:] = filters  # pyright: ignore[reportIndexIssue]
 
 
-def _use_device(device: Any) -> None:
-    """None rather than `cpu`, which would be asked at every call of torch."""
+def _set_default_device(device: Any) -> None:
+    """Set None for `cpu`, because a default device slows every call of torch."""
     import torch
 
     torch.set_default_device(None if device.type == "cpu" else device)
 
 
-def _of_signal(number: signal.Signals) -> _Setting:
+def _signal_handler(number: signal.Signals) -> _Setting:
     def handle(handler: Any) -> None:
-        known = handler is not None  # else it was set in C
+        known = handler is not None  # otherwise it was set in C
         if known and threading.current_thread() is threading.main_thread():
             signal.signal(number, handler)
 

@@ -34,7 +34,7 @@ class FileFacts:
         What was done from the file to what the detector got, a step each.
     notes
         What of the file is not heard, and where its header is wrong
-        (`harness.audio.decoded.Recording`).
+        (`harness.audio.recording.Recording`).
     """
 
     name: str

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.audio.wave import Wave
-from harness.detector.hf import HubModel, Parts
+from harness.detector.hf import HubModel, ModelParts
 from harness.errors import ClipRejected
 from harness.forensic.case import Attribution
 from harness.inspect.detector_view import Listener
@@ -119,7 +119,7 @@ def rank_correlation(first: Array, second: Array) -> float:
 class _Explained:
     """One network, and what each cell of a picture adds to its score."""
 
-    def __init__(self, parts: Parts, model: Any, batch: int) -> None:
+    def __init__(self, parts: ModelParts, model: Any, batch: int) -> None:
         assert parts.log_mel is not None
         self._log_mel, self._dtype = parts.log_mel, parts.dtype
         self._model, self._batch = model, batch

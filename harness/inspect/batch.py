@@ -69,10 +69,7 @@ class Examined:
 def files_of(paths: Sequence[Path]) -> list[Path]:
     """The files that are meant: those named, and the recordings in folders, by name.
 
-    Raises
-    ------
-    UsageError
-        Where there is no such file or no recording in a folder.
+    Raises UsageError if there is no such file or no recording in a folder.
     """
     found: list[Path] = []
     for path in paths:

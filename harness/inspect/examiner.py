@@ -80,11 +80,8 @@ def open_examiner(
     model
         Where the detector is now, or its name in the run; None for the run's only one.
 
-    Raises
-    ------
-    UsageError
-        Where the run cannot be read or has not measured that detector, and where the detector's
-        scores run the wrong way on `clean`.
+    Raises UsageError if the run cannot be read or has not measured that detector, and where the
+    detector's scores run the wrong way on `clean`.
     """
     finished = read_run(run)
     record = _chosen(finished, model)
@@ -129,10 +126,7 @@ def _chosen(run: RunFolder, model: str | None) -> ModelRecord:
 def examine(path: Path, examiner: Examiner, options: Options) -> Case:
     """Examine one file.
 
-    Raises
-    ------
-    ClipRejected
-        Where it cannot be decoded.
+    Raises ClipRejected if it cannot be decoded.
     """
     listener = examiner.listener
     channels = examiner.run.record.channels

@@ -44,10 +44,7 @@ class Opened:
 def open_file(path: Path, rate_hz: int | None, channels: Channels = "mean") -> Opened:
     """Decode a file, and resample it to the detector's rate as a run does.
 
-    Raises
-    ------
-    ClipRejected
-        Where it is no recording that could be scored.
+    Raises ClipRejected if it is no recording that could be scored.
     """
     recording = read(path)
     wave = sound(recording, channels=channels)

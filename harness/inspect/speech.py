@@ -51,10 +51,7 @@ def speech(wave: Wave) -> SpeechTest:
 
     Of a long recording the most active two minutes are heard.
 
-    Raises
-    ------
-    ClipRejected
-        Where the rate has no usable ratio to 16 kHz.
+    Raises ClipRejected if the rate has no usable ratio to 16 kHz.
     """
     heard = resample(wave, _RATE_HZ)
     if heard.seconds > _MOST_SECONDS:

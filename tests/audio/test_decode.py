@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.audio.downmix import downmix, signal_notes
-from harness.audio.wave import Limits, Recording, load, read
+from harness.audio.wave import AudioLimits, Recording, load, read
 from tests.support.sound_bytes import (
     babble,
     encoded,
@@ -111,7 +111,7 @@ def test_what_follows_and_cannot_be_decoded_is_said() -> None:
 
 
 def test_what_follows_is_within_the_limits_or_said() -> None:
-    recording = read(ONE["wav"] + ANOTHER["wav"], Limits(seconds=1))
+    recording = read(ONE["wav"] + ANOTHER["wav"], AudioLimits(seconds=1))
     assert recording.seconds == 0.5
     assert recording.notes[0].endswith("1 s are over the limit of 1 s")
 

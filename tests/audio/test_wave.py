@@ -8,7 +8,7 @@ import soundfile
 import torch
 import torchaudio
 
-from harness.audio.wave import Limits, Recording, Wave, load, mono, read, resample
+from harness.audio.wave import AudioLimits, Recording, Wave, load, mono, read, resample
 from harness.errors import ClipRejected
 from tests.support.sound_bytes import babble, encoded, tone, written
 
@@ -73,18 +73,18 @@ def test_limits_are_named(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     soundfile.write(path, tone(channels=3, seconds=2), RATE_HZ)
     for limits, message in (
-        (Limits(seconds=1), "over the limit of 1 s"),
-        (Limits(channels=2), "3 channels are over the limit of 2"),
-        (Limits(rate_hz=8000), "16000 Hz is over the limit of 8000 Hz"),
-        (Limits(lowest_rate_hz=22050), "16000 Hz is under the limit of 22050 Hz"),
-        (Limits(decoded_bytes=1000), "more than 1000 bytes"),
+        (AudioLimits(seconds=1), "over the limit of 1 s"),
+        (AudioLimits(channels=2), "3 channels are over the limit of 2"),
+        (AudioLimits(rate_hz=8000), "16000 Hz is over the limit of 8000 Hz"),
+        (AudioLimits(lowest_rate_hz=22050), "16000 Hz is under the limit of 22050 Hz"),
+        (AudioLimits(decoded_bytes=1000), "more than 1000 bytes"),
     ):
         with pytest.raises(ClipRejected, match=message):
             read(path, limits)
     with pytest.raises(ClipRejected, match=r"a sample of 0\.183 is over the limit of 0\.1"):
-        load(path, Limits(peak=0.1))
+        load(path, AudioLimits(peak=0.1))
     with pytest.raises(ClipRejected, match="over the limit of 1 s"):
-        read(encoded(tone(44100, 3), 44100, "ipod", "aac"), Limits(seconds=1))
+        read(encoded(tone(44100, 3), 44100, "ipod", "aac"), AudioLimits(seconds=1))
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 24000, 44100, 48000])

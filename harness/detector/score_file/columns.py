@@ -57,10 +57,7 @@ class ScoreOptions(NamedTuple):
     def parse(cls, rest: str, spec: str) -> ScoreOptions:
         """Parse `FILE[?score=…&higher=…&columns=…&missing=…&fake=…]`.
 
-        Raises
-        ------
-        UsageError
-            If an option or its value is unknown.
+        Raises UsageError if an option or its value is unknown.
         """
         if "?" in rest and Path(rest).expanduser().exists():
             return cls(Path(rest).expanduser())
@@ -125,10 +122,7 @@ class ScoreColumns(NamedTuple):
 def columns_of(table: ScoreTable, options: ScoreOptions, spec: str) -> ScoreColumns:
     """Return the columns as stated, otherwise those of the first layout that fits.
 
-    Raises
-    ------
-    UsageError
-        If no layout fits, or two columns have the same name.
+    Raises UsageError if no layout fits, or two columns have the same name.
     """
     names = [_normalised(name) for name in table.header]
     if repeated := sorted({name for name in names if names.count(name) > 1 and name}):

@@ -69,10 +69,7 @@ class ScoreFile:
     def lookup(self, clip_id: str, condition: str) -> tuple[float, float, float]:
         """Return `(logit_fake, logit_real, score)`.
 
-        Raises
-        ------
-        ClipRejected
-            If the file has no score, or one that could be another clip's as well.
+        Raises ClipRejected if the file has no score, or one that could be another clip's as well.
         """
         name: str | None = clip_id
         if self.assignment is not None:
@@ -95,10 +92,7 @@ class ScoreFile:
         clips
             All clips of the data, including those that a limit leaves out.
 
-        Raises
-        ------
-        UsageError
-            If no row belongs to any of the clips or to any of the conditions.
+        Raises UsageError if no row belongs to any of the clips or to any of the conditions.
         """
         names = dict.fromkeys(name for name, _ in self.scores)
         assignment = assign((clip.clip_id for clip in clips), names)
@@ -116,10 +110,8 @@ class ScoreFile:
     def refuse_one_class(self, clips: Sequence[Clip], threshold: float) -> None:
         """Refuse scores that are hardly log-odds, unless the user stated their scale.
 
-        Raises
-        ------
-        UsageError
-            If all clips fall on one side of the threshold although the classes are apart.
+        Raises UsageError if all clips fall on one side of the threshold although the classes are
+        apart.
         """
         if self.scale_stated:
             return
@@ -198,11 +190,8 @@ class ScoreFile:
 def open_scores(rest: str, spec: str) -> ScoreFile:
     """Read a score file; `rest` is `FILE[?OPTIONS]`.
 
-    Raises
-    ------
-    UsageError
-        If its columns or scale are neither known nor stated, or it has a duplicate or a score that
-        is not a finite number; the message has the line (for Parquet the row, from 1).
+    Raises UsageError if its columns or scale are neither known nor stated, or it has a duplicate or
+    a score that is not a finite number; the message has the line (for Parquet the row, from 1).
     """
     options = ScoreOptions.parse(rest, spec)
     try:

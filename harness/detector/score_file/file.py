@@ -47,10 +47,7 @@ def read_table(content: bytes, spec: str, missing: Sequence[str]) -> ScoreTable:
     missing
         Words that stand for a missing number.
 
-    Raises
-    ------
-    UsageError
-        If it is neither text nor Parquet, is empty, or its rows differ in length.
+    Raises UsageError if it is neither text nor Parquet, is empty, or its rows differ in length.
     """
     if content.startswith(b"PAR1"):
         table = _read_parquet(content, spec)

@@ -43,11 +43,8 @@ def read_values(
 ) -> ScoreValues:
     """Convert the scores of every row to log-odds of fake.
 
-    Raises
-    ------
-    UsageError
-        If a cell is not a finite number or outside its scale, or if neither the layout nor the user
-        says what must be known.
+    Raises UsageError if a cell is not a finite number or outside its scale, or if neither the
+    layout nor the user says what must be known.
     """
     missing = options.missing or ()
     texts, values = _numbers(table, columns, missing, spec)
