@@ -60,12 +60,12 @@ def inspect(
 ) -> None:
     """Examine questioned recordings: their facts, their scores, and what those are worth."""
     from harness.inspect.batch import examine_all, files_of, folder_for, plain_cases
-    from harness.inspect.examiner import Options, open_examiner
+    from harness.inspect.examiner import ExamineOptions, open_examiner
 
     paths, where = files_of(files), out or folder_for(run)
     with Progress() as progress:
         examiner = open_examiner(run, model, development, device, progress.note)
-        options = Options(attribution, audio)
+        options = ExamineOptions(attribution, audio)
         done = examine_all(paths, examiner, options, where, progress.note, force=force)
     if as_json:
         print_json(plain_cases(done))

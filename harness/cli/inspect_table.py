@@ -10,7 +10,7 @@ from rich.table import Table
 
 from harness.cli.console import stdout
 from harness.forensic.case import Case
-from harness.inspect.batch import Examined
+from harness.inspect.batch import ExaminedFile
 from harness.results.record import RunRecord
 
 _SYNTHETIC = (
@@ -19,7 +19,7 @@ _SYNTHETIC = (
 )
 
 
-def print_examined(done: Sequence[Examined], record: RunRecord, out: Path) -> None:
+def print_examined(done: Sequence[ExaminedFile], record: RunRecord, out: Path) -> None:
     """Print what was found, and where it was written."""
     console = stdout()
     if record.data.synthetic:
@@ -62,26 +62,26 @@ def _between(case: Case) -> str:
     return f"{low:+.2f} to {high:+.2f}"
 
 
-def _row(examined: Examined) -> tuple[str, ...]:
-    entry = examined.entry
-    known = not math.isnan(entry.log10_lr)
+def _row(examined: ExaminedFile) -> tuple[str, ...]:
+    row = examined.row
+    known = not math.isnan(row.log10_lr)
     return (
-        entry.file,
-        _figure(entry.seconds, ".2f"),
-        _figure(entry.score, "+.2f"),
-        _figure(entry.log10_lr, "+.2f"),
-        f"{entry.log10_low:+.2f} to {entry.log10_high:+.2f}" if known else "–",
+        row.file,
+        _figure(row.seconds, ".2f"),
+        _figure(row.score, "+.2f"),
+        _figure(row.log10_lr, "+.2f"),
+        f"{row.log10_low:+.2f} to {row.log10_high:+.2f}" if known else "–",
         _told(examined),
     )
 
 
-def _told(examined: Examined) -> str:
+def _told(examined: ExaminedFile) -> str:
     """The condition, or the first of the reasons."""
     if examined.case is None:
-        return examined.entry.reason
+        return examined.row.reason
     refused = examined.case.weight.refused
     if not refused:
-        return examined.entry.condition
+        return examined.row.condition
     return refused[0] + (f" (and {len(refused) - 1} more)" if len(refused) > 1 else "")
 
 

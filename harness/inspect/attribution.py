@@ -1,14 +1,14 @@
-"""Where in the picture that a detector sees its score comes from: integrated gradients.
+"""Which parts of a detector's log-mel picture its score comes from: integrated gradients.
 
 Integrated gradients (Sundararajan, Taly & Yan 2017) from the recording's own mean spectrum, held
 for its whole length, to its picture: every cell gets its part of the difference of the two scores,
-towards fake (above 0) or towards real. Padding is the same in both and gets nothing. Cells are 0.32
-s by an eighth of the mel bins; finer ones mostly show where the recording is loud.
+towards fake (above 0) or real. Padding is the same in both and gets nothing. Cells are 0.32 s by an
+eighth of the mel bins; finer ones mostly show where the recording is loud.
 
-Such a picture can look convincing and have nothing to do with what the network learned (Adebayo et
-al. 2018, "Sanity checks for saliency maps"). So it is held against the same picture made with
-random weights of the same spread, against that of the recording under noise at 40 dB, and against
-the score that its cells should add up to. Where it fails one of the three it is withheld.
+Such a picture can look convincing without depending on what the network learned (Adebayo et al.
+2018, "Sanity checks for saliency maps"). It is therefore compared with the picture of random
+weights of the same spread, with that of the recording under noise at 40 dB, and with the score that
+its cells should add up to. If it fails one of the three it is withheld.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harness.audio.wave import Wave
 from harness.detector.hf import HubModel, ModelParts
 from harness.errors import ClipRejected
 from harness.forensic.case import Attribution
-from harness.inspect.detector_view import Listener
+from harness.inspect.detector_view import WaveScorer
 from harness.perturb import Draw
 from harness.perturb.noise import Noise
 from harness.seed import generator, stable_seed
@@ -43,41 +43,44 @@ _FRAMES_A_CELL, _ROWS = 32, 8
 Array = NDArray[np.float64]
 
 
-def attribution(wave: Wave, listener: Listener, seed: str) -> Attribution | str:
-    """The picture of the evidence, or why this detector has none.
+def attribution(wave: Wave, scorer: WaveScorer, seed: str) -> Attribution | str:
+    """Return the picture of the evidence, or why there is none.
 
     Parameters
     ----------
     wave
         At the detector's rate.
     seed
-        Of the random weights and the noise; the file's digest.
+        For the random weights and the noise: the file's digest.
     """
-    detector = listener.detector
+    detector = scorer.detector
     if not isinstance(detector, HubModel):
-        return "a detector that is a Python callable cannot be looked into"
+        return "the network of this kind of detector is not accessible"
     parts = detector.parts
     if parts.log_mel is None:
         return "the detector takes the waveform, and the picture is made for log-mel features"
     if reason := detector.admits(wave):
         return reason
-    heard = listener.heard(wave)
+    heard = scorer.used_part(wave)
     own = _Explained(parts, parts.model, detector.batch_size)
     random = _Explained(parts, _randomised(parts.model, seed), detector.batch_size)
     grid, from_mean = own.cells(heard)
-    blind, _ = random.cells(heard)
-    similar = [rank_correlation(grid, blind), rank_correlation(np.abs(grid), np.abs(blind))]
+    random_grid, _ = random.cells(heard)
+    similarity = max(
+        rank_correlation(grid, random_grid),
+        rank_correlation(np.abs(grid), np.abs(random_grid)),
+    )
     gap = abs(float(grid.sum()) - from_mean)
     try:
         noisy = Noise(color="white", snr_db=40.0).apply(heard, Draw(generator(seed, "again")))
     except ClipRejected as fault:
         return str(fault)
     repeatability = rank_correlation(grid, own.cells(noisy)[0])
-    withheld = withheld_for(max(similar), repeatability, gap, from_mean)
+    withheld = withheld_for(similarity, repeatability, gap, from_mean)
     return Attribution(
         method=METHOD,
         withheld=withheld,
-        similarity=max(similar),
+        similarity=similarity,
         repeatability=repeatability,
         from_mean=from_mean,
         gap=gap,
@@ -87,7 +90,7 @@ def attribution(wave: Wave, listener: Listener, seed: str) -> Attribution | str:
 
 
 def withheld_for(similarity: float, repeatability: float, gap: float, from_mean: float) -> str:
-    """Why a picture is not shown; empty where it passes all three checks."""
+    """Return why a picture is not shown; empty if it passes all three checks."""
     if not gap <= max(MOST_GAP, MOST_GAP_SHARE * abs(from_mean)):
         return (
             f"its cells add up to {gap:.2f} log-odds more or less than the {from_mean:+.2f} that "
@@ -107,7 +110,7 @@ def withheld_for(similarity: float, repeatability: float, gap: float, from_mean:
 
 
 def rank_correlation(first: Array, second: Array) -> float:
-    """Spearman's, of all cells; NaN where one of the two is constant."""
+    """Return Spearman's correlation of all cells; NaN if one of the two is constant."""
     from scipy.stats import rankdata
 
     ranks = [rankdata(each.ravel()) for each in (first, second)]
@@ -117,7 +120,7 @@ def rank_correlation(first: Array, second: Array) -> float:
 
 
 class _Explained:
-    """One network, and what each cell of a picture adds to its score."""
+    """A network, and what each cell of a picture adds to its score."""
 
     def __init__(self, parts: ModelParts, model: Any, batch: int) -> None:
         assert parts.log_mel is not None
@@ -126,7 +129,7 @@ class _Explained:
         self._fake, self._real = parts.columns
 
     def cells(self, wave: Wave) -> tuple[Array, float]:
-        """The cells of a wave, and the difference of scores that they should add up to."""
+        """Return the cells of a wave, and the difference of scores that they should add up to."""
         frames = self._log_mel.frames(len(wave.samples))
         with torch.no_grad():
             picture = self._log_mel([wave.samples])[0]
@@ -136,10 +139,10 @@ class _Explained:
         total = torch.zeros_like(picture)
         steps = (torch.arange(_STEPS, device=picture.device) + 0.5) / _STEPS  # midpoints
         with torch.enable_grad():
-            for together in steps.split(self._batch):
-                on_way = mean + together[:, None, None] * (picture - mean)
-                on_way = on_way.requires_grad_(True)
-                (gradient,) = torch.autograd.grad(self._scores(on_way).sum(), on_way)
+            for part in steps.split(self._batch):
+                point = mean + part[:, None, None] * (picture - mean)
+                point = point.requires_grad_(True)
+                (gradient,) = torch.autograd.grad(self._scores(point).sum(), point)
                 total += gradient.sum(dim=0)
         found = ((picture - mean) * total / _STEPS).double().cpu().numpy()
         return _grid(found[:frames]), float(scores[0] - scores[1])
@@ -150,12 +153,12 @@ class _Explained:
 
 
 def _randomised(model: Any, seed: str) -> Any:
-    """A copy with every weight drawn anew, of the spread that its tensor had."""
+    """Return a copy with random weights, of the same mean and spread in each tensor."""
     copy = deepcopy(model)
     draw = torch.Generator().manual_seed(stable_seed(seed, "weights") % 2**63)
     with torch.no_grad():
         for weight in copy.parameters():
-            if weight.ndim < 2:  # a bias, or the scale of a normalisation
+            if weight.ndim < 2:  # biases and normalisation scales
                 continue
             drawn = torch.randn(weight.shape, generator=draw) * float(weight.std()) + float(
                 weight.mean()
@@ -165,7 +168,7 @@ def _randomised(model: Any, seed: str) -> Any:
 
 
 def _grid(cells: Array) -> Array:
-    """Sums over stretches of 0.32 s and an eighth of the bins, shape (stretches, 8)."""
+    """Return sums over 0.32 s and an eighth of the bins, shape (stretches, 8)."""
     frames, bins = cells.shape
     columns, rows = max(1, frames // _FRAMES_A_CELL), min(bins, _ROWS)
     by_time = np.add.reduceat(cells, np.arange(columns) * frames // columns, axis=0)

@@ -1,4 +1,4 @@
-"""Any number of questioned files: a page and a JSON file for each, and a table of them all."""
+"""Examine questioned files: a page and a JSON file for each, and a table of all."""
 
 from __future__ import annotations
 
@@ -17,30 +17,29 @@ from typing import Any
 from harness.audio.formats import is_audio
 from harness.errors import ClipError, ClipRejected, UsageError, printable
 from harness.forensic.case import Case, case_content, case_json
-from harness.inspect.examiner import Examiner, Options, examine
+from harness.inspect.examiner import ExamineOptions, Examiner, examine
 from harness.plain_json import json_text
 from harness.report.case import CLEAR_STEP, render_case
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import make_folder, write_whole
 
 TABLE_CSV, TABLE_JSON = "table.csv", "table.json"
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One file in the table; what does not apply is empty or NaN.
+class CaseRow:
+    """One file in the table; fields that do not apply are empty or NaN.
 
     Parameters
     ----------
     reason
-        Why it has no score, or why nothing is said about it.
+        Why it has no score, or why no statement is made about it.
     log10_lr, log10_low, log10_high
         Likelihood ratio of fake over real and its interval, as powers of ten.
     step_s
-        Where the scores of its shortest windows step clearly.
+        Where the scores of its shortest windows have a clear step.
     turned
-        How many small changes take the score across the threshold.
+        Number of small changes that move the score across the threshold.
     """
 
     file: str
@@ -58,16 +57,16 @@ class Entry:
 
 
 @dataclass(frozen=True, eq=False)
-class Examined:
-    """What came of one file; `page` is None where it could not be examined."""
+class ExaminedFile:
+    """An examined file; `case` and `page` are None if it could not be examined."""
 
-    entry: Entry
+    row: CaseRow
     case: Case | None
     page: Path | None
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
-    """The files that are meant: those named, and the recordings in folders, by name.
+    """Return the named files, and the recordings in named folders, sorted.
 
     Raises UsageError if there is no such file or no recording in a folder.
     """
@@ -86,17 +85,17 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
 
 
 def folder_for(run: Path) -> Path:
-    """A new directory under `reports/cases`, called by the time and the run."""
+    """Return a new directory under `reports/cases`, named by the time and the run."""
     utc = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Path("reports/cases") / f"{utc}-{run.resolve().name}"
 
 
-def plain_cases(done: Sequence[Examined]) -> list[dict[str, Any]]:
-    """Every file as JSON has it: its case, or its name and why there is none."""
+def plain_cases(done: Sequence[ExaminedFile]) -> list[dict[str, Any]]:
+    """Return every file as plain data: its case, or its name and why there is none."""
     return [
         {"page": str(each.page)} | case_content(each.case)
         if each.case is not None
-        else {"page": None, "file": {"name": each.entry.file}, "reason": each.entry.reason}
+        else {"page": None, "file": {"name": each.row.file}, "reason": each.row.reason}
         for each in done
     ]
 
@@ -104,59 +103,60 @@ def plain_cases(done: Sequence[Examined]) -> list[dict[str, Any]]:
 def examine_all(
     paths: Sequence[Path],
     examiner: Examiner,
-    options: Options,
+    options: ExamineOptions,
     out: Path,
-    note: Told,
+    note: Callable[[str], None],
     *,
     force: bool = False,
-) -> list[Examined]:
-    """Examine every file and write what was found into `out`; a bad file costs its own row.
+) -> list[ExaminedFile]:
+    """Examine every file and write its case into `out`; a bad file only loses its own case.
 
-    Raises
-    ------
-    UsageError
-        Before anything is examined where a file to be written exists and `force` is not given, or
-        is itself to be examined.
+    Raises UsageError, before anything is examined, if a file to be written exists and `force` is
+    not given, or if it is itself to be examined.
     """
     try:
         make_folder(out)
     except OSError as fault:
-        told = fault.strerror or str(fault)
-        raise UsageError(f"cannot be made: {told}", str(out), "choose another --out") from fault
+        reason = fault.strerror or str(fault)
+        raise UsageError(f"cannot be made: {reason}", str(out), "choose another --out") from fault
     tables = [out / TABLE_CSV, out / TABLE_JSON]
     for target in (*_pages(paths, out), *(tables if len(paths) > 1 else [])):
         refuse_taken(target, paths, force=force)
-    done: list[Examined] = []
-    for place, path in enumerate(paths, start=1):
-        note(f"{place} of {len(paths)}: {path.name}")
-        try:
-            case = examine(path, examiner, options)
-        except UsageError:  # of the detector, whatever the file
-            raise
-        except (ClipRejected, ClipError) as fault:
-            done.append(Examined(Entry(path.name, reason=str(fault)), None, None))
-            continue
-        except Exception as fault:
-            told = f"could not be examined: {type(fault).__name__}: {fault}"
-            done.append(Examined(Entry(path.name, reason=told), None, None))
-            continue
-        name = _file_name(case.file.name, case.file.sha256)
-        write_whole(out / f"{name}.json", case_json(case))
-        write_whole(out / f"{name}.html", render_case(case))
-        done.append(Examined(_entry(case, f"{name}.html"), case, out / f"{name}.html"))
-    if len(paths) > 1 or not done[0].case:
-        entries = [each.entry for each in done]
-        if len(paths) == 1:
-            note(f"{paths[0].name}: {entries[0].reason}")
-        for target in tables if len(paths) == 1 else []:
+    done: list[ExaminedFile] = []
+    for number, path in enumerate(paths, start=1):
+        note(f"{number} of {len(paths)}: {path.name}")
+        done.append(_examine_one(path, examiner, options, out))
+    rows = [each.row for each in done]
+    if len(paths) == 1 and not done[0].case:
+        note(f"{paths[0].name}: {rows[0].reason}")
+        for target in tables:
             refuse_taken(target, paths, force=force)
-        write_whole(out / TABLE_CSV, table_csv(entries))
-        write_whole(out / TABLE_JSON, json_text(entries))
+    if len(paths) > 1 or not done[0].case:
+        write_whole(out / TABLE_CSV, table_csv(rows))
+        write_whole(out / TABLE_JSON, json_text(rows))
     return done
 
 
+def _examine_one(
+    path: Path, examiner: Examiner, options: ExamineOptions, out: Path
+) -> ExaminedFile:
+    try:
+        case = examine(path, examiner, options)
+    except UsageError:  # caused by the detector, not the file
+        raise
+    except (ClipRejected, ClipError) as fault:
+        return ExaminedFile(CaseRow(path.name, reason=str(fault)), None, None)
+    except Exception as fault:
+        reason = f"could not be examined: {type(fault).__name__}: {fault}"
+        return ExaminedFile(CaseRow(path.name, reason=reason), None, None)
+    name = _file_name(case.file.name, case.file.sha256)
+    write_whole(out / f"{name}.json", case_json(case))
+    write_whole(out / f"{name}.html", render_case(case))
+    return ExaminedFile(_case_row(case, f"{name}.html"), case, out / f"{name}.html")
+
+
 def _pages(paths: Sequence[Path], out: Path) -> Iterator[Path]:
-    """What will be written of the recordings that can be read, where the folder holds something."""
+    """Yield the files that will be written, if the folder is not empty."""
     if not any(out.iterdir()):
         return
     for path in filter(Path.is_file, paths):
@@ -165,13 +165,13 @@ def _pages(paths: Sequence[Path], out: Path) -> Iterator[Path]:
             yield from (out / f"{name}.json", out / f"{name}.html")
 
 
-def table_csv(entries: Sequence[Entry]) -> str:
-    """The table as CSV with a header; what a spreadsheet would take for a formula is quoted."""
+def table_csv(rows: Sequence[CaseRow]) -> str:
+    """Return the table as CSV; text that a spreadsheet would take for a formula is quoted."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Entry))
-    for entry in entries:
-        writer.writerow(_cell(value) for value in asdict(entry).values())
+    writer.writerow(field.name for field in fields(CaseRow))
+    for row in rows:
+        writer.writerow(_cell(value) for value in asdict(row).values())
     return file.getvalue()
 
 
@@ -187,11 +187,11 @@ def _file_name(recording: str, sha256: str) -> str:
     return f"{stem[:80] or 'recording'}-{sha256[:8]}"
 
 
-def _entry(case: Case, page: str) -> Entry:
+def _case_row(case: Case, page: str) -> CaseRow:
     weight = case.weight
     shortest = case.timelines[-1].step if case.timelines else None
     clear = shortest is not None and shortest.strength >= CLEAR_STEP
-    return Entry(
+    return CaseRow(
         file=case.file.name,
         sha256=case.file.sha256,
         seconds=case.file.seconds,

@@ -1,10 +1,10 @@
-"""Signs of earlier lossy coding, each of which says what was measured and no more.
+"""Signs of earlier lossy coding, each with its measurement.
 
 Conventions: a recording at its own rate, mono; spectra are of active frames
 (`harness.audio.speech_level`). The rates that each sign gives were measured on speech that was
 stored as PCM and on the same speech after one pass through a codec and rounding to 16 bit
-(`docs/inspect.md` has the table). PCM may have been coded before it was published: then a false
-alarm is none.
+(`docs/inspect.md` has the table). PCM may have been coded before it was published; then a false
+alarm is not false.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ Spectrum = NDArray[np.float64]
 _CUT_DB, _HOLES_SHARE, _PERIOD_DEVIATIONS = 40.0, 0.002, 6.5
 _FFT, _FINE_FFT = 1024, 512
 _LEAST_FRAMES, _MOST_FRAMES = 8, 20_000
-"""Of long recordings every so many frames are looked at."""
+"""Of long recordings only every n-th frame is used."""
 _FLOOR = 1e-14
-"""Power of no sample: far under the noise of 16-bit rounding."""
+"""Power far below the noise of 16-bit rounding."""
 _EDGE_HZ, _GAP_HZ, _LOWEST_CUT_HZ = 400.0, 150.0, 2000.0
 _BAND_HZ, _LOWEST_BAND_HZ, _HOLE_DB = 250.0, 1000.0, 20.0
 _AAC_FRAME, _AAC_FRAMES = 1024, 12
 
 
 def traces(wave: Wave) -> list[Trace]:
-    """Every sign, found or not; NaN where the recording is too short or silent for it."""
+    """Return every sign, found or not; NaN if the recording is too short or silent for it."""
     drop_db, cut_hz = _cut(wave)
     share = _holes(wave, cut_hz if drop_db >= _CUT_DB else math.inf)
     deviations = _period(wave)
@@ -68,7 +68,7 @@ def traces(wave: Wave) -> list[Trace]:
 
 
 def _active_power(wave: Wave, size: int) -> Spectrum:
-    """Power spectra of shape (frames, size // 2 + 1) of the frames that are mostly active."""
+    """Return power spectra of mostly active frames, shape (frames, size // 2 + 1)."""
     if len(wave.samples) < size:
         return np.zeros((0, size // 2 + 1))
     frames = sliding_window_view(wave.samples, size)[:: size // 2]
@@ -80,7 +80,7 @@ def _active_power(wave: Wave, size: int) -> Spectrum:
 
 
 def _cut(wave: Wave) -> tuple[float, float]:
-    """The largest fall of the mean spectrum within 150 Hz, in dB, and where; 0 where unknown.
+    """Return the largest fall of the mean spectrum within 150 Hz, in dB, and where; 0 if unknown.
 
     Means over 400 Hz on either side are compared, so that the edge of a filter counts and the
     slope of speech does not.
@@ -103,7 +103,7 @@ def _cut(wave: Wave) -> tuple[float, float]:
 
 
 def _holes(wave: Wave, cut_hz: float) -> float:
-    """Share of cells (active frame x 250 Hz) that lie 20 dB under the mean of both neighbours."""
+    """Return the share of cells (active frame x 250 Hz) 20 dB below the mean of both neighbours."""
     power = _active_power(wave, _FINE_FFT)
     bin_hz = wave.rate_hz / _FINE_FFT
     low, high = round(_LOWEST_BAND_HZ / bin_hz), int(0.93 * min(cut_hz, wave.rate_hz / 2) / bin_hz)
@@ -117,7 +117,7 @@ def _holes(wave: Wave, cut_hz: float) -> float:
 
 
 def _period(wave: Wave) -> float:
-    """How far the smallest mean log coefficient of an MDCT lies from those of other offsets.
+    """Return how far the smallest mean log coefficient of an MDCT is from those of other offsets.
 
     In robust standard deviations (1.4826 MAD), over the 1024 offsets of the loudest 14 frames and
     the two windows of AAC. At the offset of the encoder's own frames many coefficients are zero or
@@ -151,7 +151,7 @@ def _log_mdct(samples: Samples, offset: int, window: Samples, count: int) -> flo
 
 
 def _windows(size: int) -> list[Samples]:
-    """The long windows of AAC: sine, and Kaiser-Bessel-derived with alpha 4."""
+    """Return the long windows of AAC: sine, and Kaiser-Bessel-derived with alpha 4."""
     sine = np.sin(np.pi * (np.arange(2 * size) + 0.5) / (2 * size))
     kaiser = np.cumsum(np.kaiser(size + 1, 4 * np.pi))
     half = np.sqrt(kaiser[:-1] / kaiser[-1])

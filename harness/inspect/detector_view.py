@@ -1,4 +1,4 @@
-"""A detector as a questioned recording is put to it: any number of waves, scores or reasons."""
+"""Score any number of waves with one detector, outside a run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from harness.engine.scorer import Scorer
 from harness.forensic.case import NAN
 
 
-class Listener:
-    """Scores waves in batches as a run does, and says why one has no score."""
+class WaveScorer:
+    """Scores waves in batches as a run does, with a reason for each that has no score."""
 
     def __init__(self, detector: Detector, note: Callable[[str], None]) -> None:
         self.detector = detector
@@ -23,15 +23,15 @@ class Listener:
 
     @property
     def longest(self) -> int | None:
-        """How many samples from the start of a wave it looks at; None where it hears it all."""
+        """Number of samples from the start of a wave that it uses; None if it uses them all."""
         return self.detector.longest
 
-    def heard(self, wave: Wave) -> Wave:
-        """What of a wave at the detector's rate it looks at."""
+    def used_part(self, wave: Wave) -> Wave:
+        """Return the part of a wave, at the detector's rate, that it uses."""
         return Wave(wave.samples[: self.longest].copy(), wave.rate_hz)
 
     def scores(self, waves: Sequence[Wave]) -> list[tuple[float, str]]:
-        """The score of each wave at the detector's rate, or NaN and the reason for none."""
+        """Return the score of each wave at the detector's rate, or NaN and the reason for none."""
         reasons = [self.detector.admits(wave) for wave in waves]
         admitted = [wave for wave, reason in zip(waves, reasons, strict=True) if not reason]
         size = self.detector.batch_size
@@ -40,11 +40,11 @@ class Listener:
             for start in range(0, len(admitted), size)
             for outcome in self._scorer.forward(admitted[start : start + size])
         )
-        found: list[tuple[float, str]] = []
+        scores: list[tuple[float, str]] = []
         for reason in reasons:
             if reason:
-                found.append((NAN, reason))
+                scores.append((NAN, reason))
                 continue
-            _, told, logit_fake, logit_real = next(outcomes)
-            found.append((logit_fake - logit_real, told))
-        return found
+            _, failure, logit_fake, logit_real = next(outcomes)
+            scores.append((logit_fake - logit_real, failure))
+        return scores

@@ -1,4 +1,4 @@
-"""One run and one of its detectors, ready for any number of questioned recordings."""
+"""Examine questioned recordings with one detector of a run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from harness.forensic.evidence import evidence_statement
 from harness.forensic.run_view import RunView, refuse_falling, refuse_kinship
 from harness.forensic.validated_range import ValidatedRange, validated_range
 from harness.inspect.coding_traces import traces
-from harness.inspect.detector_view import Listener
-from harness.inspect.facts import Opened, measure, open_file
+from harness.inspect.detector_view import WaveScorer
+from harness.inspect.facts import QuestionedFile, measure, open_file
 from harness.inspect.speech import speech
 from harness.inspect.stability import changes
 from harness.inspect.timeline import timelines
@@ -30,11 +30,13 @@ from harness.results.run_folder import RunFolder, read_run
 from harness.version import __version__
 
 MOST_AUDIO_BYTES = 1_000_000
+_RESCORED = ("timeline", "stability", "attribution")
+"""Parts of a case that need a detector to score changed recordings."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """What of an examination is wanted."""
+class ExamineOptions:
+    """Optional parts of an examination."""
 
     attribution: bool = True
     audio: bool = True
@@ -42,12 +44,12 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Examiner:
-    """What a recording is examined with.
+    """A run and one of its detectors, with which recordings are examined.
 
     Parameters
     ----------
-    listener
-        None where the run's scores came from a file.
+    scorer
+        None if the run's scores came from a file.
     lookup
         The scores from that file.
     calibration
@@ -58,7 +60,7 @@ class Examiner:
     calibration: RunFolder
     model: ModelRecord
     envelope: ValidatedRange
-    listener: Listener | None
+    scorer: WaveScorer | None
     lookup: ScoreLookup | None
 
     @property
@@ -73,26 +75,26 @@ def open_examiner(
     device: str,
     note: Callable[[str], None],
 ) -> Examiner:
-    """Read the run and load its detector, the very one that the run measured.
+    """Read a run and load its detector, which must be the one that the run measured.
 
     Parameters
     ----------
     model
-        Where the detector is now, or its name in the run; None for the run's only one.
+        The current spec of the detector, or its name in the run; None if the run has only one.
 
     Raises UsageError if the run cannot be read or has not measured that detector, and where the
     detector's scores run the wrong way on `clean`.
     """
     finished = read_run(run)
-    record = _chosen(finished, model)
+    record = _choose_model(finished, model)
     refuse_falling(RunView.of(finished), str(run), [record.name])
     spec = record.spec if model in (None, record.name) else str(model)
     label = record.fake_label or None if kind_of(spec).traits.names_classes else None
     precision = finished.record.machine.precision
     detector = open_detector(spec, device=device, precision=precision, fake_label=label)
-    if told := difference(detector.identity, record):
+    if changed := difference(detector.identity, record):
         raise UsageError(
-            f"is not the {record.name} that the run measured: {told}",
+            f"is not the {record.name} that the run measured: {changed}",
             spec,
             "name that detector with --model, or run the suite again",
         )
@@ -106,82 +108,80 @@ def open_examiner(
         calibration=calibration,
         model=record,
         envelope=validated_range(finished, record.name),
-        listener=None if is_lookup(detector) else Listener(detector, note),
+        scorer=None if is_lookup(detector) else WaveScorer(detector, note),
         lookup=detector if is_lookup(detector) else None,
     )
 
 
-def _chosen(run: RunFolder, model: str | None) -> ModelRecord:
+def _choose_model(run: RunFolder, model: str | None) -> ModelRecord:
     models = run.record.models
-    named = [each for each in models if model in (each.name, each.spec)]
-    found = named or models
-    if len(found) != 1:
+    candidates = [each for each in models if model in (each.name, each.spec)] or models
+    if len(candidates) != 1:
         names = ", ".join(each.name for each in models)
         raise UsageError(
             f"the run measured {len(models)} models", "--model", f"name one of {names}"
         )
-    return found[0]
+    return candidates[0]
 
 
-def examine(path: Path, examiner: Examiner, options: Options) -> Case:
+def examine(path: Path, examiner: Examiner, options: ExamineOptions) -> Case:
     """Examine one file.
 
     Raises ClipRejected if it cannot be decoded.
     """
-    listener = examiner.listener
+    scorer = examiner.scorer
     channels = examiner.run.record.channels
-    opened = open_file(path, listener.rate_hz if listener else None, channels)
-    signal, signs, spoken = measure(opened), traces(opened.wave), speech(opened.wave)
+    opened = open_file(path, scorer.rate_hz if scorer else None, channels)
+    signal, coding, speech_test = measure(opened), traces(opened.wave), speech(opened.wave)
     left_out: dict[str, str] = {}
-    score, reason, heard_s = _score(opened, examiner)
-    lines: list[Timeline] = []
+    score, reason, used_s = _score(opened, examiner)
+    windows: list[Timeline] = []
     changed: list[ScoreChange] = []
-    shown: Attribution | None = None
-    if listener is None:
-        told = "the run's scores came from a file: there is no detector to ask again"
-        left_out |= dict.fromkeys(("timeline", "stability", "attribution"), told)
+    evidence: Attribution | None = None
+    if scorer is None:
+        left_out |= dict.fromkeys(_RESCORED, "the run's scores came from a file")
     elif reason:
-        left_out |= dict.fromkeys(("timeline", "stability", "attribution"), reason)
+        left_out |= dict.fromkeys(_RESCORED, reason)
     else:
-        lines = timelines(opened.heard, listener)
-        if not lines:
+        windows = timelines(opened.detector_wave, scorer)
+        if not windows:
             left_out["timeline"] = "it is no longer than the shortest window of 2 s"
-        changed = changes(opened.wave, listener, score, examiner.threshold, opened.facts.sha256)
-        shown = _attribution(opened, listener, options, left_out)
-    audio = _audio(opened.heard, options, left_out)
+        changed = changes(opened.wave, scorer, score, examiner.threshold, opened.facts.sha256)
+        evidence = _attribution(opened, scorer, options, left_out)
+    audio = _audio(opened.detector_wave, options, left_out)
     return Case(
         subject=_subject(examiner),
         file=opened.facts,
         signal=signal,
-        traces=signs,
-        speech=spoken,
+        traces=coding,
+        speech=speech_test,
         score=score,
         score_reason=reason,
-        heard_s=heard_s,
-        timelines=lines,
+        heard_s=used_s,
+        timelines=windows,
         changes=changed,
-        attribution=shown,
+        attribution=evidence,
         weight=evidence_statement(
             score,
             reason,
-            (opened.facts, signal, signs, spoken),
+            (opened.facts, signal, coding, speech_test),
             examiner.envelope,
             examiner.calibration,
         ),
         left_out=left_out,
         audio=audio,
         audio_type="audio/flac" if audio else "",
-        spectrogram_png=picture(opened.heard),
+        spectrogram_png=picture(opened.detector_wave),
     )
 
 
-def _score(opened: Opened, examiner: Examiner) -> tuple[float, str, float]:
-    """The score of the whole file as the run scores clips, or why there is none; what it heard."""
+def _score(opened: QuestionedFile, examiner: Examiner) -> tuple[float, str, float]:
+    """Return the score of the whole file, the reason for none, and the seconds that were used."""
     seconds = opened.facts.seconds
-    if examiner.listener is not None:
-        heard = examiner.listener.heard(opened.heard)
-        score, reason = examiner.listener.scores([heard])[0]
-        return score, reason, heard.seconds
+    if examiner.scorer is not None:
+        used = examiner.scorer.used_part(opened.detector_wave)
+        score, reason = examiner.scorer.scores([used])[0]
+        return score, reason, used.seconds
     if examiner.lookup is not None:
         with suppress(ClipRejected):
             return examiner.lookup.lookup(opened.facts.name, "clean")[2], "", seconds
@@ -189,21 +189,21 @@ def _score(opened: Opened, examiner: Examiner) -> tuple[float, str, float]:
 
 
 def _attribution(
-    opened: Opened, listener: Listener, options: Options, left_out: dict[str, str]
+    opened: QuestionedFile, scorer: WaveScorer, options: ExamineOptions, left_out: dict[str, str]
 ) -> Attribution | None:
     if not options.attribution:
         left_out["attribution"] = "it was not asked for"
         return None
     from harness.inspect.attribution import attribution
 
-    found = attribution(opened.heard, listener, opened.facts.sha256)
-    if isinstance(found, Attribution):
-        return found
-    left_out["attribution"] = found
+    result = attribution(opened.detector_wave, scorer, opened.facts.sha256)
+    if isinstance(result, Attribution):
+        return result
+    left_out["attribution"] = result
     return None
 
 
-def _audio(wave: Wave, options: Options, left_out: dict[str, str]) -> bytes:
+def _audio(wave: Wave, options: ExamineOptions, left_out: dict[str, str]) -> bytes:
     if not options.audio:
         left_out["audio"] = "it was not asked for"
         return b""
@@ -215,8 +215,8 @@ def _audio(wave: Wave, options: Options, left_out: dict[str, str]) -> bytes:
 
 
 def _subject(examiner: Examiner) -> Examination:
-    record, model, listener = examiner.run.record, examiner.model, examiner.listener
-    longest = listener.longest if listener else None
+    record, model, scorer = examiner.run.record, examiner.model, examiner.scorer
+    longest = scorer.longest if scorer else None
     return Examination(
         run=examiner.run.folder.name,
         suite=record.suite.name,
@@ -226,7 +226,7 @@ def _subject(examiner: Examiner) -> Examination:
         model_digest=model.digest,
         synthetic_model=model.synthetic,
         threshold=examiner.threshold,
-        heard_s=longest / listener.rate_hz if listener and longest else None,
+        heard_s=longest / scorer.rate_hz if scorer and longest else None,
         harness=__version__,
         revision=provenance.revision()[0],
         examined=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""What a questioned file is and what was measured of it, before any detector hears it."""
+"""Facts about a questioned file and its signal, without any detector."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32} | {
     "DOUBLE": 64,
 }
 _LOSSLESS = ("pcm_s", "pcm_u", "pcm_f", "flac", "alac", "ape", "tta", "wavpack", "wmalossless")
-"""How FFmpeg's names of codecs begin that give back what went in."""
+"""Prefixes of FFmpeg's names of lossless codecs."""
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
-    """A file that could be decoded: its facts and its sound.
+class QuestionedFile:
+    """A decoded file: its facts and its waves.
 
     Parameters
     ----------
     wave
         Mono, at the file's own rate.
-    heard
-        Mono, at the detector's rate; the same wave where there is no detector that listens.
+    detector_wave
+        Mono, at the detector's rate; the same wave without a detector that needs audio.
     """
 
     facts: FileFacts
     wave: Wave
-    heard: Wave
+    detector_wave: Wave
 
 
-def open_file(path: Path, rate_hz: int | None, channels: Channels = "mean") -> Opened:
-    """Decode a file, and resample it to the detector's rate as a run does.
+def open_file(path: Path, rate_hz: int | None, channels: Channels = "mean") -> QuestionedFile:
+    """Decode a file and resample it to the detector's rate, as a run does.
 
-    Raises ClipRejected if it is no recording that could be scored.
+    Raises ClipRejected if it cannot be scored.
     """
     recording = read(path)
     wave = sound(recording, channels=channels)
-    heard = wave if rate_hz is None else resample(wave, rate_hz)
+    detector_wave = wave if rate_hz is None else resample(wave, rate_hz)
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -66,20 +66,20 @@ def open_file(path: Path, rate_hz: int | None, channels: Channels = "mean") -> O
         rate_hz=recording.rate_hz,
         channels=recording.channels,
         seconds=wave.seconds,
-        path=_path(recording, heard, channels),
+        path=_path(recording, detector_wave.rate_hz, channels),
         notes=list(recording.notes),
     )
-    return Opened(facts, wave, heard)
+    return QuestionedFile(facts, wave, detector_wave)
 
 
-def measure(opened: Opened) -> SignalFacts:
-    """Measure the signal."""
-    wave, samples = opened.wave, opened.wave.samples
+def measure(opened: QuestionedFile) -> SignalFacts:
+    """Measure the signal of a file."""
+    wave, samples, scored = opened.wave, opened.wave.samples, opened.detector_wave
     return SignalFacts(
         active_seconds=float(active_samples(wave).sum()) / wave.rate_hz,
         snr_db=snr_db(wave),
         bandwidth_hz=bandwidth_hz(samples, wave.rate_hz),
-        scored_bandwidth_hz=bandwidth_hz(opened.heard.samples, opened.heard.rate_hz),
+        scored_bandwidth_hz=bandwidth_hz(scored.samples, scored.rate_hz),
         peak_dbfs=peak_dbfs(samples),
         rms_dbfs=rms_dbfs(samples),
         active_dbfs=active_level_db(wave),
@@ -100,19 +100,19 @@ def _codec(recording: Recording) -> str:
 def _lossy(recording: Recording) -> bool | None:
     codec = _codec(recording)
     if recording.decoder == "soundfile":
-        # What is not PCM or ALAC there is ADPCM, A-law, GSM, Vorbis, Opus, MPEG.
+        # Everything but PCM and ALAC is lossy: ADPCM, A-law, GSM, Vorbis, Opus, MPEG.
         return codec not in _BITS and not codec.startswith("ALAC")
     return not codec.startswith(_LOSSLESS) if codec else None
 
 
-def _path(recording: Recording, heard: Wave, channels: Channels) -> list[str]:
+def _path(recording: Recording, rate_hz: int, channels: Channels) -> list[str]:
     steps = [f"decoded as {recording.container} by {recording.decoder}"]
     if recording.channels > 1:
         named = "mean over" if channels == "mean" else f"the {channels} of"
         steps.append(f"{named} {recording.channels} channels")
-    if heard.rate_hz != recording.rate_hz:
+    if rate_hz != recording.rate_hz:
         steps.append(
-            f"resampled from {recording.rate_hz} to {heard.rate_hz} Hz "
+            f"resampled from {recording.rate_hz} to {rate_hz} Hz "
             "(torchaudio's windowed sinc with its defaults)"
         )
     return steps

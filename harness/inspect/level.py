@@ -1,8 +1,8 @@
-"""Level, noise and clipping of a recording of which nothing else is known.
+"""Level, noise and clipping of a recording without a reference.
 
-The noise is estimated from the quietest frames, an idea of NIST's STNR: the 10th percentile of the
-power of frames of 20 ms is the noise, the active level (`harness.audio.speech_level`) less that
-noise is the speech. On 60 recordings at 16 kHz with white or pink noise added at 0 to 20 dB the
+The noise is estimated from the quietest frames, as in NIST's STNR: the 10th percentile of the power
+of frames of 20 ms is the noise, the active level (`harness.audio.speech_level`) minus that noise is
+the speech. On 60 recordings at 16 kHz with white or pink noise added at 0 to 20 dB the
 error had a median between -0.6 and 0.8 dB and a standard deviation up to 1.6 dB; at 30 dB it is 3
 dB too low in the median, as the recordings' own noise is heard as well; music at 0 dB, which has
 pauses of its own, is taken for 6 dB. Where nobody pauses, the estimate is too low. WADA-SNR (Kim &
@@ -20,7 +20,7 @@ from harness.audio.speech_level import FRAME_SECONDS, active_level_db
 from harness.audio.wave import Samples, Wave
 
 MOST_SNR_DB = 60.0
-"""Over this, or with pauses of digital silence, there is no noise to speak of."""
+"""Over this, or with pauses of digital silence, there is practically no noise."""
 
 _QUIET_PERCENT = 10
 _CLIPPED_RUN = 3
@@ -28,9 +28,9 @@ _NEAR = 1e-4
 
 
 def snr_db(wave: Wave) -> float:
-    """Estimated SNR of active speech, at most 60 dB; NaN where nothing is active.
+    """Estimate the SNR of active speech, at most 60 dB; NaN if nothing is active.
 
-    Below 0 dB the noise is the larger part of what is active, and the estimate means little.
+    Below 0 dB noise dominates the active frames, and the estimate means little.
     """
     level_db = active_level_db(wave)
     size = max(1, round(FRAME_SECONDS * wave.rate_hz))
@@ -48,22 +48,22 @@ def snr_db(wave: Wave) -> float:
 
 
 def peak_dbfs(samples: Samples) -> float:
-    """Largest magnitude in dB of full scale; -inf for silence."""
+    """Return the largest magnitude in dB of full scale; -inf for silence."""
     peak = float(np.abs(samples).max(initial=0.0))
     return 20 * math.log10(peak) if peak else -math.inf
 
 
 def rms_dbfs(samples: Samples) -> float:
-    """Power in dB of a full-scale square wave; -inf for silence."""
+    """Return the power in dB relative to a full-scale square wave; -inf for silence."""
     power = float(np.mean(samples.astype(np.float64) ** 2)) if len(samples) else 0.0
     return 10 * math.log10(power) if power else -math.inf
 
 
 def clipped_samples(samples: Samples) -> int:
-    """Samples in runs of at least three in a row at the largest magnitude, of one sign.
+    """Count samples in runs of at least three at the largest magnitude, of one sign.
 
-    A recording that was clipped and made quieter afterwards is found as well. A peak of natural
-    sound has one such sample, seldom two.
+    This also finds recordings that were clipped and then made quieter. A natural peak has one such
+    sample, seldom two.
     """
     peak = float(np.abs(samples).max(initial=0.0))
     if not peak:

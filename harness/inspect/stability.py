@@ -1,4 +1,4 @@
-"""How much the score moves under changes that leave the content of a recording as it is."""
+"""How much the score moves under small changes that keep the content of a recording."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from harness.audio.wave import Wave, resample
 from harness.errors import ClipRejected
 from harness.forensic.case import NAN, ScoreChange
-from harness.inspect.detector_view import Listener
+from harness.inspect.detector_view import WaveScorer
 from harness.perturb import Draw, Perturbation
 from harness.perturb.codec import Codec
 from harness.perturb.level import Gain
@@ -23,53 +23,56 @@ _OTHER_DETOUR_HZ = 48_000
 
 
 def changes(
-    wave: Wave, listener: Listener, score: float, threshold: float, seed: str
+    wave: Wave, scorer: WaveScorer, score: float, threshold: float, seed: str
 ) -> list[ScoreChange]:
-    """Score the recording after each small change.
+    """Score a recording after each small change.
 
     Parameters
     ----------
     wave
-        At the file's own rate, as a run perturbs clips.
+        At the file's own rate, at which a run perturbs clips.
     score
-        Of the recording unchanged.
+        Of the unchanged recording.
     seed
-        Of what is random; the file's digest, so that the same file gives the same scores.
+        For random changes: the file's digest, so that the same file gets the same scores.
     """
-    prepared: list[tuple[str, str, Wave | None, str]] = []
-    for name, words, changed in _changed(wave, seed):
-        if isinstance(changed, str):
-            prepared.append((name, words, None, changed))
-            continue
-        heard = listener.heard(resample(changed, listener.rate_hz))
-        prepared.append((name, words, heard, ""))
-    found = iter(listener.scores([each for *_, each, _ in prepared if each is not None]))
-    made: list[ScoreChange] = []
-    for name, words, each, reason in prepared:
-        after, told = (NAN, reason) if each is None else next(found)
+    changed = _changed(wave, seed)
+    scores = iter(
+        scorer.scores(
+            [
+                scorer.used_part(resample(result, scorer.rate_hz))
+                for _, _, result in changed
+                if isinstance(result, Wave)
+            ]
+        )
+    )
+    records: list[ScoreChange] = []
+    for name, words, result in changed:
+        after, reason = next(scores) if isinstance(result, Wave) else (NAN, result)
         turned = math.isfinite(after) and (after >= threshold) != (score >= threshold)
-        made.append(ScoreChange(name, words, after, after - score, turned, told))
-    return made
+        records.append(ScoreChange(name, words, after, after - score, turned, reason))
+    return records
 
 
 def _changed(wave: Wave, seed: str) -> list[tuple[str, str, Wave | str]]:
-    """Name, words and the changed wave of every change, or why it could not be made."""
-    made: list[tuple[str, str, Wave | str]] = []
-    for step in _steps(wave.rate_hz):
-        draw = Draw(generator(seed, step.name))
+    """Return name, words and changed wave of every change, or why it could not be made."""
+    changed: list[tuple[str, str, Wave | str]] = []
+    for perturbation in _perturbations(wave.rate_hz):
+        name, words = perturbation.name, perturbation.words
+        draw = Draw(generator(seed, name))
         try:
-            made.append((step.name, step.words, step.apply(wave, draw)))
+            changed.append((name, words, perturbation.apply(wave, draw)))
         except ClipRejected as fault:
-            made.append((step.name, step.words, str(fault)))
+            changed.append((name, words, str(fault)))
     for shift_ms in _SHIFTS_MS:
-        cut = wave.samples[round(shift_ms * wave.rate_hz / 1000) :]
+        rest = wave.samples[round(shift_ms * wave.rate_hz / 1000) :]
         words = f"The first {shift_ms} ms left out"
-        name = f"shift@{shift_ms}ms"
-        made.append((name, words, Wave(np.ascontiguousarray(cut), wave.rate_hz)))
-    return made
+        shifted = Wave(np.ascontiguousarray(rest), wave.rate_hz)
+        changed.append((f"shift@{shift_ms}ms", words, shifted))
+    return changed
 
 
-def _steps(rate_hz: int) -> list[Perturbation]:
+def _perturbations(rate_hz: int) -> list[Perturbation]:
     detour_hz = _DETOUR_HZ if rate_hz != _DETOUR_HZ else _OTHER_DETOUR_HZ
     return [
         Gain(gain_db=3.0),

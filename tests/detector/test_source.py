@@ -16,7 +16,7 @@ from harness.detector.source import DetectorKind, open_detector
 from harness.engine import provenance
 from harness.errors import UsageError
 from harness.inspect.batch import examine_all
-from harness.inspect.examiner import Options, open_examiner
+from harness.inspect.examiner import ExamineOptions, open_examiner
 from harness.results.record import ModelRecord, read_record
 from harness.results.scores import read_scores
 from harness.run import RunOptions, run
@@ -94,7 +94,7 @@ def test_a_new_kind_is_opened_scored_recorded_resumed_and_inspected(place: Path)
         score("level:-10")
 
     examiner = open_examiner(Path("run"), None, None, "cpu", lambda _: None)
-    options = Options(attribution=False, audio=False)
+    options = ExamineOptions(attribution=False, audio=False)
     file = place / "clips" / "fake" / "0.wav"
     (examined,) = examine_all([file], examiner, options, Path("case"), lambda _: None)
     assert examined.case is not None

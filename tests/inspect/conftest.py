@@ -11,7 +11,7 @@ from harness.audio.wave import Wave, load, resample
 from harness.data.source import open_source
 from harness.detector.detector import is_lookup
 from harness.detector.source import open_detector
-from harness.inspect.detector_view import Listener
+from harness.inspect.detector_view import WaveScorer
 
 RATE_HZ = 16000
 
@@ -34,17 +34,17 @@ def speech() -> dict[str, list[Wave]]:
 
 
 @pytest.fixture(scope="session")
-def embedded() -> Listener:
-    return listener("embedded")
+def embedded() -> WaveScorer:
+    return wave_scorer("embedded")
 
 
-def listener(spec: str) -> Listener:
+def wave_scorer(spec: str) -> WaveScorer:
     detector = open_detector(spec, device="cpu")
     assert not is_lookup(detector)
-    return Listener(detector, print)
+    return WaveScorer(detector, print)
 
 
 @pytest.fixture(scope="session")
-def loudness() -> Listener:
+def loudness() -> WaveScorer:
     """A callable whose score is half the level in dB, and 13."""
-    return listener("python:tests.support.level_detector:factory")
+    return wave_scorer("python:tests.support.level_detector:factory")

@@ -6,7 +6,7 @@ import pytest
 from harness.audio.wave import Wave
 from harness.forensic.case import Attribution
 from harness.inspect.attribution import attribution, rank_correlation, withheld_for
-from harness.inspect.detector_view import Listener
+from harness.inspect.detector_view import WaveScorer
 
 
 def test_rank_correlation_by_hand() -> None:
@@ -38,7 +38,7 @@ def test_a_picture_that_fails_a_check_is_withheld(
 
 
 def test_the_cells_add_up_to_the_score_and_random_weights_change_them(
-    speech: dict[str, list[Wave]], embedded: Listener
+    speech: dict[str, list[Wave]], embedded: WaveScorer
 ) -> None:
     wave = max(speech["fake"], key=lambda each: each.seconds)
     found = attribution(wave, embedded, "seed")
@@ -51,11 +51,11 @@ def test_the_cells_add_up_to_the_score_and_random_weights_change_them(
     assert attribution(wave, embedded, "seed") == found
 
 
-def test_a_detector_that_cannot_be_looked_into_says_so(loudness: Listener) -> None:
+def test_a_detector_that_cannot_be_looked_into_says_so(loudness: WaveScorer) -> None:
     told = attribution(Wave(np.full(16000, 0.1, np.float32), 16000), loudness, "seed")
     assert "Python callable" in str(told)
 
 
-def test_what_is_too_short_for_the_detector_says_so(embedded: Listener) -> None:
+def test_what_is_too_short_for_the_detector_says_so(embedded: WaveScorer) -> None:
     told = attribution(Wave(np.zeros(100, np.float32), 16000), embedded, "seed")
     assert "too short" in str(told)

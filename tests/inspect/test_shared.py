@@ -13,7 +13,7 @@ import soundfile
 
 from harness.audio.wave import load, resample
 from harness.inspect.batch import examine_all
-from harness.inspect.examiner import Options, open_examiner
+from harness.inspect.examiner import ExamineOptions, open_examiner
 from harness.perturb import background
 from harness.run import RunOptions
 from harness.run import run as run_suite
@@ -50,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def examined(place: Path, files: list[Path]) -> dict[str, Any]:
     examiner = open_examiner(place / "run", str(DETECTOR), None, "cpu", lambda line: None)
     out = place / f"cases-of-{files[0].stem}"
-    done = examine_all(files, examiner, Options(attribution=False), out, lambda line: None)
+    done = examine_all(files, examiner, ExamineOptions(attribution=False), out, lambda line: None)
     pages = [each.page for each in done if each.page is not None]
     found = [json.loads(page.with_suffix(".json").read_text()) for page in pages]
     return {case["file"]["name"]: case for case in found}

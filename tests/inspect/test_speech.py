@@ -25,13 +25,13 @@ def test_speech_passes(speech: dict[str, list[Wave]]) -> None:
 def test_level_is_of_no_consequence(speech: dict[str, list[Wave]]) -> None:
     wave = max(speech["real"], key=lambda each: each.seconds)
     quiet = Wave(wave.samples * np.float32(0.05), RATE_HZ)
-    assert judged(quiet).measured == pytest.approx(judged(wave).measured, rel=1e-3)
+    assert judged(quiet).measured == pytest.approx(judged(wave).measured, abs=0.02)
 
 
 def test_music_does_not() -> None:
     waves = [made(background.music(generator("m", k), 5 * RATE_HZ, RATE_HZ)) for k in range(20)]
     passed = [not judged(wave).reasons for wave in waves]
-    assert sum(passed) <= 2
+    assert not any(passed)
 
 
 @pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
@@ -48,8 +48,8 @@ def test_a_tone_does_not() -> None:
     ("samples", "told"),
     [
         (np.zeros(RATE_HZ), "silent"),
-        (np.tile([1.0, -1.0], 150), "too short"),
-        (np.tile([1.0, -1.0], 2400), "too little to tell speech by"),
+        (np.tile([1.0, -1.0], 150), "too little to tell"),
+        (np.tile([1.0, -1.0], 2400), "0.30 s of it are active, too little to tell"),
     ],
 )
 def test_what_is_silent_or_short_is_no_speech_to_judge(samples: np.ndarray, told: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from harness.audio.wave import Wave
 from harness.forensic.case import Window
-from harness.inspect.detector_view import Listener
+from harness.inspect.detector_view import WaveScorer
 from harness.inspect.timeline import largest_step, timeline, timelines
 from tests.support.level_detector import level
 
@@ -50,7 +50,7 @@ def test_equal_scores_have_a_step_of_no_strength() -> None:
     assert step.strength == 0
 
 
-def test_windows_cover_the_recording_and_have_their_own_scores(loudness: Listener) -> None:
+def test_windows_cover_the_recording_and_have_their_own_scores(loudness: WaveScorer) -> None:
     rng = np.random.default_rng(0)
     samples = (0.1 * rng.standard_normal(round(7.3 * RATE_HZ))).astype(np.float32)
     made = timeline(Wave(samples, RATE_HZ), loudness, 2.0, 0.25)
@@ -64,20 +64,20 @@ def test_windows_cover_the_recording_and_have_their_own_scores(loudness: Listene
     assert not made.padded  # this detector hears it all
 
 
-def test_long_recordings_have_no_more_windows(loudness: Listener) -> None:
+def test_long_recordings_have_no_more_windows(loudness: WaveScorer) -> None:
     samples = np.full(RATE_HZ * 300, 0.1, np.float32)
     made = timeline(Wave(samples, RATE_HZ), loudness, 2.0, 0.25)
     assert len(made.windows) <= 160
     assert made.windows[-1].end_s == 300
 
 
-def test_what_is_shorter_than_a_window_has_no_timeline(loudness: Listener) -> None:
+def test_what_is_shorter_than_a_window_has_no_timeline(loudness: WaveScorer) -> None:
     assert timelines(Wave(np.zeros(2 * RATE_HZ, np.float32), RATE_HZ), loudness) == []
 
 
 @pytest.mark.parametrize("order", [("real", "fake"), ("fake", "real")])
 def test_the_seam_of_a_spliced_recording_is_found(
-    speech: dict[str, list[Wave]], embedded: Listener, order: tuple[str, str]
+    speech: dict[str, list[Wave]], embedded: WaveScorer, order: tuple[str, str]
 ) -> None:
     halves = [
         np.concatenate([wave.samples for wave in speech[label]])[: 8 * RATE_HZ] for label in order
@@ -92,7 +92,7 @@ def test_the_seam_of_a_spliced_recording_is_found(
 
 
 def test_an_unspliced_recording_has_no_clear_step(
-    speech: dict[str, list[Wave]], embedded: Listener
+    speech: dict[str, list[Wave]], embedded: WaveScorer
 ) -> None:
     whole = np.concatenate([wave.samples for wave in speech["real"]])[: 16 * RATE_HZ]
     step = timelines(Wave(whole, RATE_HZ), embedded)[-1].step
