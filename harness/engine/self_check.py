@@ -160,7 +160,7 @@ def self_check(
         precision_flips=exact_flips,
         tolerance=max(TOLERANCE[precision], _RELATIVE * _size(usual)),
     )
-    _refuse_difference(check, compiled)
+    _refuse_difference(check, compiled, scorer.detector.traits.batch_invariant)
     return check
 
 
@@ -183,7 +183,7 @@ def _size(outcomes: Sequence[Outcome]) -> float:
     return max((abs(one[2] - one[3]) for one in outcomes if one[0] == "ok"), default=0.0)
 
 
-def _refuse_difference(check: SelfCheckRecord, compiled: bool) -> None:
+def _refuse_difference(check: SelfCheckRecord, compiled: bool, batch_invariant: bool) -> None:
     if check.batch_difference > check.tolerance:
         found = (
             f"the same clip gets log-odds that differ by {check.batch_difference:.3g} (over "
@@ -191,11 +191,12 @@ def _refuse_difference(check: SelfCheckRecord, compiled: bool) -> None:
         )
         if compiled:
             raise UsageError(f"{found} that is compiled", check.model, "try --no-compile")
-        raise UsageError(
-            found,
-            check.model,
-            "--batch-size 1 where the model pads or normalises over a batch; at 1 it is random",
+        fix = (
+            "use --batch-size 1; if that fails as well, the model is random"
+            if batch_invariant
+            else "--batch-size 1 where the model pads or normalises over a batch; at 1 it is random"
         )
+        raise UsageError(found, check.model, fix)
     if check.precision_difference is not None and check.precision_difference > check.tolerance:
         raise UsageError(
             f"log-odds in {check.precision} differ by {check.precision_difference:.3g} from those "

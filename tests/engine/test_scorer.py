@@ -143,6 +143,13 @@ def test_scores_that_depend_on_the_batch_stop_the_run() -> None:
     assert check(Normalising(), batch_size=1).batch_difference == 0
 
 
+def test_a_detector_that_claims_independent_batches_is_said_to_be_random() -> None:
+    detector = Normalising()
+    detector.traits = Traits(batch_invariant=True)
+    with pytest.raises(UsageError, match="use --batch-size 1; if that fails as well"):
+        check(detector)
+
+
 def test_scores_that_are_random_stop_the_run() -> None:
     with pytest.raises(UsageError, match=r"the same clip gets log-odds that differ by 0\.0"):
         check(Random(), batch_size=1)
