@@ -75,10 +75,10 @@ def further_starts(file: File, position: int | None) -> list[int]:
         kind = [mark for mark in _MARKS if _is(mark, head, _BEFORE.get(mark, 0))]
         return list(_marked(file, begin, end, kind))
     ahead = _AHEAD if head[:4] in (b"fLaC", b"OggS") else 0
-    found = list(_marked(file, max(begin, position - ahead), end, list(_MARKS)))
-    if not found and (frames := bitstream.mpeg_start(file, position, end)):
-        found = [frames]
-    return found
+    starts = list(_marked(file, max(begin, position - ahead), end, list(_MARKS)))
+    if not starts and (frames := bitstream.mpeg_start(file, position, end)):
+        starts = [frames]
+    return starts
 
 
 def _is(mark: bytes, content: bytes, offset: int) -> bool:
@@ -96,15 +96,15 @@ def _marked(file: File, begin: int, end: int, marks: list[bytes]) -> Iterator[in
     # Blocks overlap by a mark, so that none is cut in two.
     for offset in range(begin, end, _BLOCK) if marks else ():
         block = read_at(file, offset, _BLOCK + _LONGEST_MARK)
-        found: list[int] = []
+        starts: list[int] = []
         for mark in marks:
             place = block.find(mark)
             while 0 <= place < _BLOCK:
                 start = offset + place - _BEFORE.get(mark, 0)
                 if start > 0 and _is(mark, block, place):
-                    found.append(start)
+                    starts.append(start)
                 place = block.find(mark, place + 1)
-        for start in sorted(found):
+        for start in sorted(starts):
             if start <= last:
                 continue
             last = start
@@ -136,9 +136,9 @@ def header_notes(file: File, seconds: float) -> tuple[str, ...]:
     head = read_at(file, 0, 12)
     if head[:4] == b"OggS":
         return _ogg_notes(file, seconds)
-    if (found := _sample_chunk(file, head)) is None:
+    if (chunk := _sample_chunk(file, head)) is None:
         return ()
-    offset, count = found
+    offset, count = chunk
     rest = size(file) - offset
     if count >= _OPEN and count > rest:
         return ("the header leaves the length open",)

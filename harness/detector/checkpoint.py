@@ -114,22 +114,22 @@ class Checkpoint:
 
     def settings(self) -> dict[str, Any]:
         """Return all values in the files beside the weights that can move a score, by name."""
-        found = flattened(_score_settings(self.config), "config")
+        settings = flattened(_score_settings(self.config), "config")
         for name, within in zip(EXTRACTOR, ("extractor", "processor"), strict=True):
             if (self.folder / name).is_file():
                 content = _read_json(self.folder / name, self.spec)
-                found |= flattened(_score_settings(content), within)
-        return found
+                settings |= flattened(_score_settings(content), within)
+        return settings
 
     def weight_types(self) -> dict[str, str]:
         """Return the type in which each tensor is stored: `F32`, `BF16`, `I8`."""
         from safetensors import safe_open
 
-        found: dict[str, str] = {}
+        types: dict[str, str] = {}
         for path in self.weights:
             with safe_open(path, framework="np") as file:
-                found |= {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
-        return found
+                types |= {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+        return types
 
     def check(self) -> None:
         """Raise UsageError if files are missing or damaged, or need code that is never run."""

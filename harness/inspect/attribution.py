@@ -61,18 +61,18 @@ def attribution(wave: Wave, scorer: WaveScorer, seed: str) -> Attribution | str:
         return "the detector takes the waveform, and the picture is made for log-mel features"
     if reason := detector.admits(wave):
         return reason
-    heard = scorer.used_part(wave)
+    used = scorer.used_part(wave)
     own = _Explained(parts, parts.model, detector.batch_size)
     random = _Explained(parts, _randomised(parts.model, seed), detector.batch_size)
-    grid, from_mean = own.cells(heard)
-    random_grid, _ = random.cells(heard)
+    grid, from_mean = own.cells(used)
+    random_grid, _ = random.cells(used)
     similarity = max(
         rank_correlation(grid, random_grid),
         rank_correlation(np.abs(grid), np.abs(random_grid)),
     )
     gap = abs(float(grid.sum()) - from_mean)
     try:
-        noisy = Noise(color="white", snr_db=40.0).apply(heard, Draw(generator(seed, "again")))
+        noisy = Noise(color="white", snr_db=40.0).apply(used, Draw(generator(seed, "again")))
     except ClipRejected as fault:
         return str(fault)
     repeatability = rank_correlation(grid, own.cells(noisy)[0])
@@ -84,7 +84,7 @@ def attribution(wave: Wave, scorer: WaveScorer, seed: str) -> Attribution | str:
         repeatability=repeatability,
         from_mean=from_mean,
         gap=gap,
-        seconds=len(heard.samples) / heard.rate_hz,
+        seconds=len(used.samples) / used.rate_hz,
         cells=[] if withheld else grid.T.round(6).tolist(),
     )
 
@@ -144,8 +144,8 @@ class _Explained:
                 point = point.requires_grad_(True)
                 (gradient,) = torch.autograd.grad(self._scores(point).sum(), point)
                 total += gradient.sum(dim=0)
-        found = ((picture - mean) * total / _STEPS).double().cpu().numpy()
-        return _grid(found[:frames]), float(scores[0] - scores[1])
+        cells = ((picture - mean) * total / _STEPS).double().cpu().numpy()
+        return _grid(cells[:frames]), float(scores[0] - scores[1])
 
     def _scores(self, pictures: Tensor) -> Tensor:
         logits = self._model(input_values=pictures.to(self._dtype)).logits

@@ -70,18 +70,18 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
 
     Raises UsageError if there is no such file or no recording in a folder.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         if path.is_dir():
             inside = sorted(each for each in path.rglob("*") if each.is_file() and is_audio(each))
             if not inside:
                 raise UsageError("no recordings in it", str(path), "name audio files")
-            found += inside
+            files += inside
         elif path.exists():
-            found.append(path)
+            files.append(path)
         else:
             raise UsageError("no such file", str(path), "name a recording or a folder of them")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(files))
 
 
 def folder_for(run: Path) -> Path:
