@@ -1,1 +1,1 @@
-"""Sound in memory, decoded from whatever a recording is stored as."""
+"""Recordings: decoded, mixed down and resampled, and the level of their speech."""

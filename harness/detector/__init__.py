@@ -1,1 +1,1 @@
-"""Detectors: whatever turns waves into log-odds of fake."""
+"""Detectors: adapters that turn waves, or a file of scores, into log-odds of fake."""

@@ -1,1 +1,1 @@
-"""A questioned recording: what it is, what a detector says of it, and what that is worth."""
+"""Examine a questioned recording: its facts, its scores, and what those are worth as evidence."""

@@ -1,1 +1,1 @@
-"""Scores that were computed elsewhere, read from a file as they are stated to be."""
+"""Scores that were computed elsewhere, read from a file."""
