@@ -87,7 +87,10 @@ def test_a_recording_gets_its_facts_its_score_and_its_weight(place: Path, inspec
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("short.wav", "too little to tell speech by"), ("music.wav", "does not sound like speech")],
+    [
+        ("short.wav", "too little to tell whether it is speech"),
+        ("music.wav", "does not sound like speech"),
+    ],
 )
 def test_what_lies_outside_is_refused_with_the_reason(
     inspected: Path, name: str, told: str
