@@ -139,7 +139,9 @@ def examine(path: Path, examiner: Examiner, options: ExamineOptions) -> Case:
     changed: list[ScoreChange] = []
     evidence: Attribution | None = None
     if scorer is None:
-        left_out |= dict.fromkeys(_RESCORED, "the run's scores came from a file")
+        left_out |= dict.fromkeys(
+            _RESCORED, "the run's scores came from a file, so no detector can score it again"
+        )
     elif reason:
         left_out |= dict.fromkeys(_RESCORED, reason)
     else:
