@@ -18,6 +18,7 @@ from harness.leaderboard.history import read_history
 from harness.leaderboard.leaderboard import read_leaderboard
 from harness.metrics import METRICS, DecisionMetric, Range
 from harness.metrics.classification import Array, Confusion
+from harness.metrics.metric import GROUPS
 from harness.report.glossary import term
 from harness.report.publish import publish
 from harness.results.record import CountRecord
@@ -26,7 +27,7 @@ from harness.summary.summary import figures, headline
 from tests.support.builders import write_run
 from tests.support.two_runs import changed, finished
 
-NOISE, GROUPS = "noise:white@0dB", 40
+NOISE, SPEAKERS = "noise:white@0dB", 40
 POLICY = """version = 1
 name = "mcc"
 [[require]]
@@ -70,7 +71,7 @@ def run_of(folder: Path, model: str, apart: float) -> RunFolder:
     scores = {
         name: {
             f"{kind}{group}": sign * rng.normal(apart if kind[0] == "f" else -apart, 1.0)
-            for group in range(GROUPS)
+            for group in range(SPEAKERS)
             for kind in ("ra", "rb", "fa", "fb")
         }
         for name, sign in (("clean", 1.0), (NOISE, -0.4))
@@ -161,3 +162,15 @@ def test_a_run_that_has_it_must_have_it_right(tmp_path: Path) -> None:
     stored["rows"] = [row for row in stored["rows"] if row["metric"] != "mcc"]
     (folder / "metrics.json").write_text(json.dumps(stored))
     assert all("mcc" in fault and "missing" in fault for fault in verify(folder).faults)
+
+
+def test_every_row_is_complete() -> None:
+    for name, metric in METRICS.items():
+        assert (metric.name, metric.title.strip()) == (name, metric.title), name
+        assert metric.meaning.endswith("."), name
+        assert metric.group in GROUPS, name
+        assert metric.range.least < metric.range.most, name
+        assert not metric.best or metric.best in METRICS, name
+    for listed in ("compared", "damage", "headline", "released"):
+        places = [getattr(metric, listed) for metric in METRICS.values()]
+        assert sorted(filter(None, places)) == list(range(1, max(places) + 1)), listed

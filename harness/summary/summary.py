@@ -170,7 +170,7 @@ def _hindsight(grid: Grid, estimates: _Estimates) -> Iterator[Hindsight]:
 def family_damage(
     grid: Grid, metrics: tuple[str, ...], *, resamples: int = 1000, seed: int = 0
 ) -> list[FamilyDamage]:
-    """What every family costs, of some figures alone: the same numbers as in a whole summary."""
+    """What every family costs in some metrics: the same figures as in a whole summary."""
     pairs = list(grid.pairs(metrics))
     cells = dict.fromkeys(cell for pair in pairs for cell in (pair.clean, pair.perturbed))
     estimates = estimate(list(cells), grid.groups, resamples, seed)
@@ -250,11 +250,9 @@ def _is_clean(row: MetricRow) -> bool:
 
 
 def metrics_json(summary: Summary) -> str:
-    """The text of `metrics.json`: one line a figure, at full precision, NaN as null with n = 0.
+    """The text of `metrics.json`: a line per figure, at full precision, NaN as null with n = 0.
 
-    A cost that is infinite, which JSON has no word for, is null with its n.
-
-    `unscored` is the policy that the figures have for clips without a score.
+    An infinite cost is null with its n. `unscored` is the policy for clips without a score.
     """
     names = ("rows", "damage", "families", "claims", "contradictions", "hindsight", "warnings")
     lists = {name: getattr(summary, name) for name in names}
@@ -262,10 +260,10 @@ def metrics_json(summary: Summary) -> str:
 
 
 def headline(summary: Summary, record: RunRecord, worst: int = 5) -> list[HeadlineRow]:
-    """The answer in a few lines: `clean` beside what was reported, then what breaks it most.
+    """The main result of every model in a few lines.
 
-    Each model has its figures on `clean` first, then the accuracy under the `worst` conditions that
-    lower it most; a condition that does not lower it is none of them.
+    First its figures on `clean` beside the reported ones, then its accuracy under the `worst`
+    conditions that lower it most.
     """
     words = {condition.name: condition.words for condition in record.suite.conditions}
     reported = {(claim.model, claim.metric): claim.reported for claim in summary.claims}
@@ -280,11 +278,7 @@ def headline(summary: Summary, record: RunRecord, worst: int = 5) -> list[Headli
                 row.model,
                 row.condition,
                 words.get(row.condition, row.condition),
-                row.metric,
-                row.value,
-                row.low,
-                row.high,
-                row.n,
+                *(row.metric, row.value, row.low, row.high, row.n),
                 claimed,
                 lost,
             )
@@ -296,10 +290,10 @@ def headline(summary: Summary, record: RunRecord, worst: int = 5) -> list[Headli
             if row is not None:
                 add(row, reported.get((model, metric), math.nan), math.nan)
         losses = [
-            each
-            for each in summary.damage
-            if each.model == model and each.metric == "accuracy" and each.value < 0
+            damage
+            for damage in summary.damage
+            if damage.model == model and damage.metric == "accuracy" and damage.value < 0
         ]
-        for each in sorted(losses, key=lambda loss: loss.value)[:worst]:
-            add(whole[model, each.condition, "accuracy"], math.nan, each.value)
+        for loss in sorted(losses, key=lambda loss: loss.value)[:worst]:
+            add(whole[model, loss.condition, "accuracy"], math.nan, loss.value)
     return lines
