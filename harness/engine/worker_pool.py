@@ -106,6 +106,7 @@ class WorkerPool:
 
     def __exit__(self, *exc: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._note = _quiet  # workers that the pool ends itself are not lost
         for worker in self._workers:
             worker.dismiss()
         self._threads.shutdown(wait=True)
