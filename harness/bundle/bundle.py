@@ -1,8 +1,8 @@
-"""A run as one archive that says of every byte what it was, and the check that it still is.
+"""A run as one archive with the digest of every byte, and the check that nothing has changed.
 
-`manifest.json` names every file of the bundle with its SHA-256 and size, and the SHA-256 of every
-recording that was scored, where the data are still there. The same run gives the same bytes.
-Whoever can change a file can change the manifest too: keep the digest of the bundle elsewhere.
+`manifest.json` lists every file of the bundle with its SHA-256 and size, and the SHA-256 of every
+recording that was scored, where the data still exist. The same run gives the same bytes. Whoever
+can change a file can change the manifest too: keep the digest of the bundle elsewhere.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MANIFEST, METRICS = "manifest.json", "metrics.json"
 
 _REMOTE = "hub"
 _PARTS = ("rows", "damage", "families", "hindsight")
-"""Of `metrics.json`, what follows from the scores alone: claims follow from a card as well."""
+"""The parts of `metrics.json` that follow from the scores alone; claims need a card as well."""
 _TOLERANCE = 1e-9
 _MOST_NAMED = 20
 
@@ -55,13 +55,13 @@ class BundleManifest(BaseModel):
     Parameters
     ----------
     files
-        By name, all of them but the manifest itself.
+        All but the manifest itself, by name.
     clips
         SHA-256 of every recording of the run's data, by clip.
     clips_left_out
         Why there are none; empty where there are.
     sha256
-        Of all the rest of the manifest.
+        Of the rest of the manifest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,14 +80,14 @@ class BundleManifest(BaseModel):
 
     @property
     def text(self) -> bytes:
-        """As it stands in the bundle, with its own digest."""
+        """The manifest as it is in the bundle, with its own digest."""
         whole = self.model_dump() | {"sha256": self.own_sha256}
         return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode("ascii")
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that was written; `sha256` is that of the whole archive."""
+    """A bundle that was written, and the digest of the whole archive."""
 
     path: Path
     files: int
@@ -98,7 +98,7 @@ class Bundle:
 
 @dataclass(frozen=True)
 class BundleCheck:
-    """What a check found: `faults` a line each, `checked` what was looked at."""
+    """The result of a check: its faults, and what was checked, a line each."""
 
     faults: list[str]
     checked: list[str]
@@ -106,15 +106,13 @@ class BundleCheck:
 
 
 def write_bundle(folder: Path, out: Path | None = None, *, force: bool = False) -> Bundle:
-    """Pack a run into one archive, beside it where no other place is named.
-
-    The archive is on a disk; a run in a store is fetched for it.
+    """Pack a run into one archive on a disk, by default beside the run.
 
     Raises
     ------
     UsageError
-        Where it is not a run, has no metrics yet, or the archive cannot be written or would
-        replace what may not be replaced (`harness.storage.output_file`).
+        Where it is not a run, has no metrics yet, or the archive cannot be written or may not
+        replace what exists (`harness.storage.output_file`).
     """
     if METRICS not in names(folder):
         read_record(folder)
@@ -147,7 +145,7 @@ def _packed(folder: Path, out: Path | None, force: bool) -> Bundle:
 
 
 def verify(path: Path) -> BundleCheck:
-    """Check a bundle or a run directory: every digest, and every figure from the scores again.
+    """Check a bundle or a run directory: every digest, and every figure against the scores.
 
     Raises
     ------
@@ -181,7 +179,7 @@ def verify(path: Path) -> BundleCheck:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The regular files of a run, without what is hidden, temporary or a link."""
+    """Yield the regular files of a run that are not hidden, temporary or links."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         linked = path.is_symlink() or any(
@@ -192,7 +190,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _clips(run: RunFolder) -> tuple[dict[str, str], str]:
-    """The digest of every recording that has a row, or why they are not known."""
+    """Return the digest of every recording that has a row, or why they are not known."""
     data = run.record.data
     if data.kind == _REMOTE:
         return {}, "the recordings are at a hub; its revision names them"
@@ -202,10 +200,10 @@ def _clips(run: RunFolder) -> tuple[dict[str, str], str]:
         return {}, f"the data are not here any more: {fault.what}"
     if data.limit is None and source.origin.digest != data.digest:
         return {}, "the data under this name are not those of the run"
-    wanted, made_from = set(run.table["clip_id"]), recordings(run.table).to_dict()
+    scored, made_from = set(run.table["clip_id"]), recordings(run.table).to_dict()
     digests: dict[str, str] = {}
     for clip in source:
-        if clip.clip_id in wanted:
+        if clip.clip_id in scored:
             try:
                 audio = clip.audio
                 audio = audio if isinstance(audio, bytes | Path) else audio.fetch(sys.maxsize)
@@ -216,8 +214,8 @@ def _clips(run: RunFolder) -> tuple[dict[str, str], str]:
             except (OSError, ClipRejected, ClipError) as fault:
                 why = fault.strerror if isinstance(fault, OSError) else fault
                 return {}, f"{clip.clip_id!r} cannot be read: {why}"
-    if len(digests) < len(wanted):
-        return {}, f"{len(wanted) - len(digests)} of the recordings are not there any more"
+    if len(digests) < len(scored):
+        return {}, f"{len(scored) - len(digests)} of the recordings are not there any more"
     return digests, ""
 
 
@@ -246,7 +244,7 @@ def _digest_faults(files: Mapping[str, bytes], manifest: BundleManifest) -> Iter
 
 
 def _verify_run(folder: Path) -> BundleCheck:
-    """The figures and the counts of a run directory against its scores."""
+    """Check the figures and the counts of a run directory against its scores."""
     path = folder / METRICS
     try:
         run = read_run(folder)
@@ -261,10 +259,10 @@ def _verify_run(folder: Path) -> BundleCheck:
         return BundleCheck([f"{Path(fault.where).name}: {fault.what}"], [])
     faults = list(_count_faults(run))
     again, unknown = _known_to(stored, json.loads(metrics_json(figures(run))))
-    found = list(_figure_faults(stored, again))
-    faults += found[:_MOST_NAMED]
-    if len(found) > _MOST_NAMED:
-        faults.append(f"{METRICS}: {len(found) - _MOST_NAMED} more figures are not those")
+    wrong = list(_figure_faults(stored, again))
+    faults += wrong[:_MOST_NAMED]
+    if len(wrong) > _MOST_NAMED:
+        faults.append(f"{METRICS}: {len(wrong) - _MOST_NAMED} more figures are not those")
     rows = len(again["rows"])
     checked = [f"{rows} figures against {len(run.table)} rows of scores"]
     if unknown:
@@ -286,7 +284,7 @@ def _has_parts(stored: Any) -> TypeGuard[dict[str, Any]]:
 
 
 def _known_to(stored: Any, again: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Figures of the metrics that the stored ones name, and the names of the other metrics.
+    """Return the figures of metrics that the stored ones name, and the names of other metrics.
 
     A run of an older version has no figures of metrics that were added since.
     """
@@ -300,7 +298,7 @@ def _known_to(stored: Any, again: dict[str, Any]) -> tuple[dict[str, Any], list[
 
 
 def _figure_faults(stored: Any, again: dict[str, Any]) -> Iterator[str]:
-    """Every figure that is not what the scores give, is missing, or follows from nothing."""
+    """Yield every figure that differs from the scores, is missing, or does not follow from them."""
     if not _has_parts(stored):
         yield f"{METRICS}: damaged, lists of figures are missing"
         return
@@ -322,12 +320,12 @@ _NAMES = ("model", "condition", "family", "slice", "metric", "best_metric")
 
 
 def _by_name(items: list[Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+    named: dict[str, dict[str, Any]] = {}
     for item in items:
         content = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
         words = [str(content[key]) for key in _NAMES if key in content]
-        found[" / ".join(words) or str(item)[:80]] = content
-    return found
+        named[" / ".join(words) or str(item)[:80]] = content
+    return named
 
 
 def _differs(said: Mapping[str, Any], right: Mapping[str, Any], key: str) -> bool:

@@ -1,9 +1,8 @@
-"""The words that data sets and models use for the two classes and for nothing at all.
+"""The words that data sets and models use for the two classes and for missing values.
 
-A class is looked up without regard to case, blanks, hyphens and underscores. Only words that name a
-class are in the list: `LABEL_1`, `positive` or `1` mean one thing here and another there, so they
-are refused and never guessed. A word for a missing value is looked up exactly as it is written:
-`NA` is missing, `Na` is somebody's name.
+Classes are looked up without regard to case, blanks, hyphens and underscores. `LABEL_1`, `positive`
+or `1` mean one thing here and another there, so they are refused. Words for missing values are
+looked up exactly as written: `NA` is missing, `Na` is somebody's name.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _LABEL: dict[str, Label] = {
 }
 
 ACCEPTED = "real, bonafide, genuine, human or authentic; fake, spoof, deepfake, ai or synthetic"
-"""The words worth naming in a message."""
+"""The words that a message names."""
 
 MISSING = frozenset(
     {
@@ -43,21 +42,21 @@ MISSING = frozenset(
 """What pandas reads as missing in a CSV file, and the dash of the ASVspoof protocols."""
 
 SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev", "eval")
-"""What data sets call their parts."""
+"""Names of the parts of data sets."""
 
 
 def is_missing(text: str) -> bool:
-    """Whether a cell says that there is no value: it is empty, or one of `MISSING`."""
+    """Whether a cell is empty or one of `MISSING`."""
     return not text.strip() or text.strip() in MISSING
 
 
 def canonical_label(text: str) -> Label | None:
-    """The class that a word names; None where it names none."""
+    """Return the class that a word names; None where it names none."""
     return _LABEL.get(re.sub(r"[\s_-]+", "", text).casefold())
 
 
 def refusal(text: str) -> str:
-    """Why a word that names no class is not taken for one."""
+    """Say why a word does not name a class."""
     if not text.strip():
         return "the label is empty"
     if is_missing(text):

@@ -76,15 +76,15 @@ class Origin:
     spec
         As the user wrote it.
     kind
-        `embedded`, `folder`, `manifest`, `hub`, or the protocol's name.
+        `embedded`, `folder`, `manifest`, `shards`, `hub`, or the name of a layout.
     name
         Short, for titles and file names.
     digest
-        Of the labels and ids of every clip (not of their audio).
+        Of the ids, labels and identifying facts of all clips, not of their audio.
     synthetic
         True for the embedded corpus: its figures say nothing about any published model.
     notes
-        What was decided while it was read (columns chosen, labels translated), a line each.
+        Decisions while it was read (columns chosen, labels translated), a line each.
     """
 
     spec: str

@@ -21,7 +21,7 @@ class Indexed(Source, Protocol):
 
     @property
     def clips(self) -> Sequence[Clip]:
-        """Every clip in order; the file that `audio` names may not be there yet."""
+        """Every clip in order; the file that `audio` names may not exist yet."""
         ...
 
     @property
@@ -30,7 +30,7 @@ class Indexed(Source, Protocol):
         ...
 
     def pick(self, positions: Sequence[int], origin: Origin) -> Source:
-        """The source with only the clips at these positions of `clips`, which ascend."""
+        """Return the source with only the clips at these ascending positions of `clips`."""
         ...
 
 
@@ -49,17 +49,16 @@ class Listing:
         return len(self.clips)
 
     def pick(self, positions: Sequence[int], origin: Origin) -> Listing:
-        chosen = tuple(self.clips[position] for position in positions)
-        return Listing(origin, chosen, self.remote)
+        return Listing(origin, tuple(self.clips[place] for place in positions), self.remote)
 
 
 def indexed(source: Source) -> Indexed:
-    """The source itself where it knows its clips, else its clips as read once."""
+    """Return the source itself where it knows its clips, else its clips as read once."""
     return source if isinstance(source, Indexed) else Listing(source.origin, tuple(source))
 
 
 def checked(origin: Origin, clips: Sequence[Clip]) -> Origin:
-    """The origin with its digest, once the clips are fit to be judged by.
+    """Return the origin with its digest, once the clips are fit for evaluation.
 
     Raises
     ------
@@ -68,19 +67,17 @@ def checked(origin: Origin, clips: Sequence[Clip]) -> Origin:
     """
     if not clips:
         seen = f" ({'; '.join(origin.notes)})" if origin.notes else ""
-        raise UsageError(
-            f"no clips{seen}", origin.spec, "check that the recordings are where it says"
-        )
+        fix = "check that the recordings are where it says"
+        raise UsageError(f"no clips{seen}", origin.spec, fix)
     clip_id, count = Counter(clip.clip_id for clip in clips).most_common(1)[0]
     if count > 1:
-        raise UsageError(
-            f"clip_id {clip_id!r} occurs {count} times", origin.spec, "make the ids unique"
-        )
+        what = f"clip_id {clip_id!r} occurs {count} times"
+        raise UsageError(what, origin.spec, "make the ids unique")
     labels = {clip.label for clip in clips}
     if len(labels) == 1:
         only, other = ("real", "fake") if "real" in labels else ("fake", "real")
         raise UsageError(
-            f"only {only} clips ({len(clips)}): no metric needs fewer than two classes",
+            f"only {only} clips ({len(clips)}): metrics need both classes",
             origin.spec,
             f"add {other} clips, with a manifest that lists both where they lie apart",
         )
@@ -89,7 +86,7 @@ def checked(origin: Origin, clips: Sequence[Clip]) -> Origin:
 
 
 def _group_notes(clips: Sequence[Clip]) -> list[str]:
-    """Notes on groups that leave no interval, or that are hardly groups."""
+    """Note groups that leave no interval, or that are hardly groups."""
     groups = Counter(clip.group for clip in clips)
     name, largest = groups.most_common(1)[0]
     if len(groups) == 1:
@@ -106,11 +103,11 @@ def _group_notes(clips: Sequence[Clip]) -> list[str]:
 
 
 def clips_digest(clips: Sequence[Clip]) -> str:
-    """What `Origin.digest` holds: order does not matter, audio does not enter."""
+    """Return `Origin.digest`: it depends on neither order nor audio."""
     return digest(sorted((clip.clip_id, clip.label, *map(clip.fact, IDENTITY)) for clip in clips))
 
 
 def name_below(path: Path, root: Path) -> str:
-    r"""The path below the root with forward slashes; bytes that are no UTF-8 as `\xff`."""
+    r"""Return the path below the root with forward slashes; bytes that are not UTF-8 as `\xff`."""
     below = path.relative_to(root).as_posix()
     return os.fsencode(below).decode("utf-8", "backslashreplace")

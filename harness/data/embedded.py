@@ -1,8 +1,8 @@
-"""The embedded corpus: which clips there are, how each is made, and the folder that keeps them.
+"""The embedded corpus: its plan, the making of each clip, and the folder that keeps them.
 
-Every utterance exists once as bona fide speech and once through a resynthesis, recorded through the
-same channel. All that is random comes from (seed, half, speaker, utterance), so the audio is the
-same whatever the number of workers.
+Every utterance exists once as bona fide speech and once resynthesised, recorded through the same
+channel. Everything random is seeded by (seed, half, speaker, utterance), so the audio does not
+depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from harness.synthesis.resynthesis import HELD_OUT, RESYNTHESES
 from harness.synthesis.voice import RATE_HZ, draw_speaker, speak
 
 VERSION = 1
-"""Of what is drawn: speakers, words, channels."""
+"""Of the speakers, words and channels that are drawn."""
 _SAMPLES = 2
-"""Raise it with every change that moves a sample of what is drawn."""
+"""Raise it with every change that moves a sample of them."""
 
 Half = Literal["test", "training", "development"]
 _RATES_HZ = (22_050, 24_000, 44_100, 48_000)
@@ -40,12 +40,12 @@ _LENGTHS_S = ((0.3, 1.0, 0.17), (1.0, 4.0, 0.63), (4.0, 12.0, 0.2))
 
 
 class CorpusSpec(BaseModel):
-    """What a corpus is a function of.
+    """Everything that a corpus depends on.
 
     Parameters
     ----------
     half
-        Speakers are of one part only; `HELD_OUT` resyntheses are in the test part only.
+        Its speakers are in no other; `HELD_OUT` resyntheses are in `test` only.
     speakers, utterances
         Number of speakers, and of utterances of each; every utterance is two clips.
     """
@@ -68,7 +68,7 @@ SPECS: dict[Half, CorpusSpec] = {
 
 @dataclass(frozen=True)
 class Utterance:
-    """One utterance of the plan; `key` seeds everything that is drawn for it."""
+    """One utterance of the plan; `key` seeds everything about it."""
 
     key: tuple[object, ...]
     speaker: str
@@ -79,7 +79,7 @@ class Utterance:
 
 
 def plan(spec: CorpusSpec) -> list[Utterance]:
-    """All utterances; lengths, rates and resyntheses have fixed shares and shuffled places."""
+    """Return all utterances; lengths, rates and resyntheses have fixed shares, shuffled."""
     count = spec.speakers * spec.utterances
     rng = generator("plan", spec.model_dump())
     seconds = rng.permutation(_lengths(count))
@@ -105,7 +105,7 @@ def plan(spec: CorpusSpec) -> list[Utterance]:
 
 
 def make_pair(utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
-    """The bona fide and the fake version, at the utterance's rate."""
+    """Return the bona fide and the fake version, at the utterance's rate."""
     key = utterance.key
     speaker = draw_speaker(utterance.speaker, *key[:3])
     dry = speak(speaker, utterance.seconds, generator("voice", *key))
@@ -117,10 +117,10 @@ def make_pair(utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
 
 
 def build(spec: CorpusSpec, workers: int | None = None) -> Path:
-    """Folder of the corpus, made where the cache has none: FLAC files of 16 bit.
+    """Return the folder of the corpus, of FLAC files of 16 bit, made where the cache has none.
 
-    The folder appears under its name only when it is whole, so that several processes may build
-    the same corpus at once. Takes about 10 s for the test half on two cores.
+    It appears under its name only when it is whole, so that several processes may build the same
+    corpus at once. The test half takes about 10 s on two cores.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def build(spec: CorpusSpec, workers: int | None = None) -> Path:
         try:
             temporary.rename(folder)
         except OSError:
-            # Another process was faster; what it made has the same bits.
+            # Another process was faster, with the same bits.
             if not folder.exists():
                 raise
     finally:
@@ -154,8 +154,8 @@ class EmbeddedSource:
     Parameters
     ----------
     half
-        `test` is what detectors are measured on; the embedded detector learned from `training`;
-        thresholds may be chosen on `development`.
+        `test` for measuring detectors; `training`, from which the embedded detector learned;
+        `development` for choosing thresholds.
     spec
         Another size or seed; overrides `half`.
     """
@@ -212,7 +212,7 @@ def _clip(half: Half, utterance: Utterance, label: Label, folder: Path) -> Clip:
 
 
 def _lengths(count: int) -> np.ndarray:
-    """Lengths in seconds with the shares of `_LENGTHS_S`, evenly spaced in the logarithm."""
+    """Return lengths in seconds with the shares of `_LENGTHS_S`, log-spaced."""
     share = (np.arange(count) + 0.5) / count
     edges = np.cumsum([0.0, *(part for _, _, part in _LENGTHS_S)])
     bounds = [np.log(low) for low, _, _ in _LENGTHS_S] + [np.log(_LENGTHS_S[-1][1])]
@@ -224,7 +224,7 @@ def _write_all(utterances: list[Utterance], folder: Path, workers: int) -> None:
         for utterance in utterances:
             _write(utterance, folder)
     else:
-        # Not forked: a process that holds threads of torch cannot be forked safely.
+        # A process with threads of torch cannot be forked safely.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(workers, len(utterances)), mp_context=context) as pool:
             longest_first = sorted(utterances, key=lambda utterance: -utterance.seconds)

@@ -1,8 +1,8 @@
 """A folder with `real/` and `fake/` in it; `fake/<generator>/x.wav` names the generator.
 
-Other words for the two classes (`bonafide/`, `spoof/`) will do as long as each class has one
+Other words for the two classes (`bonafide/`, `spoof/`) are fine as long as each class has one
 folder and no folder below it names the other. A clip's id is its path below the root, with forward
-slashes. The root may lie in a store.
+slashes. The root may be in a store.
 """
 
 from __future__ import annotations
@@ -23,42 +23,48 @@ from harness.errors import UsageError
 
 
 def open_folder(rest: str, spec: str) -> Listing:
-    """The clips below the two class folders of `rest`, sorted by path."""
+    """Open the clips below the two class folders of `rest`, sorted by path."""
     return read_folder(directory(rest, spec), spec)
 
 
 def read_folder(root: Path, spec: str) -> Listing:
-    """The clips below the two class folders of a directory that is there."""
+    """Read the clips below the two class folders of a directory that exists."""
     folders = class_folders(root, spec)
     if set(folders) != {"real", "fake"}:
         seen = ", ".join(sorted(entry.name for entry in root.iterdir())[:8]) or "nothing"
         raise UsageError(f"no real/ and fake/ in it but {seen}", spec, "make the two folders")
     clips, notes = list_classes(root, folders, spec)
-    notes += _beside(root, folders)
+    notes += _notes_beside(root, folders)
     origin = Origin(spec, "folder", root.resolve().name, "", notes=tuple(notes))
     return Listing(checked(origin, clips), tuple(at_rest(clips)))
 
 
 def directory(path: str, spec: str) -> Path:
-    """The path, once it is known to be a directory; one in a store is listed for that."""
+    """Return the path of a directory; one in a store is listed for that.
+
+    Raises
+    ------
+    UsageError
+        Where it is not a directory.
+    """
     if not path:
         raise UsageError("no path given", spec, "name a directory")
     if in_store(path):
         with answering(spec):
-            found = listed(path)
-        if not found.is_dir():
-            what = "is not a directory" if found.is_file() else "does not exist"
-            raise UsageError(f"{path} {what}", spec, "check the path")
-        return as_path(found)
-    root = Path(path).expanduser()
-    if not os.path.isdir(root):  # unlike Path.is_dir, no error for a name that cannot be one
-        found = "is not a directory" if os.path.exists(root) else "does not exist"
-        raise UsageError(f"{path} {found}", spec, "check the path")
+            root: Path = as_path(listed(path))
+        is_directory, exists = root.is_dir(), root.exists()
+    else:
+        root = Path(path).expanduser()
+        # Unlike the methods of Path, these raise nothing for a name that cannot be one.
+        is_directory, exists = os.path.isdir(root), os.path.exists(root)
+    if not is_directory:
+        problem = "is not a directory" if exists else "does not exist"
+        raise UsageError(f"{path} {problem}", spec, "check the path")
     return root
 
 
 def class_folders(root: Path, spec: str) -> dict[Label, Path]:
-    """The sub-folder of each class, by the words that `harness.data.class_names` knows.
+    """Return the sub-folder of each class, by the words of `harness.data.class_names`.
 
     Raises
     ------
@@ -71,11 +77,8 @@ def class_folders(root: Path, spec: str) -> dict[Label, Path]:
         if label is None or not entry.is_dir():
             continue
         if label in folders:
-            raise UsageError(
-                f"{folders[label].name}/ and {entry.name}/ both mean {label}",
-                spec,
-                "keep one folder a class",
-            )
+            what = f"{folders[label].name}/ and {entry.name}/ both mean {label}"
+            raise UsageError(what, spec, "keep one folder a class")
         folders[label] = entry
     return folders
 
@@ -91,7 +94,7 @@ def has_both(root: Path) -> bool:
 def list_classes(
     root: Path, folders: dict[Label, Path], spec: str, source: str = ""
 ) -> tuple[list[Clip], list[str]]:
-    """The clips of the class folders in order of their ids, and notes on what was left out.
+    """Return the clips of the class folders by their ids, and notes on what was left out.
 
     Raises
     ------
@@ -108,9 +111,9 @@ def list_classes(
     cells = OptionalCells()
     parts: set[str] = set()
     for label, folder in folders.items():
-        found, others = recordings(folder, root)
+        audio, others = recordings(folder, root)
         left += others
-        for path in found:
+        for path in audio:
             *above, _ = name_below(path, folder).split("/")
             if above and above[0].casefold() in SPLITS:
                 parts.add(above.pop(0))
@@ -118,7 +121,13 @@ def list_classes(
             clip_id = name_below(path, root)
             clips.append(Clip(clip_id, label, path, generator=generator, source=source))
     clips.sort(key=lambda clip: clip.clip_id)
-    _refuse_opposed(opposed([(clip.clip_id, clip.label) for clip in clips]), spec)
+    if wrong := opposed([(clip.clip_id, clip.label) for clip in clips]):
+        verb = "recording lies" if len(wrong) == 1 else "recordings lie"
+        raise UsageError(
+            f"{len(wrong)} {verb} below folders of both classes, such as {wrong[0]}",
+            spec,
+            "rename the inner folder, or list the clips in a manifest",
+        )
     if len(parts) > 1:
         raise UsageError(
             f"its classes have the parts {', '.join(sorted(parts))} in them",
@@ -129,45 +138,36 @@ def list_classes(
 
 
 def opposed(clips: Sequence[tuple[str, Label]]) -> list[str]:
-    """Paths below the root, given with their labels, that have a folder of the other class."""
+    """Return the paths, given with their labels, below a folder of the other class."""
     return [path for path, label in clips if _classes(path.rpartition("/")[0]) - {label}]
 
 
 @lru_cache(maxsize=4096)
 def _classes(folder: str) -> frozenset[Label]:
-    """The classes that the parts of a path name."""
+    """Return the classes that the parts of a path name."""
     words = map(canonical_label, folder.split("/"))
     return frozenset(label for label in words if label is not None)
 
 
-def _refuse_opposed(paths: list[str], spec: str) -> None:
-    if paths:
-        verb = "recording lies" if len(paths) == 1 else "recordings lie"
-        raise UsageError(
-            f"{len(paths)} {verb} below folders of both classes, such as {paths[0]}",
-            spec,
-            "rename the inner folder, or list the clips in a manifest",
-        )
-
-
 def recordings(folder: Path, root: Path) -> tuple[list[Path], list[str]]:
-    """The recordings below a folder, by their names, and the names below the root of the rest."""
-    found: list[Path] = []
+    """Return the recordings below a folder, and the names below the root of all other files."""
+    audio: list[Path] = []
     left: list[str] = []
     for path in walk(folder):
         name = name_below(path, root)
         if is_audio(path) and not is_hidden(name):
-            found.append(path)
+            audio.append(path)
         else:
             left.append(name)
-    return found, left
+    return audio, left
 
 
-def _beside(root: Path, folders: dict[Label, Path]) -> list[str]:
-    """Notes on what lies beside the class folders and is not read."""
+def _notes_beside(root: Path, folders: dict[Label, Path]) -> list[str]:
+    """Note what lies beside the class folders and is not read."""
     known = {folder.name for folder in folders.values()}
-    others = [path for path in root.iterdir() if path.name not in known]
-    others = [path for path in others if not is_hidden(path.name)]
+    others = [
+        path for path in root.iterdir() if path.name not in known and not is_hidden(path.name)
+    ]
     inside = sorted(f"{name_below(path, root)}/" for path in others if path.is_dir())
     loose = sorted(name_below(path, root) for path in others if is_audio(path))
     loose = [name for name in loose if f"{name}/" not in inside]
@@ -182,14 +182,14 @@ def _beside(root: Path, folders: dict[Label, Path]) -> list[str]:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Every file below, links to folders followed; a folder that leads back to itself is not.
+    """Yield every file below; links to folders are followed unless they lead back.
 
     An empty folder that is called `x.wav` counts as a file: somebody takes it for a recording.
 
     Raises
     ------
     UsageError
-        Where a folder cannot be listed: what is in it would be missing without a word.
+        Where a folder cannot be listed, so that its content would be missing silently.
     """
     if isinstance(folder, StorePath):
         yield from map(as_path, folder.walk())
@@ -209,6 +209,5 @@ def walk(folder: Path) -> Iterator[Path]:
 
 def _refuse_unlisted(fault: OSError) -> None:
     where = os.fsencode(fault.filename).decode("utf-8", "backslashreplace")
-    raise UsageError(
-        f"cannot be listed: {fault.strerror}", where, "give access to it, or move it away"
-    ) from fault
+    what = f"cannot be listed: {fault.strerror}"
+    raise UsageError(what, where, "give access to it, or move it away") from fault

@@ -1,16 +1,14 @@
 """A data set of the Hugging Face hub, read through `datasets` without downloading all of it.
 
-The labels are read first and alone; audio is fetched as its clips are reached, stays encoded, and
-is kept under the cache of `datasets`, so that a run that goes on, and every process of a run, finds
-it there. From Parquet only the row groups that hold a wanted clip are read.
+The labels are read first and alone. Audio is fetched as its clips are reached, stays encoded, and
+is kept under the cache of `datasets`, where a continued run and every process of a run find it.
+From Parquet only the row groups of chosen clips are read.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -34,6 +32,7 @@ from harness.data.hub_split import Split, Unreachable, choose_split, explained
 from harness.data.missing import OptionalCells
 from harness.errors import UsageError
 from harness.seed import digest
+from harness.storage.storage import replacing
 
 _SPEC = re.compile(
     r"(?P<repo>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[^:?]+))?(?::(?P<split>[^?]+))?"
@@ -45,31 +44,26 @@ _OPTIONS = ("config", "audio", "label", "fake")
 
 @dataclass(frozen=True)
 class HubAddress:
-    """What `hub:owner/name@revision:split?config=…,label=…,fake=…` says, piece by piece."""
+    """The parts of `hub:owner/name@revision:split?config=…,label=…,fake=…`."""
 
     repo: str
     revision: str | None
     split: str | None
     config: str | None
-    wanted: ColumnChoice
+    columns: ColumnChoice
 
     @classmethod
     def parse(cls, rest: str, spec: str) -> HubAddress:
-        found, options = parsed(_SPEC, _OPTIONS, rest, spec, "hub:owner/name[@revision][:split]")
-        wanted = ColumnChoice.of(options)
-        return cls(found["repo"], found["revision"], found["split"], options.get("config"), wanted)
+        parts, options = parsed(_SPEC, _OPTIONS, rest, spec, "hub:owner/name[@revision][:split]")
+        config, columns = options.get("config"), ColumnChoice.of(options)
+        return cls(parts["repo"], parts["revision"], parts["split"], config, columns)
 
 
 @dataclass(frozen=True)
 class HubSource:
     """Clips of a split; iterating fetches what is not on this machine yet.
 
-    Parameters
-    ----------
-    clips
-        All of them, also those whose audio is still at the hub.
-    rows
-        Which row of the split each clip is; ascending.
+    `rows` are the rows of the split that the clips are; ascending.
     """
 
     origin: Origin
@@ -107,21 +101,21 @@ class HubSource:
 
 
 def open_hub(rest: str, spec: str) -> HubSource:
-    """The clips of a split of a hub data set; `rest` is what stands after `hub:`.
+    """Open a split of a hub data set; `rest` is what stands after `hub:`.
 
     Raises
     ------
     UsageError
-        Where the hub does not give it (not there, gated, no network), or its columns do not say
-        plainly which clips are fake.
+        Where the hub refuses it (missing, gated, no network), or its columns do not say plainly
+        which clips are fake.
     """
     address = HubAddress.parse(rest, spec)
     try:
         source = _read(address, spec)
     except Unreachable:
-        if (known := _recall(address, spec)) is None:
+        if (remembered := _recall(address, spec)) is None:
             raise
-        return known
+        return remembered
     _remember(address, source)
     return source
 
@@ -129,12 +123,12 @@ def open_hub(rest: str, spec: str) -> HubSource:
 def _read(address: HubAddress, spec: str) -> HubSource:
     with explained(spec):
         split, columns, notes = _resolve(address, spec)
-    audio = audio_column(columns, address.wanted, spec)
-    candidates = label_candidates(columns, address.wanted, spec)
+    audio = audio_column(columns, address.columns, spec)
+    candidates = label_candidates(columns, address.columns, spec)
     known = fact_columns(columns, [audio, *candidates])
     rows = split.values([*candidates, *known.values()], audio)
     values = {column.name: [row[column.name] for row in rows] for column in candidates}
-    label, labels = choose_label(candidates, values, address.wanted, spec)
+    label, labels = choose_label(candidates, values, address.columns, spec)
     notes += column_notes(columns, audio, candidates, label, values[label.name])
     cells = OptionalCells()
     clips: list[Clip] = []
@@ -154,14 +148,14 @@ def _read(address: HubAddress, spec: str) -> HubSource:
 
 
 def _resolve(address: HubAddress, spec: str) -> tuple[Split, list[DataColumn], list[str]]:
-    """The split that is meant, at a commit, with its columns and what was decided."""
+    """Return the chosen split at a commit, its columns, and notes."""
     import datasets
     from datasets import config
     from datasets.packaged_modules.parquet.parquet import Parquet
     from huggingface_hub import HfApi, constants
 
     datasets.disable_progress_bars()
-    # Its client tries each request six times; twenty times that would be a night.
+    # Its client tries each request six times already.
     config.STREAMING_READ_MAX_RETRIES = 1
     hub = HfApi()
     wait = constants.HF_HUB_ETAG_TIMEOUT
@@ -169,7 +163,7 @@ def _resolve(address: HubAddress, spec: str) -> tuple[Split, list[DataColumn], l
     sha = info.sha
     if sha is None:
         raise UsageError("the hub names no commit", spec, "name a revision")
-    if info.gated:  # asked here, as what `datasets` says of it depends on where it finds out
+    if info.gated:  # checked here, as the error of `datasets` depends on where it notices
         hub.auth_check(address.repo, repo_type="dataset")
     builder = datasets.load_dataset_builder(address.repo, address.config, revision=sha)
     streams: Any = builder.as_streaming_dataset()
@@ -201,11 +195,13 @@ def _column(name: str, feature: Any) -> DataColumn:
 
 
 def _memory(address: HubAddress) -> Path:
-    """Where what a data set was is kept for when there is no hub."""
+    """Return where the description of a data set is kept for use offline."""
     from datasets import config
 
     folder = Path(config.HF_DATASETS_CACHE) / "harness-audio" / address.repo.replace("/", "--")
-    return folder / f"{digest(asdict(address))}.json"
+    key = asdict(address)
+    key["wanted"] = key.pop("columns")  # as it was called when the first were kept
+    return folder / f"{digest(key)}.json"
 
 
 def _remember(address: HubAddress, source: HubSource) -> None:
@@ -217,7 +213,7 @@ def _remember(address: HubAddress, source: HubSource) -> None:
 
 
 def _recall(address: HubAddress, spec: str) -> HubSource | None:
-    """What the data set was when the hub was last reached; None where that is not known."""
+    """Return the data set as it was last read here; None where it never was."""
     try:
         content = json.loads(_memory(address).read_bytes())
     except (OSError, ValueError):
@@ -239,7 +235,5 @@ def _recall(address: HubAddress, spec: str) -> HubSource | None:
 def _keep(path: Path, content: bytes) -> None:
     """Write a file that another process may be writing too: whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(name, path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)

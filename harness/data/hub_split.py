@@ -1,4 +1,4 @@
-"""One split of a hub data set: its labels, its audio, and what the hub says when it refuses."""
+"""One split of a hub data set: its labels, its audio, and the refusals of the hub in words."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ _SAY_TOKEN = "accept its conditions on its page and set HF_TOKEN to a token that
 
 
 class Unreachable(UsageError):
-    """Nothing is wrong with what was asked for, but the hub does not answer."""
+    """The hub does not answer."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split at one commit, and how its rows are reached.
+    """One split at one commit.
 
-    Parameters
-    ----------
-    parquet
-        Its files where it is Parquet, in order; else empty and rows are streamed.
+    `parquet` are its files in order; empty where it is not Parquet and rows are streamed.
     """
 
     spec: str
@@ -37,14 +34,14 @@ class Split:
 
     @property
     def cache(self) -> Path:
-        """Where its audio is kept on this machine."""
+        """The folder that keeps its audio on this machine."""
         from datasets import config
 
         folder = Path(config.HF_DATASETS_CACHE) / "harness-audio" / self.repo.replace("/", "--")
         return folder / self.sha / self.config / self.name
 
     def values(self, columns: Sequence[DataColumn], audio: DataColumn) -> list[dict[str, Any]]:
-        """Those columns of every row and, as `audio_path`, what its audio is called there."""
+        """Return these columns of every row and, as `audio_path`, the name of its audio."""
         names = [column.name for column in columns]
         with explained(self.spec):
             rows = (
@@ -58,14 +55,14 @@ class Split:
             ]
 
     def audio(self, column: str, rows: Sequence[int]) -> Iterator[tuple[int, bytes | None]]:
-        """The encoded audio of some rows, which ascend; None where the data set has none."""
+        """Yield the encoded audio of ascending rows; None where the data set has none."""
         with explained(self.spec):
             if self.parquet:
                 yield from self._audio_parquet(column, rows)
                 return
-            wanted = set(rows)
+            needed = set(rows)
             for number, row in enumerate(self._stream([column])):
-                if number in wanted:
+                if number in needed:
                     yield number, _content(row[column])
                 if number >= rows[-1]:
                     return
@@ -86,10 +83,10 @@ class Split:
         for file in self._files():
             for group in range(file.num_row_groups):
                 last = first + file.metadata.row_group(group).num_rows
-                wanted = [row for row in rows if first <= row < last]
-                if wanted:
+                needed = [row for row in rows if first <= row < last]
+                if needed:
                     cells = file.read_row_group(group, columns=[column]).column(column)
-                    for row in wanted:
+                    for row in needed:
                         yield row, _content(cells[row - first].as_py())
                 first = last
 
@@ -99,8 +96,7 @@ class Split:
 
         system = HfFileSystem()
         for name in self.parquet:
-            # Parquet knows which bytes it needs; a cache that reads ahead would fetch the audio
-            # that lies between the labels.
+            # A cache that reads ahead would fetch the audio that lies between the labels.
             with system.open(name, "rb", cache_type="none") as file:
                 yield pq.ParquetFile(file, pre_buffer=True, page_checksum_verification=True)
 
@@ -121,18 +117,18 @@ class Split:
         return iter(load(features).select_columns(columns))
 
 
-def choose_split(names: list[str], wanted: str | None, spec: str) -> tuple[str, str]:
-    """The split that is meant, and a note that says why it was taken.
+def choose_split(names: list[str], named: str | None, spec: str) -> tuple[str, str]:
+    """Return the split to read, and a note that says why.
 
     Raises
     ------
     UsageError
-        Where there is none that was asked for, or more than one and none to judge by.
+        Where the named one does not exist, or none is named and none is for evaluation.
     """
-    if wanted is not None:
-        if wanted not in names:
-            raise UsageError(f"no split {wanted!r}", spec, f"take {', '.join(names)}")
-        return wanted, f"split {wanted}, as asked"
+    if named is not None:
+        if named not in names:
+            raise UsageError(f"no split {named!r}", spec, f"take {', '.join(names)}")
+        return named, f"split {named}, as asked"
     for name in ("test", "validation"):
         if name in names:
             return name, f"split {name} of {', '.join(names)}"
@@ -145,7 +141,7 @@ def choose_split(names: list[str], wanted: str | None, spec: str) -> tuple[str, 
 
 @contextmanager
 def explained(spec: str) -> Generator[None]:
-    """Tell what the hub refuses in one line: what, and what to do about it."""
+    """Turn what the hub refuses into a UsageError that says what to do."""
     import datasets
     from datasets.exceptions import DatasetsError
     from huggingface_hub import errors
@@ -159,14 +155,14 @@ def explained(spec: str) -> Generator[None]:
     try:
         yield
     except (no_answer, DatasetsError, OSError, ValueError) as fault:
-        # What the hub said may be wrapped in what `datasets` makes of it.
+        # The hub's error may be wrapped in one of `datasets`.
         chain: list[BaseException] = [fault]
         while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
             chain.append(cause)
-        answers = [one for one in chain if isinstance(one, errors.HfHubHTTPError)]
+        answers = [error for error in chain if isinstance(error, errors.HfHubHTTPError)]
         if answers:
             what, fix = _refusal(answers[0])
-        elif any(isinstance(one, (no_answer, ConnectionError)) for one in chain):
+        elif any(isinstance(error, (no_answer, ConnectionError)) for error in chain):
             what = "the hub cannot be reached"
             fix = "check the network and HF_HUB_OFFLINE, or give a folder that is on this machine"
             raise Unreachable(what, spec, fix) from fault
@@ -180,7 +176,7 @@ def explained(spec: str) -> Generator[None]:
 
 
 def _refusal(answer: Any) -> tuple[str, str]:
-    """What an answer of the hub that is not the thing asked for means, and what to do."""
+    """Return what a refusal of the hub means, and what to do."""
     from huggingface_hub import errors
 
     status = answer.response.status_code
@@ -197,10 +193,10 @@ def _refusal(answer: Any) -> tuple[str, str]:
 
 
 def _still_encoded() -> Any:
-    """The type of a column whose audio is passed on as it is stored.
+    """Return the type of a column whose audio stays as it is stored.
 
     The audio type of `datasets` imports torchcodec, which needs a system library, even where
-    nothing is to be decoded.
+    nothing is decoded.
     """
     import datasets
 
@@ -216,7 +212,7 @@ def _path(cell: Any) -> str:
 
 
 def _content(cell: Any) -> bytes | None:
-    """The bytes of an audio cell, or of the hub's file that it names; of no other file."""
+    """Return the bytes of an audio cell, or of the file of the hub that it names."""
     if isinstance(cell, bytes):
         return cell
     if isinstance(cell, dict) and cell.get("bytes") is not None:

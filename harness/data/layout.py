@@ -46,14 +46,14 @@ class LayoutRoot:
             Where nothing matches, or more than one thing does.
         """
         for pattern in patterns:
-            found = sorted(
+            matches = sorted(
                 path for above in ("", "*/", "*/*/") for path in self.path.glob(above + pattern)
             )
-            if len(found) > 1:
-                seen = ", ".join(path.relative_to(self.path).as_posix() for path in found[:4])
+            if len(matches) > 1:
+                seen = ", ".join(path.relative_to(self.path).as_posix() for path in matches[:4])
                 raise UsageError(f"more than one {pattern}: {seen}", self.spec, "name one of them")
-            if found:
-                return found[0]
+            if matches:
+                return matches[0]
         raise UsageError(
             f"no {' or '.join(patterns)} in it", self.spec, "give the directory that was unpacked"
         )
@@ -240,8 +240,8 @@ def _wavefake(root: LayoutRoot) -> ClipsAndNotes:
     """
     clips: list[Clip] = []
     other: set[str] = set()
-    found, left = recordings(root.path, root.path)
-    for audio in found:
+    files, left = recordings(root.path, root.path)
+    for audio in files:
         clip_id = name_below(audio, root.path)
         vocoder = next(filter(_WAVEFAKE_FAKE.match, clip_id.split("/")[:-1]), "")
         if not vocoder and not _WAVEFAKE_REAL.search(clip_id):
@@ -275,9 +275,9 @@ def _mlaad(root: LayoutRoot) -> ClipsAndNotes:
     """
     fakes = root.find("fake")
     clips: list[Clip] = []
-    found, left = recordings(fakes, root.path)
+    files, left = recordings(fakes, root.path)
     by_folder: defaultdict[Path, list[Path]] = defaultdict(list)
-    for path in found:
+    for path in files:
         by_folder[path.parent].append(path)
     unlisted = 0
     columns = ("path", "original_file", "model_name")
@@ -313,8 +313,8 @@ def _mlaad(root: LayoutRoot) -> ClipsAndNotes:
 
 def _utterance(path: str) -> str:
     """Name a recording of M-AILABS, however much of its path is given."""
-    found = re.search(r"[a-z]{2}_[A-Z]{2}/.+|by_book/.+", path)
-    return "" if not found else re.sub(r"^.*?by_book/|\.[^./]*$", "", found[0])
+    match = re.search(r"[a-z]{2}_[A-Z]{2}/.+|by_book/.+", path)
+    return "" if not match else re.sub(r"^.*?by_book/|\.[^./]*$", "", match[0])
 
 
 def _fake_or_real(root: LayoutRoot) -> ClipsAndNotes:

@@ -1,4 +1,4 @@
-"""What lies beside the clips of a source and is not among them, as notes for the record."""
+"""Notes on files beside the clips of a source that are not among them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,9 @@ _MANIFESTS = frozenset(f"manifest{suffix}" for suffix in (".csv", ".tsv", ".json
 
 
 def skipped(names: Iterable[str]) -> list[str]:
-    """Notes on files that were not taken for recordings, counted by their endings.
+    """Note the files that were not taken for recordings, counted by their endings.
 
-    Parameters
-    ----------
-    names
-        Paths below the root, with forward slashes.
+    `names` are paths below the root, with forward slashes.
     """
     hidden: list[str] = []
     others: list[str] = []
@@ -34,13 +31,11 @@ def skipped(names: Iterable[str]) -> list[str]:
         if PurePosixPath(name).name.lower() in _MANIFESTS
     ]
     if others:
-        endings = Counter(map(_ending, others))
+        endings = counted(Counter(map(_ending, others)))
         verb = (
             "file with another ending was" if len(others) == 1 else "files with other endings were"
         )
-        notes.append(
-            f"{len(others)} {verb} skipped: {counted(endings)}; such as {_shown(min(others))}"
-        )
+        notes.append(f"{len(others)} {verb} skipped: {endings}; such as {_shown(min(others))}")
     if hidden:
         verb = "hidden file was" if len(hidden) == 1 else "hidden files were"
         notes.append(f"{len(hidden)} {verb} skipped, such as {_shown(min(hidden))}")
@@ -49,22 +44,22 @@ def skipped(names: Iterable[str]) -> list[str]:
 
 def stale(
     listed: Collection[str],
-    there: Callable[[str], Iterable[str]],
+    names_in: Callable[[str], Iterable[str]],
     unlisted: str = "not listed",
     folders: Iterable[str] = (),
 ) -> list[str]:
-    """Notes on recordings that a table lists and that are not there, and the other way about.
+    """Note listed recordings that do not exist, and recordings beside them that are not listed.
 
     Parameters
     ----------
     listed
         Paths of recordings below the root, with forward slashes.
-    there
-        The names of what is in a folder, given by its path below the root.
+    names_in
+        Returns the names in a folder, given by its path below the root.
     unlisted
-        What recordings are that lie in the same folders.
+        What the note calls recordings that are not listed.
     folders
-        Others to look into.
+        Other folders to look into.
     """
     by_folder: defaultdict[str, set[str]] = defaultdict(set)
     by_folder.update((folder, set()) for folder in folders)
@@ -74,22 +69,22 @@ def stale(
     absent: list[str] = []
     spare: list[str] = []
     alike = 0
-    for folder, names in by_folder.items():
-        found = set(there(folder))
-        lost = names - found
-        others = {name for name in found - names if is_audio(Path(name))}
+    for folder, expected in by_folder.items():
+        present = set(names_in(folder))
+        lost = expected - present
+        others = {name for name in present - expected if is_audio(Path(name))}
         forms = {_form(name) for name in others}
         alike += sum(_form(name) in forms for name in lost)
-        place = f"{folder}/" if folder else ""
-        absent += [place + name for name in lost]
-        spare += [place + name for name in others]
+        above = f"{folder}/" if folder else ""
+        absent += [above + name for name in lost]
+        spare += [above + name for name in others]
     notes: list[str] = []
     if absent:
         verb = "recordings is" if len(absent) == 1 else "recordings are"
-        told = f"; {alike} differ from a file there only in case or Unicode form" if alike else ""
+        near = f"; {alike} differ from a file there only in case or Unicode form" if alike else ""
+        example = _shown(min(absent))
         notes.append(
-            f"{len(absent)} of {len(listed)} listed {verb} not there, such as "
-            f"{_shown(min(absent))}{told}"
+            f"{len(absent)} of {len(listed)} listed {verb} not there, such as {example}{near}"
         )
     if spare:
         verb = "recording beside them is" if len(spare) == 1 else "recordings beside them are"
@@ -98,18 +93,18 @@ def stale(
 
 
 def names_below(root: Path, folder: str) -> list[str]:
-    """What is in a folder below the root, by name; nothing where it cannot be listed."""
-    place = root / folder if folder else root
-    if isinstance(place, StorePath):
-        return place.tree.children.get(place.below, [])
+    """Return the names in a folder below the root; none where it cannot be listed."""
+    path = root / folder if folder else root
+    if isinstance(path, StorePath):
+        return path.tree.children.get(path.below, [])
     try:
-        return os.listdir(place)
+        return os.listdir(path)
     except OSError:
         return []
 
 
 def _ending(name: str) -> str:
-    """The suffix, as far as it is one: `take.3 of Monday` has none."""
+    """Return the suffix, if it is one: `take.3 of Monday` has none."""
     suffix = PurePosixPath(name).suffix.lower()
     known = len(suffix) <= _LONGEST_SUFFIX and suffix[1:].isalnum()
     return suffix if known else "no ending"

@@ -26,7 +26,16 @@ from harness.data.hub_column import differing, stated_labels
 from harness.data.leftover import names_below, stale
 from harness.data.manifest_rows import KNOWN, SHOWN, ManifestRow, read_rows
 from harness.data.missing import OptionalCells
-from harness.data.store import StorePath, Tree, answering, as_path, in_store, joined, listed, told
+from harness.data.store import (
+    StorePath,
+    Tree,
+    answering,
+    as_path,
+    described,
+    in_store,
+    joined,
+    listed,
+)
 from harness.errors import UsageError
 from harness.results.clip_facts import NAMES, RESERVED
 
@@ -38,10 +47,10 @@ def open_manifest(rest: str, spec: str) -> Listing:
     """Open the manifest file `rest`; its clips in its order."""
     if in_store(rest):
         with answering(spec):
-            found = listed(rest)
-            if not found.is_file():
+            file = listed(rest)
+            if not file.is_file():
                 raise UsageError(f"{rest} does not exist", spec, "check the path")
-            return read_manifest(as_path(found), spec)
+            return read_manifest(as_path(file), spec)
     path = Path(rest).expanduser()
     if not os.path.isfile(path):  # unlike Path.is_file, no error for a name that cannot be one
         problem = "is not a file" if os.path.exists(path) else "does not exist"
@@ -172,14 +181,14 @@ def _clip(
     """Return the path of a row's recording below the manifest's folder, and its clip."""
     if not cells["path"]:
         raise UsageError("the path is empty", where, "name a recording")
-    found = locate(cells["path"])
-    if found is None:
+    located = locate(cells["path"])
+    if located is None:
         raise UsageError(
             f"{cells['path']} leads out of the manifest's folder",
             where,
             "move the manifest above its recordings",
         )
-    below, audio = found
+    below, audio = located
     label = canonical_label(cells["label"])
     if label is None:  # refused by _check_labels
         raise AssertionError(cells["label"])
@@ -273,7 +282,7 @@ def _in_store(path: StorePath, rows: list[ManifestRow]) -> _Folder:
         try:
             tree = listed(root, posixpath.commonpath(folders) if folders else "").tree
         except Exception as fault:  # every client has errors of its own
-            tree, notes = Tree(root, {}), [f"{root} cannot be listed: {told(fault)}"]
+            tree, notes = Tree(root, {}), [f"{root} cannot be listed: {described(fault)}"]
 
     def locate(text: str) -> tuple[str, Encoded] | None:
         below = joined(root, text)

@@ -1,8 +1,8 @@
-"""What a cell of a table says: its text, and whether that stands for a missing value.
+"""Cells of a table as text, and whether that stands for a missing value.
 
-Every reader asks here, so that `NA` in a CSV file, null in JSON, NaN in Parquet and `-` in a
-protocol are the same: nothing. Taken for a name, one such word would make one speaker of all clips
-whose speaker is unknown.
+Every reader uses this, so that `NA` in a CSV file, null in JSON, NaN in Parquet and `-` in a
+protocol are all missing. Taken for a name, such a word would make one speaker of all clips whose
+speaker is unknown.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _SHOWN = 6
 
 
 def cell_text(cell: Any) -> str:
-    """A cell as text, without blanks around it; empty for null and NaN.
+    """Return a cell as text, without blanks around it; empty for null and NaN.
 
-    Numbers keep the digits that they were stored with (`1`, `1.0`), text keeps all of its own
-    (`001`, `1e5`, `None`).
+    Numbers keep the digits that they were stored with (`1`, `1.0`), text keeps its own (`001`,
+    `1e5`, `None`).
     """
     if cell is None or cell != cell:  # NaN alone differs from itself
         return ""
@@ -33,16 +33,16 @@ def cell_text(cell: Any) -> str:
 
 
 class OptionalCells:
-    """Reads what need not be known of a clip (its speaker, say), and counts words for missing.
+    """Reads optional cells, and counts the words that stand for missing.
 
-    One name in two Unicode forms is one name: values are returned in form NFC.
+    Values are returned in Unicode form NFC, so that one name in two forms is one name.
     """
 
     def __init__(self) -> None:
         self._missing: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def read(self, column: str, cell: Any) -> str:
-        """The value of a cell of this column; empty where it is missing."""
+        """Return the value of a cell of this column; empty where it is missing."""
         text = cell_text(cell)
         if not is_missing(text):
             return unicodedata.normalize("NFC", text)
@@ -51,7 +51,7 @@ class OptionalCells:
         return ""
 
     def facts(self, cells: Mapping[str, Any], label: Label) -> dict[str, str]:
-        """Read the facts of a clip from a cell each, by name; those of fakes only, of a fake."""
+        """Read the facts of a clip from a cell each; those that only fakes have, of a fake."""
         return {
             name: self.read(name, cell)
             for name, cell in cells.items()
@@ -60,7 +60,7 @@ class OptionalCells:
 
     @property
     def notes(self) -> list[str]:
-        """How many values were words for missing, a line for each column that had some."""
+        """How many values stood for missing, a line for each column that had some."""
         return [
             f"{words.total()} value{'s' * (words.total() > 1)} of {column} read as missing: "
             f"{counted(words)}"
@@ -69,7 +69,7 @@ class OptionalCells:
 
 
 def counted(names: Counter[str]) -> str:
-    """The most frequent of some names with their numbers; the name alone where there is one."""
+    """Return the most frequent names with their counts; the name alone where there is one."""
     if len(names) == 1:
         return next(iter(names))
     ranked = sorted(names.items(), key=lambda item: (-item[1], item[0]))

@@ -1,7 +1,7 @@
-"""A recording in a row of a Parquet file, wherever the file is.
+"""A recording in a row of a Parquet file, on a disk or in a store.
 
-Audio is read a row group at a time by the process that needs it, and the last groups stay in its
-memory: clips of a source stand in the order of the file, so that a group is read once.
+Audio is read a row group at a time by the process that needs it, which keeps the last groups: clips
+are in the order of the file, so that a group is read once.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Any
 
-from harness.data.store import UnreachedError, in_store, opened, told
+from harness.data.store import UnreachedError, described, in_store, opened
 from harness.errors import ClipError, ClipRejected
 
 GROUPS_KEPT = 2
-"""Row groups in a process: threads that are near the end of one have begun the next."""
+"""Row groups in a process: some threads begin the next while others end one."""
 _FILES_KEPT = 4
 
 
@@ -31,12 +31,11 @@ class ShardCell:
     shard
         A path of this machine or an address in a store.
     leaf
-        Path of the column that has the bytes, such as `audio.bytes`.
+        Path of the column of bytes, such as `audio.bytes`.
     row
         Within its row group.
     version
-        Of an object in a store, by which it is seen to be the one that was opened; empty for a
-        file.
+        Tells whether an object in a store is still the one that was opened; empty for a file.
     """
 
     shard: str
@@ -49,10 +48,10 @@ class ShardCell:
         return f"{self.shard}, row group {self.group}, row {self.row}"
 
     def fetch(self, most_bytes: int) -> bytes:
-        """The bytes in the row; the row group is read where it is not one of the last."""
+        """Return the bytes in the row; reads its row group unless it is one of the last."""
         try:
             version = self.version or version_of(self.shard)
-            with _LOCK:  # who finds another reading the same group waits for it
+            with _LOCK:  # so that threads wait for one that reads the same group
                 cells = _group(self.shard, version, self.leaf, self.group)
         except FileNotFoundError as fault:
             raise ClipRejected("cannot be opened: its shard is not there") from fault
@@ -76,12 +75,12 @@ _LOCK = Lock()
 
 @lru_cache(maxsize=GROUPS_KEPT)
 def _group(shard: str, version: str, leaf: str, group: int) -> Any:
-    """The cells of a row group, or what is wrong with it: what is damaged stays so.
+    """Return the cells of a row group, or in words how it is damaged, which stays so.
 
     Raises
     ------
     FileNotFoundError, UnreachedError
-        Where the file is not there or cannot be had; another try may succeed.
+        Where the file cannot be read; another try may succeed.
     ClipError
         Where it was replaced.
     """
@@ -99,7 +98,9 @@ def _group(shard: str, version: str, leaf: str, group: int) -> Any:
         raise
     except Exception as fault:  # pyarrow has several for damaged files
         if version_of(shard) == version:
-            return f"row group {group} of {PurePosixPath(shard).name} is damaged: {told(fault)}"
+            return (
+                f"row group {group} of {PurePosixPath(shard).name} is damaged: {described(fault)}"
+            )
     raise ClipError("its shard was replaced since it was opened")
 
 
@@ -109,7 +110,7 @@ def _file(shard: str, version: str) -> Any:  # noqa: ARG001  # of the key
 
 
 def version_of(shard: str) -> str:
-    """By which a file is seen to be the one that was opened: what a disk or a store says of it."""
+    """Return what tells whether a file is still the one that was opened."""
     if in_store(shard):
         return _StoredFile(shard).version
     about = Path(shard).stat()
@@ -117,13 +118,13 @@ def version_of(shard: str) -> str:
 
 
 def parquet_file(shard: str, together: bool = True) -> Any:
-    """A Parquet file by its path or address; only its footer is read.
+    """Open a Parquet file by its path or address; only its footer is read.
 
     Parameters
     ----------
     together
-        Columns are fetched with one request for what lies together; of a single column, which is
-        one request anyway, that would keep the bytes as stored in memory as well.
+        Whether columns that lie together are fetched with one request. For a single column that
+        saves nothing, and keeps the stored bytes in memory as well.
     """
     import pyarrow.parquet as pq
 
@@ -132,7 +133,7 @@ def parquet_file(shard: str, together: bool = True) -> Any:
 
 
 class _StoredFile:
-    """An object as a file that is read by ranges: each read is one request."""
+    """An object of a store as a file: each read is one request."""
 
     def __init__(self, url: str) -> None:
         self._system, self._path = opened(url)
@@ -179,4 +180,4 @@ def _reaching() -> Generator[None]:
     except FileNotFoundError:
         raise
     except Exception as fault:  # every client has errors of its own
-        raise UnreachedError(told(fault)) from fault
+        raise UnreachedError(described(fault)) from fault

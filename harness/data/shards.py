@@ -1,8 +1,8 @@
-"""Recordings that lie in the rows of Parquet files, as `datasets` and others write them.
+"""Recordings in the rows of Parquet files, as `datasets` and others write them.
 
-The audio is a column of bytes, or of structs that have them as `bytes`, possibly beside a `path`;
-columns of labels are found by the rules of `harness.data.hub_column`, read first and alone. A
-clip's id is what a column `clip_id` says, else the path of its audio where every row has one of its
+The audio is a column of bytes, or of structs with `bytes` and possibly a `path`; columns of labels
+are found by the rules of `harness.data.hub_column`, and read first and alone. A clip's id is its
+`clip_id` where there is such a column, else the path of its audio where every row has one of its
 own, else the file and the row.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from harness.audio.formats import is_hidden
 from harness.data.class_names import SPLITS
-from harness.data.clip import Clip, Label, Origin
+from harness.data.clip import Clip, Origin
 from harness.data.clip_list import Listing, checked, name_below
 from harness.data.folder import directory, walk
 from harness.data.hub_column import (
@@ -36,7 +36,7 @@ from harness.data.hub_split import choose_split
 from harness.data.leftover import skipped
 from harness.data.missing import OptionalCells
 from harness.data.parquet_row import GROUPS_KEPT, ShardCell, parquet_file, version_of
-from harness.data.store import StorePath, answering, as_path, in_store, listed, told
+from harness.data.store import StorePath, answering, as_path, described, in_store, listed
 from harness.errors import UsageError
 
 _SPEC = re.compile(r"(?P<place>[^?]*?)(?::(?P<split>[^:/?]+))?(?:\?(?P<options>.*))?")
@@ -44,33 +44,39 @@ _OPTIONS = ("audio", "label", "fake")
 _NUMBERED = re.compile(r"(.+)-\d+-of-\d+")
 _PATHS = ("path", "file_name", "filename", "file")
 _MEMORY = GROUPS_KEPT + 3
-"""Row groups in memory at most: those that are kept, and one as stored, unpacked and as cells."""
+"""Most row groups in memory: those that are kept, and one as stored, unpacked and as cells."""
 _READERS = 8
-"""Files whose labels are read at once: in a store that is waiting and no work."""
+"""Files whose labels are read at once, which in a store is mostly waiting."""
 
 
 class ShardsAddress(NamedTuple):
-    """What `shards:DIR[:SPLIT][?label=…,fake=…]` says, piece by piece."""
+    """The parts of `shards:DIR[:SPLIT][?label=…,fake=…]`."""
 
     place: str
     split: str | None
-    wanted: ColumnChoice
+    columns: ColumnChoice
 
     @classmethod
     def parse(cls, rest: str, spec: str) -> ShardsAddress:
-        found, options = parsed(_SPEC, _OPTIONS, rest, spec, "shards:DIR[:split]")
-        wanted = ColumnChoice.of(options)
-        return cls(found["place"], found["split"], wanted)
+        parts, options = parsed(_SPEC, _OPTIONS, rest, spec, "shards:DIR[:split]")
+        return cls(parts["place"], parts["split"], ColumnChoice.of(options))
 
 
 class _Plan(NamedTuple):
-    """Which columns of every file are read, and as what."""
+    """Which columns of every file are read, and as what.
+
+    Parameters
+    ----------
+    leaf
+        Path of the column of bytes.
+    named
+        Column of the path of the audio; empty where there is none.
+    """
 
     columns: tuple[DataColumn, ...]
     audio: DataColumn
     leaf: str
     named: str
-    """DataColumn of the path of the audio; empty where there is none."""
     labels: tuple[DataColumn, ...]
     facts: dict[str, DataColumn]
     clip_id: DataColumn | None
@@ -81,8 +87,8 @@ class _Plan(NamedTuple):
         return sorted({column.name for column in others} | set(filter(None, [self.named])))
 
 
-class _Sheet(NamedTuple):
-    """What is read of one file before any audio is."""
+class _FileRows(NamedTuple):
+    """What is read of one file before any audio is; `groups` are the sizes of its row groups."""
 
     rows: list[dict[str, Any]]
     groups: list[int]
@@ -91,7 +97,7 @@ class _Sheet(NamedTuple):
 
 
 def open_shards(rest: str, spec: str) -> Listing:
-    """The clips of the Parquet files below a directory, or of one file, in their order.
+    """Open the clips of the Parquet files below a directory, or of one file, in their order.
 
     Raises
     ------
@@ -102,31 +108,31 @@ def open_shards(rest: str, spec: str) -> Listing:
     address = ShardsAddress.parse(rest, spec)
     if address.place.lower().endswith(".parquet"):
         path = _file(address.place, spec)
-        return read_shards([path], path.parent, spec, address.wanted)
-    return read_directory(directory(address.place, spec), spec, address.split, address.wanted)
+        return read_shards([path], path.parent, spec, address.columns)
+    return read_directory(directory(address.place, spec), spec, address.split, address.columns)
 
 
 def read_directory(
-    root: Path, spec: str, split: str | None = None, wanted: ColumnChoice | None = None
+    root: Path, spec: str, split: str | None = None, choice: ColumnChoice | None = None
 ) -> Listing:
-    """The clips of the Parquet files of one split below a directory that is there."""
-    found: dict[str, list[Path]] = {}
+    """Read the clips of the Parquet files of one split below a directory that exists."""
+    by_split: dict[str, list[Path]] = {}
     left: list[str] = []
     for path in sorted(walk(root)):
         below = name_below(path, root)
         if is_shard(path) and not is_hidden(below):
-            found.setdefault(_split(below), []).append(path)
+            by_split.setdefault(_split(below), []).append(path)
         else:
             left.append(below)
-    if not found:
+    if not by_split:
         raise UsageError("no .parquet file in it", spec, "check the path")
     notes = skipped(left)
-    name = next(iter(found))
-    if len(found) > 1 or split is not None:
+    name = next(iter(by_split))
+    if len(by_split) > 1 or split is not None:
         where = "shards:" + spec.removeprefix("shards:").partition("?")[0]
-        name, note = choose_split(sorted(found), split, where)
+        name, note = choose_split(sorted(by_split), split, where)
         notes = [note, *notes]
-    return read_shards(found[name], root, spec, wanted, notes)
+    return read_shards(by_split[name], root, spec, choice, notes)
 
 
 def _file(place: str, spec: str) -> Path:
@@ -141,7 +147,7 @@ def _file(place: str, spec: str) -> Path:
 
 
 def is_shard(path: Path) -> bool:
-    """Judged by the name."""
+    """Whether the name is that of a shard."""
     return path.suffix.lower() == ".parquet" and not path.name.startswith((".", "_"))
 
 
@@ -149,7 +155,7 @@ def holds_audio(path: Path) -> bool:
     """Whether a Parquet file has a column of audio; one that cannot be read has none."""
     try:
         file = parquet_file(str(path))
-    except Exception:  # told by what reads it as a manifest
+    except Exception:  # reported by what reads it as a manifest
         return False
     return any(column.type == "audio" for column in _columns(file.schema_arrow))
 
@@ -158,94 +164,96 @@ def read_shards(
     paths: Sequence[Path],
     root: Path,
     spec: str,
-    wanted: ColumnChoice | None = None,
+    choice: ColumnChoice | None = None,
     notes: Sequence[str] = (),
 ) -> Listing:
-    """The clips in the rows of these files."""
+    """Read the clips in the rows of these files."""
     where = spec if spec.startswith("shards:") else f"shards:{spec}"
-    wanted = wanted or ColumnChoice()
+    choice = choice or ColumnChoice()
     with _readable(paths[0]):
-        plan = _plan(parquet_file(str(paths[0])).schema_arrow, wanted, where)
+        plan = _plan(parquet_file(str(paths[0])).schema_arrow, choice, where)
     with ThreadPoolExecutor(min(_READERS, len(paths))) as threads:
-        sheets = list(threads.map(lambda path: _sheet(path, plan, paths[0]), paths))
-    rows = [row for sheet in sheets for row in sheet.rows]
+        files = list(threads.map(lambda path: _file_rows(path, plan, paths[0]), paths))
+    rows = [row for file in files for row in file.rows]
     values = {column.name: [row[column.name] for row in rows] for column in plan.labels}
-    label, labels = choose_label(plan.labels, values, wanted, where)
-    ids, said = _ids(paths, root, plan, sheets)
+    label_column, labels = choose_label(plan.labels, values, choice, where)
+    ids, id_note = _ids(paths, root, plan, files)
     cells = (
-        # By its whole name: it is read later, when a detector may have changed directory.
+        # An absolute path: it is read later, when a detector may have changed directory.
         ShardCell(
             str(path if isinstance(path, StorePath) else path.absolute()),
             plan.leaf,
             group,
             row,
-            sheet.version,
+            file.version,
         )
-        for path, sheet in zip(paths, sheets, strict=True)
-        for group, count in enumerate(sheet.groups)
+        for path, file in zip(paths, files, strict=True)
+        for group, count in enumerate(file.groups)
         for row in range(count)
     )
     optional = OptionalCells()
-    clips = [_clip(plan, optional, *about) for about in zip(ids, labels, rows, cells, strict=True)]
-    largest_mb = max(sheet.largest_bytes for sheet in sheets) / 1e6
-    notes = [
+    clips = tuple(
+        Clip.of(clip_id, label, cell, read_facts(plan.facts, row, label, optional))
+        for clip_id, label, row, cell in zip(ids, labels, rows, cells, strict=True)
+    )
+    largest_mb = max(file.largest_bytes for file in files) / 1e6
+    label_values = values[label_column.name]
+    notes = (
         *notes,
-        *column_notes(plan.columns, plan.audio, plan.labels, label, values[label.name]),
+        *column_notes(plan.columns, plan.audio, plan.labels, label_column, label_values),
         *optional.notes,
-        said,
+        id_note,
         f"{len(paths)} files; the largest row group has {largest_mb:.3g} MB of audio, and a reader "
         f"takes up to {_MEMORY} times that",
-    ]
-    origin = Origin(spec, "shards", root.resolve().name, "", notes=tuple(notes))
-    return Listing(checked(origin, clips), tuple(clips), remote=True)
+    )
+    origin = Origin(spec, "shards", root.resolve().name, "", notes=notes)
+    return Listing(checked(origin, clips), clips, remote=True)
 
 
-def _plan(schema: Any, wanted: ColumnChoice, where: str) -> _Plan:
+def _plan(schema: Any, choice: ColumnChoice, where: str) -> _Plan:
     columns = _columns(schema)
-    audio = audio_column(columns, wanted, where)
+    audio = audio_column(columns, choice, where)
     stored = schema.field(audio.name).type
-    struct = _is_struct(stored)
+    struct = _is_audio_struct(stored)
     by_name = {column.name.casefold(): column for column in columns if column.type == "text"}
     ids = [column for column in columns if column.name.casefold() == "clip_id"]
     inside = struct and stored.get_field_index("path") >= 0
-    beside = next((by_name[name] for name in _PATHS if name in by_name), None)
-    labels = label_candidates(columns, wanted, where)
+    beside = next((by_name[name].name for name in _PATHS if name in by_name), "")
+    labels = label_candidates(columns, choice, where)
     return _Plan(
         columns=tuple(columns),
         audio=audio,
         leaf=f"{audio.name}.bytes" if struct else audio.name,
-        named=f"{audio.name}.path" if inside else beside.name if beside else "",
+        named=f"{audio.name}.path" if inside else beside,
         labels=tuple(labels),
         facts=fact_columns(columns, [audio, *labels]),
         clip_id=next((column for column in ids if column.type in ("text", "number")), None),
     )
 
 
-def _sheet(path: Path, plan: _Plan, first: Path) -> _Sheet:
+def _file_rows(path: Path, plan: _Plan, first: Path) -> _FileRows:
     with _readable(path):
         version = version_of(str(path)) if isinstance(path, StorePath) else ""
         file = parquet_file(str(path))
         if tuple(_columns(file.schema_arrow)) != plan.columns:
-            raise UsageError(
-                f"its columns are not those of {first.name}", str(path), "keep other tables apart"
-            )
+            what = f"its columns are not those of {first.name}"
+            raise UsageError(what, str(path), "keep other tables apart")
         groups = [file.metadata.row_group(place) for place in range(file.num_row_groups)]
-        leaves = [
-            group.column(place)
+        sizes = [
+            group.column(place).total_uncompressed_size
             for group in groups
             for place in range(group.num_columns)
             if group.column(place).path_in_schema == plan.leaf
         ]
-        largest = max((leaf.total_uncompressed_size for leaf in leaves), default=0)
         rows: list[dict[str, Any]] = file.read(columns=plan.read).to_pylist()
-        return _Sheet(rows, [group.num_rows for group in groups], largest, version)
+        return _FileRows(rows, [group.num_rows for group in groups], max(sizes, default=0), version)
 
 
 def _ids(
-    paths: Sequence[Path], root: Path, plan: _Plan, sheets: Sequence[_Sheet]
+    paths: Sequence[Path], root: Path, plan: _Plan, files: Sequence[_FileRows]
 ) -> tuple[list[str], str]:
-    """The id of every clip, and where it is from."""
-    rows = [row for sheet in sheets for row in sheet.rows]
+    """Return the id of every clip, and a note on where it is from."""
+    rows = [row for file in files for row in file.rows]
     if plan.clip_id is not None:
         ids = [plan.clip_id.text(row[plan.clip_id.name]) for row in rows]
         if "" in ids:
@@ -255,19 +263,19 @@ def _ids(
                 "give every clip an id, or take the column out",
             )
         return ids, "clip ids as given"
-    names = [_named(row, plan) for row in rows]
+    names = [_audio_name(row, plan) for row in rows]
     if all(names) and len(set(names)) == len(names):
         return names, f"clip ids from {plan.named}"
     places = [
         f"{name_below(path, root)}/{number}"
-        for path, sheet in zip(paths, sheets, strict=True)
-        for number in range(len(sheet.rows))
+        for path, file in zip(paths, files, strict=True)
+        for number in range(len(file.rows))
     ]
     ids = [f"{place}/{name}" if name else place for place, name in zip(places, names, strict=True)]
     return ids, "clip ids from the files and rows"
 
 
-def _named(row: dict[str, Any], plan: _Plan) -> str:
+def _audio_name(row: dict[str, Any], plan: _Plan) -> str:
     if not plan.named:
         return ""
     column, _, leaf = plan.named.rpartition(".")
@@ -275,19 +283,8 @@ def _named(row: dict[str, Any], plan: _Plan) -> str:
     return str(value or "").partition("::")[0]
 
 
-def _clip(
-    plan: _Plan,
-    cells: OptionalCells,
-    clip_id: str,
-    label: Label,
-    row: dict[str, Any],
-    audio: ShardCell,
-) -> Clip:
-    return Clip.of(clip_id, label, audio, read_facts(plan.facts, row, label, cells))
-
-
 def _columns(schema: Any) -> list[DataColumn]:
-    """The columns with the types that they have, or that `datasets` declares for them."""
+    """Return the columns with their types, or those that `datasets` declares for them."""
     described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     features = described.get("info", {}).get("features", {})
     return [_column(field, features.get(field.name, {})) for field in schema]
@@ -301,7 +298,7 @@ def _column(field: Any, feature: Any) -> DataColumn:
         return DataColumn(field.name, "class", tuple(feature.get("names", ())))
     if pa.types.is_dictionary(stored):
         stored = stored.value_type
-    if _is_struct(stored) or pa.types.is_binary(stored) or pa.types.is_large_binary(stored):
+    if _is_audio_struct(stored) or _is_bytes(stored):
         return DataColumn(field.name, "audio")
     if pa.types.is_boolean(stored):
         return DataColumn(field.name, "bool")
@@ -311,33 +308,36 @@ def _column(field: Any, feature: Any) -> DataColumn:
     return DataColumn(field.name, "text" if text else "other")
 
 
-def _is_struct(stored: Any) -> bool:
-    """Of audio: bytes, possibly with a path."""
+def _is_audio_struct(stored: Any) -> bool:
     import pyarrow as pa
 
     if not pa.types.is_struct(stored) or stored.get_field_index("bytes") < 0:
         return False
-    inside = stored.field("bytes").type
-    return pa.types.is_binary(inside) or pa.types.is_large_binary(inside)
+    return _is_bytes(stored.field("bytes").type)
+
+
+def _is_bytes(stored: Any) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_binary(stored) or pa.types.is_large_binary(stored)
 
 
 def _split(below: str) -> str:
-    """The part of a data set that a file is of, as `datasets` names files; `all` if of none."""
+    """Return the split of a file, as `datasets` names files; `all` where it has none."""
     *folders, name = below.removesuffix(".parquet").split("/")
     if numbered := _NUMBERED.fullmatch(name):
         return numbered[1]
-    return next((each for each in (name, *reversed(folders)) if each in SPLITS), "all")
+    return next((part for part in (name, *reversed(folders)) if part in SPLITS), "all")
 
 
 @contextmanager
 def _readable(path: Path) -> Generator[None]:
-    """Tell in one line that a file is no Parquet, or is not to be had."""
+    """Turn errors of a file that cannot be read as Parquet into a UsageError."""
     import pyarrow as pa
 
     with answering(str(path)):
         try:
             yield
         except pa.ArrowInvalid as fault:
-            raise UsageError(
-                f"cannot be read as Parquet: {told(fault)}", str(path), "write the file again"
-            ) from fault
+            what = f"cannot be read as Parquet: {described(fault)}"
+            raise UsageError(what, str(path), "write the file again") from fault

@@ -1,4 +1,4 @@
-"""What `--data` takes, and what opens it."""
+"""Opens what `--data` names."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ KINDS: dict[str, Callable[[str, str], Source]] = {
     "hub": _open_hub,
     **{kind: partial(open_layout, kind) for kind in LAYOUTS},
 }
-"""What opens each kind, given what stands after the colon and the whole as the user wrote it."""
+"""What opens each kind, given the text after the colon and the whole spec."""
 
 ACCEPTED = (
     "embedded[:PART], a folder with real/ and fake/, a manifest (.csv, .tsv, .jsonl, .parquet), "
@@ -57,12 +57,12 @@ ACCEPTED = (
 
 
 def open_source(spec: str) -> Source:
-    """The clips that `--data SPEC` names; nothing is decoded yet.
+    """Open the clips that `--data SPEC` names; nothing is decoded yet.
 
     Raises
     ------
     UsageError
-        Where it is no kind that is known, or what is there does not hold together.
+        Where it is not of a known kind, or contradicts itself.
     """
     kind, colon, rest = spec.partition(":")
     if kind in KINDS and (colon or kind == "embedded"):
@@ -94,7 +94,7 @@ def _open_stored(spec: str) -> Source:
 
 
 def _open_file(path: Path, spec: str) -> Source:
-    """A manifest, or a Parquet file that has the recordings themselves in it."""
+    """Open a manifest, or a Parquet file with the recordings in it."""
     if path.suffix.lower() == ".parquet":
         from harness.data.shards import holds_audio, read_shards
 
@@ -104,7 +104,7 @@ def _open_file(path: Path, spec: str) -> Source:
 
 
 def _open_directory(path: Path, spec: str) -> Source:
-    """Recognise a directory: a manifest tells more than a layout, a layout more than folders."""
+    """Open a directory: by its manifest, else its layout, else its folders, else its shards."""
     manifests = sorted(
         entry for suffix in READERS if (entry := path / f"manifest{suffix}").is_file()
     )

@@ -1,8 +1,8 @@
 """Recordings and folders in an object store, seen through one listing.
 
-A store has no folders, and a question a path would be a request a path. So everything below an
-address is listed once, and what adapters ask of a path is answered from that; only tables are read
-while a source is opened. Recordings are read by whoever decodes them.
+A store has no folders, and asking about each path would be a request for each. So everything below
+an address is listed once, and adapters' questions about paths are answered from that. Only tables
+are read while a source is opened; recordings are read by whoever decodes them.
 """
 
 from __future__ import annotations
@@ -37,9 +37,8 @@ class Stored:
     size_bytes
         When it was listed; None where it was not.
     md5
-        In hexadecimal digits, as the store says it of objects that were written in one piece; empty
-        where it does not. Of objects that the store encrypts with a key of the user's it is some
-        other number, which no two of them share.
+        In hexadecimal digits, as stores state it for objects that were written in one piece; else
+        empty. For objects encrypted with a user's key it is another number, unique to each.
     """
 
     url: str
@@ -50,7 +49,7 @@ class Stored:
         return self.url
 
     def fetch(self, most_bytes: int) -> bytes:
-        """All of its bytes, in one request where its size is known."""
+        """Return all of its bytes, in one request where its size is known."""
         content = _RECENT.get(self)
         if content is None:
             content = self._fetched(most_bytes)
@@ -69,14 +68,14 @@ class Stored:
         except FileNotFoundError as fault:
             raise ClipRejected("cannot be opened: no such object in the store") from fault
         except Exception as fault:  # every client has errors of its own
-            raise ClipError(f"cannot be read from its store: {told(fault)}") from fault
+            raise ClipError(f"cannot be read from its store: {described(fault)}") from fault
         if len(content) != size:
             raise ClipError(f"has {len(content)} bytes in its store, and {size} when it was listed")
         return content
 
 
 class _Recent:
-    """The last recordings that were fetched: a check, the run and its examples take the same."""
+    """A cache of the last recordings: a self-check, the run and its examples fetch the same."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes, self._bytes = most_bytes, 0
@@ -88,7 +87,7 @@ class _Recent:
             return self._kept.get(stored)
 
     def keep(self, stored: Stored, content: bytes) -> None:
-        """Only what is known by its digest: another object may lie at the address later."""
+        """Keep a recording whose digest is known: another may be at its address later."""
         with self._lock:
             if stored.md5 and stored not in self._kept and len(content) <= self._most_bytes:
                 self._kept[stored] = content
@@ -101,49 +100,38 @@ _RECENT = _Recent(most_bytes=2**25)
 
 
 class UnreachedError(Exception):
-    """A store failed to give bytes of a file; the text says how, the cause is the client's."""
+    """A store failed to return bytes of a file; the cause is the client's error."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """What a store had below an address when it was listed.
-
-    Parameters
-    ----------
-    url
-        Without a slash at its end.
-    files
-        By their path below it.
-    """
+    """What a store had below an address, without a final slash: files by their path below it."""
 
     url: str
     files: Mapping[str, Stored] = field(repr=False)
 
     @cached_property
     def children(self) -> dict[str, list[str]]:
-        """Names in each folder, sorted."""
-        found: dict[str, set[str]] = {}
+        """The names in each folder, sorted."""
+        folders: dict[str, set[str]] = {}
         for below in self.files:
             while True:
                 above, _, name = below.rpartition("/")
-                names = found.setdefault(above, set())
+                names = folders.setdefault(above, set())
                 if name in names:
                     break
                 names.add(name)
                 if not above:
                     break
                 below = above
-        return {above: sorted(names) for above, names in found.items()}
+        return {above: sorted(names) for above, names in folders.items()}
 
 
 @dataclass(frozen=True, order=True)
 class StorePath:
-    """As much of a path as the adapters need, answered from the listing.
+    """As much of `pathlib.Path` as the adapters need, answered from a listing.
 
-    Parameters
-    ----------
-    below
-        The path below the address that was listed; one that begins with a slash leads out of it.
+    `below` is the path below the address that was listed; one with a slash at its start leads out.
     """
 
     below: str
@@ -175,7 +163,7 @@ class StorePath:
 
     @property
     def stored(self) -> Stored:
-        """The recording here, also where the store did not list it."""
+        """The recording at this path, also where the store did not list it."""
         return self.tree.files.get(self.below) or Stored(str(self))
 
     def resolve(self) -> StorePath:
@@ -200,14 +188,14 @@ class StorePath:
         return (self / name for name in self.tree.children.get(self.below, ()))
 
     def glob(self, pattern: str) -> Iterator[StorePath]:
-        """What matches, folder by folder; `**` means no more than `*` here."""
+        """Yield what matches, folder by folder; `**` means no more than `*`."""
         first, _, rest = pattern.partition("/")
         for entry in self.iterdir():
             if fnmatchcase(entry.name, first):
                 yield from entry.glob(rest) if rest else (entry,)
 
     def walk(self) -> Iterator[StorePath]:
-        """Every file below, sorted."""
+        """Yield every file below, sorted."""
         inside = f"{self.below}/" if self.below else ""
         for below in sorted(self.tree.files):
             if below.startswith(inside):
@@ -216,19 +204,19 @@ class StorePath:
     def open(
         self, mode: str = "r", *, encoding: str = "utf-8", newline: str | None = None
     ) -> IO[Any]:
-        """The whole of it, from memory."""
+        """Open its whole content from memory."""
         system, path = opened(str(self))
         content = io.BytesIO(_content(system, path, self.stored.size_bytes))
         return content if "b" in mode else io.TextIOWrapper(content, encoding, newline=newline)
 
 
 def as_path(path: StorePath) -> Path:
-    """The same, for adapters: of a path, they use no more than this class has."""
+    """Cast for adapters, which use no more of a path than this class has."""
     return cast(Path, path)
 
 
 def at_rest(clips: Sequence[Clip]) -> list[Clip]:
-    """The clips with what lies in a store named so that every process can read it."""
+    """Return the clips with paths of a listing replaced by what any process can read."""
     return [
         replace(clip, audio=audio.stored) if isinstance(audio, StorePath) else clip
         for clip in clips
@@ -237,23 +225,20 @@ def at_rest(clips: Sequence[Clip]) -> list[Clip]:
 
 
 def listed(spec: str, within: str = "") -> StorePath:
-    """The path at an address, and in one listing everything below it, which may be nothing.
+    """List an address once, confined to the path `within` below it, and return its path.
 
-    Parameters
-    ----------
-    within
-        The path below the address to which the listing is confined.
+    There may be nothing.
     """
     url = str(place(spec)).rstrip("/")
     system, path = opened(url)
-    found: dict[str, Any] = system.find(f"{path}/{within}" if within else path, detail=True)
+    infos: dict[str, Any] = system.find(f"{path}/{within}" if within else path, detail=True)
     below = ""
-    if list(found) == [path]:  # it is an object
+    if list(infos) == [path]:  # it is an object
         (url, _, below), (path, _, _) = url.rpartition("/"), path.rpartition("/")
     start = len(path) + 1
     files = {
         name[start:]: Stored(f"{url}/{name[start:]}", about.get("size"), _md5(about))
-        for name, about in found.items()
+        for name, about in infos.items()
         if name[start:] and not name.endswith("/") and about.get("type") == "file"
     }
     return StorePath(below, Tree(url, files))
@@ -265,9 +250,9 @@ def in_store(spec: str) -> bool:
 
 
 def opened(url: str) -> tuple[Any, str]:
-    """The client of a store, which a process makes once, and the path as it takes it.
+    """Return the client of a store, one for each process, and the path as it takes it.
 
-    It remembers no listing, which would be in memory for as long and stale in the next run.
+    It caches no listing, which would stay in memory and be stale in the next run.
     """
     from fsspec.core import url_to_fs
 
@@ -276,7 +261,7 @@ def opened(url: str) -> tuple[Any, str]:
 
 @contextmanager
 def answering(spec: str) -> Generator[None]:
-    """Tell in one line what a store refuses while a source is opened."""
+    """Turn what a store refuses while a source is opened into a UsageError."""
     try:
         yield
     except UsageError:
@@ -287,10 +272,7 @@ def answering(spec: str) -> Generator[None]:
 
 
 def joined(root: str, path: str) -> str | None:
-    """What a manifest in a store calls a recording, as a path below its folder.
-
-    None where it leads out of it.
-    """
+    """Return a manifest's path of a recording as one below `root`; None where it leads out."""
     if path.startswith(f"{root}/"):
         path = path[len(root) + 1 :]
     below = posixpath.normpath(path)
@@ -299,15 +281,15 @@ def joined(root: str, path: str) -> str | None:
 
 
 def _content(system: Any, path: str, most_bytes: int | None) -> bytes:
-    """An object whole, or its first bytes."""
+    """Return an object, or its first bytes."""
     if not most_bytes:
         return b"" if most_bytes == 0 else bytes(system.cat_file(path))
     # By range, as clients ask for the size again before they read an object whole.
     return bytes(system.cat_file(path, start=0, end=most_bytes))
 
 
-def told(fault: BaseException) -> str:
-    """The first line of an error, with its kind where it says little."""
+def described(fault: BaseException) -> str:
+    """Return the kind and the first line of an error."""
     line = str(fault).strip().partition("\n")[0]
     return f"{type(fault).__name__}: {line}" if line else type(fault).__name__
 

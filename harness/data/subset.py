@@ -15,10 +15,10 @@ from harness.seed import generator
 
 
 def limited(source: Source, limit: int, seed: int) -> Source:
-    """At most `limit` clips, in the source's order, the same ones for the same seed.
+    """Return at most `limit` clips, in the source's order, the same ones for the same seed.
 
-    Which ones does not depend on the source's order, here and in the pool of companions, so that a
-    list of the same clips that is sorted another way gives the same audio.
+    Which ones does not depend on the source's order, so that a list of the same clips that is
+    sorted another way gives the same audio; the same holds for companions.
 
     Stratified by label and, within a label, by generator: each stratum gets its proportional share
     (largest remainder), and at least one clip where the limit has room for one of each.
@@ -35,53 +35,50 @@ def limited(source: Source, limit: int, seed: int) -> Source:
         return source
     positions = stratified(whole.clips, limit, seed)
     chosen = [whole.clips[position] for position in positions]
-    generators = {clip.generator for clip in whole.clips}
-    absent = sorted(generators - {clip.generator for clip in chosen} - {""})
-    left = ""
+    generators = {clip.generator for clip in whole.clips} - {""}
+    absent = sorted(generators - {clip.generator for clip in chosen})
+    without = ""
     if absent:
-        known = len(generators - {""})
-        left = f"no clip of {len(absent)} of {known} generators, such as {absent[0]}; "
+        without = f"no clip of {len(absent)} of {len(generators)} generators, such as {absent[0]}; "
     note = (
-        f"{limit} of {len(whole)} clips, stratified by label and generator, seed {seed}; {left}"
+        f"{limit} of {len(whole)} clips, stratified by label and generator, seed {seed}; {without}"
         f"digest of the whole {source.origin.digest}"
     )
-    origin = replace(
-        source.origin,
-        digest=clips_digest(chosen),
-        notes=(*source.origin.notes, note),
-    )
-    return whole.pick(positions, origin)
+    notes = (*source.origin.notes, note)
+    return whole.pick(positions, replace(source.origin, digest=clips_digest(chosen), notes=notes))
 
 
 def stratified(clips: Sequence[Clip], limit: int, seed: int) -> list[int]:
-    """Sorted positions of the clips to take, at least one of each label."""
+    """Return sorted positions of the clips to take, at least one of each label."""
     by_label: dict[str, list[int]] = defaultdict(list)
     for position in _by_id(clips):
         by_label[clips[position].label].append(position)
-    labels = sorted(by_label)
     chosen: list[int] = []
-    for label, share in zip(
-        labels, allocate([len(by_label[label]) for label in labels], limit), strict=True
-    ):
+    for label, share in _allocated(by_label, sorted(by_label), limit):
         strata: dict[str, list[int]] = defaultdict(list)
         for position in by_label[label]:
             strata[clips[position].generator].append(position)
         # Where there are more strata than places, the order decides: it must not be the alphabet's.
         names = sorted(strata)
         names = [names[i] for i in generator("limit", seed, label).permutation(len(names))]
-        for name, count in zip(
-            names, allocate([len(strata[name]) for name in names], share), strict=True
-        ):
+        for name, count in _allocated(strata, names, share):
             order = generator("limit", seed, label, name).permutation(len(strata[name]))
             chosen += [strata[name][i] for i in order[:count]]
     return sorted(chosen)
 
 
-def allocate(sizes: Sequence[int], limit: int) -> list[int]:
-    """Places for each stratum: proportional by largest remainder, one each where there is room.
+def _allocated(
+    strata: dict[str, list[int]], names: Sequence[str], limit: int
+) -> list[tuple[str, int]]:
+    """Return the number of places of each stratum, in the order of `names`."""
+    return list(zip(names, allocate([len(strata[name]) for name in names], limit), strict=True))
 
-    A stratum whose share is under one place gets one, and the others share what is left in
-    proportion. Never more places than a stratum has members; ties go to the earlier stratum.
+
+def allocate(sizes: Sequence[int], limit: int) -> list[int]:
+    """Divide places among strata: proportionally, by largest remainder.
+
+    A stratum whose share is under one place gets one, where there is room for one each, and the
+    others share what is left. No stratum gets more places than members; ties go to the earlier one.
     """
     limit = min(limit, sum(sizes))
     shares = [0] * len(sizes)
@@ -109,18 +106,16 @@ def allocate(sizes: Sequence[int], limit: int) -> list[int]:
 class CompanionPool:
     """Other recordings of the same source, for babble: real ones first, never of a clip's group.
 
-    The pool is drawn from the whole source, so a limited run hears the same companions. Its audio
-    is fetched when the first companion is asked for. Picklable.
+    The pool is drawn from the whole source, before any limit, so a limited run uses the same
+    companions. Audio is fetched when the first companion is used. Picklable.
 
     Parameters
     ----------
-    source
-        The whole source, before any limit.
     size
         Clips in the pool. At most a quarter of them are of one group, so that a clip of that group
         finds others too.
     seed
-        Which clips are drawn; where audio comes over a network the first that fit are taken.
+        Draws the clips; where audio comes over a network the first that fit are taken.
     """
 
     def __init__(self, source: Source, size: int = 64, seed: int = 0) -> None:
@@ -135,24 +130,22 @@ class CompanionPool:
         return self._clips
 
     def choose(self, clip: Clip, rng: np.random.Generator, count: int) -> list[Clip]:
-        """Up to `count` clips of other groups; fakes only where real ones do not suffice."""
+        """Draw up to `count` clips of other groups; fakes only where real ones do not suffice."""
         others = [other for other in self.clips if other.group != clip.group]
         chosen: list[Clip] = []
         for label in ("real", "fake"):
             candidates = [other for other in others if other.label == label]
-            wanted = min(count - len(chosen), len(candidates))
-            chosen += [candidates[i] for i in rng.permutation(len(candidates))[:wanted]]
+            more = min(count - len(chosen), len(candidates))
+            chosen += [candidates[i] for i in rng.permutation(len(candidates))[:more]]
         return chosen
 
 
 def _pool(whole: Indexed, size: int, seed: int) -> list[int]:
     clips = whole.clips
-    if whole.remote:
-        order: Sequence[int] = range(len(clips))
-    else:
+    order: Sequence[int] = range(len(clips))
+    if not whole.remote:
         by_id = _by_id(clips)
-        drawn = generator("companions", seed).permutation(len(clips))
-        order = [by_id[place] for place in drawn]
+        order = [by_id[place] for place in generator("companions", seed).permutation(len(clips))]
     most = max(1, size // 4)
     of_group: Counter[str] = Counter()
     pool: list[int] = []
@@ -166,5 +159,5 @@ def _pool(whole: Indexed, size: int, seed: int) -> list[int]:
 
 
 def _by_id(clips: Sequence[Clip]) -> list[int]:
-    """Positions in order of the clips' ids, which is the same however the source is sorted."""
+    """Return positions in order of the clips' ids, which does not depend on the source's order."""
     return sorted(range(len(clips)), key=lambda position: clips[position].clip_id)

@@ -1,8 +1,7 @@
-"""What must be measured of audio, going by the name of its condition: values and comparisons alone.
+"""What must be measured of perturbed audio: expected values, and comparisons with them.
 
-Each perturbation says what it does to any clip, a condition joins its steps, the engine holds each
-row against that before it is scored, and the report each condition. Conventions: seconds, Hz and
-dB in the names; an expectation that is None is none.
+Each perturbation states what it does to any clip, and a condition joins its steps. The engine
+checks each row before it is scored, and the report each condition. None means no expectation.
 """
 
 from __future__ import annotations
@@ -12,39 +11,39 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 Changes = Literal["never", "maybe", "some", "each"]
-"""Which clips that are not silent a condition changes: no clip (`never`), each, some of many (it
-leaves a clip that has had it done already), or `maybe` none."""
+"""Which clips that are not silent a condition changes: none (`never`), each, some of many (it
+leaves clips that were treated so already), or `maybe` none."""
 
 _RANK: dict[Changes, int] = {"never": 0, "maybe": 1, "some": 2, "each": 3}
 
 SNR_TOLERANCE_DB = 0.5
-"""Noise is scaled to its ratio, so what is measured is off by rounding: under 0.001 dB."""
+"""Noise is scaled to its ratio, so measurements are off by rounding alone: under 0.001 dB."""
 
 LENGTH_TOLERANCE_S = 0.002
-"""Lengths are rounded to a sample at each rate on the way: under 0.2 ms from 4 kHz upwards."""
+"""Lengths are rounded to a sample at each rate: under 0.2 ms from 4 kHz upwards."""
 
 DELAY_TOLERANCE_S = 0.005
-"""Healthy medians are within 0.1 ms for speech; a tone fits itself at several places, some 2 ms
-apart. A coder whose delay is not taken out is late by a frame, which is 10 ms or more."""
+"""Medians are within 0.1 ms for speech; a tone fits itself at several places, some 2 ms apart. A
+coder whose delay is not compensated is late by a frame: 10 ms or more."""
 
 BAND_TOLERANCE = 1.05
-"""Above the edge that a name implies. Healthy medians end below it, at worst 2 % short of it."""
+"""Tolerated above the edge that a name implies; medians end below it, at worst by 2 %."""
 
 _ROUNDINGS = 4
-"""Samples that a chain may be off, at the rate of the clip: it is that which counts below 2 kHz."""
+"""Samples that a chain may be off at the rate of the clip, which matters below 2 kHz."""
 
 SHORTEST_S = 0.01
-"""A handful of samples may come out of anything as it was."""
+"""A handful of samples may come out of any step unchanged."""
 
 BAND_EDGE_DB = 50.0
-"""A band ends at the highest frequency whose power is so far below the strongest."""
+"""A band ends at the highest frequency whose power is no further below the strongest."""
 
 PREFIX = "contradicts its condition: "
-"""How the reason of a row begins whose audio is not what its condition says."""
+"""Begins the reason of a row whose audio is not what its condition says."""
 
 
 class Length(BaseModel):
-    """The length that a clip of x seconds has afterwards: x * factor + plus_s, within bounds.
+    """The length of a clip of x seconds afterwards: x * factor + plus_s, within bounds.
 
     `exact` is False where that is only the longest that it may be.
     """
@@ -62,7 +61,7 @@ class Length(BaseModel):
         return length if self.at_most_s is None else min(self.at_most_s, length)
 
     def then(self, later: Length) -> Length:
-        """Both, one after the other: bounded straight lines are closed under that."""
+        """Return both, one after the other: bounded straight lines are closed under that."""
         capped = self.at_most_s is not None
         return Length(
             factor=self.factor * later.factor,
@@ -74,7 +73,7 @@ class Length(BaseModel):
 
     @property
     def proportional(self) -> bool:
-        """Whether the length is a multiple of the clip's, once included, and nothing else."""
+        """Whether the length is a multiple of the clip's and nothing else."""
         return self.exact and not (self.plus_s or self.at_least_s or self.at_most_s is not None)
 
     @property
@@ -96,30 +95,28 @@ class Length(BaseModel):
         return ", ".join(parts) or "as before"
 
     def contradiction(self, clean_s: float, seconds: float, tolerance_s: float) -> str:
-        """What is wrong with a length of `seconds`; empty where nothing is."""
-        wanted_s = self.of(clean_s)
-        too_long = seconds > wanted_s + tolerance_s
-        too_short = self.exact and seconds < wanted_s - tolerance_s
+        """Say what is wrong with a length of `seconds`; empty where nothing is."""
+        due_s = self.of(clean_s)
+        too_long = seconds > due_s + tolerance_s
+        too_short = self.exact and seconds < due_s - tolerance_s
         if not (too_long or too_short):
             return ""
-        return f"{seconds:.3f} s long instead of {'' if self.exact else 'at most '}{wanted_s:.3f} s"
+        return f"{seconds:.3f} s long instead of {'' if self.exact else 'at most '}{due_s:.3f} s"
 
 
 class Expectation(BaseModel):
-    """What is said of the measurements of a row, and of a condition's rows together.
+    """The expected measurements of a row, and of a condition's rows together.
 
     Parameters
     ----------
-    changes
-        Which clips differ from what they were.
     snr_db
-        Of the noise that was added last; None where none is.
+        Of the noise that was added last.
     length
-        None where the length before does not tell.
+        None where it does not follow from the length before.
     in_place
         Whether content stays at its place in time.
     band_hz
-        The highest frequency that the condition lets through; None where the name says none.
+        The highest frequency that the condition lets through; None where its name implies none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -145,7 +142,7 @@ class Expectation(BaseModel):
         return lines
 
     def then(self, later: Expectation, keeps_band: bool) -> Expectation:
-        """Both steps; `keeps_band` where the later one puts out no frequency that did not go in."""
+        """Join two steps; `keeps_band` where the later one adds no frequency."""
         known = self.length is not None and later.length is not None
         bands = [later.band_hz, self.band_hz if keeps_band else None]
         return Expectation(
@@ -166,16 +163,16 @@ class Expectation(BaseModel):
         changed: bool,
         silent: bool,
     ) -> str:
-        """Everything about a row that is not as expected, in words; empty where all of it is.
+        """Say what about a row is not as expected; empty where everything is.
 
         Parameters
         ----------
         rate_hz
             Of the clip, at which steps round lengths to a sample.
         clean_s, seconds
-            Length of the clip and of what became of it.
+            Length before and after.
         silent
-            Whether the clip is silent, which a lossy step may leave as it is.
+            Whether the clip is silent, which a lossy step may leave unchanged.
         """
         faults: list[str] = []
         if self.snr_db is not None and not abs(snr_db - self.snr_db) <= SNR_TOLERANCE_DB:
@@ -191,10 +188,9 @@ class Expectation(BaseModel):
 
 
 def clip_contradiction(expects: Expectation, delay_s: float, bandwidth_hz: float) -> str:
-    """What of one clip's place in time and band is not as expected, in words; empty where nothing.
+    """Say what of one clip's delay and band is not as expected; empty where everything is.
 
-    The rest is `Expectation.contradiction`. A run goes by most of its clips: one that was damaged
-    beyond recognition may seem late.
+    A run goes by most of its clips instead: one that was damaged beyond recognition may seem late.
     """
     faults: list[str] = []
     if expects.in_place and abs(delay_s) > DELAY_TOLERANCE_S:
@@ -207,9 +203,9 @@ def clip_contradiction(expects: Expectation, delay_s: float, bandwidth_hz: float
 
 
 AS_IT_IS = Expectation(changes="never")
-"""Of no step at all."""
+"""The expectation of a chain without steps."""
 
 
 def contradicts(reason: str) -> bool:
-    """Whether a row's reason says that its audio is not what its condition says."""
+    """Whether a row's reason is that its audio is not what its condition says."""
     return reason.startswith(PREFIX)

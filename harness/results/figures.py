@@ -1,11 +1,11 @@
-"""The figures of a run, finished: what a report, a gate or a person reads.
+"""The finished figures of a run, as reports, gates and people read them.
 
 Conventions: positive class `fake`, decision at `score >= threshold`; rates are fractions; intervals
 are 95 % intervals of a bootstrap over groups; a value without data is NaN with n = 0.
 
-What becomes of a clip without a score is the policy of the run (`harness.metrics.classification`):
-by default it is in no figure but coverage, else in every figure of decisions, as the policy has it.
-Figures of ranking are of scored clips under every policy.
+The run's policy decides how clips without a score count (`harness.metrics.classification`): by
+default in coverage alone, else in every figure of decisions. Figures of ranking always rest on
+scored clips.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ class MetricRow:
     condition
         A condition of the suite, or `*` for all conditions of the family that `slice` names.
     slice
-        `all`, or `generator=NAME`, `source=NAME`, `length=0.5-1 s`, `family=NAME`.
+        `all`, or `generator=NAME`, `source=NAME`, `length=0.5-1 s`, `family=NAME` and the like.
     low, high
-        95 % interval; NaN where it cannot be had.
+        95 % interval; NaN where there is none.
     n
-        Clips that the value is of: those in its denominator (recall is of the fakes, precision of
-        the clips called fake, coverage of all, scored or not), with those that the policy decides.
-        Under `*` a clip counts once for every condition.
+        Clips in the denominator (recall: the fakes; precision: those called fake; coverage: all),
+        with those that the policy decides. Under `*` a clip counts once for every condition.
     """
 
     model: str
@@ -47,14 +46,11 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class Damage:
-    """Perturbed minus clean, paired on the clips that count under both (n of them).
+    """Perturbed minus clean, paired on the clips that count under both.
 
-    These are the clips scored under both; where the policy decides clips without a score, a figure
-    of decisions is paired on every clip that was tried under both, so that a condition that makes
-    clips impossible to score does damage by that too.
-
-    As with `MetricRow`, n counts the clips of the metric's denominator. A positive value is an
-    improvement or a loss as the metric's direction says (`harness.metrics.METRICS`).
+    These are the clips scored under both. Where the policy decides clips without a score, figures
+    of decisions are paired on every clip tried under both, so that a condition also does damage by
+    making clips impossible to score. n counts the clips of the metric's denominator.
     """
 
     model: str
@@ -68,10 +64,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class FamilyDamage:
-    """Mean damage over a family's conditions, and the condition of it that hurts most.
-
-    `conditions` counts those that have a value; without one the value is NaN and `worst` empty.
-    """
+    """Mean damage over the conditions of a family that have a value, and the worst of them."""
 
     model: str
     family: str
@@ -86,7 +79,7 @@ class FamilyDamage:
 EquivalenceVerdict = Literal[
     "equivalent", "better", "worse", "different", "undecided", "not measured"
 ]
-"""What a measured figure is to a reported one, by a margin (`harness.claims.equivalence`)."""
+"""How a measured figure compares with a reported one (`harness.claims.equivalence`)."""
 
 
 @dataclass(frozen=True)
@@ -96,20 +89,18 @@ class ClaimCheck:
     Parameters
     ----------
     metric
-        Of the positive class that the published figures name: `recall_real` where that is real.
-        Where they name none, it is fake.
+        For the published positive class (fake where none is named): `recall_real` where it is real.
     difference
         Measured minus reported.
     verdict
-        Of the measured interval alone, as if the report were exact: `covered` where it holds the
-        reported value, else which side the measured value lies on (`below`, `above`); `not
-        measured` where there is no value or no interval to judge it by.
+        Whether the measured interval covers the reported value as if that were exact, else on which
+        side the measured value lies; `not measured` without a value or an interval.
     equivalence
-        Of two one-sided tests within `margin`, which allow for the sampling error of both figures.
+        From two one-sided tests within `margin`, with the sampling error of both figures.
     apart_low, apart_high
         The 90 % interval of the difference that these tests rest on.
     reported_n
-        Clips that the reported figure is of; 0 where that is unknown, which is taken as exact.
+        Clips behind the reported figure; 0 where unknown, which is taken as exact.
     """
 
     model: str
@@ -130,16 +121,16 @@ class ClaimCheck:
 
 @dataclass(frozen=True)
 class Hindsight:
-    """What a threshold chosen on the judged clips themselves would have hidden.
+    """How much better a threshold chosen on the judged clips themselves would look.
 
     Parameters
     ----------
     metric, value
         A figure at the threshold that was set beforehand (`hter`, `act_dcf`).
     best_metric, best
-        The same at the best threshold for these clips, which nobody has in use (`eer`, `min_dcf`).
+        The same at the best threshold for these clips (`eer`, `min_dcf`).
     hidden
-        `value` less `best`, with its interval; from the same draws.
+        `value` less `best`, with its interval from the same draws.
     """
 
     model: str
@@ -168,8 +159,8 @@ class Curve:
 class Histogram:
     """Scores of one class: `counts[i]` between `edges[i]` and `edges[i + 1]`.
 
-    The edges are the same for all conditions of a model, and one of them is the threshold where it
-    lies among the scores. The outermost bins also hold what lies beyond them.
+    All conditions of a model share the edges, one of which is the threshold where it lies among the
+    scores. The outermost bins also hold what lies beyond them.
     """
 
     model: str
@@ -181,7 +172,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A confident error: the score lies far on the wrong side of the threshold."""
+    """A confident error: a score far on the wrong side of the threshold."""
 
     model: str
     condition: str
@@ -195,7 +186,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Unscored:
-    """How many rows have the same status (also `missing`: owed, and not there) and reason."""
+    """Rows without a score by status (also `missing`) and reason."""
 
     model: str
     condition: str
@@ -206,7 +197,7 @@ class Unscored:
 
 @dataclass(frozen=True)
 class Tally:
-    """Rows of a run by status; `missing` ones are owed, and not in its table."""
+    """Rows of a run by status; `missing` rows are owed and not in the table."""
 
     ok: int
     rejected: int
@@ -224,7 +215,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why rows have no score, and how many; empty words where only the status is known."""
+    """A reason why rows have no score; empty words where only the status is known."""
 
     status: str
     words: str
@@ -235,12 +226,7 @@ class Reason:
 class Shortfall:
     """A condition and label of which less was scored than the suite demands.
 
-    Parameters
-    ----------
-    coverage
-        `scored` of `rows`; rows that the run owes and that are missing are among these.
-    reasons
-        The commonest, most frequent first.
+    `rows` includes missing ones; `reasons` are the commonest, most frequent first.
     """
 
     model: str
@@ -264,14 +250,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """A condition whose audio is not what its name says, with the evidence.
+    """A condition whose audio is not what its name says, with `clip_id` as an example.
 
-    Parameters
-    ----------
-    words
-        The condition in words.
-    clips
-        How many were measured; `clip_id` is one that shows it.
+    `words` is the condition in words, and `clips` how many were measured.
     """
 
     condition: str
@@ -291,13 +272,13 @@ class Contradiction:
 
 @dataclass(frozen=True)
 class Attested:
-    """What was measured of a condition's audio, over all clips and whatever the model.
+    """What was measured of a condition's audio over all clips, whatever the model.
 
     Parameters
     ----------
     clips, changed, silent, contradicted
-        How many were measured; of these, how many differ from the clean clip, how many are silent
-        when clean, and how many contradict the condition by themselves and were not scored.
+        Clips measured; of these, clips that differ from the clean one, that are silent when clean,
+        and that contradict the condition by themselves and were not scored.
     factor
         Length over that of the clean clip.
     """
@@ -317,16 +298,9 @@ class Attested:
 
 @dataclass(frozen=True)
 class Recordings:
-    """What is known of the recordings that a table was made from.
+    """How many clips have a digest of their recording, and a digest of all of these.
 
-    Parameters
-    ----------
-    clips
-        Of the table.
-    known
-        Clips with a digest of their recording.
-    digest
-        Over all of them, of 64 bits in hexadecimal; empty where none is known.
+    `digest` has 64 bits in hexadecimal; it is empty where none is known.
     """
 
     clips: int = 0
@@ -336,7 +310,7 @@ class Recordings:
 
 @dataclass(frozen=True)
 class AudioNote:
-    """What was noted of how recordings were read: a kind of note, and of how many clips."""
+    """A kind of note on how recordings were read, and the number of clips that have it."""
 
     words: str
     clips: int
@@ -350,8 +324,8 @@ class ScoreWarning:
     ----------
     kind
         `swapped`, or `one class`: nearly every clip is called the same.
-    condition
-        Whose AUC is `value`, with its interval, of n clips.
+    value
+        The AUC under the condition, with its interval, from n clips.
     words
         What is wrong and what to do.
     """
@@ -372,7 +346,7 @@ class ScoreWarning:
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that the report shows of one run, already computed."""
+    """Every figure of one run."""
 
     rows: list[MetricRow]
     damage: list[Damage]
@@ -395,22 +369,16 @@ class Summary:
 
     @property
     def contradictions(self) -> list[Contradiction]:
-        """What of the audio is not what a condition's name says: with any, the run has failed."""
-        return [each for attested in self.attested for each in attested.contradictions]
+        """Return the conditions whose audio is not what they say; with any, the run has failed."""
+        return [fault for attested in self.attested for fault in attested.contradictions]
 
 
 @dataclass(frozen=True)
 class HeadlineRow:
     """A line of the short answer.
 
-    Parameters
-    ----------
-    words
-        The condition in words.
-    reported
-        The published figure; NaN where there is none.
-    damage
-        Perturbed minus clean, paired as `Damage`; NaN for `clean`.
+    `words` is the condition in words, `reported` the published figure, `damage` as in `Damage`; NaN
+    where there is none.
     """
 
     model: str

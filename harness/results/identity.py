@@ -1,8 +1,8 @@
-"""Whether two records are of one detector: all that moves a score is its identity, names are not.
+"""Whether two records are of one detector: whatever moves a score is its identity, names are not.
 
-Weights alone are none: the same weights with another class called fake, another normalisation of
-the features or another attention give other scores. Precision and compiling belong to a run, whose
-record has them (`harness.engine.provenance.moved`); so do the versions of packages.
+The same weights with another class called fake, another normalisation of the features or another
+attention give other scores. Precision, compiling and package versions belong to a run, whose record
+has them (`harness.engine.provenance.moved`).
 """
 
 from __future__ import annotations
@@ -15,57 +15,56 @@ from harness.results.record import ModelRecord, RunRecord
 from harness.seed import canonical, digest
 
 _DIGITS = 12
-"""Of a digest, where it is shown."""
+"""Digits of a digest that are shown."""
 
 
 def identity_of(model: ModelRecord) -> str:
-    """Digest of all that moves a score; empty in a record from before that was kept."""
+    """Return a digest of all that moves a score; empty for a record without settings."""
     return digest(_parts(model) | model.settings) if model.settings else ""
 
 
 def difference(now: ModelRecord, before: ModelRecord) -> str:
-    """What moves a score and was otherwise, in words: `fake label fake, now real`.
+    """Describe what moves a score and differs: `fake label fake, now real`.
 
-    Empty where it is the same detector as far as both records tell: one from before settings were
-    kept knows its weights, classes and rate alone.
+    Empty where it is the same detector as far as both records tell: one without settings, as up to
+    version 3, knows its weights, classes and rate alone.
     """
     if now.digest_of != before.digest_of:
         return f"of kind {before.kind}, now {now.kind}"
-    one, other = _parts(now), _parts(before)
+    new, old = _parts(now), _parts(before)
     if now.settings and before.settings:
-        one, other = one | now.settings, other | before.settings
+        new, old = new | now.settings, old | before.settings
     moved = [
         name
-        for name in dict.fromkeys([*other, *one])
-        if name not in one or name not in other or canonical(one[name]) != canonical(other[name])
+        for name in dict.fromkeys([*old, *new])
+        if name not in new or name not in old or canonical(new[name]) != canonical(old[name])
     ]
     if not moved:
         return ""
     more = f", and {len(moved) - 1} more" if len(moved) > 1 else ""
-    return f"{moved[0]} {_told(other, moved[0])}, now {_told(one, moved[0])}{more}"
+    return f"{moved[0]} {_shown(old, moved[0])}, now {_shown(new, moved[0])}{more}"
 
 
 def same_scores(run: RunRecord, baseline: RunRecord, name: str, other: str) -> bool:
-    """Whether two runs have one detector, used alike: then the same audio has the same scores."""
+    """Whether two runs use one detector alike, so that the same audio has the same scores."""
     now, before = _model(run, name), _model(baseline, other)
     if now is None or before is None or not now.digest or difference(now, before):
         return False
-    machines = run.machine, baseline.machine
-    ways = [(machine.precision, machine.compiled) for machine in machines]
+    ways = [(record.machine.precision, record.machine.compiled) for record in (run, baseline)]
     return ways[0] == ways[1]
 
 
 def flattened(content: Mapping[str, Any], within: str) -> dict[str, Any]:
-    """A JSON object as one value a name: `{"a": {"b": 1}}` within `config` is `config a.b` 1."""
-    found: dict[str, Any] = {}
+    """Flatten a JSON object: `{"a": {"b": 1}}` within `config` is `config a.b` 1."""
+    flat: dict[str, Any] = {}
     for key, value in content.items():
         name = f"{within} {key}"
         if isinstance(value, dict):
             inner = flattened(cast("dict[str, Any]", value), "")
-            found |= {f"{name}.{rest.strip()}": each for rest, each in inner.items()}
+            flat |= {f"{name}.{rest.strip()}": leaf for rest, leaf in inner.items()}
         else:
-            found[name] = value
-    return found
+            flat[name] = value
+    return flat
 
 
 def _parts(model: ModelRecord) -> dict[str, Any]:
@@ -80,10 +79,10 @@ def _parts(model: ModelRecord) -> dict[str, Any]:
 
 
 def _model(record: RunRecord, name: str) -> ModelRecord | None:
-    return next((each for each in record.models if each.name == name), None)
+    return next((model for model in record.models if model.name == name), None)
 
 
-def _told(parts: Mapping[str, Any], name: str) -> str:
+def _shown(parts: Mapping[str, Any], name: str) -> str:
     if name not in parts:
         return "not stated"
     value = parts[name]

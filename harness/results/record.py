@@ -1,7 +1,6 @@
-"""What a run was: everything that a reader needs to trust its table or to repeat it.
+"""The record of a run, `run.json`: what a reader needs to trust its table or to repeat it.
 
-Kept as `run.json` in the run directory. A record of a newer version is refused; one of an older
-version is upgraded step by step as it is read.
+A record of a newer version is refused; one of an older version is upgraded step by step.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from harness.storage.storage import read, write_whole
 from harness.terms import Channels, UnscoredPolicy
 
 VERSION = 4
-"""1: the first. 2: parts, self-checks, what is expected of a condition, what unscored clips are.
+"""1: the first. 2: parts, self-checks, expectations of conditions, the policy for unscored clips.
 3: thresholds chosen on development clips. 4: settings of detectors, contents of the files that
 conditions draw from, notes of the suite."""
 
@@ -29,7 +28,7 @@ class _RecordPart(BaseModel):
 
 
 class AxisRecord(_RecordPart):
-    """The swept quantity of a condition: `field`, its unit, its value, and which way is worse."""
+    """The swept quantity of a condition."""
 
     field: str
     unit: str
@@ -38,11 +37,17 @@ class AxisRecord(_RecordPart):
 
 
 class ConditionRecord(_RecordPart):
-    """A condition as it ran; `chain` holds the perturbations as their values, in order.
+    """A condition as it ran.
 
-    `expects` is what must be measured of its audio; None in a record from before that was known.
-    `content` is a digest of the bytes of the user's files that it draws from; empty where there are
-    none, and in a record from before they were looked at.
+    Parameters
+    ----------
+    chain
+        Its perturbations as their values, in order.
+    content
+        Digest of the user's files that it draws from; empty where there are none, and up to
+        version 3.
+    expects
+        What must be measured of its audio; None in version 1.
     """
 
     name: str
@@ -63,10 +68,10 @@ class ThresholdRule(_RecordPart):
     Parameters
     ----------
     choose
-        `eer`: where both error rates are alike. `fpr`: at most the share `at` of real clips is
-        called fake. `cost`: where the detection cost of ASVspoof 5 is least.
+        `eer`: equal error rates. `fpr`: at most the share `at` of real clips called fake. `cost`:
+        least detection cost of ASVspoof 5.
     data
-        The development clips, as for `--data`; empty where the user is to name them.
+        The development clips, as for `--data`; empty where the user must name them.
     """
 
     choose: Choice
@@ -92,14 +97,16 @@ class ThresholdRule(_RecordPart):
 
 
 class SuiteRecord(_RecordPart):
-    """The suite as it was read, includes resolved and sweeps spread out.
+    """The suite as it was read, with includes resolved and sweeps expanded.
 
-    `threshold` is a log-odds of fake, or how each model's was chosen (`RunRecord.threshold_of`).
-
-    `notes` say what of the suites that it includes was not taken.
-
-    `unscored` is the policy of the figures beside this record: the suite's own, or the one that the
-    user asked for instead. It moves no score, and is not in the digest.
+    Parameters
+    ----------
+    threshold
+        A log-odds of fake, or how each model's was chosen (`RunRecord.threshold_of`).
+    unscored
+        The policy of the figures beside this record. It moves no score and is not in the digest.
+    notes
+        What was not taken from the suites that it includes.
     """
 
     name: str
@@ -133,12 +140,8 @@ class DataRecord(_RecordPart):
 class ModelRecord(_RecordPart):
     """A detector as it was loaded; what does not apply to its kind is empty or None.
 
-    Parameters
-    ----------
-    settings
-        By name, what moves a score beside the fields here: the settings of the feature extractor
-        and the model, the source of code, how a file was read. Empty in a record from before that
-        was kept. `harness.results.identity` compares them.
+    `settings` holds whatever else moves a score, by name: settings of the feature extractor and the
+    model, the source of code, how a file was read. Up to version 3 it is empty.
     """
 
     name: str
@@ -169,10 +172,7 @@ class ModelRecord(_RecordPart):
 
 
 class MachineRecord(_RecordPart):
-    """Where it ran and with which versions.
-
-    `compiled` says whether the models' forward passes were compiled (`torch.compile`).
-    """
+    """Where it ran, with which versions, and whether the models were compiled."""
 
     platform: str
     python: str
@@ -197,21 +197,19 @@ class CountRecord(_RecordPart):
 
 
 class PartRecord(_RecordPart):
-    """One go at the run: a run that was stopped and taken up again has several.
+    """One part of a run: a run that was stopped and continued has several.
 
     Parameters
     ----------
     ended
-        `finished`, `stopped` by the user, `failed` with an error; empty for a part that was killed
-        (its `seconds` and `rows` are then 0) or still runs.
+        `finished`, `stopped` by the user, `failed` with an error; empty for a part that still runs
+        or was killed, whose `seconds` and `rows` are then 0.
     notes
-        What went wrong on the way and was overcome: processes lost, batches halved, damage found.
+        What went wrong and was overcome: processes lost, batches halved, damage found.
     cache_hits, cache_misses
-        Rows whose prepared audio was found in the cache, and rows that were looked up in vain.
-    preparing_seconds
-        Processor time by stage, in all processes together.
-    scoring_seconds
-        Time by stage, as `harness.timing.TimeSplit` has it.
+        Rows whose prepared audio was in the cache, and rows whose was not.
+    preparing_seconds, scoring_seconds
+        Processor time of all workers, and time of the parent, by stage (`harness.timing`).
     tried
         Rows a second by batch size, where that was measured at the start.
     """
@@ -234,14 +232,14 @@ class SelfCheckRecord(_RecordPart):
     Parameters
     ----------
     clips, batch_size
-        How many clips, and how many of them at once in the way that the run scores them.
+        How many clips, and the batch size of the run.
     batch_difference, batch_flips
-        Largest difference from the same clips scored one at a time, and how many verdicts change.
-        Where the run is compiled a clip alone is not, so that this holds one against the other.
+        Largest difference from the same clips scored one at a time (never compiled), and how many
+        verdicts change.
     precision_difference, precision_flips
         The same against float32; None where the run is in float32 or the detector has no choice.
     tolerance
-        Over which the run does not start.
+        The difference above which the run does not start.
     """
 
     model: str
@@ -256,18 +254,16 @@ class SelfCheckRecord(_RecordPart):
 
 
 class ThresholdRecord(_RecordPart):
-    """The threshold of a model, chosen on the clips of a development source as they are.
+    """The threshold of a model, chosen on unperturbed development clips.
 
     Parameters
     ----------
-    data, digest
-        Name and digest of the source.
-    real, fake
-        Clips of it that were scored.
-    unscored
-        Clips of it that could not be.
+    data, digest, synthetic
+        The development source.
+    real, fake, unscored
+        Its clips that were scored, by class, and those that could not be.
     fpr, fnr
-        Its error rates at the threshold.
+        Error rates on them at the threshold.
     """
 
     model: str
@@ -283,15 +279,7 @@ class ThresholdRecord(_RecordPart):
 
 
 class RunRecord(_RecordPart):
-    """The whole of `run.json`.
-
-    Parameters
-    ----------
-    machine
-        That of the last part.
-    channels
-        What was heard of recordings with several.
-    """
+    """The whole of `run.json`; `machine` is that of the last part."""
 
     version: int = VERSION
     harness_version: str
@@ -313,16 +301,16 @@ class RunRecord(_RecordPart):
     channels: Channels = "mean"
 
     def threshold_of(self, model: str) -> float:
-        """Where a model's scores are called fake: its own, else the suite's.
+        """Return the threshold of a model: its own, else the suite's.
 
         Raises
         ------
         UsageError
-            Where it was to be chosen and was not.
+            Where it should have been chosen and was not.
         """
-        for each in self.thresholds:
-            if each.model == model:
-                return each.value
+        for chosen in self.thresholds:
+            if chosen.model == model:
+                return chosen.value
         if isinstance(self.suite.threshold, ThresholdRule):
             raise UsageError(f"no threshold was chosen for {model}", "run.json", "run again")
         return self.suite.threshold
@@ -330,7 +318,7 @@ class RunRecord(_RecordPart):
 
 def write_record(record: RunRecord, run: Path) -> None:
     """Write `run.json`, whole or not at all."""
-    # Plain ASCII, which also says what a path holds that is no text.
+    # Plain ASCII, which can also express paths that are not valid text.
     write_whole(run / "run.json", json.dumps(record.model_dump(), indent=1) + "\n")
 
 
@@ -360,7 +348,7 @@ def read_record(run: Path) -> RunRecord:
 
 
 def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
-    """The content as the present version has it; what an older one did not know has defaults."""
+    """Return the content as of this version; what an older one did not know has defaults."""
     if content["version"] < 2:
         part = {
             "started": content["started"],

@@ -14,12 +14,9 @@ from harness.terms import UnscoredPolicy
 
 @dataclass(frozen=True, eq=False)
 class RunFolder:
-    """What a run left on disk, and which published figures it is to be held against.
+    """The record and the table of a run, and the published figures to hold it against.
 
-    Parameters
-    ----------
-    published
-        As the user named them; None for those of the model's own card.
+    `published` is as the user named them; None stands for those of the model's own card.
     """
 
     folder: Path
@@ -33,10 +30,7 @@ def read_run(
 ) -> RunFolder:
     """Read the record and the table of a run directory.
 
-    Parameters
-    ----------
-    unscored
-        What its figures are to make of clips without a score; else as the record says.
+    `unscored` replaces the record's policy for clips without a score.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The record of a run while it runs: what this part of it did, written however the part ends."""
+"""The record of a part of a run, kept while it runs and written however it ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.timing import TimeSplit
 
 
 class Counted(Protocol):
-    """Counts what it found and what it did not: `harness.engine.cache.AudioCache`."""
+    """Counts hits and misses, as `harness.engine.cache.AudioCache` does."""
 
     @property
     def hits(self) -> int: ...
@@ -31,23 +31,21 @@ class Counted(Protocol):
 
 
 class Logbook:
-    """Keeps `run.json` of a part of a run; a context manager around the part.
+    """Keeps `run.json` during a part of a run; a context manager around the part.
 
     Parameters
     ----------
     record
         With the parts that came before.
     note
-        Where lines for the user go.
+        Shows a line to the user.
 
     Attributes
     ----------
-    rows
-        Rows that this part has added, for the caller to count.
+    rows, split
+        Rows that this part has added and its time by stage, for the caller to count.
     cache
-        Whose hits and misses are those of this part.
-    split
-        Where the time of this part goes, for the caller to count.
+        Its hits and misses are those of this part.
     """
 
     def __init__(self, folder: Path, record: RunRecord, note: Callable[[str], None]) -> None:
@@ -60,23 +58,23 @@ class Logbook:
         self.split = TimeSplit(record.machine.workers)
 
     def tell(self, line: str) -> None:
-        """Tell the user, and keep it in the record."""
+        """Show a line to the user, and keep it in the record."""
         self._notes.append(line)
         self._note(line)
 
     @property
     def record(self) -> RunRecord:
-        """As it is without this part."""
+        """The record without this part."""
         return self._record
 
     def settle(self, machine: MachineRecord, tried: Mapping[str, float] | None = None) -> None:
-        """Keep how the machine is used from now on, and what was tried for that."""
+        """Record how the machine is used from now on, and the batch sizes tried for that."""
         self._record = self._record.model_copy(update={"machine": machine})
         if tried is not None:
             self._part = self._part.model_copy(update={"tried": dict(tried)})
 
     def check(self, checks: Sequence[SelfCheckRecord]) -> None:
-        """Keep what the self-check found."""
+        """Record the self-checks."""
         self._record = self._record.model_copy(update={"self_checks": list(checks)})
         write_record(self._with(self._part), self._folder)
 
@@ -93,9 +91,8 @@ class Logbook:
     ) -> None:
         if kind is not None and issubclass(kind, NotAlone):
             return  # the record is the other run's
-        if kind is None:
-            ended = "finished"
-        else:
+        ended = "finished"
+        if kind is not None:
             ended = "stopped" if issubclass(kind, KeyboardInterrupt) else "failed"
         part = self._part.model_copy(
             update={
@@ -111,18 +108,15 @@ class Logbook:
         )
         record = self._with(part)
         if kind is None:
-            record = record.model_copy(
-                update={
-                    "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "counts": _counts(self._folder),
-                }
-            )
+            now, status = datetime.now(UTC).isoformat(timespec="seconds"), statuses(self._folder)
+            counts = CountRecord(**{name: status[name] for name in CountRecord.model_fields})
+            record = record.model_copy(update={"finished": now, "counts": counts})
         write_record(record, self._folder)
 
     def _with(self, part: PartRecord) -> RunRecord:
         idle = part.ended == "finished" and not part.rows
         parts = self._record.parts if idle else [*self._record.parts, part]
-        seconds, rows = (sum(one.seconds for one in parts), sum(one.rows for one in parts))
+        seconds, rows = sum(part.seconds for part in parts), sum(part.rows for part in parts)
         return self._record.model_copy(
             update={
                 "parts": parts,
@@ -130,8 +124,3 @@ class Logbook:
                 "clips_per_second": round(rows / seconds, 3) if seconds else 0.0,
             }
         )
-
-
-def _counts(folder: Path) -> CountRecord:
-    status = statuses(folder)
-    return CountRecord(ok=status["ok"], rejected=status["rejected"], error=status["error"])

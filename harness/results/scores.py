@@ -1,20 +1,19 @@
-"""The waist: the scores table, its schema, how it is written and how it is read.
+"""The scores table on disk: how it is written and how it is read.
 
 One row for every clip x condition x model, also for what could not be scored. Rows live in Parquet
-shards under `scores/` of a run directory. A shard is written whole or not at all, so a reader never
-sees a part of one, and a finished row is never lost. Every page has a checksum, so a shard that a
-disk has damaged is found and its rows are computed again.
+shards under `scores/` of a run directory. A shard is written whole or not at all, so a finished row
+is never lost. Every page has a checksum, so a shard that a disk has damaged is found and its rows
+are computed again.
 
-No row is in the table twice. On a disk one run at a time holds the directory, by a lock that the
-system keeps. A store has no locks; there two runs may be at work on one table, and the numbers of
-the shards keep them apart. A shard's number is one more than the largest that was listed *before*
-the finished rows were read (`next_number`, then `finished`), and the store itself refuses a number
-that is there. So whatever another run wrote after that listing has a number that this one is yet to
-ask for, and asking for it stops this one; and whatever was written before is among the rows that
-are known to be finished. Of two runs one goes on, and the other loses what it had not written.
+No row is in the table twice. On a disk a run holds its directory by a lock. A store has no locks;
+there the numbers of the shards keep two runs apart. A run takes its first number from a listing
+*before* it reads the finished rows (`next_number`, then `finished`), and the store refuses a number
+that exists. So whatever another run wrote after that listing has a number that this one will ask
+for, which stops this one; whatever it wrote before is among the finished rows. One of two runs goes
+on, and the other loses what it had not written.
 
-All rows of a clip are of one recording. A row that was made from other bytes than the rows before
-it is refused, and a table that has such rows all the same is not read.
+All rows of a clip are of one recording: a row made from other bytes than earlier rows of its clip
+is refused, and a table with such rows is not read.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ from harness.storage.storage import is_remote, make_folder, names, read, rename,
 Row = Mapping[str, Any]
 
 SHARD_ROWS, STORE_SHARD_ROWS = 1000, 20_000
-"""After which a shard is written: to a store that takes a request, however large it is."""
-_AT_ONCE = 16
-"""Requests to a store, when shards are read."""
+"""Rows in a shard; in a store each shard is a request, however large it is."""
+_READERS = 16
+"""Requests to a store at once, when shards are read."""
 _Answer = TypeVar("_Answer")
 
 
@@ -65,16 +64,18 @@ class Exchanged(UsageError):
         )
 
 
+class DamagedShard(UsageError):
+    """A shard that is not what was written."""
+
+
 class ScoresWriter:
-    """Appends rows to the shards of one run directory.
+    """Appends rows to the shards of one run directory; a context manager that flushes.
 
     Parameters
     ----------
-    run
-        The run directory; `scores/` is made in it.
     number
-        Of its first shard: `next_number`, as it was before the finished rows were read. None where
-        no row is taken for finished.
+        Of its first shard: `next_number`, taken before the finished rows were read. None where no
+        row is taken for finished.
     rows_per_shard
         A shard is written when this many rows wait, and at the end.
     recordings
@@ -91,8 +92,8 @@ class ScoresWriter:
         self._run, self._folder = run, run / "scores"
         make_folder(self._folder)
         if not is_remote(run):
-            for left in self._folder.glob("part-*.tmp"):  # of a run that was killed while it wrote
-                left.unlink()
+            for leftover in self._folder.glob("part-*.tmp"):  # of a run killed while it wrote
+                leftover.unlink()
         self._rows_per_shard = rows_per_shard or (
             STORE_SHARD_ROWS if is_remote(run) else SHARD_ROWS
         )
@@ -102,7 +103,7 @@ class ScoresWriter:
         self._recordings = dict(recordings or {})
 
     def append(self, rows: Iterable[Row]) -> None:
-        """Have rows wait, and write them where enough do.
+        """Queue rows, and write a shard once enough wait.
 
         Raises
         ------
@@ -122,7 +123,7 @@ class ScoresWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Put every waiting row into the table, in one new shard.
+        """Write every waiting row to the table, in one new shard.
 
         Raises
         ------
@@ -133,8 +134,8 @@ class ScoresWriter:
             return
         path = self._folder / f"part-{self._next:06d}.parquet"
         table = pa.Table.from_pylist(list(self._waiting), SCHEMA)
-        told = {b"rows": str(table.num_rows)} | ({b"writer": self._name} if self._name else {})
-        table = table.replace_schema_metadata({**(SCHEMA.metadata or {}), **told})
+        about = {b"rows": str(table.num_rows)} | ({b"writer": self._name} if self._name else {})
+        table = table.replace_schema_metadata({**(SCHEMA.metadata or {}), **about})
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
         content = sink.getvalue().to_pybytes()
@@ -147,9 +148,11 @@ class ScoresWriter:
         self._waiting.clear()
 
     def has_scored(self, model: str) -> bool:
-        """Whether a model has a score in the table, which is read for it."""
-        each = (_read(path).select(["model", "status"]) for path in shards(self._run))
-        return any((model, "ok") in zip(*table.to_pydict().values(), strict=True) for table in each)
+        """Whether the table on disk has a score of a model."""
+        tables = (_read(path).select(["model", "status"]) for path in shards(self._run))
+        return any(
+            (model, "ok") in zip(*table.to_pydict().values(), strict=True) for table in tables
+        )
 
     def __enter__(self) -> ScoresWriter:
         return self
@@ -166,34 +169,36 @@ def _holds(path: Path, content: bytes) -> bool:
 
 
 def shards(run: Path) -> list[Path]:
-    """The finished shards of a run, in the order they were written."""
+    """Return the finished shards of a run, in the order they were written."""
     return [run / "scores" / name for name in _parts(run) if name.endswith(".parquet")]
 
 
 def next_number(run: Path) -> int:
-    """The number that the next shard of a run has, if nobody else writes one."""
+    """Return the number of the next shard of a run, if nobody else writes one."""
     return max((int(name[5:11]) for name in _parts(run)), default=-1) + 1
 
 
 def _parts(run: Path) -> list[str]:
-    """Names of shards, also of those that were set aside."""
+    """Return the names of shards, also of those that were set aside."""
     return [name for name in names(run / "scores") if name.startswith("part-")]
 
 
 def finished(run: Path) -> dict[tuple[str, str, str], str]:
-    """The keys (clip_id, condition, model) in the table, with the digest of what each is made from.
+    """Return the keys (clip_id, condition, model) in the table, with the recording's digest.
 
     Raises
     ------
     UsageError
-        Where a shard is damaged or of another version.
+        Where a shard is damaged or of a newer version.
     """
-    names = (*KEY, "audio_digest")
+    columns = (*KEY, "audio_digest")
     rows: dict[tuple[str, str, str], str] = {}
-    known: dict[str, str] = {}  # every text once, however many rows have it
-    for table in _each(shards(run), lambda path: _read(path).select(names)):
-        columns = table.to_pydict()
-        texts = ([known.setdefault(one, one) for one in columns[name]] for name in names)
+    interned: dict[str, str] = {}
+    for table in _map(shards(run), lambda path: _read(path).select(columns)):
+        texts = (
+            [interned.setdefault(text, text) for text in column]
+            for column in table.to_pydict().values()
+        )
         rows.update(
             ((clip_id, condition, model), digest or "")
             for clip_id, condition, model, digest in zip(*texts, strict=True)
@@ -202,32 +207,27 @@ def finished(run: Path) -> dict[tuple[str, str, str], str]:
 
 
 def statuses(run: Path) -> Counter[str]:
-    """How many rows of the table are ok, rejected and error.
+    """Count the rows of the table by status.
 
     Raises
     ------
     UsageError
-        Where a shard is damaged or of another version.
+        Where a shard is damaged or of a newer version.
     """
-    each = _each(shards(run), lambda path: Counter(_read(path)["status"].to_pylist()))
-    return sum(each, Counter[str]())
+    counts = _map(shards(run), lambda path: Counter(_read(path)["status"].to_pylist()))
+    return sum(counts, Counter[str]())
 
 
 def set_aside_damaged(run: Path) -> list[Path]:
-    """Rename every shard that cannot be read whole, so that its rows are owed again.
-
-    Returns
-    -------
-    list
-        The names they have now: `part-000003.parquet.damaged`.
+    """Rename every damaged shard to `part-….parquet.damaged`, so that its rows are owed again.
 
     Raises
     ------
     UsageError
-        Where a shard is whole but of another version.
+        Where a shard is of a newer version.
     """
     paths = shards(run)
-    whole = _each(paths, _is_whole)
+    whole = list(_map(paths, _is_whole))
     return [
         rename(path, path.name + ".damaged")
         for path, good in zip(paths, whole, strict=True)
@@ -236,34 +236,21 @@ def set_aside_damaged(run: Path) -> list[Path]:
 
 
 def read_scores(run: Path) -> pd.DataFrame:
-    """The whole table, sorted by its key, with the dtypes of `SCHEMA`.
+    """Return the whole table, sorted by its key, with the columns of `SCHEMA`.
 
     Raises
     ------
     UsageError
-        Where the run has no table, a damaged one, one of another version, or one with rows of a
+        Where the run has no table, a damaged one, one of a newer version, or one with rows of a
         clip that were made from two recordings.
     """
     paths = shards(run)
     if not paths:
         raise UsageError("no scores", str(run), "name the directory of a run")
-    table = pa.concat_tables(_each(paths, _read))
+    table = pa.concat_tables(_map(paths, _read))
     frame = table.to_pandas().fillna(dict.fromkeys((*RECORDING, EXTRA), ""))
-    _refuse_mixed(frame, run)
-    return frame.sort_values(list(KEY), kind="stable", ignore_index=True)
-
-
-def recordings(table: pd.DataFrame) -> pd.Series:
-    """The digest of every clip's recording by clip_id, of those where it is known."""
-    if "audio_digest" not in table:
-        return pd.Series([], index=pd.Index([], name="clip_id"), dtype=str)
-    known: Any = table.loc[table["audio_digest"].fillna("") != "", ["clip_id", "audio_digest"]]
-    return known.drop_duplicates().set_index("clip_id")["audio_digest"].sort_index()
-
-
-def _refuse_mixed(table: pd.DataFrame, run: Path) -> None:
-    found: Any = recordings(table)
-    twice = found[found.index.duplicated(keep=False)]
+    digests: Any = recordings(frame)
+    twice = digests[digests.index.duplicated(keep=False)]
     if len(twice):
         raise UsageError(
             f"rows of {twice.index[0]!r} were made from two recordings (digests {twice.iloc[0]} "
@@ -271,18 +258,23 @@ def _refuse_mixed(table: pd.DataFrame, run: Path) -> None:
             str(run),
             "score again with another --out: a table of two data sets cannot be judged",
         )
+    return frame.sort_values(list(KEY), kind="stable", ignore_index=True)
 
 
-class DamagedShard(UsageError):
-    """A shard that is not what was written."""
+def recordings(table: pd.DataFrame) -> pd.Series:
+    """Return the digest of every clip's recording by clip_id, where it is known."""
+    if "audio_digest" not in table:
+        return pd.Series([], index=pd.Index([], name="clip_id"), dtype=str)
+    known: Any = table.loc[table["audio_digest"].fillna("") != "", ["clip_id", "audio_digest"]]
+    return known.drop_duplicates().set_index("clip_id")["audio_digest"].sort_index()
 
 
-def _each(paths: Sequence[Path], ask: Callable[[Path], _Answer]) -> Iterator[_Answer]:
-    """An answer for every shard, in order; in threads where it takes a request to a store."""
+def _map(paths: Sequence[Path], ask: Callable[[Path], _Answer]) -> Iterator[_Answer]:
+    """Yield an answer for every shard, in order; in threads where it takes a request to a store."""
     if not any(map(is_remote, paths)):
         yield from map(ask, paths)
         return
-    threads = ThreadPoolExecutor(_AT_ONCE, "shards")
+    threads = ThreadPoolExecutor(_READERS, "shards")
     try:
         yield from threads.map(ask, paths)
     finally:
@@ -299,15 +291,14 @@ def _is_whole(path: Path) -> bool:
 
 def _read(path: Path) -> pa.Table:
     try:
-        return upgraded(pq.read_table(pa.BufferReader(read(path)), page_checksum_verification=True))
+        content = pa.BufferReader(read(path))
+        return upgraded(pq.read_table(content, page_checksum_verification=True))
     except NewerTable as fault:
         raise UsageError(str(fault), str(path), "use the harness that wrote it") from fault
     except (pa.ArrowException, OSError, ValueError) as fault:
         if isinstance(fault, OSError) and fault.errno is not None:
-            reason = fault.strerror or str(fault)
-            raise UsageError(
-                f"cannot be read: {reason}", str(path), "check where it lies"
-            ) from fault
+            what = f"cannot be read: {fault.strerror or fault}"
+            raise UsageError(what, str(path), "check where it lies") from fault
         raise DamagedShard(
             f"a damaged part of the scores: {str(fault).splitlines()[0]}",
             str(path),

@@ -1,7 +1,7 @@
-"""Clips that two tables have under the same names: which of them are of the same recording.
+"""Clips that two tables share by name, and whether they are the same recordings.
 
-Told by the digests of the recordings that were read. Where either table does not know one, as those
-of before version 2 do not, the clip counts as the same and is said not to be known.
+A digest that either table lacks, as those before version 2 do, leaves the clip counted as the same
+and as not known.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pandas as pd
 from harness.results.scores import recordings
 
 _OTHER_DATA = 0.5
-"""Of the recordings known in both tables: if more than this share differ, the data are others."""
+"""If more than this share of the recordings known in both tables differ, the data are others."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class SharedClips:
     clips
         How many.
     unknown
-        Of these, clips without a digest in either table.
+        How many of these lack a digest in either table.
     exchanged
-        Of these, clips whose digests differ, by name: they are not comparable.
+        Names of those whose digests differ: they are not comparable.
     """
 
     clips: int
@@ -36,9 +36,9 @@ class SharedClips:
 
     @classmethod
     def of(cls, table: pd.DataFrame, other: pd.DataFrame) -> SharedClips:
-        """Compare what two tables know, each as `harness.results.scores.read_scores` gives it."""
+        """Compare two tables, each as `harness.results.scores.read_scores` returns it."""
         clips = set(table["clip_id"]) & set(other["clip_id"])
-        now, before = (recordings(each).to_dict() for each in (table, other))
+        now, before = recordings(table).to_dict(), recordings(other).to_dict()
         known = clips & now.keys() & before.keys()
         exchanged = sorted(clip for clip in known if now[clip] != before[clip])
         return cls(len(clips), len(clips) - len(known), tuple(exchanged))
@@ -50,7 +50,7 @@ class SharedClips:
 
     @property
     def comparable(self) -> float:
-        """Share of the clips that are not of other recordings; 1 where there are none."""
+        """Share of the clips that are not of other recordings; 1 where there are no clips."""
         return 1 - len(self.exchanged) / self.clips if self.clips else 1.0
 
     @property
@@ -70,7 +70,7 @@ class SharedClips:
 
     @property
     def words_unknown(self) -> str:
-        """Of how many it is not known whether they are the same; empty where of none."""
+        """How many could not be compared; empty where all could."""
         if not self.unknown:
             return ""
         return (

@@ -1,10 +1,8 @@
 """ZIP and tar archives that are the same bytes for the same content, and are read with suspicion.
 
-Written: members in the order of their names, without times, owners or compression, so that no
-library and no machine is seen in the bytes. Read: only regular files at plain relative paths, each
-once, within stated limits; whatever else is in an archive makes the whole of it refused, and
-nothing is ever unpacked to a place that the archive names. Nothing is compressed, so no more comes
-out than is there.
+Written: members in the order of their names, without times, owners or compression. Read: only
+regular files at plain relative paths, each once, uncompressed and within stated limits; anything
+else makes the whole archive refused. Nothing is unpacked to a place that the archive names.
 """
 
 from __future__ import annotations
@@ -23,8 +21,6 @@ from typing import IO
 from harness.errors import UsageError
 from harness.storage.storage import replacing
 
-SUFFIXES = (".zip", ".tar")
-
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first moment that a ZIP can name."""
 _MODE = 0o644
@@ -33,7 +29,7 @@ _FIX = "name a bundle that harness bundle wrote"
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """What an archive may hold at most."""
+    """The most that an archive may hold; `name` is the length of a member's name."""
 
     members: int = 20_000
     bytes: int = 1024**3
@@ -51,30 +47,28 @@ def write_archive(files: Mapping[str, Path | bytes], target: Path) -> None:
     UsageError
         For another suffix, and where it cannot be written.
     """
-    if target.suffix.lower() not in SUFFIXES:
+    writers = {".zip": _write_zip, ".tar": _write_tar}
+    write = writers.get(target.suffix.lower())
+    if write is None:
         raise UsageError("writes .zip or .tar", str(target), "give --out one of these endings")
-    write = _write_tar if target.suffix.lower() == ".tar" else _write_zip
     try:
         with replacing(target) as temporary:
             write({name: files[name] for name in sorted(files)}, temporary)
     except OSError as fault:
-        told = fault.strerror or str(fault)
-        raise UsageError(f"cannot be written: {told}", str(target), "choose another --out") from (
-            fault
-        )
+        what = f"cannot be written: {fault.strerror or fault}"
+        raise UsageError(what, str(target), "choose another --out") from fault
 
 
 def read_archive(path: Path, limits: ArchiveLimits = LIMITS) -> dict[str, bytes]:
-    """Every member of an archive by its name.
+    """Return every member of an archive by its name.
 
-    Contents are given as they are, also where a checksum of the archive's own is wrong: the reader
-    has better ones.
+    The archive's own checksums are not checked: the reader has better ones.
 
     Raises
     ------
     UsageError
-        Where it is no archive, is damaged, or holds what a bundle never does: links, devices, names
-        that climb out, a name twice, compression, encryption, or more than the limits.
+        Where it is not an archive, is damaged, or holds what a bundle never does: links, devices,
+        names that lead out, a name twice, compression, encryption, or more than the limits.
     """
     read = _read_zip if _is_zip(path) else _read_tar
     try:
@@ -83,26 +77,24 @@ def read_archive(path: Path, limits: ArchiveLimits = LIMITS) -> dict[str, bytes]
     except _RefusedError as fault:
         raise UsageError(str(fault), str(path), _FIX) from fault
     except OSError as fault:
-        told = fault.strerror or str(fault)
-        raise UsageError(f"cannot be read: {told}", str(path), _FIX) from fault
+        raise UsageError(f"cannot be read: {fault.strerror or fault}", str(path), _FIX) from fault
     except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError) as fault:
         raise UsageError("not a ZIP or tar that can be read", str(path), _FIX) from fault
 
 
 def as_written(path: Path, files: Mapping[str, bytes]) -> bool:
     """Whether an archive is byte for byte what `write_archive` makes of these files."""
-    suffix = ".zip" if _is_zip(path) else ".tar"
     with tempfile.TemporaryDirectory(prefix="harness-archive-") as folder:
-        again = Path(folder) / f"again{suffix}"
+        again = Path(folder) / f"again{'.zip' if _is_zip(path) else '.tar'}"
         write_archive(files, again)
         return filecmp.cmp(path, again, shallow=False)
 
 
 class _RefusedError(Exception):
-    """What an archive holds that a bundle never does."""
+    """The archive holds what a bundle never does."""
 
 
-class _Taken:
+class _Members:
     """The members that were read, held to the limits."""
 
     def __init__(self, limits: ArchiveLimits) -> None:
@@ -110,12 +102,12 @@ class _Taken:
         self._limits = limits
         self._bytes = 0
 
-    def take(self, name: str, size: int, opened: Callable[[], IO[bytes] | None]) -> None:
-        """Read one member; its size is what it says, and no byte more is read."""
+    def read(self, name: str, size: int, opened: Callable[[], IO[bytes] | None]) -> None:
+        """Read one member of the size that the archive states, and no byte more."""
         self._admit(name, size)
         file = opened()
         if file is None:
-            raise _RefusedError(f"{name!r} is no regular file")
+            raise _RefusedError(f"{name!r} is not a regular file")
         with file:
             content = file.read(size + 1)
         if len(content) != size:
@@ -126,9 +118,9 @@ class _Taken:
     def _admit(self, name: str, size: int) -> None:
         limits = self._limits
         path = PurePosixPath(name)
-        climbs = path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name
-        if climbs or not name or str(path) != name or len(name) > limits.name or "\0" in name:
-            raise _RefusedError(f"{name[:80]!r} is no plain relative path")
+        outside = path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name
+        if outside or not name or str(path) != name or len(name) > limits.name or "\0" in name:
+            raise _RefusedError(f"{name[:80]!r} is not a plain relative path")
         if name in self.files:
             raise _RefusedError(f"{name!r} is in it twice")
         if len(self.files) >= limits.members:
@@ -139,37 +131,36 @@ class _Taken:
 
 def _is_zip(path: Path) -> bool:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would block
             raise UsageError("not a regular file", str(path), _FIX)
         with path.open("rb") as file:
             return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
     except OSError as fault:
-        told = fault.strerror or str(fault)
-        raise UsageError(f"cannot be read: {told}", str(path), _FIX) from fault
+        raise UsageError(f"cannot be read: {fault.strerror or fault}", str(path), _FIX) from fault
 
 
 def _read_zip(path: Path, limits: ArchiveLimits) -> dict[str, bytes]:
-    taken = _Taken(limits)
+    members = _Members(limits)
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             if info.is_dir() or kind not in (0, stat.S_IFREG):
-                raise _RefusedError(f"{info.filename[:80]!r} is no regular file")
+                raise _RefusedError(f"{info.filename[:80]!r} is not a regular file")
             if info.flag_bits & 1 or info.compress_type != zipfile.ZIP_STORED:
                 raise _RefusedError(f"{info.filename[:80]!r} is encrypted or compressed")
-            info.CRC = None  # pyright: ignore[reportAttributeAccessIssue] (it is not looked at)
-            taken.take(info.filename, info.file_size, lambda info=info: archive.open(info))
-    return taken.files
+            info.CRC = None  # pyright: ignore[reportAttributeAccessIssue] (so it is not checked)
+            members.read(info.filename, info.file_size, lambda info=info: archive.open(info))
+    return members.files
 
 
 def _read_tar(path: Path, limits: ArchiveLimits) -> dict[str, bytes]:
-    taken = _Taken(limits)
-    with tarfile.open(path, "r:") as archive:  # never compressed: what is said is what is there
-        for member in archive:
-            if not member.isreg():
-                raise _RefusedError(f"{member.name[:80]!r} is no regular file")
-            taken.take(member.name, member.size, lambda member=member: archive.extractfile(member))
-    return taken.files
+    members = _Members(limits)
+    with tarfile.open(path, "r:") as archive:  # not "r", which would also decompress
+        for info in archive:
+            if not info.isreg():
+                raise _RefusedError(f"{info.name[:80]!r} is not a regular file")
+            members.read(info.name, info.size, lambda info=info: archive.extractfile(info))
+    return members.files
 
 
 def _write_zip(files: Mapping[str, Path | bytes], target: Path) -> None:

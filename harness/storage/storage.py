@@ -1,10 +1,9 @@
-"""Where runs and recordings lie: disks of this machine, or any store that fsspec opens.
+"""Files and folders on a disk of this machine, or in any object store that fsspec opens.
 
-A store has objects and no folders, and takes an object whole or not at all, so what a disk needs a
-temporary name, a flush and a rename for is a single write there. What is listed is asked for each
-time: nothing is remembered that another machine may have changed. Keys, endpoints and regions come
-from the environment, as the client of each store reads them: nothing of them is in a command or a
-record.
+A store takes an object whole or not at all, so a single write there does what needs a temporary
+name, a flush and a rename on a disk. Listings are never cached, as another machine may change them.
+Keys, endpoints and regions come from the environment, as the client of each store reads them; none
+of them is in a command or a record.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from harness.errors import UsageError
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+]+://")
 _TAKEN = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
-"""What stores that speak as S3 does say where an object is there, or is just being written."""
+"""What S3 and its like answer where an object exists, or is just being written."""
 
 _UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "ClientConnectorError")
 _KEYLESS = ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError")
 _SAID = 300
-"""Characters of a client's own words that a message repeats."""
+"""Characters of a client's message that ours repeats."""
 
 
 def place(spec: str | Path) -> Path:
-    """A path of this machine, or what behaves like one where it begins with `scheme://`.
+    """Return a path of this machine, or what behaves like one where it begins with `scheme://`.
 
     Raises
     ------
@@ -51,8 +50,8 @@ def place(spec: str | Path) -> Path:
     try:
         from upath import UPath
 
-        found = UPath(spec.rstrip("/"), use_listings_cache=False)
-        _ = found.fs  # which looks for the client
+        path = UPath(spec.rstrip("/"), use_listings_cache=False)
+        _ = path.fs  # which looks for the client
     except ImportError as fault:
         raise UsageError(
             f"nothing installed reads {scheme}://",
@@ -61,21 +60,21 @@ def place(spec: str | Path) -> Path:
         ) from fault
     except ValueError as fault:
         raise UsageError(f"cannot be opened: {fault}", spec, "check the address") from fault
-    return cast(Path, found)
+    return cast(Path, path)
 
 
 def disk(spec: str) -> Path:
-    """A path of this machine, for what cannot be written to a store.
+    """Return a path of this machine, for what cannot be written to a store.
 
     Raises
     ------
     UsageError
         Where it names a store.
     """
-    found = place(spec)
-    if is_remote(found):
+    path = place(spec)
+    if is_remote(path):
         raise UsageError("is in a store", spec, "name a place on a disk of this machine")
-    return found
+    return path
 
 
 def is_remote(path: object) -> bool:
@@ -85,17 +84,9 @@ def is_remote(path: object) -> bool:
 
 @contextmanager
 def answering(path: Path, *expected: type[Exception]) -> Generator[None]:
-    """Tell in one line what a store cannot or will not do; a disk's errors stay what they are.
+    """Turn any error of a store's client into a UsageError; a disk's errors stay what they are.
 
-    Parameters
-    ----------
-    expected
-        Errors that the caller has an answer to.
-
-    Raises
-    ------
-    UsageError
-        For any other error, whichever class the client of the store has for it.
+    `expected` are errors that the caller handles.
     """
     try:
         yield
@@ -108,7 +99,7 @@ def answering(path: Path, *expected: type[Exception]) -> Generator[None]:
 
 
 def refused(fault: BaseException, where: str) -> UsageError:
-    """In one line, what the client of a store says that it cannot or will not do."""
+    """Return an error of a store's client as one line."""
     kind = type(fault).__name__
     if isinstance(fault, FileNotFoundError):
         return UsageError("does not exist", where, "check the address")
@@ -125,7 +116,7 @@ def refused(fault: BaseException, where: str) -> UsageError:
 
 
 def exists(path: Path) -> bool:
-    """Whether a file or a folder is there."""
+    """Whether a file or a folder exists."""
     with answering(path):
         return path.exists()
 
@@ -137,34 +128,28 @@ def is_folder(path: Path) -> bool:
 
 
 def names(folder: Path) -> list[str]:
-    """Names of what is in a folder, sorted; none where there is no such folder."""
+    """Return the names in a folder, sorted; none where there is no such folder."""
     absent = FileNotFoundError, NotADirectoryError
     with suppress(*absent), answering(folder, *absent):
         if not is_remote(folder):
             return sorted(entry.name for entry in folder.iterdir())
         system, root = _opened(folder)
-        found: list[str] = system.ls(root, detail=False)
-        return sorted(name.rstrip("/").rpartition("/")[2] for name in found if name != f"{root}/")
+        paths: list[str] = system.ls(root, detail=False)
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in paths if path != f"{root}/")
     return []
 
 
 def below(folder: Path) -> list[str]:
-    """Every file below a folder of a store, by its path from there, sorted; in one listing."""
+    """Return the path of every file below a folder of a store, sorted; in one listing."""
     with answering(folder):
         system, root = _opened(folder)
-        found: list[str] = system.find(root)
+        paths: list[str] = system.find(root)
     start = len(root) + 1
-    return sorted(name[start:] for name in found if not name.endswith("/") and name[start:])
+    return sorted(name[start:] for name in paths if not name.endswith("/") and name[start:])
 
 
 def read(path: Path) -> bytes:
-    """All of a file.
-
-    Raises
-    ------
-    FileNotFoundError
-        Where it is not there.
-    """
+    """Return all bytes of a file; FileNotFoundError where it does not exist."""
     if not is_remote(path):
         return path.read_bytes()
     with answering(path, FileNotFoundError):
@@ -173,22 +158,22 @@ def read(path: Path) -> bytes:
 
 
 def contents(path: Path) -> bytes:
-    """All of a file of this machine; a device such as `/dev/zero`, which never ends, is refused.
+    """Return all bytes of a file of this machine.
 
     Raises
     ------
     OSError
-        Where it cannot be read, or is a device.
+        Where it cannot be read, or is a device: `/dev/zero` never ends.
     """
     with path.open("rb") as file:
         mode = os.fstat(file.fileno()).st_mode
         if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-            raise OSError(errno.EINVAL, "Is a device and no file", str(path))
+            raise OSError(errno.EINVAL, "Is a device and not a file", str(path))
         return file.read()
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
+    """Write a file so that readers see the old one or the new one, never a part."""
     content = content.encode() if isinstance(content, str) else content
     if is_remote(path):
         with answering(path):
@@ -203,12 +188,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Generator[Path]:
-    """The name of a new file beside another, whose place it takes once it is written.
+    """Yield the name of a temporary file, which replaces `path` once it is written.
 
     Raises
     ------
     OSError
-        That names `path`, whichever of the two it was about.
+        With the name `path`, whichever of the two it was about.
     """
     temporary = path.with_name(f"{path.name[:40]}.{uuid4().hex[:8]}.tmp")
     try:
@@ -224,10 +209,10 @@ def replacing(path: Path) -> Generator[Path]:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a file that is not there yet, whole or not at all.
+    """Write a file that does not exist yet, whole or not at all.
 
-    In a store the condition is the store's own, so of two writers one is refused. Where an answer
-    was lost on its way, the client asks again, and the one that is refused may be this one's own.
+    A store checks that itself, so of two writers one is refused. Where its answer is lost, the
+    client asks again, and the object that exists may be this writer's own.
 
     Raises
     ------
@@ -251,7 +236,7 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def keeps_first(path: Path) -> bool:
-    """Whether a store refuses to write what is there already; tried with an empty object."""
+    """Whether a store refuses to replace an object when asked to; tried with an empty one."""
     write_whole(path, b"")
     try:
         write_new(path, b"")
@@ -261,7 +246,7 @@ def keeps_first(path: Path) -> bool:
 
 
 def rename(path: Path, name: str) -> Path:
-    """Call a file otherwise in its folder; in a store by a copy, which comes first."""
+    """Rename a file within its folder; in a store by a copy, which is written first."""
     target = path.with_name(name)
     if not is_remote(path):
         return path.rename(target)
@@ -271,38 +256,38 @@ def rename(path: Path, name: str) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if it is there."""
+    """Remove a file, if it exists."""
     with answering(path):
         path.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it; a store needs none, and a bucket is never made."""
+    """Make a folder and its parents; a store needs none, and a bucket is never made."""
     if not is_remote(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
 def clear(folder: Path) -> None:
-    """Make a folder that is empty, whatever was in it."""
+    """Make a folder empty."""
     if not is_remote(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         return
     with answering(folder):
         system, root = _opened(folder)
-        found = system.find(root)
-        if found:
-            system.rm(found)
+        paths = system.find(root)
+        if paths:
+            system.rm(paths)
 
 
 @contextmanager
 def local_copy(path: Path) -> Generator[Path]:
-    """A file or a folder where it lies, if that is a disk; else a copy of it for the meantime.
+    """Yield a file or a folder of a disk as it is, or a temporary copy of one in a store.
 
     Raises
     ------
     UsageError
-        Where there is no such file or folder, or a name in it leads out of it.
+        Where it does not exist, or a name in it leads out of it.
     """
     if not is_remote(path):
         yield path
@@ -324,19 +309,19 @@ def local_copy(path: Path) -> Generator[Path]:
 
 
 def _opened(path: Path) -> tuple[Any, str]:
-    """The client of a store, and the path as it takes it."""
+    """Return the client of a store, and the path as it takes it."""
     store: Any = path
     return store.fs, store.path.rstrip("/")
 
 
 def _code(fault: OSError) -> str:
-    """What a store that speaks as S3 does calls an error; empty where it does not say."""
+    """Return the error code of S3 and its like; empty where there is none."""
     answer: Any = getattr(fault.__cause__, "response", None)
     return str(answer["Error"].get("Code", "")) if answer else ""
 
 
 def _sync(folder: Path) -> None:
-    """Have the rename itself on the disk, where the system can do that."""
+    """Flush a rename to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -232,7 +232,7 @@ def test_names_that_climb_out_are_refused(tmp_path: Path, name: str) -> None:
     for suffix, write in ((".zip", zipped), (".tar", tarred)):
         target = tmp_path / f"bad{suffix}"
         write(target, name)
-        with pytest.raises(UsageError, match="no plain relative path"):
+        with pytest.raises(UsageError, match="not a plain relative path"):
             verify(target)
     assert not (tmp_path.parent / "out").exists()
 
@@ -240,11 +240,11 @@ def test_names_that_climb_out_are_refused(tmp_path: Path, name: str) -> None:
 def test_links_and_devices_are_refused(tmp_path: Path) -> None:
     target = tmp_path / "bad.zip"
     zipped(target, "link", b"/etc/passwd", external_attr=(stat.S_IFLNK | 0o777) << 16)
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         verify(target)
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
         tarred(target, "run.json", kind, "/etc/passwd")
-        with pytest.raises(UsageError, match="no regular file"):
+        with pytest.raises(UsageError, match="not a regular file"):
             verify(target)
 
 

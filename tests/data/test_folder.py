@@ -67,7 +67,7 @@ def test_links_to_folders_are_followed_and_loops_are_not(tmp_path):
     [
         (["real/a.wav", "bonafide/b.wav", "fake/c.wav"], "bonafide/ and real/ both mean real"),
         (["real/a.wav", "other/b.wav"], "no real/ and fake/ in it but other, real"),
-        (["real/a.wav", "fake/b.txt"], r"only real clips \(1\): no metric needs fewer than two"),
+        (["real/a.wav", "fake/b.txt"], r"only real clips \(1\): metrics need both"),
         (["real/a.txt", "fake/b.txt"], "no clips"),
     ],
 )

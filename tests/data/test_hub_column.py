@@ -17,10 +17,10 @@ WORDS = DataColumn("label", "text")
 NUMBERS = DataColumn("label", "number")
 
 
-def choose(columns, values, wanted=None):
-    wanted = wanted or ColumnChoice()
-    candidates = label_candidates([AUDIO, *columns], wanted, "hub:o/n")
-    column, labels = choose_label(candidates, values, wanted, "hub:o/n")
+def choose(columns, values, choice=None):
+    choice = choice or ColumnChoice()
+    candidates = label_candidates([AUDIO, *columns], choice, "hub:o/n")
+    column, labels = choose_label(candidates, values, choice, "hub:o/n")
     return column.name, labels
 
 
@@ -40,10 +40,10 @@ def test_a_column_that_says_plainly_which_clips_are_fake(column, values):
 
 
 def test_the_user_says_what_a_number_means():
-    wanted = ColumnChoice(label="label", fake="0")
-    assert choose([NUMBERS], {"label": [0, 1]}, wanted) == ("label", ["fake", "real"])
+    choice = ColumnChoice(label="label", fake="0")
+    assert choose([NUMBERS], {"label": [0, 1]}, choice) == ("label", ["fake", "real"])
     with pytest.raises(UsageError, match=r"do not say which clips are fake \(label: 0, 1, 2\)"):
-        choose([NUMBERS], {"label": [0, 1, 2]}, wanted)
+        choose([NUMBERS], {"label": [0, 1, 2]}, choice)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_rows_that_disagree_are_found_where_one_column_is_not_complete():
 
 
 def test_a_blank_is_not_the_other_class():
-    wanted = ColumnChoice(label="label", fake="1")
+    choice = ColumnChoice(label="label", fake="1")
     for blank in ("", "NA", None):
         with pytest.raises(UsageError, match="row 2 of label has"):
-            choose([WORDS], {"label": ["1", blank]}, wanted)
+            choose([WORDS], {"label": ["1", blank]}, choice)
 
 
 def test_columns_that_were_not_taken_are_named():

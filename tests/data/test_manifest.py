@@ -142,7 +142,7 @@ def test_a_recording_that_is_missing_is_no_fault_of_the_manifest(tmp_path):
         (["path,label", "link/a.wav,real"], "line 2: link/a.wav leads out"),
         (["path,label", "a.wav,real,x"], "line 2: 3 fields under a header of 2; quote"),
         (["path,label", '"a.wav,real'], "m.csv: cannot be read as csv"),
-        (["path,label", "a.wav,real"], r"only real clips \(1\): no metric needs fewer than two"),
+        (["path,label", "a.wav,real"], r"only real clips \(1\): metrics need both"),
         (["path,label", "a.wav,spoof"], r"only fake clips \(1\)"),
         (["path,label,path", "a.wav,real,b.wav"], "line 1: the column 'path' is there twice"),
         (["path,label,Label", "a.wav,real,fake"], "line 1: the column 'label' is there twice"),

@@ -224,7 +224,7 @@ def test_an_address_is_taken_apart() -> None:
     ):
         address = ShardsAddress.parse(rest, rest)
         assert (address.place, address.split) == (place, split)
-    assert address.wanted == (None, None, None)
+    assert address.columns == (None, None, None)
 
 
 def test_files_of_other_columns_are_refused(tmp_path: Path) -> None:
