@@ -77,8 +77,11 @@ def class_folders(root: Path, spec: str) -> dict[Label, Path]:
         if label is None or not entry.is_dir():
             continue
         if label in folders:
-            what = f"{folders[label].name}/ and {entry.name}/ both mean {label}"
-            raise UsageError(what, spec, "keep one folder a class")
+            raise UsageError(
+                f"{folders[label].name}/ and {entry.name}/ both mean {label}",
+                spec,
+                "keep one folder a class",
+            )
         folders[label] = entry
     return folders
 
@@ -209,5 +212,6 @@ def walk(folder: Path) -> Iterator[Path]:
 
 def _refuse_unlisted(fault: OSError) -> None:
     where = os.fsencode(fault.filename).decode("utf-8", "backslashreplace")
-    what = f"cannot be listed: {fault.strerror}"
-    raise UsageError(what, where, "give access to it, or move it away") from fault
+    raise UsageError(
+        f"cannot be listed: {fault.strerror}", where, "give access to it, or move it away"
+    ) from fault

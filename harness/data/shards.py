@@ -236,8 +236,9 @@ def _file_rows(path: Path, plan: _Plan, first: Path) -> _FileRows:
         version = version_of(str(path)) if isinstance(path, StorePath) else ""
         file = parquet_file(str(path))
         if tuple(_columns(file.schema_arrow)) != plan.columns:
-            what = f"its columns are not those of {first.name}"
-            raise UsageError(what, str(path), "keep other tables apart")
+            raise UsageError(
+                f"its columns are not those of {first.name}", str(path), "keep other tables apart"
+            )
         groups = [file.metadata.row_group(place) for place in range(file.num_row_groups)]
         sizes = [
             group.column(place).total_uncompressed_size
@@ -339,5 +340,6 @@ def _readable(path: Path) -> Generator[None]:
         try:
             yield
         except pa.ArrowInvalid as fault:
-            what = f"cannot be read as Parquet: {described(fault)}"
-            raise UsageError(what, str(path), "write the file again") from fault
+            raise UsageError(
+                f"cannot be read as Parquet: {described(fault)}", str(path), "write the file again"
+            ) from fault
