@@ -30,6 +30,7 @@ from harness.data.hub_column import (
 )
 from harness.data.hub_split import Split, Unreachable, choose_split, explained
 from harness.data.missing import OptionalCells
+from harness.data.shards import columns_of
 from harness.errors import UsageError
 from harness.seed import digest
 from harness.storage.storage import replacing
@@ -168,30 +169,12 @@ def _resolve(address: HubAddress, spec: str) -> tuple[Split, list[DataColumn], l
     builder = datasets.load_dataset_builder(address.repo, address.config, revision=sha)
     streams: Any = builder.as_streaming_dataset()
     name, note = choose_split(list(streams), address.split, spec)
-    features = streams[name].features or {}
-    columns = [_column(title, feature) for title, feature in features.items()]
+    features: Any = streams[name].features
+    columns = columns_of(features.arrow_schema) if features else []
     files: Any = builder.config.data_files
     parquet = tuple(str(file) for file in files[name]) if isinstance(builder, Parquet) else ()
     split = Split(spec, address.repo, sha, builder.config.name, name, parquet)
     return split, columns, [f"revision {sha}", f"configuration {split.config}", note]
-
-
-def _column(name: str, feature: Any) -> DataColumn:
-    import datasets
-
-    if isinstance(feature, datasets.Audio):
-        return DataColumn(name, "audio")
-    if isinstance(feature, datasets.ClassLabel):
-        return DataColumn(name, "class", tuple(feature.names))
-    if isinstance(feature, dict) and {"bytes", "path"} <= set(feature):
-        return DataColumn(name, "audio")
-    if not isinstance(feature, datasets.Value):
-        return DataColumn(name, "other")
-    if feature.dtype == "bool":
-        return DataColumn(name, "bool")
-    if re.match(r"u?int|float", feature.dtype):
-        return DataColumn(name, "number")
-    return DataColumn(name, "text" if "string" in feature.dtype else "other")
 
 
 def _memory(address: HubAddress) -> Path:

@@ -157,7 +157,7 @@ def holds_audio(path: Path) -> bool:
         file = parquet_file(str(path))
     except Exception:  # reported by what reads it as a manifest
         return False
-    return any(column.type == "audio" for column in _columns(file.schema_arrow))
+    return any(column.type == "audio" for column in columns_of(file.schema_arrow))
 
 
 def read_shards(
@@ -211,7 +211,7 @@ def read_shards(
 
 
 def _plan(schema: Any, choice: ColumnChoice, where: str) -> _Plan:
-    columns = _columns(schema)
+    columns = columns_of(schema)
     audio = audio_column(columns, choice, where)
     stored = schema.field(audio.name).type
     struct = _is_audio_struct(stored)
@@ -235,7 +235,7 @@ def _file_rows(path: Path, plan: _Plan, first: Path) -> _FileRows:
     with _readable(path):
         version = version_of(str(path)) if isinstance(path, StorePath) else ""
         file = parquet_file(str(path))
-        if tuple(_columns(file.schema_arrow)) != plan.columns:
+        if tuple(columns_of(file.schema_arrow)) != plan.columns:
             raise UsageError(
                 f"its columns are not those of {first.name}", str(path), "keep other tables apart"
             )
@@ -284,8 +284,8 @@ def _audio_name(row: dict[str, Any], plan: _Plan) -> str:
     return str(value or "").partition("::")[0]
 
 
-def _columns(schema: Any) -> list[DataColumn]:
-    """Return the columns with their types, or those that `datasets` declares for them."""
+def columns_of(schema: Any) -> list[DataColumn]:
+    """Return the columns of an Arrow schema, with the types that `datasets` declares if it does."""
     described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     features = described.get("info", {}).get("features", {})
     return [_column(field, features.get(field.name, {})) for field in schema]
@@ -295,8 +295,11 @@ def _column(field: Any, feature: Any) -> DataColumn:
     import pyarrow as pa
 
     stored = field.type
-    if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
+    declared = feature.get("_type") if isinstance(feature, dict) else None
+    if declared == "ClassLabel":
         return DataColumn(field.name, "class", tuple(feature.get("names", ())))
+    if declared == "Image":  # stored like audio
+        return DataColumn(field.name, "other")
     if pa.types.is_dictionary(stored):
         stored = stored.value_type
     if _is_audio_struct(stored) or _is_bytes(stored):
