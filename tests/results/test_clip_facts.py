@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from harness.results.clip_facts import COLUMNS, EXTRA, columns, slice_values
+from harness.summary.summary import summarise
+from tests.summary.test_summary import CLEAN_SCORES, record, rows
 
 
 def test_facts_without_a_column_are_kept_as_json() -> None:
@@ -75,3 +77,15 @@ def test_a_fact_is_added_by_one_row(tmp_path: Path) -> None:
         assert set(old["language"]) == {{""}}
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
+
+
+def test_a_further_column_is_a_slice_of_the_figures() -> None:
+    """Its two values divide every clip of `clean`, with coverage, beside the slices of before."""
+    table = pd.DataFrame(rows("clean", "clean", CLEAN_SCORES))
+    plain = list(map(repr, summarise(table, record([("clean", "clean")]), resamples=20).rows))
+    german = table["clip_id"].isin(["r1", "f1", "f2"])
+    table[EXTRA] = german.map({True: '{"language": "de"}', False: '{"language": "fr"}'})
+    sliced = summarise(table, record([("clean", "clean")]), resamples=20).rows
+    new = {r.slice: r.n for r in sliced if r.metric == "coverage" and repr(r) not in plain}
+    assert new == {"language=de": 3, "language=fr": len(table) - 3}
+    assert [repr(row) for row in sliced if not row.slice.startswith("language=")] == plain
