@@ -7,7 +7,7 @@ and `perturb` alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -281,30 +281,15 @@ def run(
     UsageError
         For whatever is known to be wrong before scoring starts.
     """
-    from harness.run import RunOptions
+    given = locals()
+    from harness.engine.options import RunOptions
     from harness.run import run as score_run
 
-    values = {
+    shared = {field.name for field in fields(RunOptions)} & set(given) - {"out"}
+    values = {name: given[name] for name in shared} | {
         "suite": str(suite),
         "data": str(data),
         "models": (model,) if isinstance(model, str) else tuple(model),
-        "limit": limit,
-        "device": device,
-        "precision": precision,
-        "batch_size": batch_size,
-        "compiled": compiled,
-        "workers": workers,
-        "row_seconds": row_seconds,
-        "cache_gb": cache_gb,
-        "fake_label": fake_label,
-        "channels": channels,
-        "published": published,
-        "baseline": baseline,
-        "policy": policy,
-        "unscored": unscored,
-        "development": development,
-        "engine": engine,
-        "address": address,
     }
     try:
         options = TypeAdapter(RunOptions).validate_python(values)

@@ -1,9 +1,8 @@
-"""What can go wrong, in the three kinds that are treated differently.
+"""The three kinds of fault.
 
 A `UsageError` ends the command with one line and exit code 2. A `ClipRejected` is a property of a
-clip (too short, not audio) and a `ClipError` a fault while working on it: both become a row of the
-scores table with a reason, and the run goes on. What the operating system refuses is an `OSError`
-until `refusal` puts it in one line.
+clip (too short, not audio) and a `ClipError` a fault while processing it: both become a row of the
+scores table with a reason, and the run continues. An `OSError` becomes one line by `refusal`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import errno
 import os
 
 _SHOWN = 80
-"""Characters of a value that a message repeats."""
+"""Most characters of a value in a message."""
 
 
 class UsageError(Exception):
@@ -35,36 +34,36 @@ class UsageError(Exception):
 
 
 def printable(text: str) -> str:
-    """One line that no terminal takes for a command, whatever the user's file put into it."""
+    """Return text as one line, with control and formatting characters escaped."""
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
 
 
 def shortened(text: str) -> str:
-    """A text, cut to a length that a line bears."""
+    """Cut a text to the length that a message may repeat."""
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 class ClipRejected(Exception):
-    """The clip cannot be scored, and never could be: the reason is a fact about the clip."""
+    """The clip cannot be scored, because of a property of the clip itself."""
 
 
 class ClipError(Exception):
-    """Something failed while the clip was worked on."""
+    """Processing the clip failed."""
 
 
 CLIP_FAULTS = (ClipRejected, ClipError)
-"""What is the matter with one clip and no end of what is done with many."""
+"""Faults of one clip, which do not end a run."""
 
 
 def refusal(fault: OSError, where: str = "") -> UsageError:
-    """What the operating system refused: which file, why, and what to do about it.
+    """Return what the operating system refused as a UsageError.
 
     Parameters
     ----------
     where
-        What was worked on, where the error names no file of its own.
+        Path to name where the error has none.
     """
     name = fault.filename if fault.filename2 is None else fault.filename2
     path = os.fsdecode(name) if isinstance(name, str | bytes) else str(name or where)
@@ -73,7 +72,7 @@ def refusal(fault: OSError, where: str = "") -> UsageError:
     return UsageError(what[:1].lower() + what[1:], path, fix)
 
 
-_ROOM = "make room, then give the same command again"
+_ROOM = "free some space, then run the same command again"
 _RIGHTS = "check the permissions, or name another place"
 _FIXES = {
     errno.ENOSPC: _ROOM,

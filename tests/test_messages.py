@@ -13,10 +13,10 @@ from tests.support.paths import ROOT
 MESSAGES = messages()
 
 _VERBS = """
-accept add calibrate check choose convert copy correct delete end finish give git harness install
-keep leave let link list listen make mend merge move name perturb pip plan put quote reduce remove
-rename return run save say score see separate set start sweep take train try unpack use wait wrap
-write
+accept add calibrate check choose convert copy correct delete end finish free give git harness
+install keep leave let link list listen make mend merge move name perturb pip plan put quote
+reduce remove rename return run save say score see separate set start sweep take train try unpack
+use wait wrap write
 """
 IMPERATIVES = frozenset(_VERBS.split())
 NAMES = ("MLAAD", "NaN", "Ray")

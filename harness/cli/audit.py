@@ -10,10 +10,9 @@ import typer
 from harness.cli import option
 from harness.cli.console import Progress, print_json, print_warnings, stdout
 from harness.cli.exit_code import EXIT_FOUND
-from harness.cli.option import DISK, PLACE, Force, Json, Limit, RunPath
+from harness.cli.option import Force, Json, Limit, RunPath
 from harness.errors import UsageError
 from harness.storage.output_file import refuse_taken
-from harness.storage.storage import disk, place
 
 if TYPE_CHECKING:
     from harness.data.clip import Clip
@@ -39,9 +38,7 @@ def audit_claims(
     ] = None,
     run: Annotated[
         Path | None,
-        typer.Option(
-            metavar=PLACE, parser=place, help="Directory of a run to compare the figures with."
-        ),
+        option.place_option("Directory of a run to compare the figures with."),
     ] = None,
     margin: Annotated[
         float, typer.Option(min=0.0001, max=1, help="Differences below this count as equivalent.")
@@ -91,10 +88,8 @@ def audit_shortcuts(
     data: Data,
     run: Annotated[
         Path | None,
-        typer.Option(
-            metavar=PLACE,
-            parser=place,
-            help="Directory of a run of these clips, to see how it depends on properties.",
+        option.place_option(
+            "Directory of a run of these clips, to see how it depends on properties."
         ),
     ] = None,
     model: Annotated[
@@ -103,9 +98,7 @@ def audit_shortcuts(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar=PLACE, parser=place, help="With --model: run directory to keep or continue."
-        ),
+        option.place_option("With --model: run directory to keep or continue."),
     ] = None,
     device: option.Device = "auto",
     fake_label: option.FakeLabel = None,
@@ -155,7 +148,7 @@ def audit_leakage(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar=DISK, parser=disk, help="Write a page to listen to the pairs."),
+        option.disk_option("Write a page to listen to the pairs."),
     ] = None,
     force: Force = False,
     limit: Limit = None,

@@ -10,9 +10,9 @@ import typer
 from harness.cli import option
 from harness.cli.console import Progress, print_json
 from harness.cli.exit_code import EXIT_FOUND
-from harness.cli.option import DISK, PLACE, Force, Json, RunPath
+from harness.cli.option import Force, Json, RunPath
 from harness.errors import printable
-from harness.storage.storage import disk, place
+from harness.storage.storage import place
 
 
 def inspect(
@@ -21,9 +21,7 @@ def inspect(
     ],
     run: Annotated[
         Path,
-        typer.Option(
-            metavar=PLACE, parser=place, help="Directory of the run that validated the detector."
-        ),
+        option.place_option("Directory of the run that validated the detector."),
     ],
     model: Annotated[
         str | None,
@@ -31,17 +29,11 @@ def inspect(
     ] = None,
     development: Annotated[
         Path | None,
-        typer.Option(
-            metavar=PLACE,
-            parser=place,
-            help="Run of the same detector on other clips, to calibrate ratios on.",
-        ),
+        option.place_option("Run of the same detector on other clips, to calibrate ratios on."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar=DISK, parser=disk, help="Output directory. Default: one under reports/cases."
-        ),
+        option.disk_option("Output directory. Default: one under reports/cases."),
     ] = None,
     device: option.Device = "auto",
     audio: Annotated[
@@ -79,9 +71,7 @@ def bundle(
     folder: RunPath,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar=DISK, parser=disk, help="A .zip or .tar to write. Default: beside the run."
-        ),
+        option.disk_option("A .zip or .tar to write. Default: beside the run."),
     ] = None,
     force: Force = False,
     as_json: Json = False,

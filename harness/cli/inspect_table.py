@@ -1,4 +1,4 @@
-"""Questioned recordings in a terminal: one in lines, several as a table."""
+"""Examined recordings in a terminal: one as lines, several as a table."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from harness.inspect.batch import ExaminedFile
 from harness.results.record import RunRecord
 
 _SYNTHETIC = (
-    "The run is of synthetic clips: it supports no statement about a real recording, and this only "
-    "shows how such a report looks."
+    "The run is of synthetic clips: it supports no statement about a real recording. This only "
+    "shows what a report looks like."
 )
 
 
 def print_examined(done: Sequence[ExaminedFile], record: RunRecord, out: Path) -> None:
-    """Print what was found, and where it was written."""
+    """Print the cases, and where their pages are."""
     console = stdout()
     if record.data.synthetic:
         console.print(_SYNTHETIC, soft_wrap=True)
@@ -33,8 +33,8 @@ def print_examined(done: Sequence[ExaminedFile], record: RunRecord, out: Path) -
     for number in (1, 2, 3, 4):
         table.columns[number].justify = "right"
         table.columns[number].no_wrap = True
-    for each in done:
-        table.add_row(*_row(each))
+    for examined in done:
+        table.add_row(*_row(examined))
     console.print(table)
     console.print(f"Pages and table: {out}", soft_wrap=True)
 
@@ -51,14 +51,14 @@ def _lines(case: Case) -> list[str]:
         f"{case.subject.threshold:g})",
     ]
     if weight.refused:
-        lines += ["Nothing is said about it:", *(f"  {reason}" for reason in weight.refused)]
+        lines += ["No statement about it:", *(f"  {reason}" for reason in weight.refused)]
     else:
-        lines.append(f"{weight.words} 95 % interval in powers of ten {_between(case)}.")
+        lines.append(f"{weight.words} 95 % interval in powers of ten {_interval(case)}.")
     return lines
 
 
-def _between(case: Case) -> str:
-    low, high = (each / math.log(10) for each in (case.weight.low, case.weight.high))
+def _interval(case: Case) -> str:
+    low, high = (bound / math.log(10) for bound in (case.weight.low, case.weight.high))
     return f"{low:+.2f} to {high:+.2f}"
 
 
@@ -71,12 +71,12 @@ def _row(examined: ExaminedFile) -> tuple[str, ...]:
         _figure(row.score, "+.2f"),
         _figure(row.log10_lr, "+.2f"),
         f"{row.log10_low:+.2f} to {row.log10_high:+.2f}" if known else "–",
-        _told(examined),
+        _condition(examined),
     )
 
 
-def _told(examined: ExaminedFile) -> str:
-    """The condition, or the first of the reasons."""
+def _condition(examined: ExaminedFile) -> str:
+    """Return the condition, or the first reason for a refusal."""
     if examined.case is None:
         return examined.row.reason
     refused = examined.case.weight.refused

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from harness import terms
-from harness.storage.storage import place
+from harness.storage.storage import disk, place
 
-DISK, PLACE = "<path>", "<path|url>"
+
+def place_option(words: str) -> Any:
+    """Return an option for a path on this machine or in a store."""
+    return typer.Option(metavar="<path|url>", parser=place, help=words)
+
+
+def disk_option(words: str, name: str = "") -> Any:
+    """Return an option for a path on this machine."""
+    names = [name] if name else []
+    return typer.Option(*names, metavar="<path>", parser=disk, help=words)
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace an existing file, but none that the command reads.")
 ]
-Page = Annotated[
-    Path | None, typer.Option(metavar=PLACE, parser=place, help="Write a page (HTML).")
-]
+Page = Annotated[Path | None, place_option("Write a page (HTML).")]
 RunPath = Annotated[
     Path, typer.Argument(metavar="RUN", parser=place, help="Directory of a run, or its URL.")
 ]

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from harness.cli import option
 from harness.cli.console import Progress, print_json, stdout
-from harness.cli.option import DISK, PLACE, Force, Json, Limit
+from harness.cli.option import Force, Json, Limit
 from harness.errors import UsageError
 from harness.plain_json import json_text
 from harness.storage.output_file import refuse_taken
-from harness.storage.storage import disk, place
 
 _COUNT = re.compile("0*[1-9][0-9]{0,8}")
 
@@ -52,23 +52,18 @@ def plan(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar=DISK, parser=disk, help="Keep the plan in this JSON file."),
+        option.disk_option("Keep the plan in this JSON file."),
     ] = None,
     after: Annotated[
         Path | None,
-        typer.Option(
-            metavar=PLACE,
-            parser=place,
-            help="Directory of a run, or its URL: what was planned beside what it took.",
+        option.place_option(
+            "Directory of a run, or its URL: what was planned beside what it took."
         ),
     ] = None,
     kept: Annotated[
         Path | None,
-        typer.Option(
-            "--plan",
-            metavar=DISK,
-            parser=disk,
-            help="With --after: a plan that --out kept, instead of measuring now.",
+        option.disk_option(
+            "With --after: a plan that --out kept, instead of measuring now.", "--plan"
         ),
     ] = None,
     force: Force = False,

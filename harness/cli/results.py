@@ -10,7 +10,6 @@ import typer
 from harness.cli import option
 from harness.cli.console import complain, print_json, print_warnings, stdout
 from harness.cli.exit_code import conclude
-from harness.cli.option import PLACE
 from harness.errors import UsageError, printable
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import place
@@ -101,11 +100,9 @@ def forensic(
     folder: option.RunPath,
     development: Annotated[
         Path | None,
-        typer.Option(
-            metavar=PLACE,
-            parser=place,
-            help="Directory of a run of the same model on other clips, to calibrate on. Default: "
-            "each clip is calibrated on clips of other groups.",
+        option.place_option(
+            "Directory of a run of the same model on other clips, to calibrate on. Default: "
+            "each clip is calibrated on clips of other groups."
         ),
     ] = None,
     cost: Annotated[

@@ -10,9 +10,7 @@ import typer
 from harness.cli import option
 from harness.cli.console import Progress, print_json
 from harness.cli.exit_code import conclude
-from harness.cli.option import DISK, PLACE
 from harness.errors import UsageError, printable
-from harness.storage.storage import disk, place
 
 
 def run(
@@ -27,10 +25,8 @@ def run(
     model: option.Models = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar=PLACE,
-            parser=place,
-            help="Run directory, or s3://BUCKET/… and the like; a run in it is continued.",
+        option.place_option(
+            "Run directory, or s3://BUCKET/… and the like; a run in it is continued."
         ),
     ] = None,
     limit: option.Limit = None,
@@ -100,9 +96,7 @@ def run(
 def train(
     out: Annotated[
         Path,
-        typer.Option(
-            metavar=DISK, parser=disk, help="Directory for the trained model; must be new."
-        ),
+        option.disk_option("Directory for the trained model; must be new."),
     ],
     data: Annotated[str, typer.Option(help="Labelled clips, as for harness run --data.")],
     base: Annotated[

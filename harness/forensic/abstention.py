@@ -223,7 +223,7 @@ class _ScoredRows:
 
     @classmethod
     def of(cls, view: RunView, model: str) -> _ScoredRows:
-        rows = np.concatenate([view.rows(model, each.name) for each in view.conditions])
+        rows = np.concatenate([view.rows(model, condition.name) for condition in view.conditions])
         grid = view.grid
         snr, bandwidth = view.column("snr_db")[rows], view.column("bandwidth_hz")[rows]
         columns = np.stack(

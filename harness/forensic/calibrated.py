@@ -104,10 +104,9 @@ def ratio_quality(
     view: RunView, ratios: Sequence[ConditionRatios], resamples: int, seed: int = 0
 ) -> list[RatioQuality]:
     """Return the figures of all ratios, from the same draws."""
-    estimates = view.estimates([each.cell for each in ratios if not each.reason], resamples, seed)
+    estimates = view.estimates([own.cell for own in ratios if not own.reason], resamples, seed)
     return [
-        _quality(each, {} if each.reason else with_intervals(estimates[each.cell]))
-        for each in ratios
+        _quality(own, {} if own.reason else with_intervals(estimates[own.cell])) for own in ratios
     ]
 
 
@@ -213,7 +212,7 @@ class RatioCurves:
 
 def ratio_curves(ratios: Sequence[ConditionRatios], methods: Sequence[str]) -> list[RatioCurves]:
     """Return the curves of these methods, where there are ratios."""
-    return [_curves(each) for each in ratios if each.method in methods and not each.reason]
+    return [_curves(own) for own in ratios if own.method in methods and not own.reason]
 
 
 def _curves(ratios: ConditionRatios) -> RatioCurves:

@@ -1,8 +1,8 @@
-"""A case: everything that was found out about one questioned recording, as finished values.
+"""A case: everything measured of one questioned recording, as finished values.
 
-No value here says whether the recording is fake. Times are in seconds from its start, scores are
-log-odds of fake as the detector gives them, likelihood ratios are natural logarithms; what could
-not be measured is NaN, and what was left out has a reason.
+No value says whether the recording is fake. Times are in seconds from its start, scores are
+log-odds of fake, likelihood ratios are natural logarithms. A value that could not be measured is
+NaN, and a part that was left out has a reason.
 """
 
 from __future__ import annotations
@@ -18,23 +18,22 @@ NAN = math.nan
 
 @dataclass(frozen=True)
 class FileFacts:
-    """The file and what its decoder says of it.
+    """The file, as its decoder describes it.
 
     Parameters
     ----------
     name
-        Of the file alone, without its folders.
+        Without folders.
     coding
-        Container and codec, in the decoder's words: `WAV/PCM_16`, `mov,mp4,m4a,3gp,3g2,mj2/aac`.
+        Container and codec as the decoder names them, such as `WAV/PCM_16`.
     bits
-        Of a sample as stored; None where the coding has none.
+        Bits of a stored sample; None where the coding has none.
     lossy_now
-        Whether the file's own coding loses; None where that is not known.
+        Whether the file's own coding is lossy; None where not known.
     path
-        What was done from the file to what the detector got, a step each.
+        Steps from the file to the detector's input.
     notes
-        What of the file is not heard, and where its header is wrong
-        (`harness.audio.recording.Recording`).
+        Parts that are not decoded, and errors of the header (`harness.audio.recording.Recording`).
     """
 
     name: str
@@ -53,7 +52,7 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class SignalFacts:
-    """What was measured on the mono signal at the file's own rate.
+    """Measurements of the mono signal at the file's own rate.
 
     Parameters
     ----------
@@ -64,7 +63,7 @@ class SignalFacts:
     bandwidth_hz
         Highest frequency within 50 dB of the strongest.
     scored_bandwidth_hz
-        The same at the detector's rate, which is what the run measured of its clips.
+        The same at the detector's rate, comparable with the run's clips.
     peak_dbfs, rms_dbfs, active_dbfs
         Relative to a full-scale square wave; -inf for silence.
     loudness_lufs
@@ -89,14 +88,14 @@ class SignalFacts:
 
 @dataclass(frozen=True)
 class Trace:
-    """One sign of earlier lossy coding: what was measured, and at which value it counts.
+    """One sign of earlier lossy coding.
 
     Parameters
     ----------
     value, limit
-        Found where `value >= limit`; `value` is NaN where it could not be measured.
+        The sign is present where `value >= limit`.
     meaning
-        What else leaves the same sign, and how often it was right on known codings.
+        Other causes of the same sign, and how often it was right on known codings.
     """
 
     name: str
@@ -112,12 +111,12 @@ class Trace:
 
 @dataclass(frozen=True)
 class SpeechTest:
-    """Whether there is speech to judge, by measurements with stated limits.
+    """Whether the recording is speech, by measurements with stated limits.
 
     Parameters
     ----------
     reasons
-        Why not, a sentence each; empty where it passes.
+        Why it is not, a sentence each; empty where it is.
     """
 
     measured: dict[str, float]
@@ -126,7 +125,7 @@ class SpeechTest:
 
 @dataclass(frozen=True)
 class Window:
-    """One window of the recording and its score; NaN with a reason where there is none."""
+    """A window and its score; NaN with a reason where there is none."""
 
     start_s: float
     end_s: float
@@ -140,16 +139,14 @@ class Window:
 
 @dataclass(frozen=True)
 class ScoreStep:
-    """Where the scores of a timeline before and after differ most.
+    """The time at which the mean scores before and after differ most.
 
     Parameters
     ----------
     at_s
-        Time of the step, give or take half a window.
-    before, after
-        Mean score of the windows before and after it.
+        Accurate to half a window.
     strength
-        How much of the windows' variance the step explains, from 0 to 1.
+        Share of the windows' variance that the step explains.
     """
 
     at_s: float
@@ -165,7 +162,7 @@ class Timeline:
     Parameters
     ----------
     padded
-        Whether the windows are shorter than what the detector takes in.
+        Whether the windows are shorter than the detector's input.
     """
 
     window_s: float
@@ -177,7 +174,7 @@ class Timeline:
 
 @dataclass(frozen=True)
 class ScoreChange:
-    """A small change that leaves the content as it is, and the score after it."""
+    """The score after a small change that does not alter the content."""
 
     name: str
     words: str
@@ -189,23 +186,23 @@ class ScoreChange:
 
 @dataclass(frozen=True)
 class Attribution:
-    """Which parts of the picture that the detector sees carry its score.
+    """How much each part of the detector's input contributes to its score.
 
     Parameters
     ----------
     withheld
-        Why there is no picture; empty where there is one.
+        Why it is not shown; empty where it is.
     similarity
-        Rank correlation of its cells with those of the same network with random weights, with
-        their signs or without, whichever is larger.
+        Rank correlation of the cells with those of the same network with random weights, signed or
+        unsigned, whichever is larger.
     repeatability
         Rank correlation with the cells of the same recording under noise at 40 dB.
     from_mean
-        Score less that of the recording's mean spectrum: what the cells should add up to.
+        Score minus that of the recording's mean spectrum, which the cells should add up to.
     gap
-        By how much they do not.
+        Difference between the two.
     seconds
-        How much of the recording the picture shows.
+        Length of the recording that is covered.
     cells
         Log-odds by frequency band (rows, low to high) and time; empty where withheld.
     """
@@ -227,15 +224,15 @@ class EvidenceStatement:
     Parameters
     ----------
     refused
-        Why nothing is said, a sentence each; everything else is then empty or NaN.
+        Why nothing is stated, a sentence each; the other fields are then empty or NaN.
     llr, low, high
         Calibrated log-likelihood ratio of fake over real and its 95 % interval.
     least, most
-        What the run's own size supports.
+        Bounds that the number of clips supports.
     words
         The verbal equivalent, which names both propositions.
     error
-        Half total error rate at the run's threshold of clips like this one, in words.
+        Half total error rate on clips like this one, in words.
     """
 
     refused: list[str]
@@ -257,7 +254,7 @@ class EvidenceStatement:
 
 @dataclass(frozen=True)
 class Examination:
-    """By which detector and against which run the recording was examined."""
+    """The detector and the run that the recording was examined with."""
 
     run: str
     suite: str
@@ -280,13 +277,13 @@ class Case:
     Parameters
     ----------
     score
-        Of the whole file as the run scores clips; NaN where there is none, with the reason.
+        Of the whole file, scored as the run scores clips; NaN with a reason where there is none.
     heard_s
-        How much of the file that score is about, from its start.
+        Length that the score covers, from the start of the file.
     left_out
-        Parts that were not done, by name, with the reason.
+        Reasons for parts of the examination that were left out, by name.
     audio, audio_type, spectrogram_png
-        For the page; not among the data.
+        For the page; not in the JSON file.
     """
 
     subject: Examination

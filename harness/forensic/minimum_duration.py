@@ -158,9 +158,9 @@ def _cut(chain: list[dict[str, Any]]) -> tuple[float, str] | None:
 
 
 def _shortest_cuts(lengths: list[LengthErrors]) -> Iterator[ShortestCut]:
-    for model, placement in dict.fromkeys((each.model, each.placement) for each in lengths):
-        own = [each for each in lengths if (each.model, each.placement) == (model, placement)]
-        falling = sorted(((each.seconds, each.hter) for each in own), key=lambda pair: -pair[0])
+    for model, placement in dict.fromkeys((cut.model, cut.placement) for cut in lengths):
+        own = [cut for cut in lengths if (cut.model, cut.placement) == (model, placement)]
+        falling = sorted(((cut.seconds, cut.hter) for cut in own), key=lambda pair: -pair[0])
         for target in TARGETS:
             yield ShortestCut(model, placement, target, *_shortest(target, falling))
 

@@ -255,6 +255,6 @@ def test_a_full_device_under_stdout_is_told(
         code, _, err = harness(capsys, *arguments)
     assert code == 2
     assert err == (
-        "harness: standard output: no space left on device; make room, then give the same command "
-        "again\n"
+        "harness: standard output: no space left on device; free some space, then run the same "
+        "command again\n"
     )
