@@ -73,7 +73,7 @@ def audit_claims(
         summary = figures(read_run(run))
         print_warnings(summary.warnings, stderr=True)
         rows = summary.rows
-    audits = [(audit_claim(each), list(against_run(each, rows, margin))) for each in claims]
+    audits = [(audit_claim(claim), list(against_run(claim, rows, margin))) for claim in claims]
     if as_json:
         print_json([plain(audit, compared) for audit, compared in audits])
     else:
@@ -126,15 +126,15 @@ def audit_shortcuts(
     clips = _clips(data, limit)
     finished = None if run is None else _read(run)
     with Progress() as progress, TemporaryDirectory() as folder:
-        made = measure_clips(clips, lambda done: progress.advance(done, len(clips), ""))
+        measured = measure_clips(clips, lambda done: progress.advance(done, len(clips), ""))
         changes = []
         if model is not None:
             kept = out or Path(folder) / "run"
-            wanted = TreatedRun(data, model, kept, limit, device, fake_label)
-            alike = score_treated(wanted, progress.note, progress.advance)
+            treated_run = TreatedRun(data, model, kept, limit, device, fake_label)
+            alike = score_treated(treated_run, progress.note, progress.advance)
             changes = list(interventions(alike))
             finished = finished or alike
-        audit = ask(made, finished, margin=margin)
+        audit = ask(measured, finished, margin=margin)
     if not as_json:
         print_shortcuts(stdout(), audit, changes)
     _conclude(audit, audit.found, strict, as_json, {"interventions": changes})
@@ -242,9 +242,9 @@ def _clips(data: str, limit: int | None) -> list[Clip]:
 
 
 def _conclude(
-    audit: Any, found: bool, strict: bool, as_json: bool, more: dict[str, Any] | None = None
+    audit: Any, has_findings: bool, strict: bool, as_json: bool, more: dict[str, Any] | None = None
 ) -> None:
     if as_json:
-        print_json({"found": found} | vars(audit) | (more or {}))
-    if strict and found:
+        print_json({"found": has_findings} | vars(audit) | (more or {}))
+    if strict and has_findings:
         raise typer.Exit(EXIT_FOUND)

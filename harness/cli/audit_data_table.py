@@ -30,19 +30,27 @@ def print_shortcuts(
     table = table_of(
         "property", "verdict", "how", "AUC", "95 % interval", "p", "real", "fake", right=3
     )
-    for each in audit.shortcuts:
-        name = f"{each.name} (trace)" if each.trace else each.name
-        figures = number(each.auc), interval(each.low, each.high), p_value(each.p_holm)
-        middles = _middle(each.real), _middle(each.fake)
-        table.add_row(name, each.verdict, each.how, *figures, *middles)
+    for shortcut in audit.shortcuts:
+        name = f"{shortcut.name} (trace)" if shortcut.trace else shortcut.name
+        figures = (
+            number(shortcut.auc),
+            interval(shortcut.low, shortcut.high),
+            p_value(shortcut.p_holm),
+        )
+        middles = _middle(shortcut.real), _middle(shortcut.fake)
+        table.add_row(name, shortcut.verdict, shortcut.how, *figures, *middles)
     console.print(table)
-    if traces := [each.name for each in audit.shortcuts if each.trace and each.verdict == "tells"]:
+    if traces := [
+        shortcut.name
+        for shortcut in audit.shortcuts
+        if shortcut.trace and shortcut.verdict == "tells"
+    ]:
         console.print(
             f"Traces ({', '.join(traces)}) may come from how the fakes were made: a detector may "
             "rightly use them, so they are not findings."
         )
-    for each in audit.reliances:
-        console.print(_reliance(each), soft_wrap=True)
+    for reliance in audit.reliances:
+        console.print(_reliance(reliance), soft_wrap=True)
     if treated:
         _print_interventions(console, treated)
     _print_notes(console, audit.notes)
@@ -105,9 +113,13 @@ def _print_interventions(console: Console, treated: Sequence[Intervention]) -> N
     console.print("All clips treated alike, compared with the same clips as they are:")
     table = table_of("treatment", "accuracy", "change", "AUC", "change", "real, fakes", right=1)
     table.columns[0].no_wrap = True
-    for each in treated:
-        cells = *_effect(each.accuracy), *_effect(each.auc)
-        table.add_row(each.condition, *cells, f"{each.move_real:+.2f}, {each.move_fake:+.2f}")
+    for effects in treated:
+        cells = *_effect(effects.accuracy), *_effect(effects.auc)
+        table.add_row(
+            effects.condition,
+            *cells,
+            f"{effects.move_real:+.2f}, {effects.move_fake:+.2f}",
+        )
     console.print(table)
     console.print(
         "Changes with 95 % intervals over groups. A loss may come from what a treatment removes or "

@@ -64,7 +64,7 @@ def _label_count(count: LabelCount) -> str:
 
 def print_flips(console: Console, audit: FlipAudit) -> None:
     """Print every condition, where each series breaks, and the most fragile generators."""
-    several = len({each.model for each in audit.conditions}) > 1
+    several = len({flip.model for flip in audit.conditions}) > 1
 
     def named(model: str, name: str) -> str:
         return f"{model}: {name}" if several else name
@@ -72,9 +72,9 @@ def print_flips(console: Console, audit: FlipAudit) -> None:
     table = table_of(
         "condition", "breaks first", "real lost", "p", "move", "fakes lost", "p", "move", right=2
     )
-    for each in audit.conditions:
-        name = named(each.model, each.condition)
-        table.add_row(name, each.first, *_class_cells(each.real), *_class_cells(each.fake))
+    for flip in audit.conditions:
+        name = named(flip.model, flip.condition)
+        table.add_row(name, flip.first, *_class_cells(flip.real), *_class_cells(flip.fake))
     console.print(table)
     console.print(
         "Lost: clips that were right and become wrong, minus the reverse, of the clips of the "
@@ -82,16 +82,20 @@ def print_flips(console: Console, audit: FlipAudit) -> None:
         "positive towards fake."
     )
     table = table_of("series", "class", f"{100 * audit.share:g} % turned", "no earlier", "no later")
-    for each in audit.breaks:
-        places = each.at or "nowhere", each.earliest or "nowhere", each.latest or "not known"
-        table.add_row(named(each.model, each.series), each.label, *places)
+    for point in audit.breaks:
+        places = point.at or "nowhere", point.earliest or "nowhere", point.latest or "not known"
+        table.add_row(named(point.model, point.series), point.label, *places)
     if audit.breaks:
         console.print(table)
     table = table_of("family", "fakes that break most", "broke", "95 % interval", "clips", right=2)
     for (model, family), members in groupby(audit.fragile, key=lambda row: (row.model, row.family)):
-        for each in list(members)[:MOST_FRAGILE]:
-            figures = number(each.broke), interval(each.low, each.high), str(each.clips)
-            table.add_row(named(model, family), each.generator or "(unnamed)", *figures)
+        for row in list(members)[:MOST_FRAGILE]:
+            figures = (
+                number(row.broke),
+                interval(row.low, row.high),
+                str(row.clips),
+            )
+            table.add_row(named(model, family), row.generator or "(unnamed)", *figures)
     if audit.fragile:
         console.print(table)
 

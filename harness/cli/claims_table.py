@@ -38,8 +38,8 @@ def print_audit(console: Console, audit: ClaimAudit, compared: Sequence[Equivale
         console.print(
             "The sampling error of the figures cannot be known: the card gives no counts."
         )
-    for each in compared:
-        console.print(f"{each.model}: {each.words}", soft_wrap=True)
+    for equivalence in compared:
+        console.print(f"{equivalence.model}: {equivalence.words}", soft_wrap=True)
 
 
 def plain(audit: ClaimAudit, compared: Sequence[Equivalence]) -> dict[str, Any]:
@@ -54,5 +54,7 @@ def plain(audit: ClaimAudit, compared: Sequence[Equivalence]) -> dict[str, Any]:
         "clips": claim.total,
         "findings": audit.findings,
         "sampling_errors": audit.errors,
-        "compared": [asdict(each) | {"words": each.words} for each in compared],
+        "compared": [
+            asdict(equivalence) | {"words": equivalence.words} for equivalence in compared
+        ],
     }

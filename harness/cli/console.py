@@ -208,8 +208,8 @@ def _cautions(outcome: Outcome) -> list[str]:
             f"{100 * suite.min_coverage:g}%):"
         )
         lines += [
-            f"  {shortfall_sentence(each, each.condition, suite.min_coverage)}"
-            for each in short[:MOST_SHORTFALLS]
+            f"  {shortfall_sentence(shortfall, shortfall.condition, suite.min_coverage)}"
+            for shortfall in short[:MOST_SHORTFALLS]
         ]
         if len(short) > MOST_SHORTFALLS:
             lines.append(f"  and {len(short) - MOST_SHORTFALLS} more; the report has them.")

@@ -105,8 +105,8 @@ def _refuse(line: str) -> int:
 
 def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001
     """Treat a request to end as Ctrl-C, so that finished work is written first."""
-    for each in _END_SIGNALS:  # both are often sent, and one is enough
-        signal.signal(each, signal.SIG_IGN)
+    for end_signal in _END_SIGNALS:  # both are often sent, and one is enough
+        signal.signal(end_signal, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -108,7 +108,7 @@ def _count(number: int, unit: str) -> str:
 
 def _interval(figure: Figure, unit_seconds: float = 1.0) -> str:
     value, low, high = (
-        _time(each * unit_seconds) for each in (figure.value, figure.low, figure.high)
+        _time(seconds * unit_seconds) for seconds in (figure.value, figure.low, figure.high)
     )
     return value if low == high else f"{value} ({low} to {high})"
 

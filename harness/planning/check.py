@@ -120,7 +120,9 @@ def check(plan: Plan, run: Path) -> PlanCheck:
 
 def _refuse_other(plan: Plan, record: RunRecord, run: Path) -> None:
     data = record.data
-    models = [[(model.name, model.digest) for model in each.models] for each in (plan, record)]
+    models = [
+        [(model.name, model.digest) for model in content.models] for content in (plan, record)
+    ]
     for what, planned, ran in (
         ("another suite", plan.suite_digest, record.suite.digest),
         (

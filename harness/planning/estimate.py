@@ -200,7 +200,7 @@ def busy_seconds(stages: Sequence[Stage], layout: WorkerLayout) -> dict[Resource
     Workers, detectors on processors and the main process share the processors.
     """
     work: dict[Resource, Array] = {
-        name: sum((one.seconds for one in stages if one.resource == name), start=exactly(0.0))
+        name: sum((stage.seconds for stage in stages if stage.resource == name), start=exactly(0.0))
         for name in get_args(Resource)
     }
     shared = work["workers"] + work["processors"] + work["main process"]
@@ -221,6 +221,8 @@ def limit(stages: Sequence[Stage], busy: Mapping[Resource, Array]) -> str:
 
 def turning_point(stages: Sequence[Stage], gpus: int) -> int | None:
     """Return from how many workers, each with a processor, more do not help; None without one."""
-    busy = {name: each[0] for name, each in busy_seconds(stages, WorkerLayout(1, 1, gpus)).items()}
-    fixed = max(each for name, each in busy.items() if name not in ("workers", "processors"))
+    busy = {
+        name: seconds[0] for name, seconds in busy_seconds(stages, WorkerLayout(1, 1, gpus)).items()
+    }
+    fixed = max(seconds for name, seconds in busy.items() if name not in ("workers", "processors"))
     return max(1, math.ceil(busy["processors"] / fixed)) if fixed > 0 else None

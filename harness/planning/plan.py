@@ -214,9 +214,12 @@ def plan(
         storage_bytes_per_second=sample.read_rate,
         stages=[
             StagePlan(
-                name=one.name, resource=one.resource, seconds=figure(one.seconds), basis=one.basis
+                name=stage.name,
+                resource=stage.resource,
+                seconds=figure(stage.seconds),
+                basis=stage.basis,
             )
-            for one in stages
+            for stage in stages
         ],
         start_seconds=sample.start_seconds,
         main_bytes=sample.main_bytes,
@@ -273,7 +276,10 @@ class _Layouts:
             hours=figure(took / 3600),
             memory_bytes=self.sample.main_bytes + workers * memory,
             limit=limit(self.stages, busy),
-            busy={name: float(one[0]) / seconds if seconds else 0.0 for name, one in busy.items()},
+            busy={
+                name: float(needed[0]) / seconds if seconds else 0.0
+                for name, needed in busy.items()
+            },
             read_bytes_per_second=self.read_bytes / seconds if seconds else math.nan,
         )
 

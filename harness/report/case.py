@@ -69,7 +69,7 @@ class Drawing:
     threshold: float
     lines: list[Line]
     steps: list[Tick]
-    heard: float
+    scored: float
 
 
 def render_case(case: Case) -> str:
@@ -113,7 +113,7 @@ def drawing(case: Case) -> Drawing | None:
     def down(score: float) -> float:
         return round(_PLOT_TOP + _PLOT_HEIGHT * (high - score) / (high - low), 1)
 
-    step = next((each for each in _STEPS if (high - low) / each <= 6), _STEPS[-1])
+    step = next((size for size in _STEPS if (high - low) / size <= 6), _STEPS[-1])
     first = math.ceil(low / step)
     marks = [place * step for place in range(first, int(high // step) + 1)]
     return Drawing(
@@ -129,7 +129,7 @@ def drawing(case: Case) -> Drawing | None:
             for timeline in case.timelines
             if timeline.step is not None and timeline.step.strength >= CLEAR_STEP
         ],
-        heard=min(100.0, 100 * case.heard_s / seconds),
+        scored=min(100.0, 100 * case.heard_s / seconds),
     )
 
 
@@ -150,7 +150,7 @@ def _segments(timeline: Timeline, seconds: float, down: Any) -> list[Segment]:
 def _across(seconds: float) -> list[Tick]:
     if not seconds > 0:
         return []
-    step = next((each for each in _TICKS if seconds / each <= _MOST_TICKS), _TICKS[-1])
+    step = next((size for size in _TICKS if seconds / size <= _MOST_TICKS), _TICKS[-1])
     return [
         Tick(round(100 * place * step / seconds, 3), f"{place * step:g} s")
         for place in range(int(seconds / step) + 1)

@@ -74,10 +74,10 @@ def levels(index: Index, model: str, condition: str, kind: str) -> Chart:
 
 def curved(index: Index, model: str, losses: Sequence[Loss]) -> list[str]:
     """Return the conditions whose ROC is drawn: clean, then the worst of each family."""
-    had = {c.condition for c in index.summary.curves if c.model == model}
-    chosen, families = [CLEAN] if CLEAN in had else [], set[str]()
+    known = {c.condition for c in index.summary.curves if c.model == model}
+    chosen, families = [CLEAN] if CLEAN in known else [], set[str]()
     for loss in losses:
-        if loss.condition.family not in families and loss.condition.name in had and loss.measured:
+        if loss.condition.family not in families and loss.condition.name in known and loss.measured:
             families.add(loss.condition.family)
             chosen.append(loss.condition.name)
     return chosen[:CURVES]

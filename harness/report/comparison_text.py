@@ -35,14 +35,14 @@ def sentences(
     index: Index, model: str, comparison: Comparison, cells: Sequence[Difference]
 ) -> list[str]:
     """Say what differs, what perturbations cost, the worst condition and the families."""
-    same = [name for one, name in comparison.identical if one == model]
+    same = [name for owner, name in comparison.identical if owner == model]
     result = [_tally(cells)]
     if same:
         under = f"{count(len(same))} {'condition' if len(same) == 1 else 'conditions'}"
         result.append(f"Every score is identical under {under}.")
-    result += [_corruption([each for each in comparison.corruption if each.model == model])]
-    result += [_worst(index, each) for each in comparison.worst if each.model == model]
-    result += [_families([each for each in comparison.families if each.model == model])]
+    result += [_corruption([error for error in comparison.corruption if error.model == model])]
+    result += [_worst(index, worst) for worst in comparison.worst if worst.model == model]
+    result += [_families([loss for loss in comparison.families if loss.model == model])]
     return [sentence for sentence in result if sentence]
 
 
@@ -66,19 +66,22 @@ def _tally(cells: Sequence[Difference]) -> str:
 
 def _corruption(errors: Sequence[CorruptionError]) -> str:
     titles = {"mce": "mean corruption error", "relative_mce": "relative mCE"}
-    known = [each for each in errors if math.isfinite(each.value)]
+    known = [error for error in errors if math.isfinite(error.value)]
     if not known:
         return ""
     text = listed(
-        [f"{titles[each.kind]} {measured(each.value, each.low, each.high, 2)}" for each in known]
+        [
+            f"{titles[error.kind]} {measured(error.value, error.low, error.high, 2)}"
+            for error in known
+        ]
     )
-    left_out = list(dict.fromkeys(name for each in known for name in each.left_out))
+    left_out = list(dict.fromkeys(name for error in known for name in error.left_out))
     without = f" Left out of one or both: {listed(left_out)}." if left_out else ""
-    many = max(each.corruptions for each in known)
+    corruptions = max(error.corruptions for error in known)
     return (
-        f"Relative to the baseline’s errors, over {count(many)} "
-        f"{'corruption' if many == 1 else 'corruptions'}: {text}; 1 is as good as the baseline, "
-        f"lower is better.{without}"
+        f"Relative to the baseline’s errors, over {count(corruptions)} "
+        f"{'corruption' if corruptions == 1 else 'corruptions'}: {text}; 1 is as good as the "
+        f"baseline, lower is better.{without}"
     )
 
 
@@ -97,31 +100,31 @@ def _worst(index: Index, worst: WorstCondition) -> str:
 
 def _families(losses: Sequence[FamilyLoss]) -> str:
     known = sorted(
-        (each for each in losses if math.isfinite(each.difference)), key=lambda x: x.difference
+        (loss for loss in losses if math.isfinite(loss.difference)), key=lambda x: x.difference
     )
     if not known:
         return ""
-    worse = [each for each in known if each.high < 0]
-    better = [each for each in reversed(known) if each.low > 0]
+    worse = [loss for loss in known if loss.high < 0]
+    better = [loss for loss in reversed(known) if loss.low > 0]
     if not worse and not better:
-        each = max(known, key=lambda each: abs(each.difference))
-        text = measured(each.difference, each.low, each.high)
+        loss = max(known, key=lambda loss: abs(loss.difference))
+        text = measured(loss.difference, loss.low, loss.high)
         return (
             "No family of conditions degrades significantly more or less than in the baseline; "
-            f"the largest difference is {text}, of {each.family}."
+            f"the largest difference is {text}, of {loss.family}."
         )
     parts = [
-        f"Families that degrade significantly {word} than in the baseline: {_family_list(each)}."
-        for word, each in (("more", worse), ("less", better))
-        if each
+        f"Families that degrade significantly {word} than in the baseline: {_family_list(group)}."
+        for word, group in (("more", worse), ("less", better))
+        if group
     ]
     return " ".join(parts)
 
 
 def _family_list(losses: Sequence[FamilyLoss]) -> str:
     named = [
-        f"{each.family} {measured(each.difference, each.low, each.high)}"
-        for each in losses[:_NAMED]
+        f"{loss.family} {measured(loss.difference, loss.low, loss.high)}"
+        for loss in losses[:_NAMED]
     ]
     rest = len(losses) - len(named)
     return listed([*named, f"{count(rest)} more"] if rest else named)

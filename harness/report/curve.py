@@ -39,11 +39,11 @@ def title_of(track: Track) -> str:
 def point_of(release: Release, kind: str, of: str) -> Point | None:
     """Return a figure on `clean`, or the loss under a family; None where there is none."""
     steps = release.steps if kind == "clean" else release.family_steps
-    step = next((each for each in steps if each.of == of), None)
+    step = next((step for step in steps if step.of == of), None)
     if kind == "clean":
-        row = next((each for each in release.figures if each.metric == of), None)
+        row = next((row for row in release.figures if row.metric == of), None)
     else:
-        row = next((each for each in release.families if each.family == of), None)
+        row = next((row for row in release.families if row.family == of), None)
     return row and Point(row.value, row.low, row.high, step)
 
 
@@ -55,7 +55,7 @@ def curve(title: str, tracks: Sequence[Track], kind: str, of: str) -> Chart:
             for number, track in enumerate(tracks)
             for place, release in enumerate(track.releases)
         ),
-        key=lambda each: each[:3],
+        key=lambda item: item[:3],
     )
     names = (
         "x",

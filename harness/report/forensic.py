@@ -34,7 +34,7 @@ def render_forensic(content: Forensic, record: RunRecord) -> str:
     )
 
 
-def _made(of: tuple[Forensic, RunRecord]) -> Content:
+def _provenance(of: tuple[Forensic, RunRecord]) -> Content:
     content, record = of
     return {
         "text": [
@@ -47,5 +47,5 @@ def _made(of: tuple[Forensic, RunRecord]) -> Content:
 
 
 CLOSING: tuple[Section[tuple[Forensic, RunRecord]], ...] = (
-    Section("made", "How it was made", _made),
+    Section("made", "How it was made", _provenance),
 )

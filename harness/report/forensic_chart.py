@@ -41,9 +41,9 @@ _COLORS = {
 def chart_of(kind: str, curves: Sequence[RatioCurves], words: str) -> Chart:
     """Draw one condition; `curves` are those of the raw scores and of the ratios."""
     columns: Columns = {name: [] for name in ("x", "y", "line", "color", "style", "order", "what")}
-    for each in curves:
-        style = RAW if each.method == "none" else CALIBRATED
-        for color, name, x, y in _LINES[kind](each):
+    for curve in curves:
+        style = RAW if curve.method == "none" else CALIBRATED
+        for color, name, x, y in _LINES[kind](curve):
             what = f"{name}, {style}" if name else style
             _extend(columns, x, y, color, style, what)
     return Chart(kind, columns, {}, f"{KINDS[kind]} of {words}: {_spoken(kind, curves)}")
@@ -52,34 +52,34 @@ def chart_of(kind: str, curves: Sequence[RatioCurves], words: str) -> Chart:
 _Line = tuple[str, str, Sequence[float], Sequence[float]]
 
 
-def _tippett(each: RatioCurves) -> list[_Line]:
+def _tippett(curve: RatioCurves) -> list[_Line]:
     return [
-        ("real", "real", each.tippett_at, each.tippett_real),
-        ("fake", "fake", each.tippett_at, each.tippett_fake),
+        ("real", "real", curve.tippett_at, curve.tippett_real),
+        ("fake", "fake", curve.tippett_at, curve.tippett_fake),
     ]
 
 
-def _pav(each: RatioCurves) -> list[_Line]:
-    return [("line", "", each.pav_at, each.pav)]
+def _pav(curve: RatioCurves) -> list[_Line]:
+    return [("line", "", curve.pav_at, curve.pav)]
 
 
-def _entropy(each: RatioCurves) -> list[_Line]:
-    own: list[_Line] = [("line", "", each.prior, each.given)]
-    if each.method != "none":
+def _entropy(curve: RatioCurves) -> list[_Line]:
+    own: list[_Line] = [("line", "", curve.prior, curve.given)]
+    if curve.method != "none":
         return own
     return [
         *own,
-        ("pooled", "best monotone", each.prior, each.pooled),
-        ("reference", "always 1", each.prior, each.reference),
+        ("pooled", "best monotone", curve.prior, curve.pooled),
+        ("reference", "always 1", curve.prior, curve.reference),
     ]
 
 
-def _reliability(each: RatioCurves) -> list[_Line]:
-    return [("line", "", each.stated, each.observed)]
+def _reliability(curve: RatioCurves) -> list[_Line]:
+    return [("line", "", curve.stated, curve.observed)]
 
 
-def _trade(each: RatioCurves) -> list[_Line]:
-    x, y = ([probit(rate) for rate in rates] for rates in (each.fpr, each.fnr))
+def _trade(curve: RatioCurves) -> list[_Line]:
+    x, y = ([probit(rate) for rate in rates] for rates in (curve.fpr, curve.fnr))
     return [("line", "", x, y)]
 
 
@@ -95,15 +95,15 @@ _LINES = {
 def _extend(
     columns: Columns, x: Sequence[float], y: Sequence[float], color: str, style: str, what: str
 ) -> None:
-    columns["x"] += [round(each, 3) for each in x]
-    columns["y"] += [round(each, 4) for each in y]
+    columns["x"] += [round(value, 3) for value in x]
+    columns["y"] += [round(value, 4) for value in y]
     for name, value in (("line", what), ("color", color), ("style", style), ("what", what)):
         columns[name] += [value] * len(x)
     columns["order"] += list(range(len(x)))
 
 
 def _spoken(kind: str, curves: Sequence[RatioCurves]) -> str:
-    points = sum(len(x) for each in curves for _, _, x, _ in _LINES[kind](each))
+    points = sum(len(x) for curve in curves for _, _, x, _ in _LINES[kind](curve))
     return f"{RAW} and {CALIBRATED}, {count(points)} points"
 
 
@@ -162,7 +162,7 @@ def _lines(
     )
     if identity is None:
         return alt.layer(line, height=280)
-    ends = alt.Data(values=[{"x": each, "y": each} for each in identity])
+    ends = alt.Data(values=[{"x": end, "y": end} for end in identity])
     calibrated = (
         alt.Chart(ends)
         .mark_line(color="var(--faint)", strokeDash=[2, 3], strokeWidth=1)

@@ -31,7 +31,9 @@ class Term:
 def terms() -> list[Term]:
     """Every metric, by group."""
     order = list(GROUPS)
-    return [Term.of(each) for each in sorted(METRICS.values(), key=lambda m: order.index(m.group))]
+    return [
+        Term.of(metric) for metric in sorted(METRICS.values(), key=lambda m: order.index(m.group))
+    ]
 
 
 def term(metric: str) -> Term:

@@ -56,19 +56,21 @@ def render_history(history: History) -> str:
         LineView(name, place, [track for track in history.tracks if track.line == name])
         for place, name in enumerate(history.lines)
     ]
-    days = sorted(each.started[:10] for track in history.tracks for each in track.releases)
+    days = sorted(release.started[:10] for track in history.tracks for release in track.releases)
     return render_page(
         "history.html.j2",
         charts,
         {"release": specification()},
         before=shown(OPENING, history, charts),
-        panels=[Panel(one.name, shown(PER_LINE, one, charts, f"-{one.number}")) for one in lines],
+        panels=[
+            Panel(line.name, shown(PER_LINE, line, charts, f"-{line.number}")) for line in lines
+        ],
         after=shown(CLOSING, history, charts),
         history=history,
         names=history.lines,
         span=" to ".join(dict.fromkeys([days[0], days[-1]])) if days else "no runs",
         warnings=history.warnings,
-        synthetic=any(each.synthetic for track in history.tracks for each in track.releases),
+        synthetic=any(release.synthetic for track in history.tracks for release in track.releases),
     )
 
 
@@ -95,8 +97,10 @@ def _answer(tracks: Sequence[Track]) -> str:
     releases = sum(len(track.releases) for track in tracks)
     if releases == 1:
         return "1 run; nothing to compare yet."
-    track = max(tracks, key=lambda each: each.releases[-1].started)
-    worse = sum(bool(_changed(each, "worse")) for one in tracks for each in one.releases)
+    track = max(tracks, key=lambda candidate: candidate.releases[-1].started)
+    worse = sum(
+        bool(_changed(release, "worse")) for member in tracks for release in member.releases
+    )
     curves = f" on {count(len(tracks))} curves" if len(tracks) > 1 else ""
     significant = "1 is" if worse == 1 else f"{count(worse)} are"
     return (
@@ -218,11 +222,11 @@ def _cell(point: Point | None, kind: str) -> Cell:
 
 
 def _metrics(releases: Sequence[Release]) -> list[str]:
-    return _once(row.metric for each in releases for row in each.figures)
+    return _once(row.metric for release in releases for row in release.figures)
 
 
 def _families(releases: Sequence[Release]) -> list[str]:
-    return _once(row.family for each in releases for row in each.families)
+    return _once(row.family for release in releases for row in release.families)
 
 
 def _once(names: Iterable[str]) -> list[str]:
@@ -240,8 +244,8 @@ def _not_shown(history: History) -> Content | None:
 
 
 def _reasons(history: History) -> Iterator[str]:
-    for each in history.refused:
-        yield f"{each.run}: {each.reason}"
+    for run in history.refused:
+        yield f"{run.run}: {run.reason}"
     for copy, original in history.copies:
         yield f"{copy}: the same run as {original}"
 

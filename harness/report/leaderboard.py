@@ -144,8 +144,8 @@ def _data_sets(board: Leaderboard) -> Content | None:
         number("Mean", lambda row: figure_cell(row.clean.figure)),
         number("Pooled", lambda row: figure_cell(row.pooled)),
     ]
-    for place, each in enumerate(board.data):
-        columns += _data_set(place, each.name)
+    for place, data in enumerate(board.data):
+        columns += _data_set(place, data.name)
     caption = f"{term(board.metric).title} on clean clips."
     return {
         "text": [
@@ -168,14 +168,14 @@ def _costs(board: Leaderboard) -> Content:
         return number(term(metric).title, lambda row: figure_cell(row.figures[metric]))
 
     def speed(row: Model) -> Cell:
-        speeds = [each.rows_per_second for each in row.cost]
+        speeds = [cost.rows_per_second for cost in row.cost]
         return Cell(listed([f"{speed:.1f}" for speed in speeds]), (), sort_key(min(speeds)))
 
     def device(row: Model) -> str:
         devices = dict.fromkeys(
-            f"{each.device}, {each.precision}"
-            + (f", with {each.models - 1} more" if each.models > 1 else "")
-            for each in row.cost
+            f"{cost.device}, {cost.precision}"
+            + (f", with {cost.models - 1} more" if cost.models > 1 else "")
+            for cost in row.cost
         )
         return "; ".join(devices)
 
@@ -197,7 +197,7 @@ def _costs(board: Leaderboard) -> Content:
 
 
 def _left_out(board: Leaderboard) -> Content | None:
-    points = [f"{each.run}: {each.reason}" for each in board.refused]
+    points = [f"{run.run}: {run.reason}" for run in board.refused]
     return {"points": points} if points else None
 
 
@@ -245,11 +245,16 @@ def _answer(board: Leaderboard) -> str:
 
 def _first(board: Leaderboard, which: str, where: str) -> str:
     places = [(row.model, getattr(row, which)) for row in board.rows]
-    ranked = sorted((place for place in places if place[1].rank), key=lambda each: each[1].rank)
+    ranked = sorted((place for place in places if place[1].rank), key=lambda place: place[1].rank)
     if not ranked:
         return f"{where} nothing could be ranked."
     first = [name for name, standing in ranked if standing.rank == 1]
-    letters = {letter for _, one in ranked if one.rank == 1 for letter in one.letters.split()}
+    letters = {
+        letter
+        for _, standing in ranked
+        if standing.rank == 1
+        for letter in standing.letters.split()
+    }
     near = [
         name
         for name, standing in ranked
@@ -272,18 +277,18 @@ def _names(names: list[str]) -> str:
 
 def _robust(board: Leaderboard) -> Chart:
     known = [row for row in board.rows if row.perturbed.rank]
-    each = [(row.model, row.clean.figure, row.perturbed.figure) for row in known]
+    models = [(row.model, row.clean.figure, row.perturbed.figure) for row in known]
     columns = {
-        "model": [name for name, _, _ in each],
+        "model": [name for name, _, _ in models],
         **{
-            f"{axis}{end}": [rounded(getattr(pair[at], field)) for _, *pair in each]
+            f"{axis}{end}": [rounded(getattr(pair[at], field)) for _, *pair in models]
             for axis, at in (("x", 0), ("y", 1))
             for end, field in (("", "value"), ("_low", "low"), ("_high", "high"))
         },
     }
     spoken = ", ".join(
         f"{name}: {figure(clean.value)} clean, {figure(perturbed.value)} perturbed"
-        for name, clean, perturbed in each
+        for name, clean, perturbed in models
     )
     title = term(board.metric).title
     return Chart("robust", columns, {}, f"{title} under perturbation over clean. {spoken}")

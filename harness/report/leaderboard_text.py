@@ -50,10 +50,10 @@ def notes_of(board: Leaderboard) -> list[str]:
         notes.append(
             "Clips or detectors are synthetic: these figures say nothing about any published model."
         )
-    for each in board.data:
+    for data in board.data:
         notes.append(
-            f"{each.name}, suite {each.suite}: {each.shared} of {each.clips} clips are scored by "
-            f"all, in {each.groups} groups; {each.conditions} conditions of {each.families} "
+            f"{data.name}, suite {data.suite}: {data.shared} of {data.clips} clips are scored by "
+            f"all, in {data.groups} groups; {data.conditions} conditions of {data.families} "
             "families."
         )
     notes.append(
@@ -77,7 +77,7 @@ def notes_of(board: Leaderboard) -> list[str]:
         notes.append(
             f"mCE is the mean corruption error relative to {board.reference}: lower is better."
         )
-    return notes + [each.line for each in board.refused]
+    return notes + [run.line for run in board.refused]
 
 
 def _noted(board: Leaderboard) -> list[RankedModel]:
@@ -91,7 +91,7 @@ def tables_of(board: Leaderboard) -> Iterator[tuple[list[str], list[list[str]]]]
     head += [f"worst {by}", *(["mCE"] if board.reference else []), "coverage"]
     yield head, [_ranks(board, row) for row in board.rows]
     if len(board.data) > 1:
-        head = ["model", f"{by}, mean", "pooled", *(each.name for each in board.data)]
+        head = ["model", f"{by}, mean", "pooled", *(data.name for data in board.data)]
         yield head, [_sets(row) for row in board.rows]
     yield (
         ["model", *board.rows[0].figures, "rows/s", "parameters"],
@@ -114,12 +114,12 @@ def _ranks(board: Leaderboard, row: RankedModel) -> list[str]:
 
 
 def _sets(row: RankedModel) -> list[str]:
-    each = [f"{_figure(one.figure)} {rank_text(one)}" for one in row.data]
-    return [row.model, _figure(row.clean.figure), _figure(row.pooled), *each]
+    standings = [f"{_figure(standing.figure)} {rank_text(standing)}" for standing in row.data]
+    return [row.model, _figure(row.clean.figure), _figure(row.pooled), *standings]
 
 
 def _others(row: RankedModel) -> list[str]:
-    speeds = dict.fromkeys(f"{each.rows_per_second:.1f} {each.device}" for each in row.cost)
+    speeds = dict.fromkeys(f"{cost.rows_per_second:.1f} {cost.device}" for cost in row.cost)
     parameters = MISSING if row.parameters is None else f"{row.parameters:,}"
     return [row.model, *map(_figure, row.figures.values()), ", ".join(speeds), parameters]
 
@@ -153,9 +153,9 @@ def _named(board: Leaderboard, row: RankedModel) -> Named:
     yield from _bounded("pooled", row.pooled)
     yield from (("coverage", row.coverage), ("perturbed_coverage", row.perturbed_coverage))
     yield "parameters", row.parameters
-    yield "rows_per_second", " ".join(f"{each.rows_per_second:g}" for each in row.cost)
-    yield "device", " ".join(each.device for each in row.cost)
-    yield "models_scored_together", " ".join(str(each.models) for each in row.cost)
+    yield "rows_per_second", " ".join(f"{cost.rows_per_second:g}" for cost in row.cost)
+    yield "device", " ".join(cost.device for cost in row.cost)
+    yield "models_scored_together", " ".join(str(cost.models) for cost in row.cost)
     yield "synthetic", row.synthetic or board.synthetic
     yield "runs", " ".join(row.runs)
 

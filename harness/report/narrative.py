@@ -181,21 +181,21 @@ def _same_model(record: RunRecord, model: str, published: Published) -> bool:
 def breaking_sentences(index: Index, model: str) -> list[str]:
     """Say which conditions cost most accuracy, and how many show no loss."""
     losses = index.losses(model)
-    had = [loss for loss in losses if loss.measured]
+    comparable = [loss for loss in losses if loss.measured]
     if not losses:
         return ["The suite has no condition but clean, so what breaks it is unknown."]
-    if not had:
+    if not comparable:
         return ["No condition could be measured against clean."]
-    shown = [loss for loss in had if loss.shown]
-    sentences = [_worst(shown, index.summary.policy)] if shown else [_no_damage(had)]
-    rest = len(had) - len(shown)
+    shown = [loss for loss in comparable if loss.shown]
+    sentences = [_worst(shown, index.summary.policy)] if shown else [_no_damage(comparable)]
+    rest = len(comparable) - len(shown)
     if shown and rest:
         sentences.append(
-            f"{count(rest)} of {count(len(had))} conditions show{'' if rest > 1 else 's'} no "
-            "measurable loss."
+            f"{count(rest)} of {count(len(comparable))} conditions show{'' if rest > 1 else 's'} "
+            "no measurable loss."
         )
-    if len(had) < len(losses):
-        without = len(losses) - len(had)
+    if len(comparable) < len(losses):
+        without = len(losses) - len(comparable)
         noun = "condition" if without == 1 else "conditions"
         sentences.append(f"{count(without)} {noun} could not be measured.")
     return sentences
@@ -216,12 +216,12 @@ def _worst(shown: list[Loss], policy: UnscoredPolicy) -> str:
     return f"{sentence}; then {listed(following)}." if following else f"{sentence}."
 
 
-def _no_damage(had: list[Loss]) -> str:
-    first = had[0]
+def _no_damage(losses: list[Loss]) -> str:
+    first = losses[0]
     conditions = (
         "The one condition shows no"
-        if len(had) == 1
-        else f"None of the {len(had)} conditions shows a"
+        if len(losses) == 1
+        else f"None of the {len(losses)} conditions shows a"
     )
     damage = first.damage
     return (
@@ -251,7 +251,7 @@ def _polarity(published: Published) -> str:
 def threshold_sentence(index: Index, model: str) -> str:
     """Say what a model's threshold is and how it was chosen."""
     record = index.record
-    chosen = next((each for each in record.thresholds if each.model == model), None)
+    chosen = next((threshold for threshold in record.thresholds if threshold.model == model), None)
     if chosen is None or not isinstance(record.suite.threshold, ThresholdRule):
         return (
             f"The threshold is {figure(record.threshold_of(model), 2)}, which the suite sets: no "

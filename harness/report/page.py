@@ -43,7 +43,9 @@ def render(
     another.
     """
     view = RunView(Index(summary, record), published, gate, comparison)
-    examples = [each for each in examples if each.key in view.mistakes or each.key in view.flips]
+    examples = [
+        example for example in examples if example.key in view.mistakes or example.key in view.flips
+    ]
     room = MOST_BYTES - len(_page(view, len(examples)).encode("utf-8"))
     fitting: list[Example] = []
     for example in examples:

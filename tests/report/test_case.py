@@ -78,7 +78,7 @@ def test_everything_is_drawn_where_it_belongs() -> None:
     assert drawn is not None
     assert [tick.label for tick in drawn.steps] == ["6.0 s"]
     assert drawn.steps[0].at == pytest.approx(50)
-    assert drawn.heard == pytest.approx(100 * 10.24 / 12)
+    assert drawn.scored == pytest.approx(100 * 10.24 / 12)
     (line,) = drawn.lines
     assert len(line.segments) == 39
     assert line.segments[0].y1 > drawn.threshold > line.segments[-1].y2  # more fake is higher

@@ -53,10 +53,10 @@ def _answer(calibration: Sequence[Calibration]) -> Iterator[str]:
                 "is uninformative; the raw scores, taken as log-likelihood ratios, cost "
                 f"{with_interval(clean.by_method['none'].cllr)}."
             )
-    others = [each for each in calibration if each.condition != CLEAN and each.known]
+    others = [row for row in calibration if row.condition != CLEAN and row.known]
     if others:
-        worst = max(others, key=lambda each: each.best.cllr.value)
-        useless = sum(each.best.cllr.high >= 1 for each in others)
+        worst = max(others, key=lambda row: row.best.cllr.value)
+        useless = sum(row.best.cllr.high >= 1 for row in others)
         yield (
             f"It is worth least under “{worst.words}”: {with_interval(worst.best.cllr)} bits. "
             f"Under {count(useless)} of {count(len(others))} conditions it is not significantly "
@@ -77,20 +77,20 @@ def _limits(view: EvidenceView) -> Iterator[str]:
         f"clips. Its evidence comes from {count(content.groups)} groups of clips."
     )
     unknown = {
-        each.prevalence
-        for each in view.own(content.prevalence)
-        if each.condition == CLEAN and not each.precision.known
+        share.prevalence
+        for share in view.own(content.prevalence)
+        if share.condition == CLEAN and not share.precision.known
     }
     if unknown:
-        shares = listed([one_in(each) for each in sorted(unknown, reverse=True)], "or")
+        shares = listed([one_in(share) for share in sorted(unknown, reverse=True)], "or")
         yield f"How many of the clips called fake are fake where {shares} is: too few clips."
-    without = sum(bool(each.best.reason) for each in view.calibration)
+    without = sum(bool(row.best.reason) for row in view.calibration)
     if without:
         yield f"What a score is worth under {count(without)} conditions: no calibration."
     targets = [
-        f"{each.wanted:g}"
-        for each in view.own(content.admissible.shortest)
-        if math.isnan(each.seconds)
+        f"{cut.wanted:g}"
+        for cut in view.own(content.admissible.shortest)
+        if math.isnan(cut.seconds)
     ]
     if targets:
         yield (

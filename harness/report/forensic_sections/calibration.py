@@ -19,10 +19,10 @@ _METHODS = {"none": "raw", "logistic": "logistic", "isotonic": "isotonic", "kde"
 def build(view: EvidenceView) -> Content:
     charts: dict[str, Chart] = {}
     chosen = _chosen(view)
-    for place, each in enumerate(chosen):
-        curves = [c for c in view.own(view.content.curves) if c.condition == each.condition]
+    for place, calibration in enumerate(chosen):
+        curves = [c for c in view.own(view.content.curves) if c.condition == calibration.condition]
         for kind in KINDS:
-            charts[view.anchor(kind) + f"-{place}"] = chart_of(kind, curves, each.words)
+            charts[view.anchor(kind) + f"-{place}"] = chart_of(kind, curves, calibration.words)
     return {
         "kinds": {
             kind: Beside(
@@ -40,30 +40,30 @@ def build(view: EvidenceView) -> Content:
 
 def _chosen(view: EvidenceView) -> list[Calibration]:
     """Return clean, then the condition of each family whose ratios say least, the worst first."""
-    families = {each.name: each.family for each in view.record.suite.conditions}
-    known = [each for each in view.calibration if each.known and each.condition != CLEAN]
+    families = {condition.name: condition.family for condition in view.record.suite.conditions}
+    known = [row for row in view.calibration if row.known and row.condition != CLEAN]
     worst: dict[str, Calibration] = {}
-    for each in sorted(known, key=lambda each: each.best.cllr.value, reverse=True):
-        worst.setdefault(families.get(each.condition, each.condition), each)
-    return [each for each in view.calibration if each.condition == CLEAN] + list(worst.values())
+    for row in sorted(known, key=lambda row: row.best.cllr.value, reverse=True):
+        worst.setdefault(families.get(row.condition, row.condition), row)
+    return [row for row in view.calibration if row.condition == CLEAN] + list(worst.values())
 
 
 def _worth(view: EvidenceView) -> Table[Calibration]:
     content = view.content
 
-    def condition(each: Calibration) -> Cell:
-        fitted = each.best.fitted_on if content.development else ""
-        return Cell(each.words, (each.condition, f"fitted on {fitted}" if fitted else ""))
+    def condition(row: Calibration) -> Cell:
+        fitted = row.best.fitted_on if content.development else ""
+        return Cell(row.words, (row.condition, f"fitted on {fitted}" if fitted else ""))
 
     def cllr(method: str) -> Callable[[Calibration], Cell]:
-        def cell(each: Calibration) -> Cell:
-            worth = each.by_method[method]
+        def cell(row: Calibration) -> Cell:
+            worth = row.by_method[method]
             return Cell(below=(worth.reason,), sort="") if worth.reason else figure_cell(worth.cllr)
 
         return cell
 
-    def bound(each: Calibration, llr: float) -> Cell:
-        return Cell(sort="") if each.best.reason else Cell(ratio(llr), sort=sort_key(abs(llr)))
+    def bound(row: Calibration, llr: float) -> Cell:
+        return Cell(sort="") if row.best.reason else Cell(ratio(llr), sort=sort_key(abs(llr)))
 
     cost = content.cost
     return Table(
@@ -76,24 +76,24 @@ def _worth(view: EvidenceView) -> Table[Calibration]:
             *(number(f"Cllr, {title}", cllr(method)) for method, title in _METHODS.items()),
             number(
                 "Cllr min",
-                lambda each: figure_cell(each.by_method["none"].cllr_min),
+                lambda row: figure_cell(row.by_method["none"].cllr_min),
                 "The least that any monotone map could reach on these clips.",
             ),
             number(
                 "actDCF",
-                lambda each: figure_cell(each.best.act_dcf),
+                lambda row: figure_cell(row.best.act_dcf),
                 f"Cost of deciding at the Bayes threshold (share of fakes {cost.fake_share}, cost "
                 f"of a rejected real clip {cost.miss}, of an accepted fake "
                 f"{cost.false_acceptance}), logistic.",
             ),
-            number("minDCF", lambda each: figure_cell(each.best.min_dcf)),
+            number("minDCF", lambda row: figure_cell(row.best.min_dcf)),
             number(
                 "devPAV",
-                lambda each: number_cell(each.best.dev_pav, 2),
+                lambda row: number_cell(row.best.dev_pav, 2),
                 "Mean distance from calibrated ratios in powers of ten, logistic.",
             ),
-            number("For fake", lambda each: bound(each, each.best.upper)),
-            number("For real", lambda each: bound(each, each.best.lower)),
+            number("For fake", lambda row: bound(row, row.best.upper)),
+            number("For real", lambda row: bound(row, row.best.lower)),
         ],
         filter="conditions",
     )

@@ -27,7 +27,7 @@ def build(view: EvidenceView) -> Content | None:
     return {
         "lengths": _lengths(view, lengths),
         "shortest": _shortest(view, shortest),
-        "reasons": list(dict.fromkeys(each.why for each in shortest if each.why)),
+        "reasons": list(dict.fromkeys(cut.why for cut in shortest if cut.why)),
         "padding": _padding(view, view.own(content.padding)),
         "floors": _floors(view, floors),
     }
@@ -45,8 +45,8 @@ def _shortest(view: EvidenceView, shortest: list[ShortestCut]) -> Table[Shortest
         "a larger error; some may have too few clips to show it.",
         shortest,
         [
-            Column("Kept part", lambda each: each.placement),
-            number("Target", lambda each: str(each.wanted)),
+            Column("Kept part", lambda cut: cut.placement),
+            number("Target", lambda cut: str(cut.wanted)),
             number("From", _seconds),
         ],
         style="full",
@@ -60,12 +60,12 @@ def _lengths(view: EvidenceView, lengths: list[LengthErrors]) -> Table[LengthErr
         "Error by length.",
         lengths,
         [
-            Column("Kept part", lambda each: each.placement),
-            number("Length", lambda each: quantity(each.seconds, "s")),
-            number("Error", lambda each: figure_cell(each.hter)),
-            number("Real called fake", lambda each: figure_cell(each.fpr)),
-            number("Fake called real", lambda each: figure_cell(each.fnr)),
-            number("Clips per class", lambda each: count(each.hter.clips)),
+            Column("Kept part", lambda errors: errors.placement),
+            number("Length", lambda errors: quantity(errors.seconds, "s")),
+            number("Error", lambda errors: figure_cell(errors.hter)),
+            number("Real called fake", lambda errors: figure_cell(errors.fpr)),
+            number("Fake called real", lambda errors: figure_cell(errors.fnr)),
+            number("Clips per class", lambda errors: count(errors.hter.clips)),
         ],
         style="full",
     )
@@ -79,18 +79,18 @@ def _padding(view: EvidenceView, padding: list[PaddingEffect]) -> Table[PaddingE
         "paired difference.",
         padding,
         [
-            Column("Filled with", lambda each: Cell(each.fill, (each.condition,))),
-            number("Length", lambda each: quantity(each.seconds, "s")),
-            number("Error, as it is", lambda each: figure_cell(each.plain)),
-            number("Error, filled", lambda each: figure_cell(each.filled)),
-            number("Change", lambda each: difference_cell(each.change)),
+            Column("Filled with", lambda effect: Cell(effect.fill, (effect.condition,))),
+            number("Length", lambda effect: quantity(effect.seconds, "s")),
+            number("Error, as it is", lambda effect: figure_cell(effect.plain)),
+            number("Error, filled", lambda effect: figure_cell(effect.filled)),
+            number("Change", lambda effect: difference_cell(effect.change)),
         ],
         style="full",
     )
 
 
 def _floors(view: EvidenceView, floors: list[ConditionMinimum]) -> Table[str]:
-    known = {(each.condition, each.wanted): each for each in floors}
+    known = {(minimum.condition, minimum.wanted): minimum for minimum in floors}
 
     def column(target: float) -> Column[str]:
         return number(f"error ≤ {target}", lambda condition: _seconds(known[condition, target]))
@@ -100,8 +100,8 @@ def _floors(view: EvidenceView, floors: list[ConditionMinimum]) -> Table[str]:
         "Shortest clip by condition",
         "Clips at their own length: how long they must at least be for an upper bound of at most "
         "the target error.",
-        list(dict.fromkeys(each.condition for each in floors)),
-        [view.condition(str), *map(column, dict.fromkeys(each.wanted for each in floors))],
+        list(dict.fromkeys(minimum.condition for minimum in floors)),
+        [view.condition(str), *map(column, dict.fromkeys(minimum.wanted for minimum in floors))],
         filter="conditions",
         style="full tall",
     )

@@ -21,9 +21,9 @@ def build(view: EvidenceView) -> Content:
         "threshold": view.record.threshold_of(view.name),
         "rates": [
             _rates(
-                view, "precision", "Fakes among the clips called fake", lambda each: each.precision
+                view, "precision", "Fakes among the clips called fake", lambda row: row.precision
             ),
-            _rates(view, "missed", "Fakes among the clips called real", lambda each: each.missed),
+            _rates(view, "missed", "Fakes among the clips called real", lambda row: row.missed),
         ],
         "targets": _targets(view),
     }
@@ -33,7 +33,7 @@ def _rates(
     view: EvidenceView, name: str, title: str, of: Callable[[Prevalence], PredictiveValue]
 ) -> Table[str]:
     own = view.own(view.content.prevalence)
-    known = {(each.condition, each.prevalence): of(each) for each in own}
+    known = {(row.condition, row.prevalence): of(row) for row in own}
 
     def column(share: float) -> Column[str]:
         return number(one_in(share), lambda condition: _predicted(known[condition, share]))
@@ -42,10 +42,10 @@ def _rates(
         view.anchor(name),
         title,
         f"{title}, by the share of all clips that is fake. Intervals of 95 %.",
-        list(dict.fromkeys(each.condition for each in own)),
+        list(dict.fromkeys(row.condition for row in own)),
         [
             view.condition(str),
-            *map(column, dict.fromkeys(each.prevalence for each in own)),
+            *map(column, dict.fromkeys(row.prevalence for row in own)),
         ],
         style="full tall",
     )
@@ -73,17 +73,17 @@ def _targets(view: EvidenceView) -> Table[ThresholdTarget]:
         view.anchor("targets"),
         "Clips needed for a target",
         "“Too few”: the run has fewer real clips than it takes to show such a rate.",
-        [each for each in view.own(view.content.needed) if each.condition == CLEAN],
+        [target for target in view.own(view.content.needed) if target.condition == CLEAN],
         [
             Column("Target", _target),
-            number("Threshold", lambda each: figure(each.threshold, 2)),
-            number("False alarms", lambda each: figure(each.fpr)),
-            number("Recall", lambda each: figure(each.recall)),
+            number("Threshold", lambda target: figure(target.threshold, 2)),
+            number("False alarms", lambda target: figure(target.fpr)),
+            number("Recall", lambda target: figure(target.recall)),
             number(
                 "Real clips needed",
-                lambda each: count(each.real_needed) if each.real_needed else "",
+                lambda target: count(target.real_needed) if target.real_needed else "",
             ),
-            number("Real clips", lambda each: count(each.real_clips)),
+            number("Real clips", lambda target: count(target.real_clips)),
             Column("Shown", _shown),
         ],
         style="full",

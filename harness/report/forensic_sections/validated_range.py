@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def build(view: EvidenceView) -> Content:
-    parts = next(each for each in view.content.envelopes if each.model == view.name).parts
+    parts = next(
+        envelope for envelope in view.content.envelopes if envelope.model == view.name
+    ).parts
     known = {(part.condition, part.band): part for part in parts}
     bands = dict.fromkeys(part.band for part in sorted(parts, key=lambda part: part.seconds[0]))
 
@@ -25,7 +27,7 @@ def build(view: EvidenceView) -> Content:
         view.anchor("region"),
         "Validated range",
         "Half total error rate, its 95 % interval, real + fake clips.",
-        [each.condition for each in view.calibration],
+        [calibration.condition for calibration in view.calibration],
         [view.condition(str), *map(column, bands)],
         filter="conditions",
         style="full tall",

@@ -58,7 +58,7 @@ class EvidenceView:
 
     def own(self, items: Sequence[Own]) -> list[Own]:
         """Return what is of this model."""
-        return [each for each in items if each.model == self.name]
+        return [item for item in items if item.model == self.name]
 
     def anchor(self, name: str) -> str:
         """Return the name of a table or chart, which is this model's alone."""
@@ -66,7 +66,7 @@ class EvidenceView:
 
     @cached_property
     def words(self) -> dict[str, str]:
-        return {each.name: each.words for each in self.record.suite.conditions}
+        return {condition.name: condition.words for condition in self.record.suite.conditions}
 
     @cached_property
     def calibration(self) -> list[Calibration]:

@@ -18,9 +18,7 @@ _CHANGES = {"never": "none", "each": "each", "some": "some", "maybe": "may stay"
 
 def build(view: RunView) -> Content | None:
     known = {condition.name: condition for condition in view.index.conditions}
-    attested = [
-        each for each in view.index.summary.attested if each.clips and each.condition in known
-    ]
+    attested = [row for row in view.index.summary.attested if row.clips and row.condition in known]
     if not attested:  # scores that came from a file
         return None
     contradictions = view.index.summary.contradictions
@@ -31,7 +29,7 @@ def build(view: RunView) -> Content | None:
             "What was done to the audio",
             "Median over the clips with the smallest and largest; the last line of a cell is what "
             "is expected. Length in seconds, or in lengths of the clip (×).",
-            sorted(attested, key=lambda each: not each.contradictions),
+            sorted(attested, key=lambda row: not row.contradictions),
             [
                 Column("Condition", lambda a: Cell(known[a.condition].words, (a.condition,))),
                 *(
@@ -70,7 +68,7 @@ def _delay(attested: Attested, expects: Expectation | None) -> Cell:
 
 
 def _spread_cell(spread: Spread, digits: int, expected: str, unit: str = "") -> Cell:
-    text, low, high = (figure(each, digits) for each in (spread.median, spread.low, spread.high))
+    text, low, high = (figure(value, digits) for value in (spread.median, spread.low, spread.high))
     between = "" if low == high else interval(spread.low, spread.high, digits)
     return Cell(
         text if text == MISSING else f"{text}{unit}",
@@ -97,7 +95,10 @@ def _bandwidth(attested: Attested, expects: Expectation | None) -> Cell:
 
 def _verdict(attested: Attested, expects: Expectation | None) -> Cell:
     if attested.contradictions:
-        return Cell("; ".join(each.measured for each in attested.contradictions), mark="v-below")
+        return Cell(
+            "; ".join(contradiction.measured for contradiction in attested.contradictions),
+            mark="v-below",
+        )
     if expects is None:
         return Cell()
     if attested.contradicted:

@@ -46,12 +46,12 @@ def build(view: ModelView) -> Content | None:
     cells = [cell for cell in comparison.cells if cell.model == model]
     others = [m for m in dict.fromkeys(cell.metric for cell in cells) if m not in LEADING]
     match = next((match.baseline for match in comparison.models if match.run == model), model)
-    said = [] if gate is None else gate.notes
+    gate_notes = [] if gate is None else gate.notes
     return {
         "named": match if match != model else "",
         "gone": [match.baseline for match in comparison.models if not match.run],
         "sentences": comparison_text.sentences(index, model, comparison, cells),
-        "notes": [note for note in comparison.notes if note not in said],
+        "notes": [note for note in comparison.notes if note not in gate_notes],
         "not_compared": _not_compared(view, cells),
         "family": comparison.family,
         "leading": _differences(view, "differences", "Accuracy, EER and AUC.", cells, LEADING),
@@ -62,9 +62,9 @@ def build(view: ModelView) -> Content | None:
 
 def _changed(view: ModelView, comparison: Comparison) -> Content:
     """Return what the page says of clips whose verdict changed."""
-    own = [each for each in comparison.flip_counts if each.model == view.name]
-    by_condition = [each for each in own if each.generator == POOLED]
-    changed = [each for each in by_condition if each.right or each.wrong]
+    own = [flips for flips in comparison.flip_counts if flips.model == view.name]
+    by_condition = [flips for flips in own if flips.generator == POOLED]
+    changed = [flips for flips in by_condition if flips.right or flips.wrong]
     flips = [flip for flip in comparison.flips if flip.model == view.name]
     examples = [
         (example, view.run.flips[example.key], view.run.anchors[example.key])
@@ -105,16 +105,16 @@ def _not_compared(view: ModelView, cells: Sequence[Difference]) -> Table[_NotCom
         "What was not compared",
         "Figures that only one of the runs has, or that cannot be compared. Values are each run’s "
         "own.",
-        sorted(barred, key=lambda each: _STATUSES.index(each.status)),
+        sorted(barred, key=lambda group: _STATUSES.index(group.status)),
         [
-            Column("Condition", lambda each: _condition(view.index, each.condition)),
+            Column("Condition", lambda group: _condition(view.index, group.condition)),
             Column(
                 "Status",
-                lambda each: Cell(each.status, mark="" if each.status == "new" else "v-below"),
+                lambda group: Cell(group.status, mark="" if group.status == "new" else "v-below"),
                 "status",
             ),
-            Column("Reason", lambda each: each.reason, "said"),
-            Column("Figures", lambda each: ", ".join(map(_own_values, each.cells)), "said"),
+            Column("Reason", lambda group: group.reason, "said"),
+            Column("Figures", lambda group: ", ".join(map(_own_values, group.cells)), "said"),
         ],
     )
 
@@ -198,33 +198,33 @@ def _by_condition(view: ModelView, counts: Sequence[FlipCount]) -> Table[FlipCou
         view.anchor("changed"),
         "Clips that changed verdict, by condition",
         "By condition, most that turned wrong first.",
-        sorted(counts, key=lambda each: (-each.wrong, -each.right)),
-        [Column("Condition", lambda each: view.index.words(each.condition)), *_turns("Clips")],
+        sorted(counts, key=lambda flips: (-flips.wrong, -flips.right)),
+        [Column("Condition", lambda flips: view.index.words(flips.condition)), *_turns("Clips")],
     )
 
 
 def _by_generator(view: ModelView, counts: Sequence[FlipCount]) -> Table[FlipCount]:
     """Return sums over all conditions, clips without a generator last."""
     sums: dict[str, FlipCount] = {}
-    for each in counts:
-        if each.generator != POOLED:
-            so_far = sums.get(each.generator, replace(each, right=0, wrong=0, clips=0))
-            sums[each.generator] = replace(
-                each,
+    for flips in counts:
+        if flips.generator != POOLED:
+            so_far = sums.get(flips.generator, replace(flips, right=0, wrong=0, clips=0))
+            sums[flips.generator] = replace(
+                flips,
                 condition=POOLED,
-                right=so_far.right + each.right,
-                wrong=so_far.wrong + each.wrong,
-                clips=so_far.clips + each.clips,
+                right=so_far.right + flips.right,
+                wrong=so_far.wrong + flips.wrong,
+                clips=so_far.clips + flips.clips,
             )
     return Table(
         view.anchor("changed-by-generator"),
         "Clips that changed verdict, by generator",
         "By generator, most that turned wrong first.",
-        sorted(sums.values(), key=lambda each: (not each.generator, -each.wrong, -each.right)),
+        sorted(sums.values(), key=lambda total: (not total.generator, -total.wrong, -total.right)),
         [
             Column(
                 "Generator",
-                lambda each: each.generator or "none (real clips, some fakes)",
+                lambda total: total.generator or "none (real clips, some fakes)",
             ),
             *_turns("Clips × conditions"),
         ],
@@ -233,9 +233,9 @@ def _by_generator(view: ModelView, counts: Sequence[FlipCount]) -> Table[FlipCou
 
 def _turns(clips: str) -> list[Column[FlipCount]]:
     return [
-        number("Right → wrong", lambda each: count_cell(each.wrong)),
-        number("Wrong → right", lambda each: count_cell(each.right)),
-        number(clips, lambda each: count_cell(each.clips)),
+        number("Right → wrong", lambda flips: count_cell(flips.wrong)),
+        number("Wrong → right", lambda flips: count_cell(flips.right)),
+        number(clips, lambda flips: count_cell(flips.clips)),
     ]
 
 

@@ -21,9 +21,11 @@ def build(view: RunView) -> Content | None:
         return None
     verdicts = ranked(gate.verdicts)
     compared = filter(_compared, verdicts)
-    scale = Scale.around([end for each in compared for end in (each.low, each.high)], -0.05, 0.05)
-    passed = [each for each in verdicts if each.outcome == "PASS"]
-    not_passed = [each for each in verdicts if each.outcome != "PASS"]
+    scale = Scale.around(
+        [end for verdict in compared for end in (verdict.low, verdict.high)], -0.05, 0.05
+    )
+    passed = [verdict for verdict in verdicts if verdict.outcome == "PASS"]
+    not_passed = [verdict for verdict in verdicts if verdict.outcome != "PASS"]
     return {
         "gate": gate,
         "scale": scale,

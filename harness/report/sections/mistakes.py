@@ -9,7 +9,7 @@ from harness.report.view import ModelView
 
 
 def build(view: ModelView) -> Content:
-    mistakes = [each for each in view.index.summary.mistakes if each.model == view.name]
+    mistakes = [mistake for mistake in view.index.summary.mistakes if mistake.model == view.name]
     return {
         "examples": [
             (example, view.run.anchors.get(example.key, ""))

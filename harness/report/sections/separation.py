@@ -50,9 +50,9 @@ def build(view: ModelView) -> Content:
 def _costs(view: ModelView) -> Table[_Costs]:
     """Return every condition with both classes, clean first, then where most is hidden."""
     known = {
-        (each.condition, each.metric): each
-        for each in view.index.summary.hindsight
-        if each.model == view.name and math.isfinite(each.hidden)
+        (row.condition, row.metric): row
+        for row in view.index.summary.hindsight
+        if row.model == view.name and math.isfinite(row.hidden)
     }
     lines = [
         _Costs(condition, known[condition.name, "hter"], known[condition.name, "act_dcf"])
@@ -75,8 +75,8 @@ def _costs(view: ModelView) -> Table[_Costs]:
 
 def _columns(set_before: str, best: str, of: Callable[[_Costs], Hindsight]) -> list[Column[_Costs]]:
     def hidden(costs: _Costs) -> Cell:
-        each = of(costs)
-        return difference_cell(Interval(each.hidden, each.low, each.high))
+        row = of(costs)
+        return difference_cell(Interval(row.hidden, row.low, row.high))
 
     first, second = term(set_before), term(best)
     return [

@@ -113,7 +113,7 @@ def _clean(view: ModelView, by: Slice) -> Table[str]:
                 if worst
                 else []
             ),
-            *(number(each.title, metric(each, CLEAN), each.meaning) for each in others),
+            *(number(entry.title, metric(entry, CLEAN), entry.meaning) for entry in others),
         ],
         style="sortable full slices",
     )

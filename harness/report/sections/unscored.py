@@ -10,7 +10,7 @@ from harness.report.view import ModelView
 
 def build(view: ModelView) -> Content:
     summary = view.index.summary
-    rows = [each for each in summary.unscored if each.model == view.name]
+    rows = [row for row in summary.unscored if row.model == view.name]
     if not rows:
         return {"text": ["Nothing: every clip has a score under every condition."]}
     table = Table(
@@ -19,10 +19,10 @@ def build(view: ModelView) -> Content:
         f"Rows without a score. {narrative.POLICIES[summary.policy]}",
         rows,
         [
-            Column("Condition", lambda each: view.index.words(each.condition)),
-            Column("Status", lambda each: each.status),
-            Column("Reason", lambda each: each.reason, "id"),
-            number("Rows", lambda each: count_cell(each.rows)),
+            Column("Condition", lambda row: view.index.words(row.condition)),
+            Column("Status", lambda row: row.status),
+            Column("Reason", lambda row: row.reason, "id"),
+            number("Rows", lambda row: count_cell(row.rows)),
         ],
         filter="reasons",
     )
