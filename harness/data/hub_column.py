@@ -99,9 +99,9 @@ def parsed(
             meant = f"did you mean {near[0]}=? {usage}" if near else usage
             raise UsageError(f"has no option {key!r}", spec, meant)
         if key in options:
-            raise UsageError(f"says {key}= twice", spec, "say it once")
+            raise UsageError(f"has {key}= twice", spec, "give it once")
         if not value:
-            raise UsageError(f"says nothing after {key}=", spec, usage)
+            raise UsageError(f"has no value after {key}=", spec, usage)
         options[key] = value
     return match, options
 

@@ -63,7 +63,7 @@ class ShardCell:
             raise ClipError("its shard has fewer rows than when it was opened")
         cell = cells[self.row]
         if not cell.is_valid:
-            raise ClipRejected("its row has no audio in it")
+            raise ClipRejected("its row holds no audio")
         content = cell.as_buffer()
         if content.size > most_bytes:
             raise ClipRejected(f"{content.size} bytes are over the limit of {most_bytes}")

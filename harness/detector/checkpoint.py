@@ -149,7 +149,7 @@ class Checkpoint:
         for content in (self.config, _settings(_read_json(self.extractor, self.spec))):
             if content.get("auto_map"):
                 raise UsageError(
-                    "wants to run code of its own (auto_map), which is never done",
+                    "needs its own code (auto_map), which is never run",
                     self.spec,
                     "wrap it in a python: factory if you trust it",
                 )

@@ -284,7 +284,7 @@ def _load_faults(spec: str) -> Generator[None]:
         text = " ".join(str(fault).split()) or type(fault).__name__
         if "trust_remote_code" in text:
             raise UsageError(
-                "wants to run code of its own, which is never done",
+                "needs its own code, which is never run",
                 spec,
                 "wrap it in a python: factory if you trust it",
             ) from fault

@@ -59,7 +59,7 @@ def stated_identity(detector: object, where: str) -> dict[str, str]:
             value = value() if callable(value) else value
         except Exception as fault:
             raise UsageError(
-                f"its {name} cannot be had ({error_line(fault)})",
+                f"its {name} cannot be read ({error_line(fault)})",
                 where,
                 "return a text that stands for its weights",
             ) from fault

@@ -149,7 +149,7 @@ def read_leaderboard(
     """
     ranking = METRICS.without_coverage(METRICS.compared)
     if metric not in ranking:
-        raise UsageError("does not rank", metric, f"take one of {', '.join(ranking)}")
+        raise UsageError("cannot rank models", metric, f"take one of {', '.join(ranking)}")
     runs: list[ModelRun] = []
     left_out: list[LeftOut] = []
     for folder in sorted({each.resolve(): each for each in folders}.values(), key=str):

@@ -254,9 +254,9 @@ class _Monitor(TrainerCallback):
 
 def _diverged(reason: str, step: int, learning_rate: float) -> UsageError:
     return UsageError(
-        f"diverged by step {step}: {reason}; nothing is saved",
+        f"training diverged by step {step} ({reason}), and nothing is saved",
         f"--learning-rate {learning_rate:g}",
-        "use a lower one, and look for damaged clips",
+        "use a lower rate, and check the clips for damage",
     )
 
 

@@ -239,7 +239,7 @@ def test_rows_without_audio_and_shards_that_are_gone_are_rejected(tmp_path: Path
     first, second = open_source(str(tmp_path))
     with pytest.raises(ClipRejected, match="9 bytes are over the limit of 8"):
         first.audio.fetch(8)
-    with pytest.raises(ClipRejected, match="its row has no audio in it"):
+    with pytest.raises(ClipRejected, match="its row holds no audio"):
         load(second.audio)
     (tmp_path / "b.parquet").write_bytes(parquet(columns))
     gone = list(open_source(str(tmp_path)))[-1]

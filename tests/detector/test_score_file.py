@@ -269,8 +269,8 @@ def test_log_odds_that_look_like_something_else_have_a_way_in(
         ("?colums=clip,score", "did you mean columns=?"),
         ("?score=probabilty", "did you mean probability?"),
         ("?higher=spoof", "Take fake, real"),
-        ("?score=", "says nothing after score="),
-        ("?score=percent&score=log-odds", "says score= twice"),
+        ("?score=", "has no value after score="),
+        ("?score=percent&score=log-odds", "has score= twice"),
         ("?columns=clip,scor", "did you mean score?"),
         ("?columns=clip,score,key", "columns= has 3 names for 2 columns"),
         ("?columns=clip,clip", "says clip twice"),
@@ -470,7 +470,7 @@ def test_a_key_that_contradicts_the_data_is_said(
 def test_a_key_that_says_no_class_is_not_compared_and_said(tmp_path: Path) -> None:
     scores = opened(tmp_path / "t.csv", "id,score,label\na,-2,0\nb,2,1\n")
     assert "0, 1 do not say which class they are; say ?fake=VALUE" in scores.identity.notes[-1]
-    assert "fake=2 is no word of the key: 0, 1" in refused(
+    assert "fake=2 must be one of the key's two values, but it has: 0, 1" in refused(
         tmp_path / "t.csv", "id,score,label\na,-2,0\nb,2,1\n", "?fake=2"
     )
 

@@ -327,7 +327,7 @@ def test_cost_and_parameters_come_from_the_record(tmp_path: Path) -> None:
 
 
 def test_bad_usage_is_told(three: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not rank"):
+    with pytest.raises(UsageError, match="cannot rank models"):
         read_leaderboard(three, metric="coverage")
     with pytest.raises(UsageError, match="name one of bad, good, near"):
         read_leaderboard(three, reference="nobody", resamples=10)

@@ -163,7 +163,7 @@ def test_a_callable_may_name_its_own_weights(place: Path) -> None:
     assert difference(found[1], found[0]) == "identity a, now b"
     assert not found[0].notes
     (place / "weights").unlink()
-    with pytest.raises(UsageError, match=r"its identity cannot be had \(FileNotFoundError"):
+    with pytest.raises(UsageError, match=r"its identity cannot be read \(FileNotFoundError"):
         open_detector("python:named:make")
 
 

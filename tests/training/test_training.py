@@ -168,7 +168,9 @@ def test_a_training_that_diverges_saves_nothing(base: Path, tmp_path: Path, how:
     rate = 1e30 if how == "learning rate" else 1e-5
     options = _options(base, out, learning_rate=rate, max_steps=4)
     augment = None if how == "learning rate" else without_numbers
-    with pytest.raises(UsageError, match=r"diverged by step \d: .* is .*nothing is saved"):
+    with pytest.raises(
+        UsageError, match=r"training diverged by step \d \(.* is .*\), and nothing is saved"
+    ):
         train(options, Noises(tmp_path), augment)
     assert not out.exists()
 

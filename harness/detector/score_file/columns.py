@@ -181,7 +181,7 @@ def _stated_places(table: ScoreTable, columns: Sequence[str], spec: str) -> dict
             hint = f"{_nearest(role, _ROLES)}Columns are {', '.join(_ROLES)} and -"
             raise UsageError(f"columns= has {role!r}", spec, hint)
         if role in places:
-            raise UsageError(f"columns= says {role} twice", spec, "say it once")
+            raise UsageError(f"columns= has {role} twice", spec, "give it once")
         places[role] = _place(table, name, spec) if by_name else number
     if not by_name and table.header and not _has_known_name(table):
         raise UsageError(

@@ -108,7 +108,7 @@ class ScoreFile:
         return replace(self, identity=identity, assignment=assignment)
 
     def refuse_one_class(self, clips: Sequence[Clip], threshold: float) -> None:
-        """Refuse scores that are hardly log-odds, unless the user stated their scale.
+        """Refuse scores that do not look like log-odds, unless the user stated their scale.
 
         Raises UsageError if all clips fall on one side of the threshold although the classes are
         apart.
@@ -124,7 +124,7 @@ class ScoreFile:
         if doubt := one_sided(np.array(scores), np.array(fake, dtype=np.bool_), threshold):
             spec = self.identity.spec
             raise UsageError(
-                f"{doubt}: these are hardly log-odds",
+                f"{doubt}: the scores do not look like log-odds",
                 spec,
                 f"{add_options(spec, 'score=probability')} or percent, log-odds if they are, or "
                 'choose a threshold in the suite: threshold = {choose = "eer"}',
@@ -267,9 +267,10 @@ def _key_labels(
     if options.fake is not None:
         if len(seen) != 2 or options.fake not in seen:
             raise UsageError(
-                f"fake={options.fake} is no word of the key: {', '.join(seen[:6])}",
+                f"fake={options.fake} must be one of the key's two values, but it has: "
+                f"{', '.join(seen[:6])}",
                 spec,
-                "name one of its two",
+                "use a key of two values, and name one of them",
             )
         stated: list[Label] = ["fake" if word == options.fake else "real" for word in words]
         return stated, []
