@@ -273,7 +273,7 @@ def test_log_odds_that_look_like_something_else_have_a_way_in(
         ("?score=percent&score=log-odds", "has score= twice"),
         ("?columns=clip,scor", "did you mean score?"),
         ("?columns=clip,score,key", "columns= has 3 names for 2 columns"),
-        ("?columns=clip,clip", "says clip twice"),
+        ("?columns=clip,clip", "has clip twice"),
         ("?columns=clip:clip_id,score:pred", "no column 'pred' among clip_id, score"),
         ("?columns=clip,-", "names no clip and score"),
         ("?columns=clip,fake", "names no clip and score"),
