@@ -23,6 +23,7 @@ from harness.compare.compare import compare as compare_runs
 from harness.compare.gate import Ruling, rule
 from harness.compare.verdict import Gate, Word
 from harness.errors import ClipRejected, UsageError, printable
+from harness.report.formatting import DIGITS, MISSING, figure, interval
 from harness.results.figures import HeadlineRow, MetricRow, ScoreWarning, Summary
 from harness.results.record import RunRecord
 from harness.results.run_folder import RunFolder
@@ -71,7 +72,7 @@ class Run:
 
     @property
     def record(self) -> RunRecord:
-        """What the run was: suite, data, models, machine, versions."""
+        """The run's suite, data, models, machine and versions."""
         return self.content.record
 
     @property
@@ -102,7 +103,7 @@ class Run:
 
     @property
     def warnings(self) -> list[str]:
-        """What has to be known before any figure is read."""
+        """Warnings to read before any figure."""
         from harness.report.narrative import missing_sentence, shortfall_sentence
 
         summary, suite = self.summary, self.record.suite
@@ -158,8 +159,8 @@ class Run:
                     (
                         printable(f"{row.model}: {row.condition}"),
                         row.metric,
-                        _figure(row.value),
-                        f"{_figure(row.low)} to {_figure(row.high)}" if row.low == row.low else "–",
+                        figure(row.value, DIGITS),
+                        interval(row.low, row.high, DIGITS) or MISSING,
                         row.n,
                     )
                     for row in self.headline
@@ -206,7 +207,7 @@ class GateResult:
 
     @property
     def exit_code(self) -> int:
-        """That of `harness gate`: 0 passes, 1 fails, 3 is inconclusive."""
+        """The exit code of `harness gate`: 0 passes, 1 fails, 3 is inconclusive."""
         return self.gate.exit_code
 
     def to_frame(self) -> pd.DataFrame:
@@ -426,7 +427,7 @@ def perturb(
 
 
 def invalid_option(fault: ValidationError) -> UsageError:
-    """Put the first fault of validated options in one line."""
+    """Return the first fault of validated options as a usage error."""
     first = fault.errors()[0]
     message = first["msg"][:1].lower() + first["msg"][1:]
     return UsageError(f"{message}, given {first['input']}", str(first["loc"][0]))
@@ -442,10 +443,6 @@ def _content(run: Run | str | Path) -> RunFolder:
 
 def _frame(rows: Sequence[MetricRow], kind: type[MetricRow]) -> pd.DataFrame:
     return pd.DataFrame([asdict(row) for row in rows], columns=pd.Index(kind.__dataclass_fields__))
-
-
-def _figure(value: float) -> str:
-    return f"{value:.4f}" if value == value else "–"
 
 
 def _ignore(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""The commands of `harness audit`."""
+"""Commands of `harness audit`."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def audit_flips(
 
 
 def _read(folder: Path) -> RunFolder:
-    """Read a run, and print what is wrong with its scores."""
+    """Read a run, and print warnings about its scores."""
     from harness.results.run_folder import read_run
     from harness.summary.score_warnings import run_warnings
 

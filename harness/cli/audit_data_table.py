@@ -8,7 +8,18 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from harness.cli.audit_run_table import interval, number, p_value, print_rest, table_of
+from harness.cli.audit_run_table import print_rest
+from harness.cli.console import figure_table
+from harness.report.formatting import (
+    MISSING,
+    counted,
+    figure,
+    interval,
+    measured,
+    probability,
+    quantity,
+    signed,
+)
 from harness.testset.intervention import Intervention, TreatmentEffect
 from harness.testset.leakage import LeakageAudit
 from harness.testset.reliance import Reliance
@@ -27,15 +38,24 @@ def print_shortcuts(
         f"{audit.clips} clips ({audit.real} real, {audit.fake} fake) of {audit.groups} groups. AUC "
         "with which a property tells fakes in groups that it was not learned from:"
     )
-    table = table_of(
-        "property", "verdict", "how", "AUC", "95 % interval", "p", "real", "fake", right=3
+    table = figure_table(
+        "property",
+        "verdict",
+        "how",
+        "AUC",
+        "95 % interval",
+        "p",
+        "real",
+        "fake",
+        left=3,
+        no_wrap=True,
     )
     for shortcut in audit.shortcuts:
         name = f"{shortcut.name} (trace)" if shortcut.trace else shortcut.name
         figures = (
-            number(shortcut.auc),
-            interval(shortcut.low, shortcut.high),
-            p_value(shortcut.p_holm),
+            figure(shortcut.auc),
+            interval(shortcut.low, shortcut.high) or MISSING,
+            probability(shortcut.p_holm),
         )
         middles = _middle(shortcut.real), _middle(shortcut.fake)
         table.add_row(name, shortcut.verdict, shortcut.how, *figures, *middles)
@@ -57,7 +77,7 @@ def print_shortcuts(
 
 
 def print_leakage(console: Console, audit: LeakageAudit) -> None:
-    """Print what two splits share, then the pairs, leaks first."""
+    """Print the names that two splits share, then the pairs, leaks first."""
     counts = Counter(pair.kind for pair in audit.matches)
     kinds = ", ".join(f"{count} of the {kind}" for kind, count in counts.items()) or "none"
     leaks = "1 is a leak" if len(audit.leaks) == 1 else f"{len(audit.leaks)} are leaks"
@@ -69,11 +89,13 @@ def print_leakage(console: Console, audit: LeakageAudit) -> None:
         count = len(shared.names)
         names = [*shared.names[:MOST_NOTES], *(["…"] if count > MOST_NOTES else [])]
         console.print(
-            f"Both splits have {count} {shared.what}{'s' * (count != 1)} in common "
+            f"Both splits have {counted(count, shared.what)} in common "
             f"({shared.clips_first} and {shared.clips_second} clips): {', '.join(names)}",
             soft_wrap=True,
         )
-    table = table_of("pair", "across", "first", "second", "at, s", "for, s", "corr.", right=4)
+    table = figure_table(
+        "pair", "across", "first", "second", "at, s", "for, s", "corr.", left=4, no_wrap=True
+    )
     for column in table.columns[2:4]:
         column.overflow = "fold"
     content = [pair for pair in audit.matches if pair.kind == "same content"]
@@ -81,7 +103,7 @@ def print_leakage(console: Console, audit: LeakageAudit) -> None:
     for pair in [*copies[:MOST_COPIES], *content[:MOST_CONTENT]]:
         kind = f"{pair.kind}: leak" if pair.leak else pair.kind
         names = [f"{clip.clip_id} ({clip.label})" for clip in (pair.first, pair.second)]
-        place = f"{pair.offset_s:+.2f}", f"{pair.overlap_s:.2f}", f"{pair.correlation:.2f}"
+        place = signed(pair.offset_s, 2), figure(pair.overlap_s, 2), figure(pair.correlation, 2)
         table.add_row(kind, ", ".join(pair.across), *names, *place)
     if audit.matches:
         console.print(table)
@@ -97,28 +119,30 @@ def _print_notes(console: Console, notes: Sequence[str]) -> None:
 
 def _reliance(row: Reliance) -> str:
     return (
-        f"{row.model}: these properties explain {row.r2:.2f} of the variance of its scores "
-        f"({row.r2_low:.2f} to {row.r2_high:.2f}), {row.r2_within:.2f} within the classes "
-        f"({row.r2_within_low:.2f} to {row.r2_within_high:.2f}); rank correlation with "
-        f"their prediction {number(row.rank_real)} among real clips, {number(row.rank_fake)} among "
+        f"{row.model}: these properties explain {figure(row.r2, 2)} of the variance of its scores "
+        f"({interval(row.r2_low, row.r2_high, 2)}), {figure(row.r2_within, 2)} within the classes "
+        f"({interval(row.r2_within_low, row.r2_within_high, 2)}); rank correlation with "
+        f"their prediction {figure(row.rank_real)} among real clips, {figure(row.rank_fake)} among "
         f"fakes. "
-        f"Accuracy {number(row.right)} on the {row.clips_right} clips where they point right, "
-        f"{number(row.wrong)} on the {row.clips_wrong} where they point wrong (difference "
-        f"{row.difference:+.3f}, {row.low:+.3f} to {row.high:+.3f}); AUC {number(row.auc_right)} "
-        f"and {number(row.auc_wrong)}."
+        f"Accuracy {figure(row.right)} on the {row.clips_right} clips where they point right, "
+        f"{figure(row.wrong)} on the {row.clips_wrong} where they point wrong (difference "
+        f"{signed(row.difference)}, {interval(row.low, row.high)}); AUC {figure(row.auc_right)} "
+        f"and {figure(row.auc_wrong)}."
     )
 
 
 def _print_interventions(console: Console, treated: Sequence[Intervention]) -> None:
     console.print("All clips treated alike, compared with the same clips as they are:")
-    table = table_of("treatment", "accuracy", "change", "AUC", "change", "real, fakes", right=1)
+    table = figure_table(
+        "treatment", "accuracy", "change", "AUC", "change", "real, fakes", left=1, no_wrap=True
+    )
     table.columns[0].no_wrap = True
     for effects in treated:
         cells = *_effect(effects.accuracy), *_effect(effects.auc)
         table.add_row(
             effects.condition,
             *cells,
-            f"{effects.move_real:+.2f}, {effects.move_fake:+.2f}",
+            f"{signed(effects.move_real, 2)}, {signed(effects.move_fake, 2)}",
         )
     console.print(table)
     console.print(
@@ -129,11 +153,11 @@ def _print_interventions(console: Console, treated: Sequence[Intervention]) -> N
 
 
 def _effect(effect: TreatmentEffect) -> tuple[str, str]:
-    difference = f"{effect.difference:+.3f} ({effect.low:+.3f} to {effect.high:+.3f})"
-    return number(effect.treated), difference
+    difference = measured(effect.difference, effect.low, effect.high, sign=True)
+    return figure(effect.treated), difference
 
 
 def _middle(value: float | str) -> str:
     if isinstance(value, str):
         return value
-    return "" if math.isnan(value) else f"{value:.4g}"
+    return "" if math.isnan(value) else quantity(value, digits=4)

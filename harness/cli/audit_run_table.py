@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import groupby
 
 from rich.console import Console
@@ -10,6 +9,8 @@ from rich.table import Table
 
 from harness.audit.flips import ClassFlip, FlipAudit
 from harness.audit.labels import LEAST_RATIO, LabelAudit, LabelCount
+from harness.cli.console import figure_table
+from harness.report.formatting import MISSING, figure, interval, probability, signed
 
 MOST_SUSPECTS = 50
 MOST_FRAGILE = 3
@@ -28,13 +29,20 @@ def print_labels(console: Console, audit: LabelAudit) -> None:
         for suspect in audit.suspects[:MOST_SUSPECTS]:
             against = f"{round(suspect.contradicted * suspect.rows)} of {suspect.rows}"
             names = suspect.generator, suspect.source, suspect.group
-            probability = f"{suspect.probability:.2f}"
-            table.add_row(suspect.clip_id, suspect.label, *names, probability, against)
+            p_wrong = figure(suspect.probability, 2)
+            table.add_row(suspect.clip_id, suspect.label, *names, p_wrong, against)
         console.print(table)
         print_rest(console, len(audit.suspects) - MOST_SUSPECTS)
-    table = table_of("model", "part", "labels", "AUC", "95 % interval", "clips", "groups", right=3)
+    table = figure_table(
+        "model", "part", "labels", "AUC", "95 % interval", "clips", "groups", left=3, no_wrap=True
+    )
     for part in audit.polarities:
-        figures = number(part.auc), interval(part.low, part.high), str(part.clips), str(part.groups)
+        figures = (
+            figure(part.auc),
+            interval(part.low, part.high) or MISSING,
+            str(part.clips),
+            str(part.groups),
+        )
         table.add_row(part.model, part.slice, part.verdict, *figures)
     console.print(table)
     if any(part.verdict == "swapped" for part in audit.polarities):
@@ -69,8 +77,17 @@ def print_flips(console: Console, audit: FlipAudit) -> None:
     def named(model: str, name: str) -> str:
         return f"{model}: {name}" if several else name
 
-    table = table_of(
-        "condition", "breaks first", "real lost", "p", "move", "fakes lost", "p", "move", right=2
+    table = figure_table(
+        "condition",
+        "breaks first",
+        "real lost",
+        "p",
+        "move",
+        "fakes lost",
+        "p",
+        "move",
+        left=2,
+        no_wrap=True,
     )
     for flip in audit.conditions:
         name = named(flip.model, flip.condition)
@@ -81,18 +98,20 @@ def print_flips(console: Console, audit: FlipAudit) -> None:
         "class; p of no loss, over groups, adjusted for all; move: median change of the score, "
         "positive towards fake."
     )
-    table = table_of("series", "class", f"{100 * audit.share:g} % turned", "no earlier", "no later")
+    table = Table("series", "class", f"{100 * audit.share:g} % turned", "no earlier", "no later")
     for point in audit.breaks:
         places = point.at or "nowhere", point.earliest or "nowhere", point.latest or "not known"
         table.add_row(named(point.model, point.series), point.label, *places)
     if audit.breaks:
         console.print(table)
-    table = table_of("family", "fakes that break most", "broke", "95 % interval", "clips", right=2)
+    table = figure_table(
+        "family", "fakes that break most", "broke", "95 % interval", "clips", left=2, no_wrap=True
+    )
     for (model, family), members in groupby(audit.fragile, key=lambda row: (row.model, row.family)):
         for row in list(members)[:MOST_FRAGILE]:
             figures = (
-                number(row.broke),
-                interval(row.low, row.high),
+                figure(row.broke),
+                interval(row.low, row.high) or MISSING,
                 str(row.clips),
             )
             table.add_row(named(model, family), row.generator or "(unnamed)", *figures)
@@ -102,35 +121,12 @@ def print_flips(console: Console, audit: FlipAudit) -> None:
 
 def _class_cells(flip: ClassFlip) -> tuple[str, str, str]:
     if not flip.clips:
-        return "–", "–", "–"
+        return MISSING, MISSING, MISSING
     lost = f"{flip.broke} − {flip.mended} of {flip.clips}"
-    return lost, p_value(flip.p_holm), f"{flip.move:+.2f}"
+    return lost, probability(flip.p_holm), signed(flip.move, 2)
 
 
 def print_rest(console: Console, count: int) -> None:
-    """Say how many rows were left out, if any."""
+    """Print the number of rows left out, if any."""
     if count > 0:
         console.print(f"and {count} more; --json has them.")
-
-
-def table_of(*columns: str, right: int = 99) -> Table:
-    """A table whose columns from `right` on hold numbers."""
-    table = Table(*columns)
-    for column in table.columns[right:]:
-        column.justify, column.no_wrap = "right", True
-    return table
-
-
-def number(value: float) -> str:
-    """Three decimals, or a dash for NaN."""
-    return "–" if math.isnan(value) else f"{value:.3f}"
-
-
-def interval(low: float, high: float) -> str:
-    """`0.100 to 0.200`, or dashes for NaN."""
-    return f"{number(low)} to {number(high)}"
-
-
-def p_value(p: float) -> str:
-    """Two significant digits, or a dash for NaN."""
-    return "–" if math.isnan(p) else f"{p:.2g}"

@@ -11,12 +11,13 @@ from rich.table import Table
 
 from harness.claims.consistency import ClaimAudit
 from harness.claims.equivalence import Equivalence
+from harness.report.formatting import DIGITS, count, figure, interval
 
 
 def print_audit(console: Console, audit: ClaimAudit, compared: Sequence[Equivalence]) -> None:
     """Print one claim: its findings, its sampling errors, and a sentence per compared figure."""
     claim = audit.claim
-    figures = ", ".join(f"{name} {figure.text}" for name, figure in claim.figures.items())
+    figures = ", ".join(f"{name} {reported.text}" for name, reported in claim.figures.items())
     console.print(f"{claim.title}: {figures or 'no figure that can be checked'}")
     findings = Table("about", "verdict", "finding")
     findings.columns[0].no_wrap = findings.columns[1].no_wrap = True
@@ -31,8 +32,13 @@ def print_audit(console: Console, audit: ClaimAudit, compared: Sequence[Equivale
             errors.add_column(name, justify="right", no_wrap=True)
         errors.add_column("if it was of")
         for error in audit.errors:
-            interval = f"{error.low:.4f} to {error.high:.4f}"
-            errors.add_row(error.metric, f"{error.value:.4f}", interval, f"{error.n:,}", error.test)
+            errors.add_row(
+                error.metric,
+                figure(error.value, DIGITS),
+                interval(error.low, error.high, DIGITS),
+                count(error.n),
+                error.test,
+            )
         console.print(errors)
     elif claim.figures:
         console.print(
@@ -43,7 +49,7 @@ def print_audit(console: Console, audit: ClaimAudit, compared: Sequence[Equivale
 
 
 def plain(audit: ClaimAudit, compared: Sequence[Equivalence]) -> dict[str, Any]:
-    """The same content for JSON."""
+    """Return the same content for JSON."""
     claim = audit.claim
     return {
         "title": claim.title,

@@ -7,7 +7,6 @@ and no character that reorders a line reaches the terminal.
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -23,6 +22,7 @@ from rich.text import Text
 
 from harness.errors import printable
 from harness.plain_json import json_text
+from harness.report.formatting import DIGITS, MISSING, counted, figure, interval, signed
 
 if TYPE_CHECKING:
     from harness.report.publish import Outcome
@@ -34,7 +34,7 @@ MOST_SHORTFALLS = 5
 
 
 class _Console(Console):
-    """Prints every string as plain text, in tables as well."""
+    """A console that prints every string as plain text, in tables as well."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
@@ -79,7 +79,7 @@ def print_pairs(content: dict[str, str]) -> None:
 
 @contextmanager
 def _stdout_to_stderr() -> Generator[None]:
-    """Send whatever is printed to stdout, by C code as well, to stderr."""
+    """Redirect stdout to stderr, for C code as well."""
     python_stdout = sys.stdout
     try:
         saved, copy = os.dup(1), os.dup(2)
@@ -137,7 +137,7 @@ class Progress:
 
 
 def print_warnings(warnings: Sequence[ScoreWarning], *, stderr: bool = False) -> None:
-    """Print which models' scores are probably not log-odds of fake; before any figure."""
+    """Print a warning for each model whose scores are probably not log-odds of fake."""
     console = _Console(stderr=True) if stderr else stdout()
     for warning in warnings:
         console.print(printable(f"Warning: {warning.line}"), soft_wrap=True)
@@ -169,11 +169,11 @@ def print_answer(outcome: Outcome, lines: list[HeadlineRow]) -> None:
         table.add_row(
             printable(condition),
             line.metric,
-            _figure(line.value),
-            "–" if math.isnan(line.low) else f"{_figure(line.low)} to {_figure(line.high)}",
+            figure(line.value, DIGITS),
+            interval(line.low, line.high, DIGITS) or MISSING,
             str(line.n),
-            _figure(line.reported),
-            _figure(line.damage, signed=True),
+            figure(line.reported, DIGITS),
+            signed(line.damage, DIGITS),
         )
     console.print(table)
     card = outcome.published.model
@@ -204,7 +204,7 @@ def _cautions(outcome: Outcome) -> list[str]:
     lines = [missing_sentence(outcome.record, summary.tally)]
     if short := summary.shortfalls:
         lines.append(
-            f"Too little was scored in {len(short)} case{'s' if len(short) > 1 else ''} (minimum "
+            f"Too little was scored in {counted(len(short), 'case')} (minimum "
             f"{100 * suite.min_coverage:g}%):"
         )
         lines += [
@@ -218,9 +218,3 @@ def _cautions(outcome: Outcome) -> list[str]:
     if notes := notes_sentence(summary.audio_notes):
         lines.append(f"Some recordings were not read as they are. {notes}")
     return [line for line in lines if line]
-
-
-def _figure(value: float, *, signed: bool = False) -> str:
-    if math.isnan(value):
-        return "–"
-    return f"{value:+.4f}" if signed else f"{value:.4f}"

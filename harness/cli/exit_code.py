@@ -1,4 +1,4 @@
-"""Exit codes, and how a command with figures to show ends."""
+"""Exit codes, and the end of commands that show figures."""
 
 from __future__ import annotations
 

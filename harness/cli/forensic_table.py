@@ -1,12 +1,11 @@
-"""The quality of likelihood ratios in a terminal."""
+"""Terminal output of the quality of likelihood ratios."""
 
 from __future__ import annotations
-
-import math
 
 from harness.cli.console import figure_table, stdout
 from harness.forensic.analysis import METHOD, Forensic
 from harness.forensic.likelihood_ratio import ratio
+from harness.report.formatting import figure, interval
 
 _MOST = 20
 """Conditions in the table."""
@@ -36,8 +35,8 @@ def print_ratios(content: Forensic) -> None:
         cllr = quality.cllr
         table.add_row(
             f"{quality.model}: {quality.condition}" if several else quality.condition,
-            f"{cllr.value:.3f}",
-            "" if math.isnan(cllr.low) else f"{cllr.low:.3f} to {cllr.high:.3f}",
+            figure(cllr.value),
+            interval(cllr.low, cllr.high),
             ratio(quality.upper),
             ratio(quality.lower),
             str(cllr.clips),

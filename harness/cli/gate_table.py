@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.table import Table
 
 from harness.cli.console import stdout
 from harness.compare.compare import Comparison
 from harness.compare.difference import Difference
 from harness.compare.verdict import Gate, Verdict, ranked
+from harness.report.formatting import DIGITS, counted, figure, measured, probability
 
 _MOST = 20
 _MOST_PLACES = 5
@@ -31,8 +30,8 @@ def print_gate(gate: Gate) -> None:
                 place,
                 verdict.metric,
                 f"{verdict.required}; {verdict.reason}" if verdict.reason else verdict.required,
-                _figure(verdict.baseline),
-                _figure(verdict.value),
+                figure(verdict.baseline, DIGITS),
+                figure(verdict.value, DIGITS),
                 _difference(verdict),
                 str(verdict.n),
             )
@@ -55,7 +54,7 @@ def print_comparison(comparison: Comparison) -> None:
         cells = [cell for cell in rest if cell.status == status]
         places = list(dict.fromkeys(f"{cell.condition} ({cell.reason})" for cell in cells))
         listed = "; ".join(places[:_MOST_PLACES]) + ("; …" if len(places) > _MOST_PLACES else "")
-        console.print(f"{status}: {_count(len(cells), 'figure')}: {listed}")
+        console.print(f"{status}: {counted(len(cells), 'figure')}: {listed}")
     compared = [cell for cell in comparison.cells if cell.status == "compared"]
     sure = sorted((cell for cell in compared if cell.p_holm <= 0.05), key=lambda cell: cell.p_holm)
     clean = [cell for cell in compared if cell.condition == "clean"]
@@ -66,11 +65,11 @@ def print_comparison(comparison: Comparison) -> None:
         table.add_row(
             cell.condition,
             cell.metric,
-            _figure(cell.baseline),
-            _figure(cell.value),
+            figure(cell.baseline, DIGITS),
+            figure(cell.value, DIGITS),
             _difference(cell),
-            _figure(cell.p_holm),
-            _figure(cell.smallest),
+            probability(cell.p_holm),
+            figure(cell.smallest, DIGITS),
             str(cell.n),
         )
     console.print(table)
@@ -79,23 +78,12 @@ def print_comparison(comparison: Comparison) -> None:
     is_are = "is" if len(sure) == 1 else "are"
     console.print(
         f"{len(sure)} of {len(compared)} differences {is_are} significant at 5 % (Holm, one family "
-        f"of {comparison.family}); {_count(len(comparison.flips), 'verdict')} changed; the scores "
-        f"of {_count(len(comparison.identical), 'condition')} are the same."
+        f"of {comparison.family}); {counted(len(comparison.flips), 'verdict')} changed; the scores "
+        f"of {counted(len(comparison.identical), 'condition')} are the same."
     )
     for note in comparison.notes:
         console.print(f"Note: {note}")
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def _figure(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
-
-
 def _difference(row: Verdict | Difference) -> str:
-    if math.isnan(row.difference):
-        return "–"
-    bounds = "" if math.isnan(row.low) else f" ({row.low:+.4f} to {row.high:+.4f})"
-    return f"{row.difference:+.4f}{bounds}"
+    return measured(row.difference, row.low, row.high, DIGITS, sign=True)

@@ -1,4 +1,4 @@
-"""`harness inspect`, and the commands that keep a run as evidence."""
+"""Commands `inspect`, `bundle` and `verify`: recordings and runs as evidence."""
 
 from __future__ import annotations
 

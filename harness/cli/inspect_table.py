@@ -1,4 +1,4 @@
-"""Examined recordings in a terminal: one as lines, several as a table."""
+"""Terminal output of examined recordings: one as lines, several as a table."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from harness.cli.console import stdout
 from harness.forensic.case import Case
 from harness.inspect.batch import ExaminedFile
+from harness.report.formatting import MISSING, figure, interval, quantity, signed
 from harness.results.record import RunRecord
 
 _SYNTHETIC = (
@@ -20,7 +21,7 @@ _SYNTHETIC = (
 
 
 def print_examined(done: Sequence[ExaminedFile], record: RunRecord, out: Path) -> None:
-    """Print the cases, and where their pages are."""
+    """Print the cases and the paths of their pages."""
     console = stdout()
     if record.data.synthetic:
         console.print(_SYNTHETIC, soft_wrap=True)
@@ -47,8 +48,8 @@ def _lines(case: Case) -> list[str]:
         *(f"  {note}" for note in file.notes),
         f"Not scored: {case.score_reason}."
         if case.score_reason
-        else f"Score {case.score:+.2f} over the first {case.heard_s:.2f} s (threshold "
-        f"{case.subject.threshold:g})",
+        else f"Score {signed(case.score, 2)} over the first {case.heard_s:.2f} s (threshold "
+        f"{quantity(case.subject.threshold)})",
     ]
     if weight.refused:
         lines += ["No statement about it:", *(f"  {reason}" for reason in weight.refused)]
@@ -59,18 +60,17 @@ def _lines(case: Case) -> list[str]:
 
 def _interval(case: Case) -> str:
     low, high = (bound / math.log(10) for bound in (case.weight.low, case.weight.high))
-    return f"{low:+.2f} to {high:+.2f}"
+    return interval(low, high, 2)
 
 
 def _row(examined: ExaminedFile) -> tuple[str, ...]:
     row = examined.row
-    known = not math.isnan(row.log10_lr)
     return (
         row.file,
-        _figure(row.seconds, ".2f"),
-        _figure(row.score, "+.2f"),
-        _figure(row.log10_lr, "+.2f"),
-        f"{row.log10_low:+.2f} to {row.log10_high:+.2f}" if known else "–",
+        figure(row.seconds, 2),
+        signed(row.score, 2),
+        signed(row.log10_lr, 2),
+        interval(row.log10_low, row.log10_high, 2) or MISSING,
         _condition(examined),
     )
 
@@ -83,7 +83,3 @@ def _condition(examined: ExaminedFile) -> str:
     if not refused:
         return examined.row.condition
     return refused[0] + (f" (and {len(refused) - 1} more)" if len(refused) > 1 else "")
-
-
-def _figure(value: float, form: str) -> str:
-    return "–" if math.isnan(value) else format(value, form)

@@ -1,4 +1,4 @@
-"""A leaderboard, and a history of releases, in a terminal."""
+"""Terminal output of leaderboards and histories of releases."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from harness.leaderboard.history import History, Track
 from harness.leaderboard.leaderboard import Leaderboard
 from harness.leaderboard.release import Release, ReleaseStep
 from harness.metrics import METRICS
+from harness.report.formatting import MISSING, figure, signed
 from harness.report.leaderboard_text import notes_of, tables_of
 
 MARKS = {"worse": " ▼", "better": " ▲", "open": "", "not compared": " ?"}
@@ -71,10 +72,10 @@ def _figures(track: Track) -> Table:
         for name in names:
             row = rows.get(name)
             if row is None or math.isnan(row.value):
-                cells.append("–")
+                cells.append(MISSING)
                 continue
-            interval = "" if math.isnan(row.low) else f"\n{row.low:.3f}–{row.high:.3f}"
-            cells.append(f"{row.value:.3f}{_mark(release.steps, name)}{interval}")
+            bounds = "" if math.isnan(row.low) else f"\n{figure(row.low)}–{figure(row.high)}"
+            cells.append(f"{figure(row.value)}{_mark(release.steps, name)}{bounds}")
         version = release.version + ("\nsame scores" if release.same else "")
         table.add_row(_date(release), version, *cells)
     return table
@@ -88,17 +89,17 @@ def _families(track: Track) -> Iterator[Table]:
         for release in track.releases:
             losses = {loss.family: loss.value for loss in release.families}
             cells = [
-                "–"
+                MISSING
                 if math.isnan(losses.get(name, math.nan))
-                else f"{losses[name]:+.3f}{_mark(release.family_steps, name)}"
+                else f"{signed(losses[name])}{_mark(release.family_steps, name)}"
                 for name in some
             ]
             table.add_row(_date(release), *cells)
         yield table
 
 
-def _mark(steps: Sequence[ReleaseStep], figure: str) -> str:
-    return next((MARKS[step.turn] for step in steps if step.of == figure), "")
+def _mark(steps: Sequence[ReleaseStep], of: str) -> str:
+    return next((MARKS[step.turn] for step in steps if step.of == of), "")
 
 
 def _date(release: Release) -> str:

@@ -1,4 +1,4 @@
-"""The table of commands, and how the process ends. Data goes to stdout, progress to stderr."""
+"""The table of commands, and the end of the process. Data goes to stdout, progress to stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness plan`: parse, measure, print."""
+"""Command `harness plan`: parse, measure, print."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def plan(
 
 
 def _counts(text: str, where: str) -> tuple[int, ...]:
-    """Whole numbers from 1, as in `1,8,64`."""
+    """Parse positive integers such as `1,8,64`."""
     parts = [part.strip() for part in text.split(",")]
     if not all(_COUNT.fullmatch(part) for part in parts):
         raise UsageError(f"{text!r}: expected positive integers", where, "write them like 1,8,64")

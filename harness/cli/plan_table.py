@@ -1,4 +1,4 @@
-"""A plan in a terminal: how much there is, what each stage takes, and how long with how many."""
+"""Terminal output of plans: the work, the time of each stage, and of each layout."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from harness.errors import printable
 from harness.planning.check import PlanCheck
 from harness.planning.estimate import Figure
 from harness.planning.plan import Plan
+from harness.report import formatting
+from harness.report.formatting import MISSING, counted
 
 _PACKAGES = ("torch", "numpy", "av", "soundfile")
 _TIMES = ((3600 * 24 * 3, "d", 3600 * 24), (3600 * 2, "h", 3600), (120, "min", 60), (0, "s", 1))
 
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """Print what there is to do, where the time goes, and what more workers or GPUs give."""
+    """Print the work, the time of each stage, and the effect of more workers or GPUs."""
     machine, here = plan.machine, plan.here
     versions = ", ".join(f"{name} {machine.packages.get(name, '?')}" for name in _PACKAGES)
     lines = [
         f"{plan.suite} on {plan.data}: {plan.clips:,} clips × {plan.conditions} conditions × "
-        f"{_count(len(plan.models), 'model')} = {plan.scorings:,} scorings.",
+        f"{counted(len(plan.models), 'model')} = {plan.scorings:,} scorings.",
         f"{_interval(plan.audio_seconds)} of audio (of {plan.audio_basis}), "
         f"{_size(plan.read_bytes.value)} to read (of {plan.read_basis}), "
         f"{_size(plan.written_bytes)} of scores and {_size(plan.cached_bytes)} of prepared audio "
@@ -42,7 +44,7 @@ def print_plan(console: Console, plan: Plan) -> None:
             printable(stage.name),
             stage.resource,
             f"{seconds.value:,.3g}",
-            "–" if exact else f"{seconds.low:,.3g} to {seconds.high:,.3g}",
+            MISSING if exact else f"{seconds.low:,.3g} to {seconds.high:,.3g}",
             f"{stage.basis}s",
         )
     console.print(stages)
@@ -50,7 +52,7 @@ def print_plan(console: Console, plan: Plan) -> None:
     for layout in plan.layouts:
         layouts.add_row(
             f"{layout.workers:,}",
-            str(layout.gpus or "–"),
+            str(layout.gpus or MISSING),
             _interval(layout.hours, 3600),
             _size(layout.memory_bytes),
             f"{_size(layout.read_bytes_per_second)}/s",
@@ -58,12 +60,12 @@ def print_plan(console: Console, plan: Plan) -> None:
         )
     console.print(layouts)
     for gpus, workers in plan.turning_points.items():
-        beside = f" beside {_count(gpus, 'GPU')}" if gpus else ""
+        beside = f" beside {counted(gpus, 'GPU')}" if gpus else ""
         if workers is not None:
             console.print(f"More workers than {workers:,}{beside} do not help.")
     console.print(
-        f"This machine ({_count(here.workers, 'worker')} on "
-        f"{_count(here.processors, 'processor')}): "
+        f"This machine ({counted(here.workers, 'worker')} on "
+        f"{counted(here.processors, 'processor')}): "
         f"{_interval(here.hours, 3600)}, limited by {printable(here.limit)}.",
         soft_wrap=True,
     )
@@ -71,13 +73,14 @@ def print_plan(console: Console, plan: Plan) -> None:
 
 
 def print_check(console: Console, plan: Plan, check: PlanCheck) -> None:
-    """Print what was planned beside what a run took."""
+    """Print a plan beside a run."""
     table = _table("stage", "planned", "took", "took / planned")
     table.title, table.title_justify = f"Against {printable(check.run)}", "left"
     for stage in check.stages:
         took = "not recorded" if math.isnan(stage.took) else _time(stage.took)
-        ratio = "–" if math.isnan(stage.ratio) else f"{stage.ratio:.2f}"
-        table.add_row(printable(stage.name), _time(stage.planned), took, ratio)
+        table.add_row(
+            printable(stage.name), _time(stage.planned), took, formatting.figure(stage.ratio, 2)
+        )
     console.print(table)
     console.print(
         f"Scorings: {plan.scorings:,} planned, {check.scorings:,} made. Table: "
@@ -100,10 +103,6 @@ def _table(*titles: str) -> Table:
 def _print_notes(console: Console, notes: list[str]) -> None:
     for note in notes:
         console.print(f"Note: {printable(note)}", soft_wrap=True)
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number:,} {unit}{'s' if number != 1 else ''}"
 
 
 def _interval(figure: Figure, unit_seconds: float = 1.0) -> str:

@@ -1,4 +1,4 @@
-"""`harness run` and `harness train`."""
+"""Commands `harness run` and `harness train`."""
 
 from __future__ import annotations
 

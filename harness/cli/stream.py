@@ -43,7 +43,7 @@ class GuardedStream(io.RawIOBase):
         return self._stream.isatty()
 
     def _divert(self) -> None:
-        """Point the descriptor at the null device, or Python fails on its buffer at exit."""
+        """Point the descriptor at the null device, so that Python can flush its buffer at exit."""
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())

@@ -1,4 +1,4 @@
-"""One line for each command line that cannot be run, and for each fault that nothing foresaw."""
+"""One-line messages for unusable command lines and unexpected faults."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LARGEST = 2**63
 
 
 def usage_line(fault: TyperException) -> str:
-    """Return one line for arguments that do not fit a command; its help where there are none."""
+    """Return one line for arguments that do not fit a command, or its help if there are none."""
     context: Any = getattr(fault, "ctx", None)
     text = fault.format_message()
     if context is not None and text == context.get_help():
@@ -52,7 +52,7 @@ def unexpected_line(fault: BaseException) -> str:
 
 
 def _keep_traceback(fault: BaseException) -> str:
-    """Write the traceback to a file, and return where it is, in words."""
+    """Write the traceback to a file, and return a sentence that names it."""
     text = "".join(traceback.format_exception(fault))
     try:
         with tempfile.NamedTemporaryFile(

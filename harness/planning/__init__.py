@@ -1,1 +1,1 @@
-"""What a run would take, measured on a sample of it: time, bytes, memory, and what limits it."""
+"""Plans of runs from a measured sample: time, bytes, memory and the limiting resource."""

@@ -1,4 +1,4 @@
-"""Compare a plan with what the run took, stage by stage.
+"""Comparison of a plan with the time that the run took, stage by stage.
 
 A run records processor seconds of preparing, as the plan has them. Of a detector on processors it
 records the clock's seconds, which are longer where workers share the processors with it.
@@ -46,7 +46,7 @@ class StageCheck(PlanModel):
 
 
 class PlanCheck(PlanModel):
-    """A plan beside the run that came of it."""
+    """A plan beside a run that followed it."""
 
     run: str
     stages: list[StageCheck]
@@ -83,7 +83,7 @@ def refuse_other_suite(run: Path, suite: str) -> None:
 
 
 def check(plan: Plan, run: Path) -> PlanCheck:
-    """Compare what was planned with what a run took.
+    """Compare a plan with a run.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def _planned_seconds(plan: Plan, record: RunRecord) -> float:
 
 
 def _notes(plan: Plan, record: RunRecord) -> list[str]:
-    """Say what differs for other reasons than the plan's figures."""
+    """Return notes on differences that the plan's figures do not explain."""
     here, ran = plan.machine, record.machine
     lines = [
         f"{what}: planned {planned}, the run had {actual}"

@@ -1,4 +1,4 @@
-"""From a timed sample of clips to what a whole run takes.
+"""Estimates of a whole run's time and size from a timed sample of clips.
 
 A total is the mean of a clip times the number of clips, or the ratio to the bytes of the recordings
 where these are known and fit the sample better; that of a detector is the mean of a row. It is an
@@ -56,7 +56,7 @@ class Figure(PlanModel):
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A kind of work, with its seconds in all and what they grow with."""
+    """A kind of work: its total seconds and the unit that they grow with."""
 
     name: str
     resource: Resource
@@ -75,7 +75,7 @@ class WorkerLayout:
 
 @dataclass(frozen=True, eq=False)
 class Load:
-    """How much there is to do; `read_bytes` are NaN where not every recording says its size."""
+    """The amount of work; `read_bytes` is NaN unless the size of every recording is known."""
 
     clips: int
     conditions: int
@@ -92,7 +92,7 @@ class Load:
 
 
 def resamples(count: int, *key: object) -> Array:
-    """Return how often each of `count` units is in each resample; in the first, once."""
+    """Return how often each of `count` units occurs in each resample; in the first, once."""
     drawn = generator("forecast", *key).multinomial(count, [1 / count] * count, size=RESAMPLES)
     return np.vstack([np.ones(count), drawn.astype(np.float64)])
 
@@ -180,7 +180,7 @@ def _detector_stages(sample: Sample, detector: Detector, load: Load) -> list[Sta
 
 
 def shard_count(scorings: int, seconds: float = 0.0) -> int:
-    """Return how many shards a disk gets: one every so many rows and every so many seconds."""
+    """Return the number of shards: one per so many rows or so many seconds."""
     return -(-scorings // SHARD_ROWS) + int(seconds / FLUSH_SECONDS)
 
 
@@ -190,7 +190,7 @@ def written_bytes(sample: Sample, scorings: int, seconds: float) -> float:
 
 
 def cached_bytes(sample: Sample, load: Load) -> float:
-    """Return how much prepared audio the cache keeps of the run."""
+    """Return the bytes of prepared audio that the cache keeps."""
     return min(sample.machine.cache_gb * _GB, float(np.mean(sample.audio_bytes)) * load.clips)
 
 
@@ -220,7 +220,7 @@ def limit(stages: Sequence[Stage], busy: Mapping[Resource, Array]) -> str:
 
 
 def turning_point(stages: Sequence[Stage], gpus: int) -> int | None:
-    """Return from how many workers, each with a processor, more do not help; None without one."""
+    """Return the number of workers, each with a processor, above which more do not help."""
     busy = {
         name: seconds[0] for name, seconds in busy_seconds(stages, WorkerLayout(1, 1, gpus)).items()
     }

@@ -1,4 +1,4 @@
-"""Plan a run: measure a sample of it here, and say how long it takes and what limits it."""
+"""Plans of runs: a sample measured here, extrapolated to the time and the limiting resource."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _BUSY = 0.15
 
 
 class StagePlan(PlanModel):
-    """A kind of work: its seconds in all, what is busy with it, and what it grows with."""
+    """A kind of work: its total seconds, its resource, and the unit that it grows with."""
 
     name: str
     resource: Resource
@@ -61,7 +61,7 @@ class StagePlan(PlanModel):
 
 
 class LayoutPlan(PlanModel):
-    """What a number of workers and GPUs gives.
+    """Time, memory and limit with a number of workers and GPUs.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class LayoutPlan(PlanModel):
 
 
 class Plan(PlanModel):
-    """The whole of `harness plan --json`; sizes in bytes, times in seconds unless named otherwise.
+    """Content of `harness plan --json`; sizes in bytes, times in seconds unless named otherwise.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def plan(
     workers: Sequence[int] = (1, 8, 64),
     gpus: Sequence[int] = (),
 ) -> Plan:
-    """Measure a sample of the run on this machine and return what all of it would take.
+    """Measure a sample of the run on this machine and extrapolate to the whole run.
 
     Parameters
     ----------
@@ -256,7 +256,7 @@ def _audio_seconds(sample: Sample) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Layouts:
-    """Plans layouts; on a cluster a worker is a process like this one, with one that prepares."""
+    """Planner of layouts; a worker on a cluster is a main process with one preparing process."""
 
     stages: Sequence[Stage]
     sample: Sample
@@ -285,7 +285,7 @@ class _Layouts:
 
 
 def _notes(sample: Sample, chosen: int, read_bytes: float, inputs: Inputs) -> list[str]:
-    """Say what the figures do not cover."""
+    """Return notes on the limits of the figures."""
     lines: list[str] = []
     if len(sample.clips) < chosen:
         lines.append(

@@ -1,4 +1,4 @@
-"""Time a sample of clips on this machine: read, prepare, score and write them as a run does.
+"""Timing of a sample of clips on this machine: read, prepared, scored and written as in a run.
 
 Preparing, and detectors on processors, are counted in processor seconds, a GPU by its own clock, a
 detector of the user's own on the wall. Clips are scored after they were prepared, so that the two
@@ -61,7 +61,7 @@ _UNLIMITED = 2**50
 
 @dataclass(frozen=True)
 class SampleSetup:
-    """What is measured, opened as a run opens it; `rows` are those of the whole run by model."""
+    """The opened inputs to measure; `rows` counts those of the whole run by model."""
 
     suite: Suite
     recipe: Recipe
@@ -80,7 +80,7 @@ class BatchTime(NamedTuple):
 
 @dataclass
 class Sample:
-    """What was measured.
+    """The measurements of a sample.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class Sample:
 
 
 def measure(setup: SampleSetup, clips: Sequence[Clip], note: Note) -> Sample:
-    """Do with the clips what a run does, in a temporary directory, and time it.
+    """Process the clips as a run does, in a temporary directory, and time it.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def _start(
     scorers: Sequence[Scorer],
     sample: Sample,
 ) -> None:
-    """Time what a run begins with, and do everything once in every process."""
+    """Time the start of a run, and warm up every process."""
     conditions, machine = setup.suite.conditions, setup.machine
     use_threads(machine.threads)
     # Under another id a clip is not found in the cache when it is measured.

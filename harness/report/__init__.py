@@ -1,1 +1,1 @@
-"""The page: receives finished numbers and computes none."""
+"""Pages and texts from finished figures; nothing is computed here."""

@@ -24,7 +24,7 @@ _ROW_HEIGHT = 16
 
 @dataclass(frozen=True)
 class Tick:
-    """A labelled place on an axis: a percentage across, or pixels down."""
+    """A labelled position on an axis: a percentage across, or pixels down."""
 
     at: float
     label: str

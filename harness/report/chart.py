@@ -1,4 +1,4 @@
-"""The charts of a page: for each its rows, its parameters and what it shows in words.
+"""The charts of a page: their rows, parameters and descriptions.
 
 Rows are kept by column (`{"x": [...], "y": [...]}`), in a fraction of the room that a list of
 objects takes. Nothing here computes a figure; the probit of a rate is where a DET chart draws it.
@@ -158,7 +158,7 @@ def _interval_columns(rows: Sequence[Any]) -> Columns:
 
 
 def rounded(value: float) -> float | None:
-    """Return a number as charts have it; None where it is missing."""
+    """Return a number rounded for charts; None where it is missing."""
     return round(value, 4) if math.isfinite(value) else None
 
 

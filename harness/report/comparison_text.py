@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.metrics.intervals import SIZE
-from harness.report.formatting import count, figure, listed, measured, signed
+from harness.report.formatting import count, counted, figure, listed, measured, signed
 from harness.report.glossary import term
 from harness.report.lookup import Index
 
@@ -20,7 +20,7 @@ _NAMED = 3
 
 
 def gain(cell: Difference | None) -> float:
-    """Return the difference with its sign turned so that more is better; infinite without one."""
+    """Return the difference, signed so that more is better; infinite without one."""
     if cell is None or not math.isfinite(cell.difference):
         return math.inf
     return -cell.difference if term(cell.metric).better == "lower" else cell.difference
@@ -38,8 +38,7 @@ def sentences(
     same = [name for owner, name in comparison.identical if owner == model]
     result = [_tally(cells)]
     if same:
-        under = f"{count(len(same))} {'condition' if len(same) == 1 else 'conditions'}"
-        result.append(f"Every score is identical under {under}.")
+        result.append(f"Every score is identical under {counted(len(same), 'condition')}.")
     result += [_corruption([error for error in comparison.corruption if error.model == model])]
     result += [_worst(index, worst) for worst in comparison.worst if worst.model == model]
     result += [_families([loss for loss in comparison.families if loss.model == model])]
@@ -79,9 +78,8 @@ def _corruption(errors: Sequence[CorruptionError]) -> str:
     without = f" Left out of one or both: {listed(left_out)}." if left_out else ""
     corruptions = max(error.corruptions for error in known)
     return (
-        f"Relative to the baseline’s errors, over {count(corruptions)} "
-        f"{'corruption' if corruptions == 1 else 'corruptions'}: {text}; 1 is as good as the "
-        f"baseline, lower is better.{without}"
+        f"Relative to the baseline’s errors, over {counted(corruptions, 'corruption')}: {text}; "
+        f"1 is as good as the baseline, lower is better.{without}"
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from harness.report.chart import Chart, Columns, rounded
-from harness.report.formatting import count, figure, interval, signed
+from harness.report.formatting import counted, figure, interval, signed
 from harness.report.vega import ROWS, finished
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ class Point:
 
 def title_of(track: Track) -> str:
     """Return the suite and data of a track in words."""
-    conditions = "condition" if track.conditions == 1 else "conditions"
-    return f"suite {track.suite} ({count(track.conditions)} {conditions}) on {track.data}"
+    return f"suite {track.suite} ({counted(track.conditions, 'condition')}) on {track.data}"
 
 
 def point_of(release: Release, kind: str, of: str) -> Point | None:

@@ -1,4 +1,4 @@
-"""The forensic page: what a score is worth, and what the run cannot say; finished figures only."""
+"""The forensic page: weight of the scores as evidence and its limits; finished figures only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write `forensic.json` and `forensic.html` into a run directory."""
+"""Writer of `forensic.json` and `forensic.html` in a run directory."""
 
 from __future__ import annotations
 

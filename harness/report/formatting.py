@@ -50,9 +50,9 @@ def probability(value: float) -> str:
     return ">0.999" if value > 0.999 else figure(value)
 
 
-def quantity(value: float, unit: str = "") -> str:
-    """Return `−5 dB`, `4.75 kbit/s`."""
-    text = f"{value:g}".replace("-", "−")
+def quantity(value: float, unit: str = "", digits: int = 6) -> str:
+    """Return `−5 dB`, `4.75 kbit/s`, with that many significant digits."""
+    text = f"{value:.{digits}g}".replace("-", "−")
     return f"{text} {unit}" if unit else text
 
 
@@ -69,6 +69,11 @@ def percent(part: int, whole: int) -> str:
 def count(number: int) -> str:
     """Return `13,476`."""
     return f"{number:,}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 clip`, `13,476 clips`."""
+    return f"{count(number)} {noun}{'s' * (number != 1)}"
 
 
 def visible(text: str) -> str:

@@ -96,7 +96,7 @@ def _warned(gate: Gate, most: int) -> list[str]:
 
 
 def _basis(gate: Gate, several: bool, most: int) -> list[str]:
-    """Return a list of what was compared with what, and how."""
+    """Return a list of the compared runs and the method."""
     models = [verdict.model for verdict in gate.verdicts if verdict.model][:1]
     notes = _fitting([f"- {prose(note)}" for note in gate.notes[:most]], _LONGEST // 4)
     left = len(gate.notes) - len(notes)

@@ -1,4 +1,4 @@
-"""What every metric is called and what it means, from the table of metrics."""
+"""Titles and meanings of all metrics, from the table of metrics."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _answers(history: History) -> Content:
 
 
 def _answer(tracks: Sequence[Track]) -> str:
-    """Compare the newest run with the one before, and count the steps for the worse."""
+    """Compare the newest run with the one before, and count significant losses."""
     releases = sum(len(track.releases) for track in tracks)
     if releases == 1:
         return "1 run; nothing to compare yet."

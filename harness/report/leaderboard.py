@@ -218,7 +218,7 @@ def _table(
     *,
     runs: bool = False,
 ) -> Table[Model]:
-    """Return a table of one row a model, below whose name is its release or its runs."""
+    """Return a table with a row for each model, its release or runs below its name."""
 
     def model(row: Model) -> Cell:
         return Cell(row.model, row.runs if runs else (row.release,))

@@ -44,7 +44,7 @@ def as_markdown(board: Leaderboard) -> str:
 
 
 def notes_of(board: Leaderboard) -> list[str]:
-    """Return what the figures are of, how ranks are bounded, and what was left out."""
+    """Return notes on the data, the bounds of ranks, and what was left out."""
     notes: list[str] = []
     if board.synthetic:
         notes.append(

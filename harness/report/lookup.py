@@ -24,7 +24,7 @@ class Loss:
 
     @property
     def shown(self) -> bool:
-        """Whether the loss is measurable: the whole interval lies below 0."""
+        """True if the loss is measurable: the whole interval lies below 0."""
         return self.damage.high < 0
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.claims.published import Published
-from harness.report.formatting import count, figure, listed, measured, percent
+from harness.report.formatting import count, counted, figure, listed, measured, percent
 from harness.report.glossary import term
 from harness.report.lookup import Index, Loss
 from harness.results.figures import AudioNote, ClaimCheck, Shortfall, Tally
@@ -51,7 +51,7 @@ def missing_sentence(record: RunRecord, tally: Tally) -> str:
 
 def notes_sentence(notes: Sequence[AudioNote]) -> str:
     """Say what was noted while recordings were read, and of how many; empty without notes."""
-    text = (f"{count(n.clips)} recording{'s' if n.clips > 1 else ''}: {n.words}" for n in notes)
+    text = (f"{counted(n.clips, 'recording')}: {n.words}" for n in notes)
     return "; ".join(text) + "." if notes else ""
 
 
@@ -195,9 +195,8 @@ def breaking_sentences(index: Index, model: str) -> list[str]:
             "no measurable loss."
         )
     if len(comparable) < len(losses):
-        without = len(losses) - len(comparable)
-        noun = "condition" if without == 1 else "conditions"
-        sentences.append(f"{count(without)} {noun} could not be measured.")
+        without = counted(len(losses) - len(comparable), "condition")
+        sentences.append(f"{without} could not be measured.")
     return sentences
 
 

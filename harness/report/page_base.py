@@ -1,4 +1,4 @@
-"""What every page shares: templates, style, scripts, and the policy that blocks all else.
+"""The base of all pages: templates, style, scripts, and the policy that blocks everything else.
 
 Everything that a table, a model card or a file name holds is text here: Jinja escapes it, control
 characters are spelled out, and JSON inside the page has no `<`. A content security policy allows
@@ -44,7 +44,7 @@ def render_page(
 
 
 def dress(charts: Mapping[str, Chart], specs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what fills head and foot of a page: policy, style, scripts and charts."""
+    """Return the variables of a page's head and foot: policy, style, scripts and charts."""
     style, script = asset("style.css"), asset("script.js")
     return {
         "security": security([style], [bundle(), script]),

@@ -1,4 +1,4 @@
-"""From a finished table to `metrics.json` and `report.html`: no audio, no torch."""
+"""Writer of `metrics.json` and `report.html` from a finished table, without audio or torch."""
 
 from __future__ import annotations
 

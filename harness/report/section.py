@@ -1,4 +1,4 @@
-"""What a section of a page is: an anchor, a title, and a function that fills its template."""
+"""Sections of a page: an anchor, a title, and a function that fills a template."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Section(Generic[View]):
 
 @dataclass(frozen=True)
 class Shown:
-    """A section as it stands on the page."""
+    """A rendered section."""
 
     anchor: str
     title: str
@@ -56,7 +56,7 @@ class Panel:
 def shown(
     sections: Sequence[Section[View]], view: View, charts: dict[str, Chart], suffix: str = ""
 ) -> list[Shown]:
-    """Fill the sections that there are; what they draw is added to `charts`."""
+    """Render the sections that have content; their charts are added to `charts`."""
     result: list[Shown] = []
     for section in sections:
         content = section.build(view)

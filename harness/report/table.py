@@ -1,4 +1,4 @@
-"""The one vocabulary of tables on all pages: items, and columns that make a cell of each.
+"""Tables of all pages: items, and columns that make a cell of each item.
 
 `tables.html.j2` draws them. A cell knows what is read, what stands below it in small type and what
 it is sorted by; its column knows how it is aligned.
@@ -96,7 +96,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column(Generic[Item]):
-    """A column: its title, and how the cell of an item is made.
+    """A column: its title and the function that makes an item's cell.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def strips(cell: Callable[[Item], Strip | None], mark: str = "") -> Column[Item]
 
 
 def sort_key(value: float) -> str:
-    """Return what a number is sorted by; empty where it is missing, so that it comes last."""
+    """Return the sort key of a number; empty where it is missing, so that it comes last."""
     return f"{value:.6g}" if math.isfinite(value) else ""
 
 

@@ -42,7 +42,7 @@ _LEVEL = alt.X("x:N", sort=alt.EncodingSortField("order"), title=None)
 
 
 def _tooltip(*fields: tuple[str, str]) -> list[alt.Tooltip]:
-    """Return what is shown of a point: fields with their titles, then its value and interval."""
+    """Return a point's tooltip: fields with their titles, then its value and interval."""
     values = (("value:Q", "Accuracy"), ("low:Q", "from"), ("high:Q", "to"))
     return [
         *(alt.Tooltip(name, title=title) for name, title in fields),

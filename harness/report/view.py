@@ -1,4 +1,4 @@
-"""What the sections of a run's page are built from."""
+"""Views of a run and its models, from which the sections of its page are built."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ExampleKey = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as its page shows it.
+    """A run as shown on its page.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class ModelView:
         return self.index.damage(self.name, condition, metric)
 
     def anchor(self, name: str) -> str:
-        """Return the name of a table or chart, which is this model's alone."""
+        """Return the name of a table or chart, unique to this model."""
         return f"{name}-{self.number}"
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What a score is worth at most, and what the run cannot say."""
+"""Section on the greatest weight of a score, and the limits of the run."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _answer(calibration: Sequence[Calibration]) -> Iterator[str]:
 
 
 def _limits(view: EvidenceView) -> Iterator[str]:
-    """Say what the run cannot."""
+    """Yield the questions that the run cannot answer."""
     content = view.content
     yield (
         "How likely a recording is to be fake. That also depends on everything else known about "

@@ -39,7 +39,7 @@ def build(view: EvidenceView) -> Content:
 
 
 def _chosen(view: EvidenceView) -> list[Calibration]:
-    """Return clean, then the condition of each family whose ratios say least, the worst first."""
+    """Return clean, then the least informative condition of each family, the worst first."""
     families = {condition.name: condition.family for condition in view.record.suite.conditions}
     known = [row for row in view.calibration if row.known and row.condition != CLEAN]
     worst: dict[str, Calibration] = {}

@@ -1,4 +1,4 @@
-"""Where fakes are rare: what a verdict is worth at a prevalence, and the clips that shows."""
+"""Section "Where fakes are rare": predictive values by prevalence, and the clips needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sections of the forensic page are built from: one model's scores as evidence."""
+"""View of one model's scores as evidence, from which the forensic sections are built."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Calibration:
-    """Ratios under one condition, by the method that made them of scores."""
+    """Ratios under one condition, by calibration method."""
 
     condition: str
     words: str
@@ -57,11 +57,11 @@ class EvidenceView:
         return self.content.models[self.number]
 
     def own(self, items: Sequence[Own]) -> list[Own]:
-        """Return what is of this model."""
+        """Return the items of this model."""
         return [item for item in items if item.model == self.name]
 
     def anchor(self, name: str) -> str:
-        """Return the name of a table or chart, which is this model's alone."""
+        """Return the name of a table or chart, unique to this model."""
         return f"{name}-{self.number}"
 
     @cached_property
@@ -89,7 +89,7 @@ class EvidenceView:
 
 
 def one_in(share: float) -> str:
-    """Return a prevalence as people say it."""
+    """Return a prevalence as `1 in 100`."""
     return f"1 in {count(round(1 / share))}"
 
 

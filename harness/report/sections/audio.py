@@ -1,4 +1,4 @@
-"""What was done to the audio: what each condition's name says beside what was measured."""
+"""Section "What was done to the audio": expected and measured effect of each condition."""
 
 from __future__ import annotations
 

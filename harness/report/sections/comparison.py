@@ -61,7 +61,7 @@ def build(view: ModelView) -> Content | None:
 
 
 def _changed(view: ModelView, comparison: Comparison) -> Content:
-    """Return what the page says of clips whose verdict changed."""
+    """Return the content about clips whose verdict changed."""
     own = [flips for flips in comparison.flip_counts if flips.model == view.name]
     by_condition = [flips for flips in own if flips.generator == POOLED]
     changed = [flips for flips in by_condition if flips.right or flips.wrong]

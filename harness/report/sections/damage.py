@@ -1,4 +1,4 @@
-"""Where it breaks: accuracy by series and level, over severity, and by family."""
+"""Section "Where it breaks": accuracy by series and level, over severity, and by family."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from harness.report import chart
-from harness.report.formatting import count, figure, measured, quantity
+from harness.report.formatting import count, counted, figure, measured, quantity
 from harness.report.lookup import Loss
 from harness.report.section import Content
 from harness.report.table import (
@@ -132,7 +132,7 @@ def _families(view: ModelView) -> Table[FamilyDamage]:
     families.sort(key=lambda f: f.value if math.isfinite(f.value) else math.inf)
 
     def family(f: FamilyDamage) -> Cell:
-        return text_cell(f.family, f"{f.conditions} condition{'s' if f.conditions != 1 else ''}")
+        return text_cell(f.family, counted(f.conditions, "condition"))
 
     def accuracy(f: FamilyDamage) -> Cell:
         row = view.row(POOLED, "accuracy", f"family={f.family}")

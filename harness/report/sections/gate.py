@@ -1,4 +1,4 @@
-"""The gate: its verdict, and every requirement with the figures that it was judged by."""
+"""The gate: its verdict, and every requirement with its figures."""
 
 from __future__ import annotations
 

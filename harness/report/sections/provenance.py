@@ -1,4 +1,4 @@
-"""How it was made: everything needed to repeat the run, and what the model's card says."""
+"""Section "How it was made": everything needed to repeat the run, and the model card's claims."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import shlex
 
 from harness.report import narrative
+from harness.report.formatting import counted
 from harness.report.lookup import Index
 from harness.report.section import Content
 from harness.report.table import Column, Table
@@ -99,7 +100,7 @@ def _tested(index: Index, limitation: str) -> str:
         ]
         worst += [loss.condition.words for loss in losses[:1]]
     costliest = ", ".join(dict.fromkeys(worst))
-    by = f"by {len(conditions)} condition{'s' if len(conditions) > 1 else ''}"
+    by = f"by {counted(len(conditions), 'condition')}"
     return f"{by}; {f'most damage: {costliest}' if worst else 'none shows a measurable loss'}"
 
 

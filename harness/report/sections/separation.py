@@ -1,4 +1,4 @@
-"""How the scores of the two classes separate, and what a threshold set beforehand costs."""
+"""Section on the separation of the classes' scores, and the cost of a threshold set beforehand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""On which clips: every property of clips by which figures are divided, in the same way."""
+"""Section "On which clips": figures by every property that divides the clips."""
 
 from __future__ import annotations
 

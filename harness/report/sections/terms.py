@@ -1,4 +1,4 @@
-"""What the terms on the page mean."""
+"""Section that explains the page's terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was not scored, and why."""
+"""Section on rows without a score and their reasons."""
 
 from __future__ import annotations
 
