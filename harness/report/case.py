@@ -118,7 +118,7 @@ def drawing(case: Case) -> Drawing | None:
     marks = [place * step for place in range(first, int(high // step) + 1)]
     return Drawing(
         across=_across(seconds),
-        down=[Tick(down(mark), f"{mark:g}".replace("-", "−")) for mark in marks],
+        down=[Tick(down(mark), formatting.quantity(mark)) for mark in marks],
         threshold=down(threshold),
         lines=[
             Line("short" if timeline.padded else "own", _segments(timeline, seconds, down))
@@ -152,7 +152,7 @@ def _across(seconds: float) -> list[Tick]:
         return []
     step = next((size for size in _TICKS if seconds / size <= _MOST_TICKS), _TICKS[-1])
     return [
-        Tick(round(100 * place * step / seconds, 3), f"{place * step:g} s")
+        Tick(round(100 * place * step / seconds, 3), formatting.quantity(place * step, "s"))
         for place in range(int(seconds / step) + 1)
         if place * step <= 0.97 * seconds
     ]

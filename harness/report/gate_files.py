@@ -167,6 +167,4 @@ def _candidate(verdict: Verdict) -> str:
 
 
 def _difference(verdict: Verdict) -> str:
-    if math.isnan(verdict.difference):
-        return MISSING
     return measured(verdict.difference, verdict.low, verdict.high, DIGITS, sign=True)

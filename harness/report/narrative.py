@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.claims.published import Published
-from harness.report.formatting import count, counted, figure, listed, measured, percent
+from harness.report.formatting import count, counted, figure, listed, measured, percent, quantity
 from harness.report.glossary import term
 from harness.report.lookup import Index, Loss
 from harness.results.figures import AudioNote, ClaimCheck, Shortfall, Tally
@@ -268,4 +268,4 @@ def threshold_sentence(index: Index, model: str) -> str:
 def rule_words(record: RunRecord) -> str:
     """Return the suite's threshold, or the rule by which each model's was chosen."""
     rule = record.suite.threshold
-    return f"chosen for {rule.words}" if isinstance(rule, ThresholdRule) else f"{rule:g}"
+    return f"chosen for {rule.words}" if isinstance(rule, ThresholdRule) else quantity(rule)
