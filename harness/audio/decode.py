@@ -110,13 +110,13 @@ def _join(file: File, starts: Sequence[int], limits: AudioLimits) -> Recording:
             first = parts[0] if parts else part
             if (part.rate_hz, part.channels) != (first.rate_hz, first.channels):
                 raise ClipRejected(f"{part.rate_hz} Hz, {part.channels} channel(s)")
-            frames = sum(len(each.samples) for each in parts) + len(part.samples)
+            frames = sum(len(earlier.samples) for earlier in parts) + len(part.samples)
             limits.check(first.rate_hz, first.channels, frames)
             parts.append(part)
         except ClipRejected as fault:
             if not parts:
                 raise
-            decoded_s = sum(each.seconds for each in parts)
+            decoded_s = sum(decoded.seconds for decoded in parts)
             rest = f"{FOLLOWS}: after {decoded_s:.2f} s, {_as_note(fault)}"
             break
     whole = replace(parts[0], samples=np.concatenate([part.samples for part in parts]))

@@ -53,7 +53,9 @@ def read_av(file: File, limits: AudioLimits) -> Recording:
             tracks = opened.streams.audio
             if not tracks:
                 raise UndecodableError("no audio stream")
-            chosen = next((each for each in tracks if each.disposition & Disposition.default), None)
+            chosen = next(
+                (track for track in tracks if track.disposition & Disposition.default), None
+            )
             recording = _decode(opened, chosen or tracks[0], limits)
             if len(tracks) == 1:
                 return recording

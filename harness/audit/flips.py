@@ -175,7 +175,7 @@ def audit_flips(
         For a run of clean clips only.
     """
     grid = Grid.of(run.table, run.record)
-    listed = {each.name: each for each in run.record.suite.conditions}
+    listed = {condition.name: condition for condition in run.record.suite.conditions}
     perturbed = [name for name in grid.conditions if name != CLEAN]
     if not perturbed:
         raise UsageError("has no condition beside clean", str(run.folder), "run another suite")
@@ -284,16 +284,19 @@ def _breaks(
         if name in listed:
             series.setdefault(listed[name].series, []).append(listed[name])
     for name, members in series.items():
-        names = tuple(each.name for each in sorted(members, key=lambda each: each.severity))
-        sides = [_sides(pairs[each]) for each in names]
+        names = tuple(
+            condition.name
+            for condition in sorted(members, key=lambda condition: condition.severity)
+        )
+        sides = [_sides(pairs[condition]) for condition in names]
         for label in LABELS:
             verdicts = [side[label] for side in sides]
-            clips = [len(each.clean) for each in verdicts]
+            clips = [len(paired.clean) for paired in verdicts]
             if not all(clips):
                 continue
-            turned = [each.turned for each in verdicts]
+            turned = [paired.turned for paired in verdicts]
             low, high = share_interval(turned, verdicts, weights, clips)
-            shares = np.array([each.mean() for each in turned])
+            shares = np.array([flags.mean() for flags in turned])
             at, earliest, latest = (
                 _first(names, reached >= share) for reached in (shares, high, low)
             )

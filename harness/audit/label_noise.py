@@ -73,10 +73,10 @@ def fit(real: Labelled, fake: Labelled) -> tuple[LabelNoise, LabelNoise]:
     shares, wrong = [_START, _START], [np.zeros(len(side.evidence)) for side in sides]
     for _ in range(_ROUNDS):
         before, wrong = wrong, _wrong(sides, classes, shares)
-        shares = [float(np.mean(each)) for each in wrong]
+        shares = [float(np.mean(probabilities)) for probabilities in wrong]
         classes = [
-            each.moved(side, 1 - noise)
-            for each, side, noise in zip(classes, sides, wrong, strict=True)
+            label_class.moved(side, 1 - noise)
+            for label_class, side, noise in zip(classes, sides, wrong, strict=True)
         ]
         if all(np.max(np.abs(a - b)) < _CONVERGED for a, b in zip(wrong, before, strict=True)):
             break

@@ -139,7 +139,12 @@ def audit_labels(run: RunFolder, *, resamples: int = RESAMPLES, seed: int = 0) -
         _LabelClass.of(side, noise, weights)
         for side, noise in zip(sides, fit(real, fake), strict=True)
     ]
-    suspects = [suspect for each in classes if not each.obstacle for suspect in each.suspects()]
+    suspects = [
+        suspect
+        for label_class in classes
+        if not label_class.obstacle
+        for suspect in label_class.suspects()
+    ]
     suspects.sort(key=lambda suspect: (-suspect.probability, suspect.clip_id))
     polarity = polarities(grid, resamples, seed)
     return LabelAudit(tuple(_counts(classes)), tuple(suspects), tuple(polarity), tuple(notes))
@@ -244,22 +249,24 @@ class _LabelClass:
 
 def _counts(classes: Sequence[_LabelClass]) -> Iterator[LabelCount]:
     """The classes with a result together, then each class."""
-    judged = [each for each in classes if not each.obstacle]
+    judged = [label_class for label_class in classes if not label_class.obstacle]
     if judged:
         yield _count("all", judged)
-    for label, each in zip(_LABELS, classes, strict=True):
-        yield _count(label, [each])
+    for label, label_class in zip(_LABELS, classes, strict=True):
+        yield _count(label, [label_class])
 
 
 def _count(label: Literal["real", "fake", "all"], classes: Sequence[_LabelClass]) -> LabelCount:
-    clips = sum(len(each.clips) for each in classes)
-    groups = len(np.unique(np.concatenate([each.clips["number"] for each in classes])))
-    ratio = min(each.noise.ratio for each in classes)
+    clips = sum(len(label_class.clips) for label_class in classes)
+    groups = len(
+        np.unique(np.concatenate([label_class.clips["number"] for label_class in classes]))
+    )
+    ratio = min(label_class.noise.ratio for label_class in classes)
     if obstacle := classes[0].obstacle:
         nan = math.nan
         return LabelCount(label, obstacle, clips, groups, nan, nan, nan, ratio)
-    wrong = float(sum(each.noise.wrong.sum() for each in classes))
-    drawn = np.sum([each.drawn for each in classes], axis=0)
+    wrong = float(sum(label_class.noise.wrong.sum() for label_class in classes))
+    drawn = np.sum([label_class.drawn for label_class in classes], axis=0)
     low = min(float(np.percentile(drawn, 2.5)), wrong)
     verdict: LabelVerdict = "suspicious" if low > LEAST_LOW else "nothing found"
     # No draw may show a wrong label where there is one: the upper bound allows for that.

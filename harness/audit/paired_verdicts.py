@@ -138,9 +138,10 @@ def share_interval(
         Clips behind each mean, fewer than its values where a clip has several.
     """
     draws = [
-        mean_draws(each, pairs.group, weights) for each, pairs in zip(values, verdicts, strict=True)
+        mean_draws(numbers, pairs.group, weights)
+        for numbers, pairs in zip(values, verdicts, strict=True)
     ]
-    means = np.array([each.mean() for each in values])
+    means = np.array([numbers.mean() for numbers in values])
     groups = np.array([pairs.groups for pairs in verdicts])
     return proportion_interval(means, np.stack(draws), groups, np.array(clips))
 

@@ -272,9 +272,9 @@ def _verify_run(folder: Path) -> BundleCheck:
 
 def _count_faults(run: RunFolder) -> Iterator[str]:
     counted = run.table["status"].value_counts().to_dict()
-    for status, said in run.record.counts.model_dump().items():
-        if counted.get(status, 0) != said:
-            yield f"scores: {counted.get(status, 0)} rows are {status}, run.json says {said}"
+    for status, recorded in run.record.counts.model_dump().items():
+        if counted.get(status, 0) != recorded:
+            yield f"scores: {counted.get(status, 0)} rows are {status}, run.json says {recorded}"
 
 
 def _has_parts(stored: Any) -> TypeGuard[dict[str, Any]]:
@@ -305,14 +305,16 @@ def _figure_faults(stored: Any, again: dict[str, Any]) -> Iterator[str]:
     if stored.get("unscored") != again["unscored"]:
         yield f"{METRICS}: unscored is {stored.get('unscored')!r}, not {again['unscored']!r}"
     for part in _PARTS:
-        said, right = _by_name(stored[part]), _by_name(again[part])
-        for name, figure in right.items():
-            if name not in said:
+        written, computed = _by_name(stored[part]), _by_name(again[part])
+        for name, figure in computed.items():
+            if name not in written:
                 yield f"{METRICS}: {name} of {part} is missing"
-            elif wrong := next((key for key in figure if _differs(said[name], figure, key)), None):
-                is_now, gives = said[name].get(wrong), figure[wrong]
+            elif wrong := next(
+                (key for key in figure if _differs(written[name], figure, key)), None
+            ):
+                is_now, gives = written[name].get(wrong), figure[wrong]
                 yield f"{METRICS}: {wrong} of {name} is {is_now}, the scores give {gives}"
-        for name in said.keys() - right.keys():
+        for name in written.keys() - computed.keys():
             yield f"{METRICS}: {name} of {part} does not follow from the scores"
 
 
@@ -328,8 +330,8 @@ def _by_name(items: list[Any]) -> dict[str, dict[str, Any]]:
     return named
 
 
-def _differs(said: Mapping[str, Any], right: Mapping[str, Any], key: str) -> bool:
-    first, second = said.get(key), right[key]
+def _differs(written: Mapping[str, Any], computed: Mapping[str, Any], key: str) -> bool:
+    first, second = written.get(key), computed[key]
     if isinstance(first, float | int) and isinstance(second, float | int):
         return not math.isclose(first, second, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
     return first != second

@@ -218,7 +218,9 @@ def _whole_numbers(claim: Claim) -> Finding | None:
         side: search(claim.spans, np.array([counts[side]]), np.array([total]))
         for side in claim.sides
     }
-    tables = {side: each.example for side, each in searches.items() if each and each.example}
+    tables = {
+        side: result.example for side, result in searches.items() if result and result.example
+    }
     classes = f"{counts['fake']:,} fake and {counts['real']:,} real clips"
     if tables:
         examples = "; ".join(

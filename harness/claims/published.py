@@ -111,7 +111,7 @@ def find_published(model_name: str) -> Published | None:
     """The claims of a model by its hub id, with or without `@revision`; None where unknown."""
     hub_id = model_name.split("@")[0].casefold()
     known = map(load_published, published_names())
-    return next((each for each in known if each.model.casefold() == hub_id), None)
+    return next((published for published in known if published.model.casefold() == hub_id), None)
 
 
 def published_names() -> list[str]:

@@ -91,12 +91,12 @@ def claim_errors(claim: Claim) -> list[SamplingError]:
     errors: list[SamplingError] = []
     counts, total, part = claim.counts, claim.total, claim.passes
     if counts and total:
-        accuracy = {name: each for name, each in claim.figures.items() if name == "accuracy"}
+        accuracy = {name: figure for name, figure in claim.figures.items() if name == "accuracy"}
         errors += sampling_errors(Claim(claim.title, accuracy), total, None, f"{total:,} clips")
         for side in claim.sides:
             test = f"the test set of {total:,}, {side} positive"
             of_class = sampling_errors(claim, total, counts[side], test)
-            errors += [each for each in of_class if each.metric != "accuracy"]
+            errors += [error for error in of_class if error.metric != "accuracy"]
     elif total:
         errors += sampling_errors(claim, total, _positives(claim, total), f"{total:,} clips")
     if part and part != total:

@@ -153,7 +153,7 @@ def _figures(
     pairing: Pairing, paired: Mapping[_Key, PairedCells], resamples: int, seed: int
 ) -> dict[_Key, Paired]:
     unique = list(dict.fromkeys(paired.values()))
-    pairs = [(each.run, each.baseline) for each in unique]
+    pairs = [(cells.run, cells.baseline) for cells in unique]
     figures = compare_cells(pairs, pairing.both.groups, resamples, seed)
     by_cells = dict(zip(unique, figures, strict=True))
     return {key: by_cells[cells][key[2]] for key, cells in paired.items()}
@@ -231,15 +231,15 @@ def _identical(pairing: Pairing, paired: Mapping[_Key, PairedCells]) -> Iterator
         match.name for match in pairing.models if same_scores(*records, match.run, match.baseline)
     }
     for model, condition in _places(paired):
-        one, other = paired[model, condition, "auc"].rows
+        run_rows, baseline_rows = paired[model, condition, "auc"].rows
         owed = paired[model, condition, "coverage"].rows
         known = model in same_detector
-        move = np.abs(both.score[one] - both.score[other])
+        move = np.abs(both.score[run_rows] - both.score[baseline_rows])
         close = (move <= (CODED if known else ROUNDING)).all()
-        now, before = (both.score[rows] >= both.bar[rows] for rows in (one, other))
+        now, before = (both.score[rows] >= both.bar[rows] for rows in (run_rows, baseline_rows))
         agree = known or bool((now == before).all())
-        whole = all(len(one) == np.sum(both.ok[rows]) for rows in owed)
-        if len(one) and whole and close and agree:
+        whole = all(len(run_rows) == np.sum(both.ok[rows]) for rows in owed)
+        if len(run_rows) and whole and close and agree:
             yield model, condition
 
 

@@ -133,7 +133,7 @@ def _own(grid: Grid, models: Sequence[str]) -> dict[tuple[str, str], dict[str, f
     }
     values = estimate(list(cells.values()), grid.groups, 0, 0)
     return {
-        key: {name: each.value for name, each in values[cell].items()}
+        key: {name: figure.value for name, figure in values[cell].items()}
         for key, cell in cells.items()
     }
 
@@ -153,10 +153,12 @@ def _status(
             return "new", f"the baseline does not have this {what}"
     if reason := pairing.reason_against(model, condition, metric):
         return "not comparable", reason
-    had = not math.isnan(before[metric])
+    had_value = not math.isnan(before[metric])
     if math.isnan(now[metric]):
-        return ("missing", "no value any more") if had else ("no data", "no value in either run")
-    if not had:
+        return (
+            ("missing", "no value any more") if had_value else ("no data", "no value in either run")
+        )
+    if not had_value:
         return "new", "had no value before"
     least = pairing.run_record.suite.min_coverage
     covered, earlier = now["coverage"], before["coverage"]

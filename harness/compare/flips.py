@@ -62,12 +62,12 @@ def is_right(grid: Grid, rows: Rows) -> NDArray[np.bool_]:
 def flips(pairing: Pairing, model: str, condition: str, scored: PairedCells) -> Iterator[Flip]:
     """The flips among clips that both runs scored: turned wrong first, then by change of score."""
     grid, table = pairing.both, pairing.table
-    one, other = scored.rows
-    right, before = is_right(grid, one), is_right(grid, other)
+    run_rows, baseline_rows = scored.rows
+    right, before = is_right(grid, run_rows), is_right(grid, baseline_rows)
     turned = np.flatnonzero(right != before)
-    move = np.abs(grid.score[one] - grid.score[other])
-    order = np.lexsort((grid.clip[one][turned], -move[turned], right[turned]))
-    columns: Any = table[["clip_id", "label", "generator"]].iloc[one[turned[order]]]
+    move = np.abs(grid.score[run_rows] - grid.score[baseline_rows])
+    order = np.lexsort((grid.clip[run_rows][turned], -move[turned], right[turned]))
+    columns: Any = table[["clip_id", "label", "generator"]].iloc[run_rows[turned[order]]]
     for place, (clip_id, label, generator) in zip(
         turned[order].tolist(), columns.fillna("").to_numpy().tolist(), strict=True
     ):
@@ -78,8 +78,8 @@ def flips(pairing: Pairing, model: str, condition: str, scored: PairedCells) -> 
             label,
             generator,
             "right" if right[place] else "wrong",
-            float(grid.score[one[place]]),
-            float(grid.score[other[place]]),
+            float(grid.score[run_rows[place]]),
+            float(grid.score[baseline_rows[place]]),
         )
 
 

@@ -136,7 +136,7 @@ class _Evidence:
 
     @cached_property
     def families(self) -> dict[str, str]:
-        return {each.name: each.family for each in self.run.record.suite.conditions}
+        return {condition.name: condition.family for condition in self.run.record.suite.conditions}
 
     @cached_property
     def places(self) -> list[tuple[str, str]]:
@@ -201,9 +201,9 @@ class _Evidence:
         verdict = Verdict(model, metric, condition, required, "INCONCLUSIVE")
         claim = claim_of(published_for(self.run))
         reported = [
-            each
-            for each in against_run(claim, self.summary.rows, max(margin, 1e-9))
-            if condition == CLEAN and (each.model, each.metric) == (model, metric)
+            test
+            for test in against_run(claim, self.summary.rows, max(margin, 1e-9))
+            if condition == CLEAN and (test.model, test.metric) == (model, metric)
         ]
         if not reported:
             return replace(verdict, reason="no figure was published for it"), math.nan
@@ -289,10 +289,11 @@ def _coverage(run: RunFolder, policy: ReleasePolicy) -> Iterator[Verdict]:
             n=len(whole), reason=f"{missing} of {len(whole)} rows are missing",
         )  # fmt: skip
     low = shortfalls(whole, record)
-    for each in low:
+    for shortfall in low:
         yield Verdict(
-            each.model, "coverage", each.condition, f"at least {least:g} of the {each.label} clips",
-            "INCONCLUSIVE", value=each.coverage, n=each.rows, reason="too little was scored",
+            shortfall.model, "coverage", shortfall.condition,
+            f"at least {least:g} of the {shortfall.label} clips", "INCONCLUSIVE",
+            value=shortfall.coverage, n=shortfall.rows, reason="too little was scored",
         )  # fmt: skip
     if not low:
         for model in record.models:
@@ -301,8 +302,8 @@ def _coverage(run: RunFolder, policy: ReleasePolicy) -> Iterator[Verdict]:
 
 def _contradictions(summary: Summary) -> Iterator[Verdict]:
     """Fail conditions whose audio is not what they are called."""
-    for each in summary.contradictions:
+    for contradiction in summary.contradictions:
         yield Verdict(
-            "", "attestation", each.condition, f"expected {each.expected}", "FAIL",
-            n=each.clips, reason=f"measured: {each.measured}",
+            "", "attestation", contradiction.condition, f"expected {contradiction.expected}",
+            "FAIL", n=contradiction.clips, reason=f"measured: {contradiction.measured}",
         )  # fmt: skip

@@ -59,14 +59,20 @@ def _by_name(run: Sequence[str], baseline: Sequence[str]) -> list[MatchedName]:
 
 def _by_digest(record: RunRecord, names: Iterable[str]) -> dict[str, str]:
     listed = set(names)
-    digests = [(each.digest, each.name) for each in record.suite.conditions if each.name in listed]
+    digests = [
+        (condition.digest, condition.name)
+        for condition in record.suite.conditions
+        if condition.name in listed
+    ]
     counts = Counter(digest for digest, _ in digests)
     return {digest: name for digest, name in digests if digest and counts[digest] == 1}
 
 
 def recorded(record: RunRecord, name: str) -> ConditionRecord | None:
     """The record of a condition."""
-    return next((each for each in record.suite.conditions if each.name == name), None)
+    return next(
+        (condition for condition in record.suite.conditions if condition.name == name), None
+    )
 
 
 def reason_against(
@@ -115,5 +121,7 @@ def _threshold_rule(record: RunRecord, model: str) -> tuple[object, ...] | None:
     rule = record.suite.threshold
     if not isinstance(rule, ThresholdRule):
         return None
-    clips = next((each.digest for each in record.thresholds if each.model == model), "")
+    clips = next(
+        (threshold.digest for threshold in record.thresholds if threshold.model == model), ""
+    )
     return rule.choose, rule.at, clips

@@ -61,9 +61,9 @@ def _recordings(pairing: Pairing) -> Iterator[str]:
         yield f"{shared.words}: not comparable, and left out"
         conditions = [recorded(pairing.run_record, match.name) for match in pairing.conditions]
         mixing = [
-            each.name
-            for each in conditions
-            if each and any(step.get("color") == "babble" for step in each.chain)
+            condition.name
+            for condition in conditions
+            if condition and any(step.get("color") == "babble" for step in condition.chain)
         ]
         if mixing:
             yield f"other clips may have been mixed with them under {', '.join(mixing)}"
@@ -100,6 +100,6 @@ def _settings(run: RunRecord, baseline: RunRecord) -> Iterator[str]:
             for name in sorted({*now.packages, *before.packages})
         ),
     ]
-    for what, one, other in settings:
-        if one != other:
-            yield f"{what} is {one or 'unknown'}, was {other or 'unknown'}"
+    for setting, value, earlier in settings:
+        if value != earlier:
+            yield f"{setting} is {value or 'unknown'}, was {earlier or 'unknown'}"

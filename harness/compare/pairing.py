@@ -80,7 +80,7 @@ class Pairing:
     def of(cls, run: RunFolder, baseline: RunFolder) -> Pairing:
         """Complete both tables and number their clips and groups alike."""
         records = run.record, baseline.record
-        tables = [complete(each.table, each.record) for each in (run, baseline)]
+        tables = [complete(folder.table, folder.record) for folder in (run, baseline)]
         if records[0].data.digest == records[1].data.digest:
             tables = [_identified(*tables), _identified(*tables[::-1])]
         grids = [Grid.of(table, record) for table, record in zip(tables, records, strict=True)]
@@ -124,14 +124,16 @@ class Pairing:
             counts = counts & both.ok
         elif decided:
             counts = counts & both.tried
-        one = both.rows_of(_RUN + model.run, condition.run)
-        other = both.rows_of(_BASELINE + model.baseline, condition.baseline)
-        one, other = one[counts[one]], other[counts[other]]
+        run_rows = both.rows_of(_RUN + model.run, condition.run)
+        baseline_rows = both.rows_of(_BASELINE + model.baseline, condition.baseline)
+        run_rows, baseline_rows = run_rows[counts[run_rows]], baseline_rows[counts[baseline_rows]]
         _, first, second = np.intersect1d(
-            both.clip[one], both.clip[other], assume_unique=True, return_indices=True
+            both.clip[run_rows], both.clip[baseline_rows], assume_unique=True, return_indices=True
         )
-        one, other = one[first], other[second]
-        return PairedCells(both.cell(one, metrics), both.cell(other, metrics), one, other)
+        run_rows, baseline_rows = run_rows[first], baseline_rows[second]
+        return PairedCells(
+            both.cell(run_rows, metrics), both.cell(baseline_rows, metrics), run_rows, baseline_rows
+        )
 
     def reason_against(self, model: MatchedName, condition: MatchedName, metric: str) -> str:
         """Why a figure under a condition may not be compared; empty where it may."""
@@ -142,9 +144,9 @@ class Pairing:
     @cached_property
     def other_data(self) -> str:
         """Why the runs are of different data; empty where they share all clips or a part."""
-        one, other = self.run_record.data, self.baseline_record.data
-        if one.digest != other.digest and not self._is_part:
-            return f"other data: digest {one.digest}, was {other.digest}"
+        now, before = self.run_record.data, self.baseline_record.data
+        if now.digest != before.digest and not self._is_part:
+            return f"other data: digest {now.digest}, was {before.digest}"
         return f"other data: {self.shared.words}" if self.shared.other_data else ""
 
     @cached_property

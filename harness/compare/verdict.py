@@ -111,8 +111,8 @@ class Gate:
         words = Counter(verdict.word for verdict in self.verdicts)
         verbs = (("fails", "fail"), ("is inconclusive", "are inconclusive"), ("passes", "pass"))
         parts = [
-            f"{words[word]} {one if words[word] == 1 else many}"
-            for word, (one, many) in zip(_GRAVEST_FIRST, verbs, strict=True)
+            f"{words[word]} {singular if words[word] == 1 else plural}"
+            for word, (singular, plural) in zip(_GRAVEST_FIRST, verbs, strict=True)
             if words[word]
         ]
         total = len(self.verdicts)

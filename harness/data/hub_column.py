@@ -201,7 +201,7 @@ def stated_labels(name: str, values: list[str]) -> list[Label | None] | None:
 
 def fact_columns(columns: Columns, taken: Columns) -> dict[str, DataColumn]:
     """Return the column of each fact that has one."""
-    return {name: found[0] for name, found in _fact_candidates(columns, taken).items()}
+    return {name: candidates[0] for name, candidates in _fact_candidates(columns, taken).items()}
 
 
 def _fact_candidates(columns: Columns, taken: Columns) -> dict[str, list[DataColumn]]:
@@ -248,8 +248,8 @@ def column_notes(
         f"audio from column {audio}{_not_from(all_audio, audio)}",
         f"labels from column {label}, values {words}{_not_from(candidates, label)}",
     ]
-    for name, found in _fact_candidates(columns, [audio, *candidates]).items():
-        notes.append(f"{name} from column {found[0]}{_not_from(found, found[0])}")
+    for name, choices in _fact_candidates(columns, [audio, *candidates]).items():
+        notes.append(f"{name} from column {choices[0]}{_not_from(choices, choices[0])}")
     return notes
 
 

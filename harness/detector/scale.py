@@ -42,8 +42,8 @@ _LEAST_CLIPS = 10
 class Rounding:
     """Distances from 0 and from 1 at which these probabilities are put, to keep log-odds finite."""
 
-    zero: float
-    one: float
+    from_zero: float
+    from_one: float
 
 
 COMPUTED = Rounding(float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).epsneg) / 2)
@@ -78,12 +78,12 @@ def logits_of(values: Array, kind: Kind, higher: Label, rounding: Rounding) -> A
         if whole is None:
             return values
         shares = _shares(values, whole)
-        tolerance = max(1000 * _TOLERANCE, 2.1 * rounding.one)
+        tolerance = max(1000 * _TOLERANCE, 2.1 * rounding.from_one)
         wrong = np.flatnonzero(np.abs(shares.sum(axis=1) - 1) > tolerance)
         if wrong.size:
             fake, real = values[wrong[0]]
             raise ValueError(f"{fake:g} and {real:g} do not add up to {whole:g}")
-        return np.log(np.where(shares <= 0, rounding.zero, shares))
+        return np.log(np.where(shares <= 0, rounding.from_zero, shares))
     if kind == "logits":
         raise ValueError("logits are two values of a clip, fake and real")
     scores = values if whole is None else _log_odds(_shares(values, whole), rounding)
@@ -103,8 +103,8 @@ def _shares(values: Array, whole: float) -> Array:
 def _log_odds(shares: Array, rounding: Rounding) -> Array:
     inside = np.clip(shares, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
     odds = np.log(inside) - np.log1p(-inside)
-    odds = np.where(shares <= 0, np.log(rounding.zero) - np.log1p(-rounding.zero), odds)
-    odds = np.where(shares >= 1, np.log1p(-rounding.one) - np.log(rounding.one), odds)
+    odds = np.where(shares <= 0, np.log(rounding.from_zero) - np.log1p(-rounding.from_zero), odds)
+    odds = np.where(shares >= 1, np.log1p(-rounding.from_one) - np.log(rounding.from_one), odds)
     return np.where(np.isnan(shares), np.nan, odds)
 
 

@@ -120,10 +120,10 @@ class _TimedScoring:
             row.waves
             for row in prepared
             if row.status == "ok"
-            and not any(one.admits(row.waves[one.rate_hz]) for one in detectors)
+            and not any(detector.admits(row.waves[detector.rate_hz]) for detector in detectors)
         ]
         self.possible = bool(detectors and self._rows)
-        self.on_gpu = any(one.device.startswith("cuda") for one in detectors)
+        self.on_gpu = any(detector.device.startswith("cuda") for detector in detectors)
 
     def seconds(self, count: int, size: int) -> float:
         """Return the seconds that all detectors take for `count` rows, cycled, in batches."""
@@ -160,8 +160,8 @@ def _threads(trial: _TimedScoring, bench: Bench, prepared: Sequence[Prepared], u
 def _rates(trial: _TimedScoring, rows: int) -> dict[int, float]:
     """Return rows a second by batch size; empty where there is no time for two sizes."""
     sizes, most = (_GPU_SIZES, _GPU_SIZES[-1]) if trial.on_gpu else (_CPU_SIZES, _ROWS)
-    one = max(trial.seconds(sizes[0], sizes[0]) / sizes[0], 1e-6)
-    affordable = max(_SECONDS, _SHARE * rows * one) / one
+    row_seconds = max(trial.seconds(sizes[0], sizes[0]) / sizes[0], 1e-6)
+    affordable = max(_SECONDS, _SHARE * rows * row_seconds) / row_seconds
     count = int(min(most, affordable / (_ROUNDS * len(sizes))))
     best: dict[int, float] = {}
     for size in [size for size in sizes if size <= count] * _ROUNDS:

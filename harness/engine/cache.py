@@ -189,10 +189,10 @@ class AudioCache:
             values = self._values([key and key.key for key in keys[block]])
             for condition, key, value in zip(conditions[block], keys[block], values, strict=True):
                 rows.append(key and self._row(key, value, condition))
-        found = sum(row is not None for row in rows)
+        hits = sum(row is not None for row in rows)
         with self._lock:
-            self.hits += found
-            self.misses += len(rows) - found
+            self.hits += hits
+            self.misses += len(rows) - hits
         return Lookup(tuple(conditions), tuple(rows), tuple(keys))
 
     def keep(self, lookup: Lookup, prepared: Sequence[Prepared]) -> None:
@@ -214,11 +214,11 @@ class AudioCache:
             return [b""] * len(keys)
         try:
             with index.transact():
-                found = [key and index.get(key, read=True) for key in keys]
+                values = [key and index.get(key, read=True) for key in keys]
         except Exception as fault:  # a damaged index has the library raise whatever
             self._give_up(fault)
             return [b""] * len(keys)
-        return [_read(value) for value in found]
+        return [_read(value) for value in values]
 
     def _row(self, key: CacheKey, value: bytes, condition: Condition) -> Prepared | None:
         row = unpacked(key.key, value, condition.name)
@@ -323,13 +323,13 @@ def _opened(folder: Path, limit_bytes: int) -> Cache:
     return index
 
 
-def _read(found: Any) -> bytes:
+def _read(value: Any) -> bytes:
     """Return the bytes of a value, which the index gives as such, as a file, or not at all."""
-    if not isinstance(found, BufferedReader):
-        return found or b""
-    with found:
+    if not isinstance(value, BufferedReader):
+        return value or b""
+    with value:
         try:
-            return found.read()
+            return value.read()
         except OSError:
             return b""
 

@@ -108,11 +108,12 @@ def _pool(recipe: Recipe) -> _Pool:
     if not all(isinstance(clip.audio, bytes | Path) for clip in clips):
         return _Pool()
     read = [content_of(clip.audio, LARGEST_BYTES) for clip in clips]
+    # A clip that cannot be read is listed too.
     listed = [
-        [clip.clip_id, clip.label, clip.group, each and each.digest]  # an unreadable one is no less
-        for clip, each in zip(clips, read, strict=True)
+        [clip.clip_id, clip.label, clip.group, content and content.digest]
+        for clip, content in zip(clips, read, strict=True)
     ]
-    return _Pool(_hash(canonical(listed)).hex(), tuple(each for each in read if each))
+    return _Pool(_hash(canonical(listed)).hex(), tuple(content for content in read if content))
 
 
 def _hash(content: bytes) -> bytes:

@@ -207,7 +207,9 @@ def recipe_of(
     longest: dict[int, int] = {}
     rates = tuple(dict.fromkeys(detector.rate_hz for detector in audio_detectors(detectors)))
     for rate in rates:
-        lengths = [one.longest for one in audio_detectors(detectors) if one.rate_hz == rate]
+        lengths = [
+            detector.longest for detector in audio_detectors(detectors) if detector.rate_hz == rate
+        ]
         limits = [length for length in lengths if length is not None]
         if len(limits) == len(lengths):
             longest[rate] = max(limits)
@@ -255,10 +257,11 @@ def machine_of(inputs: Inputs, options: RunOptions) -> MachineRecord:
     """Describe this machine, and how a run with these options uses it."""
     detectors, cluster = audio_detectors(inputs.detectors), inputs.cluster
     device = detectors[0].device if detectors else "none: scores from a file"
-    batch_size = min((one.batch_size for one in detectors), default=_LOOKUP_BATCH)
+    batch_size = min((detector.batch_size for detector in detectors), default=_LOOKUP_BATCH)
     workers = worker_count(options) if detectors else 0
     large = any(
-        one.device == "cpu" and (one.identity.parameters or 0) >= _LARGE_MODEL for one in detectors
+        detector.device == "cpu" and (detector.identity.parameters or 0) >= _LARGE_MODEL
+        for detector in detectors
     )
     # Threads that wait for a processor spin in vain: a small model gets those that workers leave.
     threads = provenance.processors() if large else max(1, provenance.processors() - workers)

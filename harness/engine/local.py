@@ -92,9 +92,9 @@ def _lanes(scorers: Sequence[Scorer], threads: int) -> int:
     detector uses one thread: a small model has little to parallelise within a batch.
     """
     detectors = audio_detectors(scorer.detector for scorer in scorers)
-    if not detectors or not all(one.traits.thread_safe for one in detectors):
+    if not detectors or not all(detector.traits.thread_safe for detector in detectors):
         return 1
-    if all(one.device.startswith("cuda") for one in detectors):
+    if all(detector.device.startswith("cuda") for detector in detectors):
         return _GPU_LANES
     if threads == 1 and _on_processors(scorers):
         return min(provenance.processors(), _MOST_LANES)
@@ -103,7 +103,8 @@ def _lanes(scorers: Sequence[Scorer], threads: int) -> int:
 
 def _on_processors(scorers: Sequence[Scorer]) -> bool:
     return all(
-        one.device == "cpu" for one in audio_detectors(scorer.detector for scorer in scorers)
+        detector.device == "cpu"
+        for detector in audio_detectors(scorer.detector for scorer in scorers)
     )
 
 

@@ -122,9 +122,11 @@ def prepare(clip: Clip, conditions: Sequence[Condition], recipe: Recipe) -> Iter
         with watch.timing("resample"):
             clean = {rate_hz: resample(wave, rate_hz) for rate_hz in recipe.rates_hz}
     except ClipRejected as fault:
-        yield from (_failed(each, "rejected", str(fault), reading) for each in conditions)
+        yield from (_failed(condition, "rejected", str(fault), reading) for condition in conditions)
     except Exception as fault:
-        yield from (_failed(each, "error", _message(fault), reading) for each in conditions)
+        yield from (
+            _failed(condition, "error", _message(fault), reading) for condition in conditions
+        )
     else:
         for condition in conditions:
             row = _prepare_one(clip, wave, clean, condition, recipe, watch)
@@ -187,14 +189,14 @@ def _prepare_one(
                 else clean
             )
         first = recipe.rates_hz[0]
-        if not all(np.isfinite(one.samples).all() for one in scored.values()):
+        if not all(np.isfinite(resampled.samples).all() for resampled in scored.values()):
             raise ArithmeticError("the perturbed audio has NaN or infinite samples")
         with watch.timing("attest"):
             attestation = attest(clean[first], scored[first], condition.chain, measured_snr_db)
         against = contradiction(condition, wave.rate_hz, clean[first], attestation)
         if against:
             return Prepared(condition.name, "error", PREFIX + against, {}, attestation)
-        waves = {rate_hz: _cut(one, recipe.longest) for rate_hz, one in scored.items()}
+        waves = {rate_hz: _cut(resampled, recipe.longest) for rate_hz, resampled in scored.items()}
         return Prepared(condition.name, "ok", "", waves, attestation)
     except ClipRejected as fault:
         return _failed(condition, "rejected", str(fault))

@@ -105,9 +105,9 @@ def connect(address: str | None, device: str, fake_label: str | None) -> Cluster
             with _hushed():
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, RuntimeError, ValueError) as fault:
-            told = str(fault).strip().splitlines() or [type(fault).__name__]
+            lines = str(fault).strip().splitlines() or [type(fault).__name__]
             raise UsageError(
-                f"no Ray cluster can be joined: {told[0]}",
+                f"no Ray cluster can be joined: {lines[0]}",
                 f"--address {address}" if address else "--engine ray",
                 "start one with: ray start --head",
             ) from fault

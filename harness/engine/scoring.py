@@ -139,7 +139,7 @@ def _score_on_cluster(
         cluster.fake_label,
         record.machine,
         landmark_of(job.clips),
-        {one.identity.name: one for one in job.detectors if is_lookup(one)},
+        {detector.identity.name: detector for detector in job.detectors if is_lookup(detector)},
     )
     # An actor that both prepares and scores does so in turns.
     split = TimeSplit(cluster.preparers if cluster.apart else 0, scorers=cluster.scorers)

@@ -139,8 +139,8 @@ def self_check(
         batch = waves[start : start + batch_size]
         full = list(islice(cycle(batch), batch_size)) if compiled else batch
         usual += scorer.forward(full)[: len(batch)]
-    if fresh and len(usual) >= LEAST_CLIPS and all(one[0] == "error" for one in usual):
-        raise broken_detector(scorer.model, len(usual), (one[1] for one in usual))
+    if fresh and len(usual) >= LEAST_CLIPS and all(outcome[0] == "error" for outcome in usual):
+        raise broken_detector(scorer.model, len(usual), (outcome[1] for outcome in usual))
     alone = [outcome for wave in waves for outcome in scorer.forward([wave])]
     difference, flips = _compare(usual, alone, threshold)
     exact_difference: float | None = None
@@ -169,34 +169,36 @@ def _compare(
 ) -> tuple[float, int]:
     """Return the largest difference, infinite where only one has a score, and changed verdicts."""
     largest, flips = 0.0, 0
-    for (one_status, _, *one), (other_status, _, *other) in zip(some, others, strict=True):
-        if one_status != other_status:
+    for (status, _, *logits), (other_status, _, *other_logits) in zip(some, others, strict=True):
+        if status != other_status:
             return math.inf, flips
-        if one_status == "ok":
-            first, second = one[0] - one[1], other[0] - other[1]
+        if status == "ok":
+            first, second = logits[0] - logits[1], other_logits[0] - other_logits[1]
             largest = max(largest, abs(first - second))
             flips += (first >= threshold) != (second >= threshold)
     return largest, flips
 
 
 def _size(outcomes: Sequence[Outcome]) -> float:
-    return max((abs(one[2] - one[3]) for one in outcomes if one[0] == "ok"), default=0.0)
+    return max(
+        (abs(outcome[2] - outcome[3]) for outcome in outcomes if outcome[0] == "ok"), default=0.0
+    )
 
 
 def _refuse_difference(check: SelfCheckRecord, compiled: bool, batch_invariant: bool) -> None:
     if check.batch_difference > check.tolerance:
-        found = (
+        problem = (
             f"the same clip gets log-odds that differ by {check.batch_difference:.3g} (over "
             f"{check.tolerance:g}), alone and in a batch of {check.batch_size}"
         )
         if compiled:
-            raise UsageError(f"{found} that is compiled", check.model, "try --no-compile")
+            raise UsageError(f"{problem} that is compiled", check.model, "try --no-compile")
         fix = (
             "use --batch-size 1; if that fails as well, the model is random"
             if batch_invariant
             else "--batch-size 1 where the model pads or normalises over a batch; at 1 it is random"
         )
-        raise UsageError(found, check.model, fix)
+        raise UsageError(problem, check.model, fix)
     if check.precision_difference is not None and check.precision_difference > check.tolerance:
         raise UsageError(
             f"log-odds in {check.precision} differ by {check.precision_difference:.3g} from those "

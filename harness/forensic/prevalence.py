@@ -204,13 +204,13 @@ def _share(log_ratio: float, prevalence: float) -> float:
 
 
 class _Target(NamedTuple):
-    wanted: str
+    aim: str
     at: float
     prevalence: float
 
     def largest_fpr(self, recall: float) -> float:
         """Return the false-alarm rate up to which the target is met at a recall."""
-        if self.wanted == "false alarms":
+        if self.aim == "false alarms":
             return self.at
         return self.prevalence / (1 - self.prevalence) * (1 - self.at) / self.at * recall
 
@@ -244,7 +244,7 @@ def _threshold(cell: Cell, target: _Target) -> float:
     scores = np.unique(np.concatenate([cell.real, cell.fake]))
     fpr = 1 - np.searchsorted(np.sort(cell.real), scores, side="left") / len(cell.real)
     recall = 1 - np.searchsorted(np.sort(cell.fake), scores, side="left") / len(cell.fake)
-    if target.wanted == "precision":
+    if target.aim == "precision":
         odds = target.prevalence / (1 - target.prevalence) * (1 - target.at) / target.at
         met = (fpr <= odds * recall + 1e-12) & (recall > 0)
     else:

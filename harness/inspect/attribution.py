@@ -113,8 +113,8 @@ def rank_correlation(first: Array, second: Array) -> float:
     """Return Spearman's correlation of all cells; NaN if one of the two is constant."""
     from scipy.stats import rankdata
 
-    ranks = [rankdata(each.ravel()) for each in (first, second)]
-    if any(np.ptp(each) == 0 for each in ranks):
+    ranks = [rankdata(picture.ravel()) for picture in (first, second)]
+    if any(np.ptp(ranking) == 0 for ranking in ranks):
         return float("nan")
     return float(np.corrcoef(ranks)[0, 1])
 

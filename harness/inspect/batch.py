@@ -73,7 +73,7 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(each for each in path.rglob("*") if each.is_file() and is_audio(each))
+            inside = sorted(file for file in path.rglob("*") if file.is_file() and is_audio(file))
             if not inside:
                 raise UsageError("no recordings in it", str(path), "name audio files")
             files += inside
@@ -93,10 +93,10 @@ def folder_for(run: Path) -> Path:
 def plain_cases(done: Sequence[ExaminedFile]) -> list[dict[str, Any]]:
     """Return every file as plain data: its case, or its name and why there is none."""
     return [
-        {"page": str(each.page)} | case_content(each.case)
-        if each.case is not None
-        else {"page": None, "file": {"name": each.row.file}, "reason": each.row.reason}
-        for each in done
+        {"page": str(examined.page)} | case_content(examined.case)
+        if examined.case is not None
+        else {"page": None, "file": {"name": examined.row.file}, "reason": examined.row.reason}
+        for examined in done
     ]
 
 
@@ -126,7 +126,7 @@ def examine_all(
     for number, path in enumerate(paths, start=1):
         note(f"{number} of {len(paths)}: {path.name}")
         done.append(_examine_one(path, examiner, options, out))
-    rows = [each.row for each in done]
+    rows = [examined.row for examined in done]
     if len(paths) == 1 and not done[0].case:
         note(f"{paths[0].name}: {rows[0].reason}")
         for target in tables:

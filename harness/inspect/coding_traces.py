@@ -155,4 +155,4 @@ def _windows(size: int) -> list[Samples]:
     sine = np.sin(np.pi * (np.arange(2 * size) + 0.5) / (2 * size))
     kaiser = np.cumsum(np.kaiser(size + 1, 4 * np.pi))
     half = np.sqrt(kaiser[:-1] / kaiser[-1])
-    return [each.astype(np.float32) for each in (sine, np.concatenate([half, half[::-1]]))]
+    return [window.astype(np.float32) for window in (sine, np.concatenate([half, half[::-1]]))]

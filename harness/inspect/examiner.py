@@ -115,9 +115,9 @@ def open_examiner(
 
 def _choose_model(run: RunFolder, model: str | None) -> ModelRecord:
     models = run.record.models
-    candidates = [each for each in models if model in (each.name, each.spec)] or models
+    candidates = [record for record in models if model in (record.name, record.spec)] or models
     if len(candidates) != 1:
-        names = ", ".join(each.name for each in models)
+        names = ", ".join(record.name for record in models)
         raise UsageError(
             f"the run measured {len(models)} models", "--model", f"name one of {names}"
         )

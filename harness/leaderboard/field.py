@@ -164,7 +164,7 @@ def worst_of(values: Sequence[tuple[str, float]], metric: str) -> tuple[str, flo
     """The worst of some named values of a metric; no name and NaN where none is known."""
     sign = 1 if METRICS[metric].better == "higher" else -1
     known = [(name, value) for name, value in values if not math.isnan(value)]
-    return min(known, key=lambda each: sign * each[1], default=("", math.nan))
+    return min(known, key=lambda value: sign * value[1], default=("", math.nan))
 
 
 def shortfall(
@@ -210,7 +210,7 @@ def pooled(fields: Sequence[Field], metric: str, resamples: int, seed: int) -> l
     drawn = estimate(joined, offsets[-1], resamples, seed)
     figures = [drawn[cell][metric] for cell in joined]
     alone = np.zeros((1, 1), dtype=np.intp)
-    return [JointFigure.of([each], alone).bounded(each.range)[0] for each in figures]
+    return [JointFigure.of([figure], alone).bounded(figure.range)[0] for figure in figures]
 
 
 def _joined_cell(cells: Sequence[Cell], offsets: Sequence[int], metric: str) -> Cell:
@@ -252,9 +252,9 @@ def _common_cells(
     rows = {model: grid.rows_of(model, condition) for model in models}
     rows = {model: own[counts[own]] for model, own in rows.items()}
     clips = [grid.clip[own] for own in rows.values()]
-    had = np.bincount(np.concatenate(clips), minlength=1) if clips else np.zeros(1)
+    models_with_clip = np.bincount(np.concatenate(clips), minlength=1) if clips else np.zeros(1)
     cells: dict[str, Cell] = {}
     for model, own in rows.items():
-        shared = own[had[grid.clip[own]] == len(models)]
+        shared = own[models_with_clip[grid.clip[own]] == len(models)]
         cells[model] = grid.cell(shared[np.argsort(grid.clip[shared])], metrics)
     return cells

@@ -90,7 +90,7 @@ class History:
 
     @property
     def runs(self) -> int:
-        return len({each.run for track in self.tracks for each in track.releases})
+        return len({release.run for track in self.tracks for release in track.releases})
 
 
 @dataclass(eq=False)
@@ -120,7 +120,7 @@ def read_history(
     UsageError
         Where a directory does not exist, or no run was found.
     """
-    folders = list(folders) or [each for each in (RUNS, BASELINES) if each.is_dir()]
+    folders = list(folders) or [folder for folder in (RUNS, BASELINES) if folder.is_dir()]
     paths = find_runs(folders)
     if not paths:
         where = ", ".join(map(str, folders)) or f"{RUNS}, {BASELINES}"

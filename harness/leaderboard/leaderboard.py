@@ -120,7 +120,7 @@ class Leaderboard:
 
     @property
     def synthetic(self) -> bool:
-        return any(each.synthetic for each in self.data)
+        return any(data_set.synthetic for data_set in self.data)
 
 
 def read_leaderboard(
@@ -152,7 +152,7 @@ def read_leaderboard(
         raise UsageError("cannot rank models", metric, f"take one of {', '.join(ranking)}")
     runs: list[ModelRun] = []
     left_out: list[LeftOut] = []
-    for folder in sorted({each.resolve(): each for each in folders}.values(), key=str):
+    for folder in sorted({path.resolve(): path for path in folders}.values(), key=str):
         run = open_run(folder, unscored)
         if isinstance(run, LeftOut):
             left_out.append(run)
@@ -164,7 +164,7 @@ def read_leaderboard(
     if not selected:
         raise UsageError(
             "no model can be ranked",
-            "; ".join(each.line for each in left_out[:3]) or "no runs",
+            "; ".join(omitted.line for omitted in left_out[:3]) or "no runs",
             "name runs that have scored enough of their clips",
         )
     labelled = label(selected)
@@ -181,7 +181,7 @@ def read_leaderboard(
         reference=reference or "",
         data=[_data_set(field, models) for field, models in zip(fields, labelled, strict=True)],
         rows=sorted(rows, key=lambda row: (row.clean.rank or len(rows) + 1, row.model)),
-        refused=sorted(left_out, key=lambda each: each.run),
+        refused=sorted(left_out, key=lambda omitted: omitted.run),
         resamples=resamples,
         warnings=list(_warnings(labelled)),
     )

@@ -64,7 +64,7 @@ class ModelRun:
     def on_clean(self) -> RunFolder:
         """The run as if `clean` were its only condition: the same figures and draws, sooner."""
         suite = self.record.suite
-        conditions = [each for each in suite.conditions if each.name == CLEAN]
+        conditions = [condition for condition in suite.conditions if condition.name == CLEAN]
         suite = suite.model_copy(update={"conditions": conditions})
         return replace(
             self.run,
@@ -104,26 +104,26 @@ def find_runs(folders: Sequence[Path]) -> list[Path]:
     UsageError
         Where one of them is no directory.
     """
-    found: dict[Path, Path] = {}
+    runs: dict[Path, Path] = {}
     for folder in folders:
         if not is_folder(folder):
             raise UsageError("no such directory", str(folder), "name one that holds runs")
         for run in _stored(folder) if is_remote(folder) else _walk(folder):
-            found.setdefault(run.resolve(), run)
-    return sorted(found.values(), key=lambda run: run.parts)
+            runs.setdefault(run.resolve(), run)
+    return sorted(runs.values(), key=lambda run: run.parts)
 
 
 def _stored(folder: Path) -> Iterator[Path]:
     """What `_walk` finds, from one listing of a store."""
-    found: set[tuple[str, ...]] = set()
+    runs: set[tuple[str, ...]] = set()
     for name in below(folder):
         *inside, last = name.split("/")
         at = inside.index("scores") if "scores" in inside else len(inside)
         hidden = any(part.startswith(".") for part in inside[:at])
         if (at < len(inside) or last == "run.json") and not hidden:
-            found.add(tuple(inside[:at]))
-    for run in sorted(found):
-        if not any(run[:depth] in found for depth in range(len(run))):
+            runs.add(tuple(inside[:at]))
+    for run in sorted(runs):
+        if not any(run[:depth] in runs for depth in range(len(run))):
             yield folder.joinpath(*run)
 
 
@@ -149,7 +149,9 @@ def reason_apart(model_run: ModelRun, other: ModelRun) -> str:
     if reason := SharedClips.of(model_run.run.table, other.run.table).words:
         return f"other data: {reason}"
     model = MatchedName(run.models[0].name, baseline.models[0].name)
-    named = [[each.name for each in record.suite.conditions] for record in (run, baseline)]
+    named = [
+        [condition.name for condition in record.suite.conditions] for record in (run, baseline)
+    ]
     matches = match_conditions(run, baseline, named[0], named[1])
     unmatched = {
         "new": [match.name for match in matches if not match.baseline],

@@ -141,7 +141,7 @@ def _family_steps(run: ModelRun, before: ModelRun, resamples: int) -> list[Relea
     """Changes of the accuracy that families cost."""
     pairing = Pairing.of(run.run, before.run)
     model = pairing.models[0]
-    cells = [pairing.cells(model, each, ("accuracy",)) for each in pairing.conditions]
+    cells = [pairing.cells(model, condition, ("accuracy",)) for condition in pairing.conditions]
     pairs = [(pair.run, pair.baseline) for pair in cells]
     drawn = compare_cells(pairs, pairing.both.groups, resamples, 0)
     accuracies = {

@@ -113,10 +113,10 @@ class JointFigure:
     def standings(self, metric: str) -> list[Standing]:
         """Intervals and ranks; a model without a value has no rank."""
         bounded = self.bounded(METRICS[metric].range)
-        known = [place for place, each in enumerate(bounded) if not math.isnan(each.value)]
+        known = [place for place, figure in enumerate(bounded) if not math.isnan(figure.value)]
         own = self.of_models(known)
         ranks = rank(own.values, own.draws, own.groups, own.differing, METRICS[metric].better)
-        standings = [Standing(each) for each in bounded]
+        standings = [Standing(figure) for figure in bounded]
         for at, place in enumerate(known):
             standings[place] = Standing(
                 bounded[place],

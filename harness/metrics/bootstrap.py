@@ -173,7 +173,7 @@ class _Operator:
     def of(cls, cell: Cell, groups: int) -> _Operator:
         metrics = tuple(METRICS.at(name, cell.cost) for name in cell.metrics)
         counted = list(cell.counted().values())
-        row = np.repeat(np.arange(len(counted)), [len(each) for each in counted])
+        row = np.repeat(np.arange(len(counted)), [len(clip_groups) for clip_groups in counted])
         counts = _sums(row, np.concatenate(counted), (len(counted), groups))
         steps = None
         if any(isinstance(metric, RankingMetric) for metric in metrics):
@@ -187,8 +187,8 @@ class _Operator:
             return cls(metrics, counts, steps)
         # In one order, whatever the order of the table: sums of fractions depend on it.
         real, fake = (
-            np.lexsort(each)
-            for each in ((cell.real_group, cell.real), (cell.fake_group, cell.fake))
+            np.lexsort(keys)
+            for keys in ((cell.real_group, cell.real), (cell.fake_group, cell.fake))
         )
         ledger = Ledger.of(cell.real[real], cell.fake[fake], cell.threshold)
         group = np.concatenate([cell.real_group[real], cell.fake_group[fake]])
@@ -272,7 +272,7 @@ def _support(cell: Cell, metric: Metric) -> tuple[int, int, int]:
             members = [fn, tn]
         case "called_fake":
             members = [tp, fp]
-    clips = sum(len(each) for each in members)
+    clips = sum(len(clip_groups) for clip_groups in members)
     return clips, clips, len(np.unique(np.concatenate(members)))
 
 

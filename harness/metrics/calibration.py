@@ -94,10 +94,10 @@ class Kde:
 
     def llr(self, scores: Array) -> Array:
         flat = np.ravel(np.asarray(scores, dtype=np.float64))
-        each = _density(flat, self.fake, self.fake_bandwidth) - _density(
+        llr = _density(flat, self.fake, self.fake_bandwidth) - _density(
             flat, self.real, self.real_bandwidth
         )
-        return each.reshape(np.shape(scores))
+        return llr.reshape(np.shape(scores))
 
 
 def fit(real: Array, fake: Array, kind: Kind, misleading: int = 0) -> Calibrator:
@@ -176,9 +176,9 @@ def cross_calibrated(
     ratios = np.empty(len(real)), np.empty(len(fake))
     used = np.unique(np.concatenate([real_fold, fake_fold]))
     for fold in used:
-        one = fit(real[real_fold != fold], fake[fake_fold != fold], kind, misleading)
-        ratios[0][real_fold == fold] = one.llr(real[real_fold == fold])
-        ratios[1][fake_fold == fold] = one.llr(fake[fake_fold == fold])
+        calibrator = fit(real[real_fold != fold], fake[fake_fold != fold], kind, misleading)
+        ratios[0][real_fold == fold] = calibrator.llr(real[real_fold == fold])
+        ratios[1][fake_fold == fold] = calibrator.llr(fake[fake_fold == fold])
     return CrossCalibrated(*ratios, folds=len(used))
 
 
@@ -188,7 +188,7 @@ def _folds(real_group: Index, fake_group: Index, folds: int, seed: int) -> Index
     both = np.intersect1d(has_real, has_fake)
     rng = np.random.default_rng(seed)
     kinds = (both, np.setdiff1d(has_real, both), np.setdiff1d(has_fake, both))
-    order = np.concatenate([rng.permutation(each) for each in kinds])
+    order = np.concatenate([rng.permutation(members) for members in kinds])
     fold_of = np.full(int(order.max(initial=-1)) + 1, -1, dtype=np.intp)
     fold_of[order] = np.arange(len(order)) % folds
     return fold_of
@@ -261,11 +261,11 @@ def _overlapping(scores: Array, fake: NDArray[np.bool_], weights: Array) -> NDAr
     """
     ends: list[Array] = []
     for part in (~fake, fake):
-        there = weights[part] > 0
+        drawn = weights[part] > 0
         own = scores[part][:, None]
         ends += [
-            np.min(np.where(there, own, np.inf), axis=0, initial=np.inf),
-            np.max(np.where(there, own, -np.inf), axis=0, initial=-np.inf),
+            np.min(np.where(drawn, own, np.inf), axis=0, initial=np.inf),
+            np.max(np.where(drawn, own, -np.inf), axis=0, initial=-np.inf),
         ]
     real_low, real_high, fake_low, fake_high = ends
     return (real_high > fake_low) & (fake_high > real_low)

@@ -110,7 +110,7 @@ def count(
     }
     numbers[outcome_of("real", policy)] += unscored_real
     numbers[outcome_of("fake", policy)] += unscored_fake
-    return Confusion(**{name: np.asarray(each, np.float64) for name, each in numbers.items()})
+    return Confusion(**{name: np.asarray(number, np.float64) for name, number in numbers.items()})
 
 
 def refuse_nan(*scores: Array) -> None:

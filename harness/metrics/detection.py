@@ -86,7 +86,7 @@ def sweep(real: Array, fake: Array) -> Sweep:
     """One column: every clip weighs 1."""
     real_step, fake_step, steps = collapse(real, fake)
     sums = [np.bincount(step, minlength=steps)[:, None] for step in (real_step, fake_step)]
-    return Sweep(*(accumulate(np.asarray(each, dtype=np.float64)) for each in sums))
+    return Sweep(*(accumulate(np.asarray(counts, dtype=np.float64)) for counts in sums))
 
 
 def collapse(real: Array, fake: Array) -> tuple[Index, Index, int]:

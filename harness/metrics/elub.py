@@ -50,7 +50,7 @@ def empirical_bounds(real: Array, fake: Array) -> Bounds:
     refuse_nan(real, fake)
     if not len(real) or not len(fake):
         raise ValueError("bounds need ratios of both classes")
-    parts = [np.clip(each / LN10, -_EXTREME, _EXTREME) for each in (real, fake)]
+    parts = [np.clip(ratios / LN10, -_EXTREME, _EXTREME) for ratios in (real, fake)]
     low = max(min(float(part.min()) for part in parts), -float(np.log10(len(fake) + 1)))
     high = min(max(float(part.max()) for part in parts), float(np.log10(len(real) + 1)))
     first = min(0, int(low // _STEP))

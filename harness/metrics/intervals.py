@@ -52,14 +52,14 @@ def percentile(draws: Array, level: float = LEVEL) -> tuple[Array, Array]:
     Quantiles are interpolated linearly between order statistics (Hyndman & Fan's type 7).
     """
     ordered = np.sort(draws, axis=-1)  # NaN goes to the end
-    there = np.sum(~np.isnan(draws), axis=-1)
-    enough = there >= max(1.0, FEWEST_SHARE * draws.shape[-1])
+    count = np.sum(~np.isnan(draws), axis=-1)
+    enough = count >= max(1.0, FEWEST_SHARE * draws.shape[-1])
     tail = (1 - level) / 2
 
     def at(share: float) -> Array:
-        place = share * np.maximum(there - 1, 0)
+        place = share * np.maximum(count - 1, 0)
         below = np.floor(place).astype(np.intp)
-        above = np.minimum(below + 1, np.maximum(there - 1, 0))
+        above = np.minimum(below + 1, np.maximum(count - 1, 0))
         low = np.take_along_axis(ordered, below[..., None], -1)[..., 0]
         high = np.take_along_axis(ordered, above[..., None], -1)[..., 0]
         return np.where(enough, low + (high - low) * (place - below), np.nan)
@@ -75,23 +75,23 @@ def bootstrap_error(draws: Array, groups: ArrayLike) -> Array:
     """
     groups = np.asarray(groups)
     missing = np.isnan(draws)
-    there = np.sum(~missing, axis=-1)
+    count = np.sum(~missing, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        centre = np.sum(draws, axis=-1, where=~missing) / there
+        centre = np.sum(draws, axis=-1, where=~missing) / count
         squares = np.sum((draws - centre[..., None]) ** 2, axis=-1, where=~missing)
-        error = np.sqrt(squares / (there - 1) * groups / (groups - 1))
-    enough = (there >= max(2.0, FEWEST_SHARE * draws.shape[-1])) & (groups >= FEWEST_GROUPS)
+        error = np.sqrt(squares / (count - 1) * groups / (groups - 1))
+    enough = (count >= max(2.0, FEWEST_SHARE * draws.shape[-1])) & (groups >= FEWEST_GROUPS)
     return np.where(enough, error, np.nan)
 
 
 def bootstrap_skew(draws: Array) -> Array:
     """Skewness of the draws on the last axis, NaN left out; 0 where they do not vary."""
     missing = np.isnan(draws)
-    there = np.maximum(np.sum(~missing, axis=-1), 1)
-    centre = np.sum(draws, axis=-1, where=~missing) / there
+    count = np.maximum(np.sum(~missing, axis=-1), 1)
+    centre = np.sum(draws, axis=-1, where=~missing) / count
     apart = np.where(missing, 0.0, draws - centre[..., None])
-    spread = np.sqrt(np.sum(apart**2, axis=-1) / there)
-    cubes = np.sum(apart**3, axis=-1) / there
+    spread = np.sqrt(np.sum(apart**2, axis=-1) / count)
+    cubes = np.sum(apart**3, axis=-1) / count
     return np.divide(cubes, spread**3, out=np.zeros(spread.shape), where=spread > _SAME)
 
 
@@ -184,10 +184,10 @@ def corrected_interval(
 
     Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 10 (bias).
     """
-    there = np.maximum(np.sum(~np.isnan(draws), axis=-1), 1)
+    count = np.maximum(np.sum(~np.isnan(draws), axis=-1), 1)
     error = bootstrap_error(draws, groups)
     with np.errstate(invalid="ignore"):
-        off = np.sum(draws, axis=-1, where=~np.isnan(draws)) / there - value
+        off = np.sum(draws, axis=-1, where=~np.isnan(draws)) / count - value
     low, high = student_interval(np.clip(value - off, least, most), error, groups)
     low, high = low - np.maximum(off, 0.0), high - np.minimum(off, 0.0)
     unknown = (error <= _SAME) | ~np.isfinite(value)

@@ -108,9 +108,11 @@ def reliability(real: Array, fake: Array, bins: int = BINS) -> Reliability:
     stated = np.concatenate([expit(real), expit(fake)])
     is_fake = np.repeat([0.0, 1.0], [len(real), len(fake)])
     clips = np.bincount(bin_of, minlength=bins)
-    there = clips > 0
-    sums = [np.bincount(bin_of, each, minlength=bins)[there] for each in (stated, is_fake)]
-    return Reliability(sums[0] / clips[there], sums[1] / clips[there], clips[there].astype(np.intp))
+    filled = clips > 0
+    sums = [np.bincount(bin_of, values, minlength=bins)[filled] for values in (stated, is_fake)]
+    return Reliability(
+        sums[0] / clips[filled], sums[1] / clips[filled], clips[filled].astype(np.intp)
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,23 +57,23 @@ def compare_cells(
     ValueError
         Where the cells of a pair differ in their metrics or clips.
     """
-    for one, other in pairs:
-        if one.metrics != other.metrics or _clips(one) != _clips(other):
+    for cell, baseline in pairs:
+        if cell.metrics != baseline.metrics or _clips(cell) != _clips(baseline):
             raise ValueError("a pair is of the same clips and figures")
     cells = list(dict.fromkeys(cell for pair in pairs for cell in pair))
     estimates = estimate(cells, groups, resamples, seed)
     compared: list[dict[str, Paired]] = []
-    for one, other in pairs:
-        shown = group_effects(one, other, groups)
+    for cell, baseline in pairs:
+        shown = group_effects(cell, baseline, groups)
         compared.append(
             {
                 name: Paired(
-                    estimates[one][name],
-                    estimates[other][name],
+                    estimates[cell][name],
+                    estimates[baseline][name],
                     *shown[name],
                     METRICS[name].range.span,
                 )
-                for name in one.metrics
+                for name in cell.metrics
             }
         )
     return compared
@@ -81,23 +81,23 @@ def compare_cells(
 
 def contrast(paired: Sequence[Paired]) -> Contrast:
     """The differences as one array, to be judged together."""
-    groups = np.array([each.groups for each in paired], dtype=np.intp)
+    groups = np.array([pair.groups for pair in paired], dtype=np.intp)
     errors = [
-        float(bootstrap_error(each.draws, count))
-        for each, count in zip(paired, groups.tolist(), strict=True)
+        float(bootstrap_error(pair.draws, count))
+        for pair, count in zip(paired, groups.tolist(), strict=True)
     ]
     return Contrast(
-        difference=np.array([each.difference for each in paired]),
+        difference=np.array([pair.difference for pair in paired]),
         error=np.array(errors),
         groups=groups,
-        differing=np.array([each.differing for each in paired], dtype=np.intp),
-        largest=np.array([each.largest for each in paired]),
-        skew=np.array([float(bootstrap_skew(each.draws)) for each in paired]),
-        most=np.array([each.most for each in paired]),
+        differing=np.array([pair.differing for pair in paired], dtype=np.intp),
+        largest=np.array([pair.largest for pair in paired]),
+        skew=np.array([float(bootstrap_skew(pair.draws)) for pair in paired]),
+        most=np.array([pair.most for pair in paired]),
     )
 
 
-def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, float]]:
+def group_effects(cell: Cell, baseline: Cell, groups: int) -> dict[str, tuple[int, float]]:
     """For every metric: the groups in which two cells differ, and the largest effect of a group.
 
     The effect of a group on a decision metric is how much exchanging the verdicts on its clips
@@ -109,7 +109,7 @@ def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, f
     dict
         By metric: groups with an effect, and the largest effect times the groups that have clips.
     """
-    before, after = _counts(other, groups), _counts(one, groups)
+    before, after = _counts(baseline, groups), _counts(cell, groups)
     some = np.flatnonzero((before != after).any(axis=0))
     change = after[:, some] - before[:, some]
     sides = [
@@ -122,13 +122,15 @@ def group_effects(one: Cell, other: Cell, groups: int) -> dict[str, tuple[int, f
     present = int(np.sum(before.any(axis=0)))
     shares = None
     effects: dict[str, tuple[int, float]] = {}
-    for name in one.metrics:
+    for name in cell.metrics:
         metric = METRICS[name]
         if isinstance(metric, DecisionMetric):
-            each = [np.abs(metric.formula(new) - metric.formula(old)) for old, new in sides]
-            effect = np.maximum(*each)
+            effects_of_sides = [
+                np.abs(metric.formula(new) - metric.formula(old)) for old, new in sides
+            ]
+            effect = np.maximum(*effects_of_sides)
         elif isinstance(metric, RankingMetric):
-            shares = _moved(one, other, groups) if shares is None else shares
+            shares = _moved(cell, baseline, groups) if shares is None else shares
             effect = np.asarray(metric.weights) @ shares
         else:
             raise ValueError(f"{name} is compared by no pair")
@@ -146,21 +148,23 @@ def _clips(cell: Cell) -> tuple[int, ...]:
     if any(isinstance(METRICS[name], RankingMetric) for name in cell.metrics):
         return scored
     others = (cell.unscored_real_group, cell.unscored_fake_group, cell.missing_group)
-    return (sum(scored) + sum(len(each) for each in others),)
+    return (sum(scored) + sum(len(unscored) for unscored in others),)
 
 
 def _counts(cell: Cell, groups: int) -> NDArray[np.float64]:
     """Shape (6, groups): the fields of a `Confusion`."""
     counted = cell.counted().values()
-    return np.stack([np.bincount(each, minlength=groups) for each in counted]).astype(np.float64)
+    return np.stack([np.bincount(clip_groups, minlength=groups) for clip_groups in counted]).astype(
+        np.float64
+    )
 
 
-def _moved(one: Cell, other: Cell, groups: int) -> Array:
+def _moved(cell: Cell, baseline: Cell, groups: int) -> Array:
     """Share of each class whose placement differs, by group: shape (2, groups)."""
-    changes = placement_difference(one.real, one.fake, other.real, other.fake)
+    changes = placement_difference(cell.real, cell.fake, baseline.real, baseline.fake)
     moved = np.zeros((2, groups))
     for row, (change, group) in enumerate(
-        zip(changes, (one.real_group, one.fake_group), strict=True)
+        zip(changes, (cell.real_group, cell.fake_group), strict=True)
     ):
         if len(change):
             weights = (np.abs(change) > _SAME) / len(change)

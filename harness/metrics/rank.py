@@ -128,10 +128,10 @@ def differing_groups(cells: Sequence[Cell], groups: int, *, ranking: bool) -> Co
     """
     counts = np.zeros((len(cells), len(cells)), dtype=np.intp)
     traces = [_placed(cell) if ranking else _decided(cell, groups) for cell in cells]
-    for one, (values, group) in enumerate(traces):
-        for other in range(one):
-            moved = np.abs(values - traces[other][0]) > _SAME
-            counts[one, other] = counts[other, one] = len(np.unique(group[moved]))
+    for first, (values, group) in enumerate(traces):
+        for second in range(first):
+            moved = np.abs(values - traces[second][0]) > _SAME
+            counts[first, second] = counts[second, first] = len(np.unique(group[moved]))
     return counts
 
 
@@ -143,7 +143,9 @@ def _placed(cell: Cell) -> tuple[Array, Count]:
 
 def _decided(cell: Cell, groups: int) -> tuple[Array, Count]:
     """What was called what in each group, counted, and the group of every count."""
-    counted = [np.bincount(each, minlength=groups) for each in cell.counted().values()]
+    counted = [
+        np.bincount(clip_groups, minlength=groups) for clip_groups in cell.counted().values()
+    ]
     return np.concatenate(counted).astype(np.float64), np.tile(np.arange(groups), len(counted))
 
 
@@ -161,11 +163,11 @@ def _ahead(gap: Array, draws: Array, groups: int, differing: Count, level: float
     left = (differing >= FEWEST_DIFFERING) & ~np.eye(len(gap), dtype=bool)
     while left.any():
         bound = np.quantile(np.max(centred[left], axis=0), level)
-        found = left & (gap > np.maximum(bound * error, _SAME))
-        if not found.any():
+        newly_ahead = left & (gap > np.maximum(bound * error, _SAME))
+        if not newly_ahead.any():
             break
-        ahead |= found
-        left &= ~found
+        ahead |= newly_ahead
+        left &= ~newly_ahead
     return ahead
 
 
@@ -201,19 +203,19 @@ def _letters(ahead: Flags, order: Count) -> list[str]:
     """Letters such that two detectors share one exactly where neither is ahead (insert, absorb)."""
     many = len(order)
     groups = [frozenset(range(many))] if many else []
-    for one in range(many):
-        for other in np.flatnonzero(ahead[one]).tolist():
+    for detector in range(many):
+        for other in np.flatnonzero(ahead[detector]).tolist():
             split: list[frozenset[int]] = []
             for group in groups:
-                both = one in group and other in group
-                split += [group - {one}, group - {other}] if both else [group]
+                both = detector in group and other in group
+                split += [group - {detector}, group - {other}] if both else [group]
             unique = list(dict.fromkeys(split))
-            groups = [each for each in unique if not any(each < larger for larger in unique)]
+            groups = [group for group in unique if not any(group < larger for larger in unique)]
     place = {int(index): at for at, index in enumerate(order)}
-    groups.sort(key=lambda group: sorted(place[each] for each in group))
+    groups.sort(key=lambda group: sorted(place[member] for member in group))
     return [
-        " ".join(_letter(at) for at, group in enumerate(groups) if one in group)
-        for one in range(many)
+        " ".join(_letter(at) for at, group in enumerate(groups) if detector in group)
+        for detector in range(many)
     ]
 
 

@@ -40,10 +40,10 @@ class Resampled:
 def intervals_of(figures: Sequence[Resampled]) -> tuple[Array, Array]:
     """95 % bounds in the order of the figures; NaN where there are none."""
     return metric_interval(
-        np.array([each.value for each in figures]),
-        np.stack([each.draws for each in figures]),
-        np.array([each.groups for each in figures]),
-        np.array([each.evidence for each in figures]),
-        np.array([each.range for each in figures]),
-        np.array([each.fitted for each in figures], dtype=bool),
+        np.array([figure.value for figure in figures]),
+        np.stack([figure.draws for figure in figures]),
+        np.array([figure.groups for figure in figures]),
+        np.array([figure.evidence for figure in figures]),
+        np.array([figure.range for figure in figures]),
+        np.array([figure.fitted for figure in figures], dtype=bool),
     )

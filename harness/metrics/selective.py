@@ -66,10 +66,10 @@ def risk_coverage(real: Array, fake: Array, threshold: float = 0.0) -> RiskCover
     return RiskCoverage(-levels, decided, wrong, decided / total, wrong / np.maximum(decided, 1))
 
 
-def coverage_at(curve: RiskCoverage, wanted: float) -> float:
+def coverage_at(curve: RiskCoverage, target: float) -> float:
     """Largest coverage whose risk is at most the wanted one, on these very clips; 0 for none.
 
     A figure of hindsight: the confidence is chosen on the clips that it is judged on.
     """
-    fine = np.flatnonzero(curve.risk <= wanted + 1e-12)
+    fine = np.flatnonzero(curve.risk <= target + 1e-12)
     return float(curve.coverage[fine[-1]]) if len(fine) else 0.0

@@ -146,10 +146,10 @@ def holm(p_values: ArrayLike) -> Array:
     p = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(p.shape, np.nan)
     known = ~np.isnan(p)
-    each = p[known]
-    order = np.argsort(each, kind="stable")
-    scaled = each[order] * np.arange(len(each), 0, -1)
-    stepped = np.empty(len(each))
+    values = p[known]
+    order = np.argsort(values, kind="stable")
+    scaled = values[order] * np.arange(len(values), 0, -1)
+    stepped = np.empty(len(values))
     stepped[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     adjusted[known] = stepped
     return adjusted
@@ -208,8 +208,8 @@ class Contrast:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Where there is a difference and anything to judge it by."""
-        there = ~np.isnan(self.difference) & ~np.isnan(self.error)
-        return there & (self.groups >= FEWEST_GROUPS)
+        estimated = ~np.isnan(self.difference) & ~np.isnan(self.error)
+        return estimated & (self.groups >= FEWEST_GROUPS)
 
     def reversed(self) -> Contrast:
         """The other detector less the one; also for figures of which less is better."""

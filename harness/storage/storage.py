@@ -111,8 +111,8 @@ def refused(fault: BaseException, where: str) -> UsageError:
         what, fix = "the store cannot be reached", "check the network and the endpoint"
     else:
         what, fix = "the store cannot be used", "check the address, the keys and the endpoint"
-    said = " ".join(str(fault).split())[:_SAID]
-    return UsageError(f"{what}: {said or kind}", where, fix)
+    reason = " ".join(str(fault).split())[:_SAID]
+    return UsageError(f"{what}: {reason or kind}", where, fix)
 
 
 def exists(path: Path) -> bool:

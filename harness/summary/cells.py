@@ -279,10 +279,10 @@ class Grid:
             Those of damage unless some are named; only then are cells of whole conditions shared
             with `slice_cells`.
         """
-        wanted = METRICS.damage if metrics is None else metrics
+        damage_metrics = METRICS.damage if metrics is None else metrics
         excluded = self.policy == "excluded"
         for model in self.models:
-            for kind in [wanted] if excluded else METRICS.kinds(wanted):
+            for kind in [damage_metrics] if excluded else METRICS.kinds(damage_metrics):
                 counts = self.ok if excluded or METRICS.needs_score(kind[0]) else self.tried
                 yield from self._paired(model, counts, kind, metrics)
 
@@ -309,16 +309,16 @@ class Grid:
             both = partner >= 0
             before = np.sort(partner[both])
             if len(before) == len(clean):
-                one = self.whole(model, CLEAN, of_whole)
+                clean_cell = self.whole(model, CLEAN, of_whole)
             else:
                 key = before.tobytes()
-                one = parts.setdefault(key, self.cell(before, metrics))
-            other = (
+                clean_cell = parts.setdefault(key, self.cell(before, metrics))
+            perturbed_cell = (
                 self.whole(model, condition, of_whole)
                 if both.all()
                 else self.cell(perturbed[both], metrics)
             )
-            yield Pair(model, condition, metrics, one, other)
+            yield Pair(model, condition, metrics, clean_cell, perturbed_cell)
 
     def _sliced(self, model: str, condition: str) -> Iterator[SliceCell]:
         rows, clean = self.rows_of(model, condition), condition == CLEAN

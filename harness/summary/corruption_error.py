@@ -115,14 +115,14 @@ def corruption_errors(
         left_out: list[str] = []
         groups: list[int] = []
         for name, conditions in series.items():
-            each = [accuracies[one] for one in conditions if one in accuracies]
-            known = len(each) == len(conditions) and (kind == "mce" or clean is not None)
-            ratio = _ratio(each, subtracted) if known else None
+            pairs = [accuracies[condition] for condition in conditions if condition in accuracies]
+            known = len(pairs) == len(conditions) and (kind == "mce" or clean is not None)
+            ratio = _ratio(pairs, subtracted) if known else None
             if ratio is None:
                 left_out.append(name)
             else:
                 ratios.append(ratio)
-                groups += [one.groups for one in each]
+                groups += [pair.groups for pair in pairs]
         yield CorruptionError(model, kind, *_interval(_mean(ratios), groups), len(ratios), left_out)
 
 
@@ -132,46 +132,46 @@ def family_losses(
     """The loss of every family; NaN where `clean` or the whole family is not compared."""
     clean = accuracies.get(CLEAN)
     for family, conditions in families.items():
-        each = [accuracies[name] for name in conditions if name in accuracies]
-        if clean is None or not each:
+        pairs = [accuracies[name] for name in conditions if name in accuracies]
+        if clean is None or not pairs:
             nan = math.nan
             yield FamilyLoss(model, family, nan, nan, nan, nan, nan, 0, len(conditions))
             continue
-        value = float(np.mean([one.value.value for one in each])) - clean.value.value
-        baseline = float(np.mean([one.baseline.value for one in each])) - clean.baseline.value
-        draws = np.mean([one.draws for one in each], axis=0) - clean.draws
-        groups = [one.groups for one in (clean, *each)]
+        value = float(np.mean([pair.value.value for pair in pairs])) - clean.value.value
+        baseline = float(np.mean([pair.baseline.value for pair in pairs])) - clean.baseline.value
+        draws = np.mean([pair.draws for pair in pairs], axis=0) - clean.draws
+        groups = [pair.groups for pair in (clean, *pairs)]
         bounds = _interval((value - baseline, draws), groups)
-        yield FamilyLoss(model, family, value, baseline, *bounds, len(each), len(conditions))
+        yield FamilyLoss(model, family, value, baseline, *bounds, len(pairs), len(conditions))
 
 
 def worst(model: str, accuracies: Accuracies) -> Iterator[WorstCondition]:
     """One, or none where no condition beside `clean` is compared."""
-    found = {name: pair for name, pair in accuracies.items() if name != CLEAN}
-    if not found:
+    perturbed = {name: pair for name, pair in accuracies.items() if name != CLEAN}
+    if not perturbed:
         return
-    run = min(found, key=lambda name: found[name].value.value)
-    baseline = min(found, key=lambda name: found[name].baseline.value)
-    lost = min(found, key=lambda name: found[name].difference)
-    loss = found[lost].difference
+    run = min(perturbed, key=lambda name: perturbed[name].value.value)
+    baseline = min(perturbed, key=lambda name: perturbed[name].baseline.value)
+    lost = min(perturbed, key=lambda name: perturbed[name].difference)
+    loss = perturbed[lost].difference
     yield WorstCondition(
         model,
         run,
-        found[run].value.value,
+        perturbed[run].value.value,
         baseline,
-        found[baseline].baseline.value,
+        perturbed[baseline].baseline.value,
         lost if loss < 0 else "",
         min(loss, 0.0),
     )
 
 
-def _ratio(each: Sequence[Paired], clean: Paired | None) -> _Values | None:
+def _ratio(pairs: Sequence[Paired], clean: Paired | None) -> _Values | None:
     """Summed error of the run over the baseline's, or None where that is not above 0."""
-    many = len(each)
-    own = sum(1 - one.value.value for one in each)
-    other = sum(1 - one.baseline.value for one in each)
-    own_draws = np.sum([1 - one.value.draws for one in each], axis=0)
-    other_draws = np.sum([1 - one.baseline.draws for one in each], axis=0)
+    many = len(pairs)
+    own = sum(1 - pair.value.value for pair in pairs)
+    other = sum(1 - pair.baseline.value for pair in pairs)
+    own_draws = np.sum([1 - pair.value.draws for pair in pairs], axis=0)
+    other_draws = np.sum([1 - pair.baseline.draws for pair in pairs], axis=0)
     if clean is not None:
         own -= many * (1 - clean.value.value)
         other -= many * (1 - clean.baseline.value)
@@ -179,8 +179,8 @@ def _ratio(each: Sequence[Paired], clean: Paired | None) -> _Values | None:
         other_draws = other_draws - many * (1 - clean.baseline.draws)
     if other <= _SAME:
         return None
-    there = other_draws > _SAME
-    drawn = np.divide(own_draws, other_draws, out=np.full(own_draws.shape, np.nan), where=there)
+    defined = other_draws > _SAME
+    drawn = np.divide(own_draws, other_draws, out=np.full(own_draws.shape, np.nan), where=defined)
     return own / other, drawn
 
 

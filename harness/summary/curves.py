@@ -153,9 +153,12 @@ def audio_notes(table: pd.DataFrame) -> list[AudioNote]:
     if "audio_notes" not in table:  # a table that is of scores alone
         return []
     noted: Any = table[table["audio_notes"].fillna("") != ""]
-    found = Counter(
+    counts = Counter(
         words
         for notes in noted.drop_duplicates("clip_id")["audio_notes"]
         for words in {note.partition(":")[0] for note in notes.split("; ")}
     )
-    return [AudioNote(*each) for each in sorted(found.items(), key=lambda one: (-one[1], one[0]))]
+    return [
+        AudioNote(*note_count)
+        for note_count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]

@@ -101,7 +101,7 @@ def _of_model(
     clean = conditions.get(CLEAN, {})
     auc = clean.get("auc")
     if auc is None or math.isnan(auc.value):
-        aucs = [each["auc"] for each in conditions.values() if "auc" in each]
+        aucs = [figures["auc"] for figures in conditions.values() if "auc" in figures]
         yield from _under_conditions(aucs, content)
         return
     if auc.high < _CHANCE:
@@ -120,7 +120,7 @@ def _of_model(
 
 def _turned(conditions: Mapping[str, Mapping[str, MetricRow]]) -> Iterator[ScoreWarning]:
     """Warn of conditions of a score file that are swapped although `clean` is not."""
-    aucs = [each["auc"] for each in conditions.values() if "auc" in each]
+    aucs = [figures["auc"] for figures in conditions.values() if "auc" in figures]
     turned = [row for row in aucs if row.high < _PROBABLY_SWAPPED]
     if turned:
         worst, more = min(turned, key=lambda row: row.high), len(turned) - 1
@@ -157,12 +157,12 @@ def _warning(kind: str, auc: MetricRow, words: str) -> ScoreWarning:
 
 def _swapped(auc: MetricRow, where: str, content: str) -> str:
     turn = _TURN.get(content, "say which label means fake with --fake-label")
-    told = f"AUC {_measured(auc)} on {where}, so real clips score higher than fakes"
+    evidence = f"AUC {_measured(auc)} on {where}, so real clips score higher than fakes"
     if auc.high < _PROBABLY_SWAPPED:
-        return f"probably swapped: {told}; {turn}, or check the labels of the data"
+        return f"probably swapped: {evidence}; {turn}, or check the labels of the data"
     return (
-        f"worse than chance: {told}. Either these fakes sound more real to it than real clips, or "
-        f"it is swapped: then {turn}, or check the labels of the data"
+        f"worse than chance: {evidence}. Either these fakes sound more real to it than real "
+        f"clips, or it is swapped: then {turn}, or check the labels of the data"
     )
 
 

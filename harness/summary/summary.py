@@ -193,11 +193,11 @@ def _family(model: str, family: str, metric: str, known: dict[str, Resampled]) -
     if not known:
         return FamilyDamage(model, family, metric, math.nan, math.nan, math.nan, 0, "")
     mean = Resampled(
-        float(np.mean([each.value for each in known.values()])),
-        np.mean([each.draws for each in known.values()], axis=0),
-        sum(each.clips for each in known.values()),
-        min(each.evidence for each in known.values()),
-        min(each.groups for each in known.values()),
+        float(np.mean([figure.value for figure in known.values()])),
+        np.mean([figure.draws for figure in known.values()], axis=0),
+        sum(figure.clips for figure in known.values()),
+        min(figure.evidence for figure in known.values()),
+        min(figure.groups for figure in known.values()),
         next(iter(known.values())).range,
     )
     worst = max(known, key=lambda condition: _harm(metric, known[condition].value))
@@ -209,13 +209,13 @@ def _harm(metric: str, damage: float) -> float:
 
 
 def _claims(grid: Grid, rows: Sequence[MetricRow], published: Published) -> Iterator[ClaimCheck]:
-    found = {(row.model, row.metric): row for row in rows if _is_clean(row)}
+    clean_rows = {(row.model, row.metric): row for row in rows if _is_clean(row)}
     tests = {(test.model, test.metric): test for test in against_run(claim_of(published), rows)}
     for model in grid.models:
         for name, reported in published.figures.given().items():
             of_real = published.positive == "real" and name != "accuracy"
             metric = f"{name}_real" if of_real else name
-            row = found.get((model, metric))
+            row = clean_rows.get((model, metric))
             if row is None or math.isnan(row.value):
                 nan = math.nan
                 yield ClaimCheck(model, metric, reported, nan, nan, nan, 0, nan, "not measured")

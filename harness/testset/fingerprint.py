@@ -122,17 +122,17 @@ def hits(prints: Sequence[AudioFingerprint], votes: int = 2, block: int = 2000) 
 
 
 def _indexed(prints: Sequence[AudioFingerprint]) -> tuple[Index, Index, Words]:
-    places = [np.flatnonzero(one.audible) for one in prints]
-    owner = np.repeat(np.arange(len(prints), dtype=np.int32), [len(each) for each in places])
+    places = [np.flatnonzero(recording.audible) for recording in prints]
+    owner = np.repeat(np.arange(len(prints), dtype=np.int32), [len(frames) for frames in places])
     frame = np.concatenate([np.zeros(0, np.int32), *places]).astype(np.int32)
-    words = [one.words[place] for one, place in zip(prints, places, strict=True)]
+    words = [recording.words[place] for recording, place in zip(prints, places, strict=True)]
     return owner, frame, np.concatenate([np.zeros(0, np.uint32), *words])
 
 
 def _probes(prints: Sequence[AudioFingerprint], start: int) -> tuple[Index, Index, Words]:
     """Owner, frame and value of the words and their variants with weak bits flipped."""
     owner, frame, words = _indexed(prints)
-    weak = np.concatenate([one.weak[one.audible] for one in prints])
+    weak = np.concatenate([recording.weak[recording.audible] for recording in prints])
     flips = [
         np.bitwise_xor.reduce(weak[:, list(chosen)], axis=1)
         for count in range(_WEAKEST + 1)
@@ -151,12 +151,15 @@ def _matches(
     count = np.searchsorted(words, probed, side="right") - left
     count[count > _COMMONEST] = 0
     at = np.repeat(left, count) + _within(count)
-    one, two = np.repeat(from_owner, count), owner[at]
+    first_owner, second_owner = np.repeat(from_owner, count), owner[at]
     lag = np.repeat(from_frame, count) - frame[at]
-    other = one != two
-    one, two, lag = one[other], two[other], lag[other]
-    turned = one > two
-    first, second = np.where(turned, two, one), np.where(turned, one, two)
+    differ = first_owner != second_owner
+    first_owner, second_owner, lag = first_owner[differ], second_owner[differ], lag[differ]
+    turned = first_owner > second_owner
+    first, second = (
+        np.where(turned, second_owner, first_owner),
+        np.where(turned, first_owner, second_owner),
+    )
     return first, second, np.where(turned, -lag, lag)
 
 
@@ -173,39 +176,39 @@ def _voted(first: Index, second: Index, lag: Index, votes: int) -> Iterator[Hit]
     order = np.lexsort((lag, second, first))
     key = np.stack([first[order], second[order], lag[order]])
     starts = np.flatnonzero(np.concatenate([[True], np.any(np.diff(key, axis=1) != 0, axis=0)]))
-    one, two, at = key[:, starts]
+    first, second, at = key[:, starts]
     count = np.diff(starts, append=key.shape[1])
     # A copy shifted by a fraction of a hop splits its votes between adjacent lags.
-    beside = (one[1:] == one[:-1]) & (two[1:] == two[:-1]) & (at[1:] == at[:-1] + 1)
+    beside = (first[1:] == first[:-1]) & (second[1:] == second[:-1]) & (at[1:] == at[:-1] + 1)
     both = count.copy()
     both[:-1] += np.where(beside, count[1:], 0)
     nearer = at.copy()  # the lag with more votes of the two
     nearer[:-1] += beside & (count[1:] > count[:-1])
-    best = np.lexsort((-both, two, one))
-    keep = np.concatenate([[True], (np.diff(one[best]) != 0) | (np.diff(two[best]) != 0)])
+    best = np.lexsort((-both, second, first))
+    keep = np.concatenate([[True], (np.diff(first[best]) != 0) | (np.diff(second[best]) != 0)])
     chosen = best[keep]
     chosen = chosen[both[chosen] >= votes]
-    rows = zip(one[chosen], two[chosen], nearer[chosen], both[chosen], strict=True)
+    rows = zip(first[chosen], second[chosen], nearer[chosen], both[chosen], strict=True)
     for a, b, c, d in rows:
         yield Hit(int(a), int(b), int(c), int(d))
 
 
-def bit_error(one: AudioFingerprint, two: AudioFingerprint, lag: int) -> tuple[float, int]:
+def bit_error(first: AudioFingerprint, second: AudioFingerprint, lag: int) -> tuple[float, int]:
     """Share of bits that differ where both are audible, NaN for none, and the number of words.
 
     Aligns frame t + lag of `one` with frame t of `two`, or the best of this and adjacent lags.
     """
     best, words = float("nan"), 0
     for near in (lag - 1, lag, lag + 1):
-        start, other = max(near, 0), max(-near, 0)
-        length = min(len(one.words) - start, len(two.words) - other)
+        start, second_start = max(near, 0), max(-near, 0)
+        length = min(len(first.words) - start, len(second.words) - second_start)
         if length <= 0:
             continue
-        a, b = slice(start, start + length), slice(other, other + length)
-        both = one.audible[a] & two.audible[b]
+        a, b = slice(start, start + length), slice(second_start, second_start + length)
+        both = first.audible[a] & second.audible[b]
         count = int(both.sum())
         if count:
-            differing = np.bitwise_count(one.words[a][both] ^ two.words[b][both])
+            differing = np.bitwise_count(first.words[a][both] ^ second.words[b][both])
             error = float(differing.mean()) / BITS
             if not words or error < best:
                 best, words = error, count

@@ -103,7 +103,7 @@ def interventions(
 ) -> Iterator[Intervention]:
     """Compare every condition of a run with clean."""
     grid = Grid.of(run.table, run.record)
-    words = {each.name: each.words for each in run.record.suite.conditions}
+    words = {condition.name: condition.words for condition in run.record.suite.conditions}
     for model in grid.models:
         pairs = {
             name: PairedVerdicts.of(grid, model, name) for name in grid.conditions if name != CLEAN

@@ -175,14 +175,14 @@ def audit_leakage(
     pairs = list(_byte_twins(entries))
     seen = {pair.key for pair in pairs}
     for hit in hits(prints):
-        one, two = known[hit.first], known[hit.second]
-        key = frozenset({one.key, two.key})
-        if key in seen or one.split == two.split == SPLITS[1]:
+        first, second = known[hit.first], known[hit.second]
+        key = frozenset({first.key, second.key})
+        if key in seen or first.split == second.split == SPLITS[1]:
             continue
         try:
-            pair = _verified(one, two, prints[hit.first], prints[hit.second], hit)
+            pair = _verified(first, second, prints[hit.first], prints[hit.second], hit)
         except CLIP_FAULTS as fault:  # a file disappeared since it was fingerprinted
-            notes.append(f"{one.clip.clip_id} and {two.clip.clip_id}: not compared: {fault}")
+            notes.append(f"{first.clip.clip_id} and {second.clip.clip_id}: not compared: {fault}")
             continue
         if pair is not None:
             pairs.append(pair)
@@ -211,37 +211,46 @@ def _fingerprinted(
 def _byte_twins(entries: Sequence[_SplitClip]) -> Iterator[RecordingPair]:
     by_clip = {id(entry.clip): entry for entry in entries}
     for group in twins(entry.clip for entry in entries):
-        first, *others = sorted((by_clip[id(clip)] for clip in group), key=lambda each: each.split)
+        first, *others = sorted(
+            (by_clip[id(clip)] for clip in group), key=lambda entry: entry.split
+        )
         if first.split == SPLITS[1]:
             continue
         try:
             seconds = load(first.clip.audio).seconds
         except CLIP_FAULTS:
             seconds = 0.0
-        one = first.paired(seconds)
+        original = first.paired(seconds)
         for other in others:
-            two = other.paired(seconds)
-            yield RecordingPair("same bytes", one, two, 0.0, seconds, 0.0, 1.0, _leaks(one, two))
+            twin = other.paired(seconds)
+            yield RecordingPair(
+                "same bytes", original, twin, 0.0, seconds, 0.0, 1.0, _leaks(original, twin)
+            )
 
 
-def _leaks(one: PairedClip, two: PairedClip) -> bool:
-    return one.split != two.split or one.group != two.group
+def _leaks(first: PairedClip, second: PairedClip) -> bool:
+    return first.split != second.split or first.group != second.group
 
 
 def _verified(
-    one: _SplitClip, two: _SplitClip, first: AudioFingerprint, second: AudioFingerprint, hit: Hit
+    first: _SplitClip,
+    second: _SplitClip,
+    first_print: AudioFingerprint,
+    second_print: AudioFingerprint,
+    hit: Hit,
 ) -> RecordingPair | None:
-    """Align the two recordings of a hit; None where it is chance."""
-    error, words = bit_error(first, second, hit.lag)
+    """Align the second recordings of a hit; None where it is chance."""
+    error, words = bit_error(first_print, second_print, hit.lag)
     if words < LEAST_WORDS or error > CONTENT:
         return None
-    waves = _in_band(one.clip), _in_band(two.clip)
+    waves = _in_band(first.clip), _in_band(second.clip)
     correlation, offset, overlap = _correlated(*waves, hit.lag * HOP)
     kind: Kind = "same recording" if correlation >= SAME else "same content"
     if kind == "same content" and words < LEAST_WORDS_OF_CONTENT:
         return None
     a, b = (
-        entry.paired(len(wave) / RATE_HZ) for entry, wave in zip((one, two), waves, strict=True)
+        entry.paired(len(wave) / RATE_HZ)
+        for entry, wave in zip((first, second), waves, strict=True)
     )
     leak = kind == "same recording" and _leaks(a, b)
     place = offset / RATE_HZ, overlap / RATE_HZ
@@ -260,22 +269,22 @@ def _band() -> Any:
     return butter(4, BAND_HZ, "bandpass", fs=RATE_HZ, output="sos")
 
 
-def _correlated(one: Array, two: Array, offset: int) -> tuple[float, int, int]:
+def _correlated(first: Array, second: Array, offset: int) -> tuple[float, int, int]:
     """Largest absolute correlation near an offset, the offset found, and the overlap in samples."""
-    start, other = max(offset - _REACH, 0), max(-offset - _REACH, 0)
-    length = min(len(one) - start, len(two) - other)
-    x, y = one[start : start + length], two[other : other + length]
+    start, second_start = max(offset - _REACH, 0), max(-offset - _REACH, 0)
+    length = min(len(first) - start, len(second) - second_start)
+    x, y = first[start : start + length], second[second_start : second_start + length]
     reach = 3 * _REACH
     size = cast("int", next_fast_len(length + reach, real=True))
     cross = cast("Array", irfft(rfft(x, size) * np.conj(cast("Any", rfft(y, size))), size))
     near = np.concatenate([cross[-reach:], cross[: reach + 1]])
     shift = int(np.argmax(np.abs(near))) - reach
-    best = start - other + shift
+    best = start - second_start + shift
     begin, behind = max(best, 0), max(-best, 0)
-    overlap = min(len(one) - begin, len(two) - behind)
+    overlap = min(len(first) - begin, len(second) - behind)
     if overlap <= 0:
         return 0.0, best, 0
-    x, y = one[begin : begin + overlap], two[behind : behind + overlap]
+    x, y = first[begin : begin + overlap], second[behind : behind + overlap]
     power = float(np.sqrt((x @ x) * (y @ y)))
     return (abs(float(x @ y)) / power if power else 0.0), best, overlap
 

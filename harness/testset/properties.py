@@ -116,7 +116,7 @@ def measure(recording: wave.Recording) -> ClipProperties:
         As `harness.audio.wave.sound`.
     """
     signal = Signal(recording, wave.sound(recording))
-    values = {name: each.measure(signal) for name, each in PROPERTIES.items()}
+    values = {name: definition.measure(signal) for name, definition in PROPERTIES.items()}
     return ClipProperties(
         {name: float(value) for name, value in values.items() if not PROPERTIES[name].names},
         {name: str(value) for name, value in values.items() if PROPERTIES[name].names},

@@ -114,16 +114,16 @@ def _reliance(
 ) -> Reliance:
     weights = np.concatenate(list(draw(design.groups, _RESAMPLES, seed)), axis=1)
     within = score - _class_means(score, design)
-    shares = [_explained(each, features, design, weights) for each in (score, within)]
+    shares = [_explained(target, features, design, weights) for target in (score, within)]
     sides = (~design.fake, design.fake)
     ranks = [_rank(prediction[side], score[side]) for side in sides]
     right = (prediction >= 0) == design.fake
     cells = [_cell(score, bar, design, part) for part in (right, ~right)]
     drawn = estimate(cells, design.groups, _RESAMPLES, seed)
-    one, other = (drawn[cell]["accuracy"] for cell in cells)
-    groups = np.array(min(one.groups, other.groups))
-    difference = one.value - other.value
-    error = bootstrap_error(one.draws - other.draws, groups)
+    accuracy_right, accuracy_wrong = (drawn[cell]["accuracy"] for cell in cells)
+    groups = np.array(min(accuracy_right.groups, accuracy_wrong.groups))
+    difference = accuracy_right.value - accuracy_wrong.value
+    error = bootstrap_error(accuracy_right.draws - accuracy_wrong.draws, groups)
     low, high = student_interval(difference, error, groups)
     return Reliance(
         model,
@@ -132,8 +132,8 @@ def _reliance(
         *shares[1],
         rank_real=ranks[0],
         rank_fake=ranks[1],
-        right=one.value,
-        wrong=other.value,
+        right=accuracy_right.value,
+        wrong=accuracy_wrong.value,
         difference=difference,
         low=max(float(low), -1.0),
         high=min(float(high), 1.0),
@@ -158,7 +158,7 @@ def _explained(
     if not spread.sum():
         return math.nan, math.nan, math.nan
     groups = design.groups
-    sums = [np.bincount(design.group, each, groups) for each in (missed, spread)]
+    sums = [np.bincount(design.group, squares, groups) for squares in (missed, spread)]
     drawn = 1 - (sums[0] @ weights) / (sums[1] @ weights)
     value = 1 - float(missed.sum() / spread.sum())
     low, high = student_interval(value, bootstrap_error(drawn, groups), groups)

@@ -110,7 +110,7 @@ def by_value(value: NDArray[Any], design: Design) -> Array:
         else:
             cell = pd.factorize(value, sort=True)[0]
         counts = [np.bincount(cell[side], minlength=int(cell.max()) + 1) for side in classes]
-        real, fake = (each / max(each.sum(), 1) + _PRIOR_CLIPS / len(value) for each in counts)
+        real, fake = (count / max(count.sum(), 1) + _PRIOR_CLIPS / len(value) for count in counts)
         prediction[held] = np.log(fake / real)[cell[held]]
     return prediction
 
@@ -142,7 +142,7 @@ def separations(
     """AUC of each prediction, all from the same draws of groups."""
     real, fake = ~design.fake, design.fake
     groups = design.group[real], design.group[fake]
-    cells = [Cell(each[real], each[fake], *groups, metrics=("auc",)) for each in predictions]
+    cells = [Cell(values[real], values[fake], *groups, metrics=("auc",)) for values in predictions]
     drawn = estimate(cells, design.groups, resamples, seed)
     return [_separation(drawn[cell]["auc"]) for cell in cells]
 

@@ -97,7 +97,9 @@ class ShortcutAudit:
 
     @property
     def found(self) -> bool:
-        return any(each.verdict == "tells" and not each.trace for each in self.shortcuts)
+        return any(
+            shortcut.verdict == "tells" and not shortcut.trace for shortcut in self.shortcuts
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +163,9 @@ def audit_shortcuts(
         margin=margin,
         shortcuts=(
             all_together,
-            *sorted(best.values(), key=lambda each: (each.verdict != "tells", -each.auc)),
+            *sorted(
+                best.values(), key=lambda shortcut: (shortcut.verdict != "tells", -shortcut.auc)
+            ),
         ),
         reliances=tuple(reliances(run, ids, features, together, seed) if run else ()),
         notes=tuple(f"{name}: not measured: {why}" for name, why in data.rejected),
@@ -212,9 +216,9 @@ def _tests(measurements: tuple[ClipProperties, ...], design: Design) -> Iterator
     """Tests of the properties that vary between clips."""
     for name, known in PROPERTIES.items():
         if known.names:
-            value = np.array([each.names[name] for each in measurements], dtype=object)
+            value = np.array([clip.names[name] for clip in measurements], dtype=object)
         else:
-            value = np.array([each.numbers[name] for each in measurements])
+            value = np.array([clip.numbers[name] for clip in measurements])
         if len(set(value.tolist())) < 2:
             continue
         if not known.names:
@@ -226,8 +230,8 @@ def _tests(measurements: tuple[ClipProperties, ...], design: Design) -> Iterator
 def _features(measurements: tuple[ClipProperties, ...]) -> Array:
     """Numbers, and names as indicators, without traces; shape (clips, features)."""
     traces = [name for name, known in PROPERTIES.items() if known.trace]
-    numbers = pd.DataFrame([dict(each.numbers) for each in measurements]).drop(columns=traces)
-    names = pd.get_dummies(pd.DataFrame([dict(each.names) for each in measurements]))
+    numbers = pd.DataFrame([dict(clip.numbers) for clip in measurements]).drop(columns=traces)
+    names = pd.get_dummies(pd.DataFrame([dict(clip.names) for clip in measurements]))
     return np.hstack([numbers.to_numpy(np.float64), names.to_numpy(np.float64)])
 
 
@@ -238,5 +242,5 @@ def _middle(
         return math.nan
     members = [measurements[number] for number in np.flatnonzero(side)]
     if PROPERTIES[name].names:
-        return str(pd.Series([each.names[name] for each in members]).mode().iloc[0])
-    return float(np.median([each.numbers[name] for each in members]))
+        return str(pd.Series([clip.names[name] for clip in members]).mode().iloc[0])
+    return float(np.median([clip.numbers[name] for clip in members]))

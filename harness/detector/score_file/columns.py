@@ -195,7 +195,7 @@ def _stated_places(table: ScoreTable, columns: Sequence[str], spec: str) -> dict
 def _place(table: ScoreTable, name: str, spec: str) -> int:
     if name in table.header:
         return table.header.index(name)
-    names = [_normalised(each) for each in table.header]
+    names = [_normalised(column) for column in table.header]
     if _normalised(name) in names:
         return names.index(_normalised(name))
     if name.isdecimal() and 1 <= int(name) <= table.width:

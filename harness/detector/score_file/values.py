@@ -72,8 +72,8 @@ def read_values(
         low, high = int((values <= 0).any(axis=1).sum()), int((values >= whole).any(axis=1).sum())
         if low or high:
             notes.append(
-                f"{low} rows have 0 and {high} have {whole}: taken as {rounding.zero * whole:g} "
-                "from it, half of the last digit that the file writes"
+                f"{low} rows have 0 and {high} have {whole}: taken as "
+                f"{rounding.from_zero * whole:g} from it, half of the last digit that the file writes"
             )
     if absent := int(np.isnan(values).all(axis=1).sum()):
         notes.append(f"{absent} rows have {' or '.join(map(repr, missing))}: no score")
@@ -86,7 +86,7 @@ def read_values(
             "condition": columns.condition,
         },
         "missing": missing,
-        "floor": rounding.zero if kind in LOOKS_LIKE else None,
+        "floor": rounding.from_zero if kind in LOOKS_LIKE else None,
     }
     return ScoreValues(logits, notes, settings)
 
