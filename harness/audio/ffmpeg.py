@@ -71,7 +71,7 @@ def read_av(file: File, limits: AudioLimits) -> Recording:
 
 @dataclass
 class _Loss:
-    """What FFmpeg could not decode."""
+    """Packets that FFmpeg could not decode."""
 
     failed: int = 0
     packets: int = 0

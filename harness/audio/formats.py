@@ -1,4 +1,4 @@
-"""Which files are recordings, by their names."""
+"""Recordings, recognised by their file names."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Polarity:
 
 
 def polarities(grid: Grid, resamples: int, seed: int) -> Iterator[Polarity]:
-    """For every model: all clips, then each source and each generator."""
+    """Yield the polarity of every model on all clips, then on each source and each generator."""
     for model in grid.models:
         parts = {name: grid.cell(rows, ("auc",)) for name, rows in _parts(grid, model)}
         drawn = estimate(list(parts.values()), grid.groups, resamples, seed)

@@ -50,7 +50,7 @@ class _FileEntry(BaseModel):
 
 
 class BundleManifest(BaseModel):
-    """What a bundle holds.
+    """The contents of a bundle.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a card reports of one test, with as many decimals as it was written with.
+"""Figures that a card reports of one test, with the decimals that it was written with.
 
 Conventions: figures are fractions between 0 and 1, whatever the card wrote them as. A rounded
 figure stands for every value that rounds to it: the closed range of half a unit of its last decimal
@@ -52,7 +52,7 @@ class Reported:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a card reports of one test.
+    """Figures that a card reports of one test.
 
     Parameters
     ----------

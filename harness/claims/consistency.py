@@ -148,7 +148,7 @@ def _prevalence(claim: Claim) -> Finding | None:
 
 
 def _fitting_class(claim: Claim, fitting: Sequence[str]) -> str:
-    """Which class can be the positive one, compared with what the card states."""
+    """State which class can be the positive one, and whether the card agrees."""
     if len(fitting) != 1:
         return "Either class fits." if fitting else "Neither class fits."
     if claim.positive == "unstated":

@@ -84,7 +84,7 @@ def judge(
 
 
 def _correction(policy: ReleasePolicy, tested: int) -> str:
-    """How requirements are judged, as far as it applies to this policy and this run."""
+    """Describe how requirements are judged, as far as it applies to this policy and run."""
     sentences: list[str] = []
     if any(requirement.margin is not None for requirement in policy.require):
         fails = (
@@ -123,7 +123,7 @@ def _decided(verdict: Verdict, undecided: str, level: float) -> Verdict:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What requirements are judged on."""
+    """Evidence that requirements are judged on."""
 
     run: RunFolder
     summary: Summary

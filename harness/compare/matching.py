@@ -117,7 +117,7 @@ def _threshold_reason(run: RunRecord, baseline: RunRecord, model: MatchedName) -
 
 
 def _threshold_rule(record: RunRecord, model: str) -> tuple[object, ...] | None:
-    """How and on which clips a model's threshold was chosen; None where it was set."""
+    """Return how and on which clips a model's threshold was chosen; None where it was set."""
     rule = record.suite.threshold
     if not isinstance(rule, ThresholdRule):
         return None

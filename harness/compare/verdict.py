@@ -67,7 +67,7 @@ class Verdict:
 
     @property
     def outcome(self) -> Word:
-        """What the clips show, before the policy decides what is undecided."""
+        """Verdict by the clips alone, before the policy decides what is undecided."""
         return "INCONCLUSIVE" if self.undecided else self.word
 
     @property

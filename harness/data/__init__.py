@@ -1,1 +1,1 @@
-"""Where clips come from: every source turns what it finds into `Clip`s."""
+"""Data sources, each of which lists its recordings as `Clip`s."""

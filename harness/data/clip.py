@@ -69,7 +69,7 @@ _OWN = ("generator", "source", "speaker", "group")
 
 @dataclass(frozen=True)
 class Origin:
-    """What the record keeps of a data source.
+    """Description of a data source for the record.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which columns of a table from elsewhere hold the audio, the labels and the facts of clips.
+"""Choice of the columns of an external table that hold the audio, labels and facts of clips.
 
 Columns are found by type and name. Where that leaves two readings, both are refused by name, and
 the user says which one is meant.
@@ -55,7 +55,7 @@ Columns = Sequence[DataColumn]
 
 
 class ColumnChoice(NamedTuple):
-    """What the user said about columns: their names, and which label value means fake."""
+    """Names of columns that the user gave, and the label value that means fake."""
 
     audio: str | None = None
     label: str | None = None

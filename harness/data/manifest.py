@@ -241,7 +241,7 @@ _Locate = Callable[[str], tuple[str, Encoded] | None]
 
 
 class _Folder(NamedTuple):
-    """What paths in a manifest are relative to.
+    """Folder that paths in a manifest are relative to.
 
     Parameters
     ----------

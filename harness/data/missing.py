@@ -60,7 +60,7 @@ class OptionalCells:
 
     @property
     def notes(self) -> list[str]:
-        """How many values stood for missing, a line for each column that had some."""
+        """Number of values that stood for missing, a line for each column that had some."""
         return [
             f"{words.total()} value{'s' * (words.total() > 1)} of {column} read as missing: "
             f"{counted(words)}"

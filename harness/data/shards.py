@@ -63,7 +63,7 @@ class ShardsAddress(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """Which columns of every file are read, and as what.
+    """Columns to read of every file, by role.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class _Plan(NamedTuple):
 
 
 class _FileRows(NamedTuple):
-    """What is read of one file before any audio is; `groups` are the sizes of its row groups."""
+    """Content of one file without its audio; `groups` are the sizes of its row groups."""
 
     rows: list[dict[str, Any]]
     groups: list[int]

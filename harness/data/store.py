@@ -105,7 +105,7 @@ class UnreachedError(Exception):
 
 @dataclass(frozen=True)
 class Tree:
-    """What a store had below an address, without a final slash: files by their path below it."""
+    """Listing of a store below an address without a final slash: files by their relative path."""
 
     url: str
     files: Mapping[str, Stored] = field(repr=False)
@@ -129,7 +129,7 @@ class Tree:
 
 @dataclass(frozen=True, order=True)
 class StorePath:
-    """As much of `pathlib.Path` as the adapters need, answered from a listing.
+    """The part of `pathlib.Path` that the adapters need, answered from a listing.
 
     `below` is the path below the address that was listed; one with a slash at its start leads out.
     """

@@ -1,4 +1,4 @@
-"""What a detector is: waves in, log-odds of fake out.
+"""The detector protocol: waves in, log-odds of fake out.
 
 Conventions: logits are float64 of shape (n, 2), columns [fake, real]; the score of a clip is
 `logits[:, 0] - logits[:, 1]`, higher = more fake. The adapter of a kind of detector converts every
@@ -27,7 +27,7 @@ Logits = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Traits:
-    """How a kind of detector differs from others, for all code that must tell kinds apart.
+    """Traits of a kind of detector, for all code that must tell kinds apart.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Detector(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it computes, in words: `cpu`, `cuda:0 (NVIDIA H100 80GB HBM3)`."""
+        """Device it computes on, in words: `cpu`, `cuda:0 (NVIDIA H100 80GB HBM3)`."""
         ...
 
     @property

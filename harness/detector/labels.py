@@ -1,4 +1,4 @@
-"""Which output of a two-class model means fake: by an explicit vocabulary, never by position."""
+"""The output of a two-class model that means fake, by an explicit vocabulary, never by position."""
 
 from __future__ import annotations
 

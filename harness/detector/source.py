@@ -20,7 +20,7 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", re.ASCII)
 
 @dataclass(frozen=True)
 class OpenOptions:
-    """How a detector is to be opened.
+    """Options for opening a detector.
 
     Parameters
     ----------

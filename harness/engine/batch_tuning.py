@@ -49,7 +49,7 @@ class TunedSettings:
 
 @dataclass(frozen=True)
 class Bench:
-    """What a trial runs on: processors of this process, torch's thread setter and a clock."""
+    """Resources of a trial: processors of this process, torch's thread setter and a clock."""
 
     processors: int
     set_threads: Callable[[int], None]

@@ -43,7 +43,7 @@ _LARGE_MODEL = 10_000_000
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the options name, opened.
+    """The opened objects that the options name.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the user asked a run to be."""
+"""Options of a run, as the user gave them."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Companions(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How every clip of a run is prepared.
+    """Settings by which every clip of a run is prepared.
 
     Parameters
     ----------

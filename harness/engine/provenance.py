@@ -1,4 +1,4 @@
-"""What a run was made with: the versions of all that can move a score, and the revision."""
+"""Provenance of a run: the versions of everything that can change a score, and the revision."""
 
 from __future__ import annotations
 

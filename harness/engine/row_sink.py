@@ -23,7 +23,7 @@ Advance = Callable[[int], None]
 
 
 class PreparedStatus(NamedTuple):
-    """How preparing a row ended, once for all detectors."""
+    """Outcome of preparing a row, once for all detectors."""
 
     clip_id: str
     condition: str

@@ -1,1 +1,1 @@
-"""What a score is worth as evidence, from finished tables of scores: no audio, no torch."""
+"""Strength of a score as evidence, from finished tables of scores: no audio, no torch."""

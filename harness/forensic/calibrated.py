@@ -38,7 +38,7 @@ _ONE_CLASS = "no scored clips of one class"
 
 @dataclass(frozen=True)
 class RatioQuality:
-    """How good the ratios of one method are under one condition.
+    """Quality of the ratios of one method under one condition.
 
     Parameters
     ----------

@@ -186,7 +186,7 @@ class ScoreChange:
 
 @dataclass(frozen=True)
 class Attribution:
-    """How much each part of the detector's input contributes to its score.
+    """Contribution of each part of the detector's input to its score.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ class Attribution:
 
 @dataclass(frozen=True)
 class EvidenceStatement:
-    """What the run's clips say about a score like this one.
+    """Statement of the run's clips on a score like this one.
 
     Parameters
     ----------

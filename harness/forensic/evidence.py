@@ -1,4 +1,4 @@
-"""What a finished run says about a score on a recording like this one, or why it says nothing."""
+"""The statement of a finished run on a score for a recording like this one, or why it has none."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class ShortestCut:
 
 @dataclass(frozen=True)
 class ConditionMinimum:
-    """As `ShortestCut`, for a condition's own clips of at least `seconds`."""
+    """Shortest duration that meets a target, for a condition's own clips of at least `seconds`."""
 
     model: str
     condition: str

@@ -97,7 +97,7 @@ class RangePart:
 
 @dataclass(frozen=True)
 class ConditionEffect:
-    """What a condition's chain does, as far as it can be measured on a file.
+    """Effect of a condition's chain, as far as it can be measured on a file.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ class ValidatedRange:
 
 @dataclass(frozen=True)
 class RangeMatch:
-    """Where a file lies in a validated range.
+    """Place of a file in a validated range.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which parts of a detector's log-mel picture its score comes from: integrated gradients.
+"""Integrated gradients: the contribution of each part of a log-mel picture to the score.
 
 Integrated gradients (Sundararajan, Taly & Yan 2017) from the recording's own mean spectrum, held
 for its whole length, to its picture: every cell gets its part of the difference of the two scores,

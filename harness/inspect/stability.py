@@ -1,4 +1,4 @@
-"""How much the score moves under small changes that keep the content of a recording."""
+"""Change of the score under small changes that keep the content of a recording."""
 
 from __future__ import annotations
 

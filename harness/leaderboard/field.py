@@ -170,7 +170,7 @@ def worst_of(values: Sequence[tuple[str, float]], metric: str) -> tuple[str, flo
 def shortfall(
     grid: Grid, record: RunRecord, model: str, metric: str, *, clean: bool = False
 ) -> str:
-    """Where a model scored less than the suite demands of the ranking metric; empty if nowhere.
+    """Say where a model scored fewer clips than the suite demands; empty if nowhere.
 
     Clips that a policy decides count as scored, unless they were never tried.
     """
@@ -190,7 +190,7 @@ def shortfall(
 
 
 def shortfall_on_clean(run: ModelRun, metric: str) -> str:
-    """As `shortfall`, of `clean` in a run by itself."""
+    """Compute `shortfall` on `clean` in a run by itself."""
     grid = Grid.of(coverage.complete(run.run.table, run.record), run.record)
     return shortfall(grid, run.record, run.model.name, metric, clean=True)
 

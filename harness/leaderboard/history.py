@@ -146,7 +146,7 @@ def read_history(
 
 
 def _by_time(paths: Iterable[Path]) -> list[Path]:
-    """By the time in the record, then by name; a directory without a record comes first.
+    """Sort by the time in the record, then by name; a directory without a record comes first.
 
     An accepted baseline, whose record has no command, comes after its original.
     """

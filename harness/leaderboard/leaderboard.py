@@ -91,7 +91,7 @@ class RankedModel:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What the models are ranked on; `shared` clips were scored clean by all of them."""
+    """Data that the models are ranked on; all of them scored the `shared` clips clean."""
 
     name: str
     digest: str

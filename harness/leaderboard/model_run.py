@@ -114,7 +114,7 @@ def find_runs(folders: Sequence[Path]) -> list[Path]:
 
 
 def _stored(folder: Path) -> Iterator[Path]:
-    """What `_walk` finds, from one listing of a store."""
+    """Yield what `_walk` yields, from one listing of a store."""
     runs: set[tuple[str, ...]] = set()
     for name in below(folder):
         *inside, last = name.split("/")

@@ -1,4 +1,4 @@
-"""Which model runs may stand beside each other on a leaderboard, and their labels there.
+"""Selection of the model runs that can be ranked together, and their labels.
 
 The choice depends on the model runs alone, never on the order in which they were named.
 """
@@ -112,7 +112,7 @@ def _shared(data_sets: Sequence[Sequence[ModelRun]]) -> set[_Identity]:
 def _complete_models(
     data_sets: Sequence[list[ModelRun]], left_out: list[LeftOut]
 ) -> list[list[ModelRun]]:
-    """Of several data sets, the latest run of every model that is in all of them."""
+    """Return the latest run, on each data set, of every model that is on all of them."""
     if len(data_sets) < 2:
         return list(data_sets)
     shared = _shared(data_sets)

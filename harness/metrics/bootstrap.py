@@ -142,7 +142,7 @@ def estimate(
 
 
 def draw(groups: int, resamples: int, seed: int, block: int = _BLOCK) -> Iterator[Weights]:
-    """How often each group is drawn: blocks of shape (groups, some resamples).
+    """Yield how often each group is drawn, in blocks of shape (groups, some resamples).
 
     Every column sums to `groups`. The draws depend on the seed, not on the block size.
     """

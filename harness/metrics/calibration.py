@@ -1,4 +1,4 @@
-"""From scores to likelihood ratios: three monotone or smooth maps, fitted on clips of known class.
+"""Maps from scores to likelihood ratios, fitted on clips of known class: line, steps or densities.
 
 Conventions: `real` and `fake` are scores of shape (n,), log-odds of fake, finite; ratios are
 natural logarithms of p(score | fake) / p(score | real). Both classes weigh the same in every fit,
@@ -52,7 +52,7 @@ class Falling(ValueError):
 
 
 class Calibrator(Protocol):
-    """What turns scores into ratios; frozen once it is fitted."""
+    """A fitted map from scores to ratios, immutable."""
 
     def llr(self, scores: Array) -> Array:
         """Log-likelihood ratios of finite scores, of the same shape."""
@@ -231,7 +231,7 @@ def logistic_lines(
 
 
 def _lines(scores: Array, fake: NDArray[np.bool_], weights: Array) -> Array:
-    """As `logistic_lines`, without misleading clips."""
+    """Fit the lines of `logistic_lines` without misleading clips."""
     centre, spread = float(np.mean(scores)), float(np.std(scores)) or 1.0
     x, y = (scores - centre) / spread, fake.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):

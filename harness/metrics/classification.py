@@ -73,7 +73,7 @@ class Confusion:
 
 
 def outcome_of(label: Literal["real", "fake"], policy: UnscoredPolicy) -> Outcome:
-    """Which count a clip without a score goes to."""
+    """Return the count that a clip without a score adds to."""
     return _OUTCOMES[policy][label]
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DetectionCost:
-    """How often fakes come, and what each kind of error costs.
+    """Prior probability of fakes, and the cost of each kind of error.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class DetectionCost:
 
     @property
     def threshold(self) -> float:
-        """Where log-likelihood ratios of fake against real cost least: ln 1.9 by default."""
+        """Threshold of least cost on log-likelihood ratios of fake over real: ln 1.9 by default."""
         return math.log(self._rejected / self._accepted)
 
     @property

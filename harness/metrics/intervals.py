@@ -163,7 +163,7 @@ def positive_interval(value: Array, draws: Array, groups: Array) -> tuple[Array,
     error = bootstrap_error(draws, groups)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         part = error / value
-        low, high = (np.exp(each) for each in student_interval(np.log(value), part, groups))
+        low, high = (np.exp(bound) for bound in student_interval(np.log(value), part, groups))
         flat_low, flat_high = student_interval(value, error, groups)
     flat = ~(part <= _LOG_UP_TO)
     low = np.where(flat, np.maximum(flat_low, 0.0), low)

@@ -1,4 +1,4 @@
-"""What scores are worth as likelihood ratios and as probabilities, whatever is decided by them.
+"""Quality of scores as likelihood ratios and as probabilities, at any threshold.
 
 Conventions: `real` and `fake` are log-likelihood ratios of shape (n,), natural logarithms of
 p(score | fake) / p(score | real). A detector's log-odds of fake are such a ratio where it takes the
@@ -103,7 +103,7 @@ class Reliability:
 
 
 def reliability(real: Array, fake: Array, bins: int = BINS) -> Reliability:
-    """What was said against what there was, in the bins of `ece`."""
+    """Compare stated probabilities with observed shares in the bins of `ece`."""
     bin_of = equal_bins(real, fake, bins)
     stated = np.concatenate([expit(real), expit(fake)])
     is_fake = np.repeat([0.0, 1.0], [len(real), len(fake)])
@@ -134,7 +134,7 @@ class CrossEntropy:
 
 
 def cross_entropy(real: Array, fake: Array, prior: Array) -> CrossEntropy:
-    """What is still unknown on average once the ratio is known; at a prior of 0 it is Cllr."""
+    """Mean entropy of the class once the ratio is known; equal to Cllr at prior log-odds of 0."""
     if not len(real) or not len(fake):
         nothing = np.full(len(prior), np.nan)
         return CrossEntropy(prior, nothing, nothing, _entropy(np.zeros(1), np.zeros(1), prior))

@@ -1,4 +1,4 @@
-"""What a metric is: its words, its range, its formula, and where it is shown."""
+"""The types of metrics: words, range, formula, and where each is shown."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def contrast(paired: Sequence[Paired]) -> Contrast:
 
 
 def group_effects(cell: Cell, baseline: Cell, groups: int) -> dict[str, tuple[int, float]]:
-    """For every metric: the groups in which two cells differ, and the largest effect of a group.
+    """Return the groups in which two cells differ and the largest effect of one, by metric.
 
     The effect of a group on a decision metric is how much exchanging the verdicts on its clips
     alone changes either value, whichever is more. On a ranking metric it is at most the weighted
@@ -143,7 +143,7 @@ def group_effects(cell: Cell, baseline: Cell, groups: int) -> dict[str, tuple[in
 
 
 def _clips(cell: Cell) -> tuple[int, ...]:
-    """What the cells of a pair have in common: scored clips of each class for a ranking, or all."""
+    """Count the clips that both cells of a pair must have: the scored of each class, or all."""
     scored = len(cell.real), len(cell.fake)
     if any(isinstance(METRICS[name], RankingMetric) for name in cell.metrics):
         return scored

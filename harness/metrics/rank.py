@@ -110,7 +110,7 @@ def rank(
 
 
 def differing_groups(cells: Sequence[Cell], groups: int, *, ranking: bool) -> Count:
-    """In how many groups each two of m detectors differ, for one figure of the same clips.
+    """Count the groups in which each two of m detectors differ, for one figure of the same clips.
 
     Parameters
     ----------
@@ -136,13 +136,13 @@ def differing_groups(cells: Sequence[Cell], groups: int, *, ranking: bool) -> Co
 
 
 def _placed(cell: Cell) -> tuple[Array, Count]:
-    """How each clip is placed among the other class, and the clip's group."""
+    """Return the placement of each clip among the other class, and the clip's group."""
     placed = np.concatenate(placement(cell.real, cell.fake))
     return placed, np.concatenate([cell.real_group, cell.fake_group])
 
 
 def _decided(cell: Cell, groups: int) -> tuple[Array, Count]:
-    """What was called what in each group, counted, and the group of every count."""
+    """Count the decisions of each kind in each group; return them with the group of every count."""
     counted = [
         np.bincount(clip_groups, minlength=groups) for clip_groups in cell.counted().values()
     ]

@@ -43,7 +43,7 @@ class RiskCoverage:
 
 
 def confidence_of(real: Array, fake: Array, threshold: float = 0.0) -> Array:
-    """How far every score lies from the threshold, real ones first; 0 for one on it."""
+    """Distance of every score from the threshold, those of real clips first; 0 on it."""
     scores = np.concatenate([real, fake])
     with np.errstate(invalid="ignore"):
         far = np.abs(scores - threshold)

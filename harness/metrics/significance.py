@@ -131,7 +131,7 @@ def placement(real: Array, fake: Array) -> tuple[Array, Array]:
 def placement_difference(
     real_a: Array, fake_a: Array, real_b: Array, fake_b: Array
 ) -> tuple[Array, Array]:
-    """How much better a than b places each real clip and each fake."""
+    """Placement by a less placement by b, of each real clip and each fake."""
     a, b = placement(real_a, fake_a), placement(real_b, fake_b)
     return a[0] - b[0], a[1] - b[1]
 
@@ -207,7 +207,7 @@ class Contrast:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Where there is a difference and anything to judge it by."""
+        """Whether there is a difference and enough groups to judge it by."""
         estimated = ~np.isnan(self.difference) & ~np.isnan(self.error)
         return estimated & (self.groups >= FEWEST_GROUPS)
 
@@ -232,7 +232,7 @@ class Contrast:
         return np.where(self.known, low, np.nan), np.where(self.known, high, np.nan)
 
     def p(self) -> Array:
-        """Of no difference, two-sided: the larger of the t-test's and what exchange could give."""
+        """Two-sided p-value of no difference, no less than exchanging whole groups can give."""
         both = 2 * np.minimum(
             self._student(self.difference), self.reversed()._student(-self.difference)
         )
@@ -240,14 +240,14 @@ class Contrast:
         return np.where(self.known, np.minimum(np.maximum(both, floor), 1.0), np.nan)
 
     def p_above(self, bound: float = 0.0) -> Array:
-        """Of a true difference of `bound` or less, one-sided: small where it is surely above.
+        """One-sided p-value of a true difference of at most `bound`: small where it is above.
 
         For non-inferiority by a margin the bound is minus the margin.
         """
         return self._one_sided(self.difference - bound, 0.0 - bound)
 
     def p_below(self, bound: float = 0.0) -> Array:
-        """Of a true difference of `bound` or more, one-sided: small where it is surely below."""
+        """One-sided p-value of a true difference of at least `bound`: small where it is below."""
         return self.reversed().p_above(-bound)
 
     def smallest(self, level: float = LEVEL, power: float = POWER) -> Array:
@@ -273,7 +273,7 @@ class Contrast:
         return np.asarray(self.groups - 1, dtype=np.float64)
 
     def _more(self, level: float, tail: Array) -> Array:
-        """What Johnson's correction adds to the quantile of t on the side of the longer tail."""
+        """Johnson's correction to the quantile of t on the side of the longer tail."""
         return tail * (2 * student(self._freedom, (1 + level) / 2) ** 2 + 1) / 6
 
     def _tail(self, side: int) -> Array:

@@ -1,4 +1,4 @@
-"""Where the harness keeps what it can make again."""
+"""The cache directory, for files that can be made again."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From the scores table to every figure of a run: cells, intervals, damage, curves, warnings."""
+"""All figures of a run from its scores table: cells, intervals, damage, curves, warnings."""

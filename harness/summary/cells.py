@@ -351,7 +351,7 @@ def _check(frame: pd.DataFrame) -> None:
 
 
 def _slices(table: pd.DataFrame) -> dict[str, tuple[Rows, list[str]]]:
-    """By fact: the number of each row's slice, -1 for none, and the names of the slices."""
+    """Return the number of each row's slice, -1 for none, and the names of the slices, by fact."""
     slices: dict[str, tuple[Rows, list[str]]] = {}
     fake, scored = table["label"] == "fake", table["status"] == "ok"
     for fact, values in slice_values(table).items():

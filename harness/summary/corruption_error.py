@@ -1,4 +1,4 @@
-"""How much accuracy perturbations cost a run, compared with what they cost the baseline.
+"""Loss of accuracy under perturbations, relative to that of the baseline.
 
 Conventions: errors are 1 - accuracy on the clips of both runs. A corruption is a series of the
 suite (`noise:white`), its severities summed, so that a long sweep weighs no more than a short one.

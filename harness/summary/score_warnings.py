@@ -67,20 +67,20 @@ def score_warnings(rows: Iterable[MetricRow], record: RunRecord) -> list[ScoreWa
 
 
 def run_warnings(run: RunFolder) -> list[ScoreWarning]:
-    """As `score_warnings`, from the table of a run whose figures are not computed."""
+    """Compute the warnings of `score_warnings` from the table of a run without a summary."""
     grid = Grid.of(coverage.complete(run.table, run.record), run.record)
     return grid_warnings(grid, run.record)
 
 
 def baseline_warnings(run: RunFolder) -> list[ScoreWarning]:
-    """As `run_warnings`, of a baseline; the words say so."""
+    """Compute `run_warnings` of a baseline, with words that say so."""
     return [
         replace(warning, words=f"in the baseline, {warning.words}") for warning in run_warnings(run)
     ]
 
 
 def grid_warnings(grid: Grid, record: RunRecord) -> list[ScoreWarning]:
-    """As `run_warnings`, from a grid."""
+    """Compute `run_warnings` from a grid."""
     cells = {
         (model, condition): grid.whole(model, condition, FIGURES)
         for model in grid.models

@@ -1,4 +1,4 @@
-"""From the scores table to every figure that a report, a gate or a person reads.
+"""Every figure that a report, a gate or a person reads, from the scores table.
 
 Conventions: positive class `fake`, decision at `score >= threshold`; rates are fractions; intervals
 are 95 % intervals of a bootstrap over groups (`harness.metrics.intervals` says which); a value
@@ -124,7 +124,7 @@ def _recordings(table: pd.DataFrame) -> Recordings:
 
 
 def _differences(pairs: Sequence[Pair], estimates: _Estimates) -> _Differences:
-    """What every condition of a model costs, by metric."""
+    """Return the damage of every condition of a model, by metric."""
     differences: _Differences = {}
     for pair in pairs:
         clean, perturbed = estimates[pair.clean], estimates[pair.perturbed]
@@ -170,7 +170,7 @@ def _hindsight(grid: Grid, estimates: _Estimates) -> Iterator[Hindsight]:
 def family_damage(
     grid: Grid, metrics: tuple[str, ...], *, resamples: int = 1000, seed: int = 0
 ) -> list[FamilyDamage]:
-    """What every family costs in some metrics: the same figures as in a whole summary."""
+    """Return the damage of every family in some metrics, equal to that of a whole summary."""
     pairs = list(grid.pairs(metrics))
     cells = dict.fromkeys(cell for pair in pairs for cell in (pair.clean, pair.perturbed))
     estimates = estimate(list(cells), grid.groups, resamples, seed)

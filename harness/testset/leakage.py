@@ -101,7 +101,7 @@ class RecordingPair:
 
     @property
     def across(self) -> tuple[str, ...]:
-        """What differs between the two, of split, label and group."""
+        """Names among split, label and group in which the two differ."""
         names = ("split", "label", "group")
         return tuple(n for n in names if getattr(self.first, n) != getattr(self.second, n))
 
@@ -302,5 +302,5 @@ def _shared(clips: Sequence[Clip], against: Sequence[Clip]) -> Iterator[SharedNa
         ]
         names = tuple(sorted(set(counts[0]) & set(counts[1])))
         if names:
-            totals = (sum(each[name] for name in names) for each in counts)
+            totals = (sum(of_names[name] for name in names) for of_names in counts)
             yield SharedNames(what, names, *totals)

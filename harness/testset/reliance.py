@@ -28,7 +28,7 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Reliance:
-    """How much one model relies on the properties.
+    """Reliance of one model on the properties.
 
     Parameters
     ----------

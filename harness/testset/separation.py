@@ -1,4 +1,4 @@
-"""How well a property tells real from fake in groups that it was not learned from.
+"""Separation of real from fake by a property, in groups that it was not learned from.
 
 Conventions: a prediction is one number per clip, higher for fake, from a rule that was learned on
 the clips of other groups only; folds keep groups whole. Its AUC is 0.5 where the property tells

@@ -55,7 +55,7 @@ How = Literal["fakes have more", "fakes have less", "by value", ""]
 
 @dataclass(frozen=True)
 class Shortcut:
-    """How well a property, or all together, tells real from fake.
+    """Separation of real from fake by a property, or by all together.
 
     Parameters
     ----------

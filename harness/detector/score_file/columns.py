@@ -1,4 +1,4 @@
-"""Which column of a score file holds what: as the user says, otherwise as its layout is known.
+"""Roles of the columns of a score file: as the user says, otherwise by its known layout.
 
 Every known layout is one function and one row of `LAYOUTS`. A layout says which columns hold the
 clip, the score (or the outputs for fake and for real), the condition and the key and, if its
@@ -44,7 +44,7 @@ _SCORE_NAMES = (*_KIND_WORDS, "pred", "prediction", "predictions", "y_pred", "y_
 
 
 class ScoreOptions(NamedTuple):
-    """What the user says about a score file; None or empty where nothing is said."""
+    """Options of a score file as the user gave them; None or empty where not given."""
 
     place: Path
     kind: Kind | None = None
@@ -100,7 +100,7 @@ def _missing_words(option: str) -> tuple[str, ...]:
 
 
 class ScoreColumns(NamedTuple):
-    """What the columns of a table hold, by their places.
+    """Places of the columns of a table, by role.
 
     Parameters
     ----------

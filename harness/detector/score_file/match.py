@@ -1,4 +1,4 @@
-"""Which row of a score file belongs to which clip, decided for all clips at once.
+"""Assignment of the rows of a score file to clips, decided for all clips at once.
 
 Ids are compared whole. Only if none is equal, they are compared without the suffix of an audio
 file, and only if that finds nothing either, by as much of their paths as both have:

@@ -73,7 +73,8 @@ def read_values(
         if low or high:
             notes.append(
                 f"{low} rows have 0 and {high} have {whole}: taken as "
-                f"{rounding.from_zero * whole:g} from it, half of the last digit that the file writes"
+                f"{rounding.from_zero * whole:g} from it, half of the last digit that the file "
+                "writes"
             )
     if absent := int(np.isnan(values).all(axis=1).sum()):
         notes.append(f"{absent} rows have {' or '.join(map(repr, missing))}: no score")
