@@ -31,8 +31,8 @@ def run(tmp_path: Path) -> Path:
     clean = {
         f"{kind}{n}": 3.0 if kind[0] == "f" else -3.0 for n in range(12) for kind in ("ra", "fa")
     }
-    made = finished({"clean": clean, "noise": dict.fromkeys(clean, 3.0)})
-    return write_run(made, tmp_path / "run")
+    run = finished({"clean": clean, "noise": dict.fromkeys(clean, 3.0)})
+    return write_run(run, tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +51,10 @@ def test_flips(run: Path) -> None:
     done = call("flips", str(run), "--strict")
     assert done.exit_code == 1
     assert "12 − 0 of 12" in done.stdout
-    found = answer("flips", str(run))
-    assert found["found"] is True
-    assert found["conditions"][0]["first"] == "real"
-    assert found["conditions"][0]["fake"]["broke"] == 0
+    report = answer("flips", str(run))
+    assert report["found"] is True
+    assert report["conditions"][0]["first"] == "real"
+    assert report["conditions"][0]["fake"]["broke"] == 0
 
 
 def test_labels(run: Path) -> None:
@@ -62,18 +62,18 @@ def test_labels(run: Path) -> None:
     assert done.exit_code == 0
     assert "too few clips to know" in done.stdout
     assert "as labelled" in done.stdout
-    found = answer("labels", str(run))
-    assert found["found"] is False
-    assert found["counts"][0]["wrong"] is None  # NaN has no word in JSON
+    report = answer("labels", str(run))
+    assert report["found"] is False
+    assert report["counts"][0]["wrong"] is None  # NaN has no word in JSON
 
 
 def test_shortcuts(data: str, run: Path) -> None:
     done = call("shortcuts", data)
     assert done.exit_code == 0
     assert "all together" in done.stdout
-    found = answer("shortcuts", data)
-    assert found["clips"] == 24
-    assert {each["verdict"] for each in found["shortcuts"]} <= {
+    report = answer("shortcuts", data)
+    assert report["clips"] == 24
+    assert {shortcut["verdict"] for shortcut in report["shortcuts"]} <= {
         "tells",
         "does not tell",
         "too few clips",
@@ -87,9 +87,9 @@ def test_leakage(data: str, tmp_path: Path) -> None:
     quiet = call("leakage", data, "--strict", "--html", str(page))
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert call("leakage", data, "--html", str(page)).exception.what == "exists already"
-    found = answer("leakage", data, "--against", data)
-    assert found["found"] is True
-    kinds = [each["kind"] for each in found["matches"]]
+    report = answer("leakage", data, "--against", data)
+    assert report["found"] is True
+    kinds = [match["kind"] for match in report["matches"]]
     assert kinds.count("same bytes") == 24
     assert quiet.exit_code in (0, 1)
     assert call("leakage", data, "--against", data, "--strict").exit_code == 1

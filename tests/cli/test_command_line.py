@@ -48,12 +48,12 @@ def test_a_fault_that_nothing_foresaw_is_one_line_and_a_file(
 ) -> None:
     code, out, err = ended(monkeypatch, capsys, KeyError("a\nb"))
     assert (code, out) == (2, "")
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"harness: unexpected KeyError: 'a\\nb'; traceback in (\S+); report it with the command",
         err.rstrip("\n"),
     )
-    assert found, err
-    text = Path(found[1]).read_text(encoding="utf-8")
+    assert match, err
+    text = Path(match[1]).read_text(encoding="utf-8")
     assert "Traceback (most recent call last)" in text
     assert "['harness', 'suites', 'list']" in text
 
@@ -67,14 +67,15 @@ def test_a_traceback_that_cannot_be_kept_costs_nothing(
     assert err == "harness: unexpected ZeroDivisionError: x; its traceback could not be kept\n"
 
 
-@pytest.mark.parametrize("said", [0, 1, None, "done"])
+@pytest.mark.parametrize("status", [0, 1, None, "done"])
 def test_a_library_that_ends_the_process_is_no_success(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], said: object
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: object
 ) -> None:
-    code, _, err = ended(monkeypatch, capsys, SystemExit(said))
+    code, _, err = ended(monkeypatch, capsys, SystemExit(status))
     assert code == 2
     assert err.startswith(
-        f"harness: a detector or a library ended the command with sys.exit({said!r}); traceback in "
+        "harness: a detector or a library ended the command with "
+        f"sys.exit({status!r}); traceback in "
     )
     assert err.count("\n") == 1
 
@@ -88,24 +89,24 @@ def test_no_fault_is_an_exit_code_of_the_gate(
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (Path.mkdir, "run/report.html: is a directory; name a file"),
         (Path.touch, "run/run.json: is a directory; name a file"),
     ],
 )
 def test_what_the_system_refuses_names_the_file(
-    capsys: pytest.CaptureFixture[str], make: Callable[[Path], None], told: str
+    capsys: pytest.CaptureFixture[str], make: Callable[[Path], None], message: str
 ) -> None:
     shutil.copytree(RUN, "run")
-    path = Path(told.partition(":")[0])
+    path = Path(message.partition(":")[0])
     if path.name == "run.json":
         path.unlink()
         path.mkdir()
     else:
         make(path)
     code, out, err = harness(capsys, "report", "run")
-    assert (code, out, err) == (2, "", f"harness: {told}\n")
+    assert (code, out, err) == (2, "", f"harness: {message}\n")
 
 
 def test_an_unwritable_page_names_itself_and_not_what_stood_in_for_it(
@@ -162,7 +163,9 @@ def test_odd_numbers_are_refused(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
     code, out, err = harness(capsys, *arguments)
-    option = next(each for each in arguments if each.startswith("--") and each[2:3] in "lcrsw")
+    option = next(
+        argument for argument in arguments if argument.startswith("--") and argument[2:3] in "lcrsw"
+    )
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("harness: ")
     assert ("--learning-rate" if "--learning-rate" in arguments else option) in err or (
@@ -173,13 +176,13 @@ def test_odd_numbers_are_refused(
 def test_a_verdict_outlives_a_full_device(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for code, told in ((0, 2), (1, 1), (3, 3)):
+    for code, expected in ((0, 2), (1, 1), (3, 3)):
         monkeypatch.setattr(show, "stdout", raising(show.typer.Exit(code)))
         with open("/dev/full", "w") as full, monkeypatch.context() as patch:
             patch.setattr(sys, "stdout", full)
             monkeypatch.setattr("harness.suite.suite.suite_names", printing)
             ended_with, _, err = harness(capsys, "suites", "list")
-        assert ended_with == told
+        assert ended_with == expected
         assert err.startswith("harness: standard output: no space left on device; ")
 
 

@@ -93,32 +93,32 @@ def commands(command: Any = None, above: tuple[str, ...] = ()) -> Iterator[tuple
     if inner is None:
         yield " ".join(above), command
         return
-    for name, each in inner.items():
-        yield from commands(each, (*above, name))
+    for name, subcommand in inner.items():
+        yield from commands(subcommand, (*above, name))
 
 
 def cases() -> list[tuple[str, list[str]]]:
     """A command's sound arguments with one of them replaced, added or left out."""
-    found: list[tuple[str, list[str]]] = []
+    result: list[tuple[str, list[str]]] = []
     for name, command in commands():
         sound = list(SOUND[name])
         for param in command.params:
             if param.param_type_name == "argument":
                 places = list(range(len(name.split()), len(sound)))[: max(param.nargs, 1)]
                 for value in TEXTS:
-                    found += [(name, [*sound[:at], value, *sound[at + 1 :]]) for at in places]
-                    found.append((name, [*sound, value]))
+                    result += [(name, [*sound[:at], value, *sound[at + 1 :]]) for at in places]
+                    result.append((name, [*sound, value]))
             elif param.is_flag:
-                found += [(name, [*sound, option]) for option in param.opts]
+                result += [(name, [*sound, option]) for option in param.opts]
             else:
                 option = param.opts[-1]
                 values = [[value] * param.nargs for value in TEXTS]
-                found += [(name, [*without(sound, option), option, *value]) for value in values]
-                found.append((name, [*sound, option]))
-                found.append((name, without(sound, option)))
-                found += [(name, [*sound, option, "folder", option, "folder"])]
-        found += [(name, sound[:end]) for end in range(1, len(sound))]
-    return found
+                result += [(name, [*without(sound, option), option, *value]) for value in values]
+                result.append((name, [*sound, option]))
+                result.append((name, without(sound, option)))
+                result += [(name, [*sound, option, "folder", option, "folder"])]
+        result += [(name, sound[:end]) for end in range(1, len(sound))]
+    return result
 
 
 def without(arguments: list[str], option: str) -> list[str]:
@@ -155,16 +155,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def contents(place: Path) -> dict[str, str]:
     """What is there: digests of files, targets of links."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for folder, _, names in os.walk(place):
         for name in names:
             path = Path(folder, name)
             key = str(path.relative_to(place))
             if path.is_symlink():
-                found[key] = os.readlink(path)
+                result[key] = os.readlink(path)
             elif name not in OWNED or not path.parent.name.endswith("run"):
-                found[key] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+                result[key] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return result
 
 
 @contextmanager
@@ -183,12 +183,12 @@ def within(seconds: int) -> Generator[None]:
 
 def chosen() -> list[tuple[str, list[str]]]:
     """As many cases as are asked for, some of every command."""
-    asked = os.environ.get("HARNESS_FUZZ", "100")
-    if asked == "all":
+    limit = os.environ.get("HARNESS_FUZZ", "100")
+    if limit == "all":
         return CASES
     drawn = random.Random(20241).sample(CASES, len(CASES))
     first = {name: case for case in drawn for name in [case[0]]}
-    return [*first.values(), *drawn[: int(asked)]]
+    return [*first.values(), *drawn[: int(limit)]]
 
 
 def test_every_command_has_sound_arguments() -> None:
@@ -205,16 +205,16 @@ def test_no_arguments_end_a_command_otherwise_than_it_says(
     before = contents(place)
     wrong: list[str] = []
     for name, arguments in chosen():
-        told = f"{name}: {[each[:80] for each in arguments]}"
+        case = f"{name}: {[argument[:80] for argument in arguments]}"
         try:
             with within(60):
                 code, _, err = harness(capsys, *arguments)
         except BaseException as fault:
-            wrong.append(f"{told}: {type(fault).__name__}: {fault}")
+            wrong.append(f"{case}: {type(fault).__name__}: {fault}")
             continue
-        wrong += [f"{told}: {fault}" for fault in faults(name, arguments, code, err)]
+        wrong += [f"{case}: {fault}" for fault in faults(name, arguments, code, err)]
         after = contents(place)
-        wrong += [f"{told}: {key} changed" for key in before if after.get(key) != before[key]]
+        wrong += [f"{case}: {key} changed" for key in before if after.get(key) != before[key]]
         for key in after.keys() - before.keys():
             (place / key).unlink()
         for folder in place.iterdir():
@@ -231,14 +231,19 @@ def faults(name: str, arguments: list[str], code: int, err: str) -> Iterator[str
         yield f"exit code {code}"
     if code == 1 and name not in GATES and not (name in FINDING and told_to_find(name, arguments)):
         yield f"exit code 1 without a gate: {err}"
-    said = [line for line in err.splitlines() if line.startswith("harness: ")]
+    messages = [line for line in err.splitlines() if line.startswith("harness: ")]
     if "Traceback" in err or "traceback" in err:
         yield f"a fault that nothing foresaw: {err}"
-    if code == 2 and len(said) != 1 and not err.startswith("Usage: "):
-        yield f"{len(said)} lines with exit code 2: {err}"
-    if code == 2 and not err.startswith("Usage: ") and said and not err.endswith(f"{said[-1]}\n"):
+    if code == 2 and len(messages) != 1 and not err.startswith("Usage: "):
+        yield f"{len(messages)} lines with exit code 2: {err}"
+    if (
+        code == 2
+        and not err.startswith("Usage: ")
+        and messages
+        and not err.endswith(f"{messages[-1]}\n")
+    ):
         yield f"more follows the message: {err}"
-    if any(not each.isprintable() for line in err.splitlines() for each in line):
+    if any(not character.isprintable() for line in err.splitlines() for character in line):
         yield f"not printable: {err!r}"
 
 

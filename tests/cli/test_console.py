@@ -47,7 +47,7 @@ def run_in_terminal(*command: str | bytes) -> tuple[int, bytes]:
         stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal, cwd=ROOT, env=environment,
     ) as process:  # fmt: skip
         os.close(terminal)
-        said = b""
+        output = b""
         while True:
             try:
                 part = os.read(control, 65536)
@@ -55,20 +55,20 @@ def run_in_terminal(*command: str | bytes) -> tuple[int, bytes]:
                 break
             if not part:
                 break
-            said += part
+            output += part
     os.close(control)
-    return process.returncode, said
+    return process.returncode, output
 
 
 def test_names_and_reasons_are_text_in_a_terminal(tmp_path: Path) -> None:
-    code, said = run_in_terminal("report", str(hostile_run(tmp_path / "run")))
-    text = said.decode("utf-8")
+    code, output = run_in_terminal("report", str(hostile_run(tmp_path / "run")))
+    text = output.decode("utf-8")
     assert code == 3, text
     assert "[red]b[/red]" in text
     assert "\\x1b[31m\\x1b[2J" in text
     assert ":warning:" in text
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text.replace("\r\n", "\n"))  # weights of the table head
-    left = [one for one in plain if not one.isprintable() and one != "\n"]
+    left = [character for character in plain if not character.isprintable() and character != "\n"]
     assert left == []
     assert "\x1b[31m" not in text
     assert [line for line in plain.splitlines() if line.startswith("Report: ")] == [
@@ -79,14 +79,14 @@ def test_names_and_reasons_are_text_in_a_terminal(tmp_path: Path) -> None:
 def test_a_path_that_is_no_text_is_shown_and_stops_nothing(tmp_path: Path) -> None:
     folder = os.fsencode(hostile_run(tmp_path / "run")).replace(b"run", b"r\xffn\x1b[31m")
     os.rename(tmp_path / "run", folder)
-    code, said = run_in_terminal("report", folder)
-    assert code == 3, said
-    assert b"r\\udcffn\\x1b[31m/report.html" in said
-    code, said = run_in_terminal("report", folder + b"\x1b[31m\nno")
+    code, output = run_in_terminal("report", folder)
+    assert code == 3, output
+    assert b"r\\udcffn\\x1b[31m/report.html" in output
+    code, output = run_in_terminal("report", folder + b"\x1b[31m\nno")
     assert code == 2
-    assert said.count(b"\n") == 1
-    assert b"not a run directory" in said
-    assert b"\x1b" not in said
+    assert output.count(b"\n") == 1
+    assert b"not a run directory" in output
+    assert b"\x1b" not in output
 
 
 def test_json_is_ascii(tmp_path: Path) -> None:
@@ -112,8 +112,10 @@ def test_what_a_data_source_names_is_text_in_a_terminal(tmp_path: Path) -> None:
     for name in clips["path"]:
         (tmp_path / name).touch()
     clips.to_csv(tmp_path / "clips.csv", index=False)
-    code, said = run_in_terminal("data", str(tmp_path / "clips.csv"))
-    text = said.decode("utf-8")
+    code, output = run_in_terminal("data", str(tmp_path / "clips.csv"))
+    text = output.decode("utf-8")
     assert code == 0, text
     assert "x\\x1b[31m\\x9b2J[red]y[/red]\\u202e\\x07 1" in text
-    assert not [one for one in text if not one.isprintable() and one not in "\r\n"]
+    assert not [
+        character for character in text if not character.isprintable() and character not in "\r\n"
+    ]

@@ -29,9 +29,9 @@ def written(folder: Path, prefix: str, seed: int) -> Path:
 
 def test_command(tmp_path: Path) -> None:
     run, development = written(tmp_path / "run", "test", 0), written(tmp_path / "dev", "dev", 1)
-    told = runner.invoke(app, ["forensic", str(run)])
-    assert told.exit_code == 0, told.output
-    assert "0 is perfect, 1 is no information" in told.output
+    result = runner.invoke(app, ["forensic", str(run)])
+    assert result.exit_code == 0, result.output
+    assert "0 is perfect, 1 is no information" in result.output
     assert (run / "forensic.html").exists()
     printed = runner.invoke(
         app, ["forensic", str(run), "--development", str(development), "--json"]
@@ -43,9 +43,9 @@ def test_command(tmp_path: Path) -> None:
 
 def test_a_run_is_no_development_of_itself(tmp_path: Path) -> None:
     run = written(tmp_path / "run", "test", 0)
-    told = runner.invoke(app, ["forensic", str(run), "--development", str(run)])
-    assert isinstance(told.exception, UsageError)
-    assert "also in the judged run" in str(told.exception)
+    result = runner.invoke(app, ["forensic", str(run), "--development", str(run)])
+    assert isinstance(result.exception, UsageError)
+    assert "also in the judged run" in str(result.exception)
     assert not (run / "forensic.json").exists()
 
 
@@ -57,10 +57,10 @@ def test_costs_are_the_users(tmp_path: Path) -> None:
     assert content["cost"] == {"fake_share": 0.5, "miss": 1.0, "false_acceptance": 3.0}
     table = finished(groups=12, prefix="test", seed=0).table
     clean = table[(table["condition"] == "clean") & (table["status"] == "ok")]
-    real, fake = (clean.loc[clean["label"] == each, "score"] for each in ("real", "fake"))
+    real, fake = (clean.loc[clean["label"] == label, "score"] for label in ("real", "fake"))
     (raw,) = [
-        each for each in content["worth"]
-        if (each["condition"], each["method"]) == ("clean", "none")
+        quality for quality in content["worth"]
+        if (quality["condition"], quality["method"]) == ("clean", "none")
     ]  # fmt: skip
     # Half are fake, letting one in costs three times as much: called fake at ln(1/3) and above.
     threshold = math.log(1 / 3)
@@ -73,5 +73,5 @@ def test_costs_are_the_users(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cost", [("1", "1", "1"), ("0.1", "0", "1"), ("0.1", "1", "inf")])
 def test_impossible_costs_are_refused(tmp_path: Path, cost: tuple[str, ...]) -> None:
-    told = runner.invoke(app, ["forensic", str(tmp_path), "--cost", *cost])
-    assert isinstance(told.exception, UsageError)
+    result = runner.invoke(app, ["forensic", str(tmp_path), "--cost", *cost])
+    assert isinstance(result.exception, UsageError)

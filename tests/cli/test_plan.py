@@ -67,11 +67,11 @@ def test_a_plan_beside_the_run_that_came_of_it(
     assert {"decode", "perturb gain", "perturb codec", "attest", "read", "write"} <= set(stages)
     assert {"features of embedded", "forward of embedded"} <= set(stages)
     assert all(stage["seconds"]["value"] >= 0 for stage in stages.values())
-    assert [one["workers"] for one in plan["layouts"]] == [1, 3]
-    one, three = plan["layouts"]
-    assert one["hours"]["low"] <= one["hours"]["value"] <= one["hours"]["high"]
+    assert [layout["workers"] for layout in plan["layouts"]] == [1, 3]
+    single, three = plan["layouts"]
+    assert single["hours"]["low"] <= single["hours"]["value"] <= single["hours"]["high"]
     own = plan["worker_bytes"] + 3 * plan["clip_audio_bytes"]  # three clips of each wait
-    assert three["memory_bytes"] - one["memory_bytes"] == pytest.approx(2 * own)
+    assert three["memory_bytes"] - single["memory_bytes"] == pytest.approx(2 * own)
 
     kept = planned(capsys, "plan", "--plan", "plan.json", "--after", "run")
     after = kept.pop("after")
@@ -94,12 +94,12 @@ def test_on_a_cluster_one_process_only_writes(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = planned(capsys, *PLAN, "--engine", "ray")
-    alone = {one["name"] for one in plan["stages"] if one["resource"] == "main process"}
+    alone = {stage["name"] for stage in plan["stages"] if stage["resource"] == "main process"}
     assert alone == {"write"}
     assert plan["cached_bytes"] == 0
-    one, three = plan["layouts"]
+    single, three = plan["layouts"]
     own = plan["main_bytes"] + plan["worker_bytes"] + 3 * plan["clip_audio_bytes"]
-    assert three["memory_bytes"] - one["memory_bytes"] == pytest.approx(2 * own)
+    assert three["memory_bytes"] - single["memory_bytes"] == pytest.approx(2 * own)
 
 
 def test_a_run_of_something_else_is_refused(
@@ -109,17 +109,17 @@ def test_a_run_of_something_else_is_refused(
     run = ("--data", "clips", "--workers", "0")
     harness(capsys, "run", "other.toml", *run, "--out", "other")
     harness(capsys, "run", "small.toml", *run, "--limit", "6", "--out", "part")
-    for folder, said in (("other", "another suite"), ("part", "other data")):
+    for folder, difference in (("other", "another suite"), ("part", "other data")):
         code, _, err = harness(capsys, "plan", "--plan", "plan.json", "--after", folder)
         assert code == 2
-        assert f"{folder}: a run of {said} than planned; plan what it ran" in err
+        assert f"{folder}: a run of {difference} than planned; plan what it ran" in err
     code, _, err = harness(capsys, *PLAN, "--after", "other")
     assert code == 2
     assert "other: a run of another suite than small.toml" in err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("plan", "smok"), "no suite 'smok'"),
         (("plan", "smoke", "--data", "nowhere"), "nowhere: no such file or directory"),
@@ -134,12 +134,12 @@ def test_a_run_of_something_else_is_refused(
     ],
 )
 def test_what_cannot_be_planned_is_told_in_one_line(
-    place: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+    place: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     code, out, err = harness(capsys, *arguments)
     assert code == 2
     assert out == ""
-    assert said in err.splitlines()[-1]
+    assert message in err.splitlines()[-1]
 
 
 def test_a_plan_of_the_embedded_clips(

@@ -56,8 +56,10 @@ def test_a_total_is_extrapolated_by_what_fits_the_sample(
     cost: list[float], read_bytes: float, basis: str, expected: float
 ) -> None:
     sizes = np.array([1.0, 2.0, 4.0])
-    values, found = total_of_clips(np.array(cost), sizes, resamples(3, "a"), load(10, read_bytes))
-    assert found == basis
+    values, basis_used = total_of_clips(
+        np.array(cost), sizes, resamples(3, "a"), load(10, read_bytes)
+    )
+    assert basis_used == basis
     assert values[0] == pytest.approx(expected)
     if basis == "byte":
         assert values == pytest.approx(expected), "the ratio is the same whichever are drawn"
@@ -75,10 +77,10 @@ def test_every_resample_has_as_many_clips_as_the_sample() -> None:
 def test_the_interval_is_that_of_the_mean() -> None:
     # 400 clips of variance 1: the mean has a standard error of 0.05, times 1.96 and 1,000 clips.
     cost = 10 + np.random.default_rng(1).standard_normal(400)
-    found = figure(total(cost, np.ones(400), resamples(400, "b"), 1000))
-    assert found.value == pytest.approx(1000 * cost.mean())
-    assert (found.high - found.low) / 2 == pytest.approx(98, rel=0.15)
-    assert found.low < found.value < found.high
+    estimate = figure(total(cost, np.ones(400), resamples(400, "b"), 1000))
+    assert estimate.value == pytest.approx(1000 * cost.mean())
+    assert (estimate.high - estimate.low) / 2 == pytest.approx(98, rel=0.15)
+    assert estimate.low < estimate.value < estimate.high
 
 
 def test_no_size_is_no_total() -> None:
@@ -102,8 +104,10 @@ def work(**seconds: float) -> list[Stage]:
 
 
 def busy(stages: list[Stage], layout: WorkerLayout) -> tuple[dict[str, float], str]:
-    found = busy_seconds(stages, layout)
-    return {name: float(each[0]) for name, each in found.items()}, limit(stages, found)
+    busy_times = busy_seconds(stages, layout)
+    return {name: float(seconds[0]) for name, seconds in busy_times.items()}, limit(
+        stages, busy_times
+    )
 
 
 def test_processors_share_preparing_scoring_and_bookkeeping() -> None:
@@ -127,8 +131,8 @@ def test_processors_share_preparing_scoring_and_bookkeeping() -> None:
 def test_the_resource_that_takes_longest_limits(
     layout: WorkerLayout, seconds: float, limited_by: str
 ) -> None:
-    found, name = busy(work(workers=6400.0, gpus=100.0), layout)
-    assert (max(found.values()), name) == (seconds, limited_by)
+    busy_times, name = busy(work(workers=6400.0, gpus=100.0), layout)
+    assert (max(busy_times.values()), name) == (seconds, limited_by)
 
 
 def test_the_turning_point_is_where_what_cannot_be_shared_takes_as_long() -> None:
@@ -160,22 +164,22 @@ def detector(name: str, device: str) -> Any:
 
 def sample() -> Sample:
     """Two clips of 100 and 300 bytes under 3 conditions; 8 rows in 2 batches of each model."""
-    found = Sample(machine_record(batch_size=4, workers=2, cache_gb=0.001))
-    found.clips = [Clip("a", "real", b""), Clip("b", "fake", b"")]
+    result = Sample(machine_record(batch_size=4, workers=2, cache_gb=0.001))
+    result.clips = [Clip("a", "real", b""), Clip("b", "fake", b"")]
     main = {"take prepared audio": 0.2, "load from cache": 0.1, "store in cache": 0.4}
-    found.stages = [
+    result.stages = [
         {"decode": 0.1, "perturb codec": 2.0, **main},
         {"decode": 0.3, "perturb codec": 6.0, **main},
     ]
-    found.audio_bytes = [100_000, 300_000]
+    result.audio_bytes = [100_000, 300_000]
     for name in ("card", "box"):
-        found.batches[name] = [
+        result.batches[name] = [
             BatchTime(4, {"forward": 1.0}, 0.2),
             BatchTime(4, {"forward": 3.0}, 0.2),
         ]
-    found.read_rate, found.shard_seconds = 100.0, 0.5
-    found.shard_bytes, found.row_bytes = 9000.0, 40.0
-    return found
+    result.read_rate, result.shard_seconds = 100.0, 0.5
+    result.shard_bytes, result.row_bytes = 9000.0, 40.0
+    return result
 
 
 SIZES = np.array([100.0, 300.0])
@@ -187,7 +191,7 @@ def totals(*detectors: Any, read_bytes: float = 4000.0) -> dict[str, tuple[str, 
 
 
 def test_every_stage_is_extrapolated_by_what_it_grows_with() -> None:
-    found = totals(detector("card", "cuda:0 (a GPU)"), detector("box", "cpu"))
+    stages = totals(detector("card", "cuda:0 (a GPU)"), detector("box", "cpu"))
     expected = {
         "perturb codec": ("workers", 0.02 * 4000),  # a byte
         "decode": ("workers", 0.001 * 4000),
@@ -200,10 +204,10 @@ def test_every_stage_is_extrapolated_by_what_it_grows_with() -> None:
         "read": ("storage", 40.0),
         "write": ("main process", 0.5),
     }
-    assert {name: resource for name, (resource, _) in found.items()} == {
+    assert {name: resource for name, (resource, _) in stages.items()} == {
         name: resource for name, (resource, _) in expected.items()
     }
-    assert {name: seconds for name, (_, seconds) in found.items()} == pytest.approx(
+    assert {name: seconds for name, (_, seconds) in stages.items()} == pytest.approx(
         {name: seconds for name, (_, seconds) in expected.items()}
     )
 

@@ -26,16 +26,16 @@ HOSTILE = "</li><script>alert(1)</script>{{ 7*7 }}\u202e.wav"
 
 
 def run() -> RunRecord:
-    made = record()
+    base = record()
     conditions = [
-        c.model_copy(update={"expects": EXPECTS.get(c.name)}) for c in made.suite.conditions
+        c.model_copy(update={"expects": EXPECTS.get(c.name)}) for c in base.suite.conditions
     ]
-    suite = made.suite.model_copy(update={"conditions": conditions})
-    return made.model_copy(update={"suite": suite})
+    suite = base.suite.model_copy(update={"conditions": conditions})
+    return base.model_copy(update={"suite": suite})
 
 
 def measured(condition: str, **changes: object) -> Attested:
-    made = Attested(
+    attested = Attested(
         condition=condition,
         clips=120,
         changed=120,
@@ -48,7 +48,7 @@ def measured(condition: str, **changes: object) -> Attested:
         bandwidth_hz=Spread(3900.0, 3800.0, 3940.0, 120),
         contradictions=[],
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(attested, **changes)  # type: ignore[arg-type]
 
 
 def shown(*attested: Attested) -> list[list[Cell]]:

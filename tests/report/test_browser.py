@@ -41,9 +41,9 @@ EXTRA = 60
 
 def crowded() -> tuple[Summary, list[ConditionRecord]]:
     """The small run with sixty conditions more, two models, and names that are hard to show."""
-    made, known = summary((MODEL, OTHER), HOSTILE), conditions()
+    base, known = summary((MODEL, OTHER), HOSTILE), conditions()
     noise = next(c for c in known if c.axis)
-    rows, damage, histograms = list(made.rows), list(made.damage), list(made.histograms)
+    rows, damage, histograms = list(base.rows), list(base.damage), list(base.histograms)
     for place in range(EXTRA):
         series, level = divmod(place, 6)
         name = f"codec:kind-{series}@{level}"
@@ -69,23 +69,23 @@ def crowded() -> tuple[Summary, list[ConditionRecord]]:
             damage.append(Damage(model, name, "accuracy", lost, lost - 0.04, lost + 0.04, 199))
             histograms += [
                 replace(h, condition=name)
-                for h in made.histograms
+                for h in base.histograms
                 if h.model == model and h.condition == "clean"
             ]
     rows += [
         MetricRow(MODEL, "clean", f"generator={LONG}", "recall", 0.7, 0.6, 0.8, 20),
     ]
-    return replace(made, rows=rows, damage=damage, histograms=histograms), known
+    return replace(base, rows=rows, damage=damage, histograms=histograms), known
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    made, known = crowded()
+    figures, known = crowded()
     run = record((MODEL, OTHER))
     run = run.model_copy(update={"suite": run.suite.model_copy(update={"conditions": known})})
     path: Path = tmp_path_factory.mktemp("page") / "report.html"
     examples = [example(HOSTILE), example(HOSTILE, OTHER)]
-    path.write_text(render(made, run, published(), examples), encoding="utf-8")
+    path.write_text(render(figures, run, published(), examples), encoding="utf-8")
     return path.as_uri()
 
 

@@ -95,23 +95,23 @@ def test_a_step_that_explains_little_is_not_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "sentence"),
     [
         ({"synthetic_data": True}, "The run is of synthetic clips."),
         ({"synthetic_model": True}, "is the reference detector"),
     ],
 )
 def test_what_is_synthetic_is_said_before_anything_else(
-    changes: dict[str, bool], told: str
+    changes: dict[str, bool], sentence: str
 ) -> None:
     page = render_case(replace(case(), subject=replace(case().subject, **changes)))
-    assert told in page.split('<section id="answer"')[0]
-    assert told not in render_case(case())
+    assert sentence in page.split('<section id="answer"')[0]
+    assert sentence not in render_case(case())
 
 
 def test_a_withheld_picture_is_not_there() -> None:
-    found = Attribution("method", "it failed the check", 0.9, 0.8, 1.0, 0.0, 2.0)
-    page = render_case(replace(case(), attribution=found))
+    attribution = Attribution("method", "it failed the check", 0.9, 0.8, 1.0, 0.0, 2.0)
+    page = render_case(replace(case(), attribution=attribution))
     assert "The picture is withheld:</strong> it failed the check" in page
     assert 'class="to-' not in page
 
@@ -133,15 +133,15 @@ def test_the_page_fits_its_width_and_asks_for_nothing(
 ) -> None:
     (tmp_path / "case.html").write_text(render_case(case()))
     page = browser.new_page(viewport={"width": width, "height": 900})
-    told: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("dialog", lambda dialog: told.append("dialog"))
-    page.on("request", lambda request: asked.append(request.url))
+    messages: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("dialog", lambda dialog: messages.append("dialog"))
+    page.on("request", lambda request: requests.append(request.url))
     page.goto((tmp_path / "case.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert told == []
-    assert not [url for url in asked if not url.startswith(("file:", "data:"))]
+    assert messages == []
+    assert not [url for url in requests if not url.startswith(("file:", "data:"))]
     box = page.locator("svg.timeline image").bounding_box()
     assert box is not None
     assert box["width"] > 0.85 * width

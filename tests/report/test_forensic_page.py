@@ -44,16 +44,16 @@ def test_it_first_says_what_a_score_is_worth_and_what_it_cannot_say(page: str) -
 
 def test_every_condition_is_in_every_table(content: Forensic, page: str) -> None:
     text = body(page)
-    for name in {each.condition for each in content.worth}:
+    for name in {quality.condition for quality in content.worth}:
         assert text.count(f"<small>{name}") >= 4, name
     for part in content.envelopes[0].parts:
         assert part.band in text
 
 
 def test_charts_are_of_the_page_and_finite(page: str) -> None:
-    found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.S)
-    assert found
-    charts = json.loads(found.group(1))
+    match = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.S)
+    assert match
+    charts = json.loads(match.group(1))
     keys = set(re.findall(r'data-chart="([^"]+)"', page))
     assert keys <= set(charts["charts"])
     assert {chart["spec"] for chart in charts["charts"].values()} <= set(charts["specs"])
@@ -95,4 +95,4 @@ def test_a_run_with_next_to_nothing_is_a_page() -> None:
 
 
 def test_prevalences_are_said_as_people_do() -> None:
-    assert [one_in(each) for each in (0.5, 0.01, 0.0001)] == ["1 in 2", "1 in 100", "1 in 10,000"]
+    assert [one_in(share) for share in (0.5, 0.01, 0.0001)] == ["1 in 2", "1 in 100", "1 in 10,000"]

@@ -85,16 +85,16 @@ def checked(gate: Gate) -> ElementTree.Element:
 def assert_counted(gate: Gate) -> None:
     root = checked(gate)
     (suite,) = root
-    for each in (root, suite):
-        counts = {name: int(each.attrib[name]) for name in ("tests", "failures", "errors")}
+    for element in (root, suite):
+        counts = {name: int(element.attrib[name]) for name in ("tests", "failures", "errors")}
         assert counts == {
             "tests": len(suite.findall("testcase")),
             "failures": len(suite.findall("testcase/failure")),
             "errors": len(suite.findall("testcase/error")),
         }
     words = {"failure": "FAIL", "error": "INCONCLUSIVE"}
-    found = [words[case[0].tag] if len(case) else "PASS" for case in suite]
-    assert found == [verdict.word for verdict in gate.verdicts]
+    outcomes = [words[case[0].tag] if len(case) else "PASS" for case in suite]
+    assert outcomes == [verdict.word for verdict in gate.verdicts]
 
 
 @given(gates)
@@ -124,10 +124,12 @@ def test_junit_says_what_is_held_against_what() -> None:
 
 
 def test_junit_tells_apart_what_has_one_name() -> None:
-    (one, *_) = small_gate().verdicts
-    root = checked(replace(small_gate(), verdicts=[one, replace(one, word="FAIL"), one]))
-    found = [case.attrib["name"] for case in root.iter("testcase")]
-    assert found == [one.name, f"{one.name} (2)", f"{one.name} (3)"]
+    (verdict, *_) = small_gate().verdicts
+    root = checked(
+        replace(small_gate(), verdicts=[verdict, replace(verdict, word="FAIL"), verdict])
+    )
+    names = [case.attrib["name"] for case in root.iter("testcase")]
+    assert names == [verdict.name, f"{verdict.name} (2)", f"{verdict.name} (3)"]
 
 
 @pytest.mark.parametrize(
@@ -189,18 +191,21 @@ def assert_harmless(tokens: list[Token]) -> None:
         "bullet_list", "list_item",
     }  # fmt: skip
     inline = [child for token in tokens for child in token.children or []]
-    assert {each.type for each in inline} <= {
+    assert {token.type for token in inline} <= {
         "text",
         "text_special",
         "code_inline",
         "html_inline",
     }
-    assert {each.content for each in inline if each.type == "html_inline"} <= {"<code>", "</code>"}
+    assert {token.content for token in inline if token.type == "html_inline"} <= {
+        "<code>",
+        "</code>",
+    }
     coded = False
-    for each in inline:
-        coded = each.content == "<code>" if each.type == "html_inline" else coded
-        if each.type.startswith("text") and not coded:
-            assert not re.search(r"@\w|#\d|://|www\.", each.content), each.content
+    for token in inline:
+        coded = token.content == "<code>" if token.type == "html_inline" else coded
+        if token.type.startswith("text") and not coded:
+            assert not re.search(r"@\w|#\d|://|www\.", token.content), token.content
 
 
 @given(gates)
@@ -283,5 +288,5 @@ def test_markdown_of_2000_requirements_fits_a_comment() -> None:
 def test_json_has_no_nan(gate: Gate) -> None:
     content = json.loads(as_json(gate), parse_constant=pytest.fail)
     assert (content["verdict"], content["exit_code"]) == (gate.word, gate.exit_code)
-    for told, verdict in zip(content["requirements"], gate.verdicts, strict=True):
-        assert told["value"] == (None if math.isnan(verdict.value) else verdict.value)
+    for requirement, verdict in zip(content["requirements"], gate.verdicts, strict=True):
+        assert requirement["value"] == (None if math.isnan(verdict.value) else verdict.value)

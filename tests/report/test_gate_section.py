@@ -45,19 +45,19 @@ def judged(
 
 def section(text: str, name: str) -> str:
     """The text of a section, as it is read."""
-    (found,) = re.findall(rf'<section id="{name}".*?</section>', text, flags=re.DOTALL)
-    return " ".join(Document(found).visible.split())
+    (html,) = re.findall(rf'<section id="{name}".*?</section>', text, flags=re.DOTALL)
+    return " ".join(Document(html).visible.split())
 
 
-def requirements(made: Gate, models: tuple[str, ...] = (MODEL,)) -> tuple[list[list[Cell]], ...]:
+def requirements(ruling: Gate, models: tuple[str, ...] = (MODEL,)) -> tuple[list[list[Cell]], ...]:
     """The cells of what did not pass, and of what did."""
-    content = gate.build(RunView(Index(summary(models), record(models)), gate=made))
+    content = gate.build(RunView(Index(summary(models), record(models)), gate=ruling))
     assert content is not None
     return cells(content["open"]), cells(content["passed"])
 
 
-def compared(made: Comparison) -> dict[str, Any]:
-    view = ModelView(RunView(Index(summary(), record()), comparison=made), 0, MODEL)
+def compared(result: Comparison) -> dict[str, Any]:
+    view = ModelView(RunView(Index(summary(), record()), comparison=result), 0, MODEL)
     content = comparison.build(view)
     assert content is not None
     return dict(content)
@@ -98,11 +98,11 @@ def test_the_gate_is_the_first_section(text: str) -> None:
     [((), "FAIL"), (("FAIL",), "INCONCLUSIVE"), (("FAIL", "INCONCLUSIVE"), "PASS")],
 )
 def test_the_verdict_is_one_plain_word(left_out: tuple[str, ...], word: str) -> None:
-    made = small_gate.gate()
-    made = replace(made, verdicts=[v for v in made.verdicts if v.word not in left_out])
+    ruling = small_gate.gate()
+    ruling = replace(ruling, verdicts=[v for v in ruling.verdicts if v.word not in left_out])
     words = [
         (attributes["class"], "".join(text))
-        for tag, attributes, text in Document(judged(made)).elements
+        for tag, attributes, text in Document(judged(ruling)).elements
         if tag == "p" and attributes.get("class", "").startswith("word")
     ]
     assert words == [(f"word w-{word}", word)]
@@ -110,9 +110,15 @@ def test_the_verdict_is_one_plain_word(left_out: tuple[str, ...], word: str) -> 
 
 def test_the_gate_says_by_what_it_was_decided(text: str) -> None:
     read = section(text, "gate")
-    made = small_gate.gate()
-    for told in (made.policy, made.baseline, made.tally, made.correction, *made.notes):
-        assert told in read
+    ruling = small_gate.gate()
+    for phrase in (
+        ruling.policy,
+        ruling.baseline,
+        ruling.tally,
+        ruling.correction,
+        *ruling.notes,
+    ):
+        assert phrase in read
     assert "missing: the run does not have this condition" in read
     assert read.index("What did not pass") < read.index("3 requirements pass")
 
@@ -139,9 +145,9 @@ def test_an_absolute_requirement_has_the_interval_of_its_figure() -> None:
 
 
 def test_models_are_named_where_there_are_several() -> None:
-    made = small_gate.gate()
-    made = replace(made, verdicts=[*made.verdicts, replace(made.verdicts[0], model=OTHER)])
-    not_passed, passed = requirements(made, (MODEL, OTHER))
+    ruling = small_gate.gate()
+    ruling = replace(ruling, verdicts=[*ruling.verdicts, replace(ruling.verdicts[0], model=OTHER)])
+    not_passed, passed = requirements(ruling, (MODEL, OTHER))
     assert {row[0].below[0] for row in (*not_passed, *passed)} == {MODEL, OTHER}
 
 
@@ -194,27 +200,27 @@ def test_a_line_keeps_its_columns_where_a_figure_was_not_compared() -> None:
 
 
 def test_summaries_are_told_in_sentences() -> None:
-    told = " ".join(compared(small_gate.comparison())["sentences"])
+    prose = " ".join(compared(small_gate.comparison())["sentences"])
     count = 3 * len(COMPARED) - 1  # of three conditions, and one was not comparable
-    assert f"of {count} figures compared with the baseline clip by clip" in told
+    assert f"of {count} figures compared with the baseline clip by clip" in prose
     lower = sum(METRICS[metric].better == "lower" for metric in COMPARED)
-    assert told.startswith(f"{len(COMPARED) - lower} of")
-    assert f"are significantly worse and {lower} better" in told
+    assert prose.startswith(f"{len(COMPARED) - lower} of")
+    assert f"are significantly worse and {lower} better" in prose
     # Two conditions that one side lacks, the one of clean, and one that is new.
-    assert f"{2 * len(COMPARED) + 2} more could not be compared" in told
-    assert "mean corruption error 1.23 (1.10 to 1.37) and relative mCE 1.50" in told
-    assert "Left out of one or both: crop." in told
-    assert "most was lost under “white noise at 0 dB” (−0.150)" in told
-    assert "degrade significantly more than in the baseline: noise −0.070 (−0.090 to" in told
+    assert f"{2 * len(COMPARED) + 2} more could not be compared" in prose
+    assert "mean corruption error 1.23 (1.10 to 1.37) and relative mCE 1.50" in prose
+    assert "Left out of one or both: crop." in prose
+    assert "most was lost under “white noise at 0 dB” (−0.150)" in prose
+    assert "degrade significantly more than in the baseline: noise −0.070 (−0.090 to" in prose
 
 
 def test_nothing_to_compare_is_said() -> None:
-    made = small_gate.comparison()
+    result = small_gate.comparison()
     barred = [
         replace(cell, status="not comparable", reason="other data", difference=math.nan)
-        for cell in made.cells
+        for cell in result.cells
     ]
-    empty = replace(made, cells=barred, flips=[], flip_counts=[], corruption=[], worst=[])
+    empty = replace(result, cells=barred, flips=[], flip_counts=[], corruption=[], worst=[])
     read = section(judged(comparison=replace(empty, families=[], identical=[])), "against-0")
     assert "No figure could be compared with the baseline." in read
     assert "What differs" not in read
@@ -227,13 +233,13 @@ def test_a_note_stands_once(text: str) -> None:
 
 
 def test_turned_clips_are_listed_wrong_ones_first_and_the_rest_counted() -> None:
-    made = small_gate.comparison(flips=MOST_FLIPS + 20)
-    flips = compared(made)["flips"].items
+    result = small_gate.comparison(flips=MOST_FLIPS + 20)
+    flips = compared(result)["flips"].items
     assert len(flips) == MOST_FLIPS
     assert {flip.turned for flip in flips} == {"wrong"}
     moves = [abs(flip.score - flip.baseline_score) for flip in flips]
     assert moves == sorted(moves, reverse=True)
-    read = section(judged(comparison=made), "against-0")
+    read = section(judged(comparison=result), "against-0")
     assert f"{MOST_FLIPS} of {MOST_FLIPS + 20} that changed" in read
     assert "20 more are not listed." in read
 
@@ -250,9 +256,9 @@ def test_a_turned_clip_is_heard_once_and_linked(text: str) -> None:
 
 
 def test_a_turned_clip_among_the_worst_mistakes_is_linked_there() -> None:
-    made = small_gate.comparison()
-    turned = replace(made.flips[1], clip_id="fake/a.wav")
-    text = judged(comparison=replace(made, flips=[turned]), examples=(example(),))
+    result = small_gate.comparison()
+    turned = replace(result.flips[1], clip_id="fake/a.wav")
+    text = judged(comparison=replace(result, flips=[turned]), examples=(example(),))
     mistakes = text[text.index('id="mistakes-0"') :]
     assert '<li id="example-0">' in mistakes
     assert text.count('<a href="#example-0">listen</a>') == 1
@@ -265,31 +271,31 @@ def test_clips_without_audio_are_listed_and_the_page_says_why() -> None:
     assert "To listen to" not in read
     assert "fake/0.wav" in read
     assert ">listen</a>" not in silent
-    heard = judged(comparison=small_gate.comparison(), examples=(example("fake/0.wav"),))
-    read = section(heard, "against-0")
+    html = judged(comparison=small_gate.comparison(), examples=(example("fake/0.wav"),))
+    read = section(html, "against-0")
     assert "None can be played here" not in read
     assert "1 of them, those that turned wrong first" in read
 
 
 def test_flips_are_counted_by_generator_over_all_conditions() -> None:
-    made = small_gate.comparison()
+    result = small_gate.comparison()
     counts = [
-        *made.flip_counts,
+        *result.flip_counts,
         FlipCount(MODEL, NOISE, "", 0, 1, 100),
         FlipCount(MODEL, "codec:g711", "WORLD", 3, 2, 99),
         FlipCount(MODEL, "codec:g711", "LPC", 0, 5, 10),
         FlipCount(MODEL, "codec:g711", "", 4, 40, 100),
         FlipCount(OTHER, "clean", "WORLD", 7, 7, 99),
     ]
-    assert texts(compared(replace(made, flip_counts=counts))["by_generator"]) == [
+    assert texts(compared(replace(result, flip_counts=counts))["by_generator"]) == [
         ["LPC", "5", "0", "10"],
         ["WORLD", "4", "3", "198"],
         ["none (real clips, some fakes)", "41", "4", "200"],
     ]
-    read = section(judged(comparison=replace(made, flip_counts=counts)), "against-0")
+    read = section(judged(comparison=replace(result, flip_counts=counts)), "against-0")
     assert "LPC 0 5" not in read
     assert "LPC 5 0 10 WORLD 4 3 198" in read
-    assert "By generator" not in section(judged(comparison=made), "against-0"), "of one alone"
+    assert "By generator" not in section(judged(comparison=result), "against-0"), "of one alone"
 
 
 def test_the_page_keeps_within_its_size() -> None:

@@ -28,12 +28,12 @@ def hostile(text: str) -> Document:
 
 def test_the_run_is_hostile_in_every_text() -> None:
     """What is spoiled here is all that a page is made of, and nothing that the harness checks."""
-    made, run, card, examples = spoiled(parts())
+    figures, run, card, examples = spoiled(parts())
     for value in (
-        made.mistakes[0].clip_id,
-        made.mistakes[0].generator,
-        made.unscored[0].reason,
-        made.shortfalls[0].reasons[0].words,
+        figures.mistakes[0].clip_id,
+        figures.mistakes[0].generator,
+        figures.unscored[0].reason,
+        figures.shortfalls[0].reasons[0].words,
         run.suite.name,
         run.suite.description,
         run.suite.conditions[1].name,
@@ -98,5 +98,5 @@ def test_the_data_of_the_charts_stays_data(hostile: Document) -> None:
     charts = json.loads(block)["charts"]
     assert set(charts["roc-0"]) == {"spec", "columns", "params", "words"}
     assert any(
-        "</script><script>alert(2)" in each for each in charts["roc-0"]["columns"]["condition"]
+        "</script><script>alert(2)" in name for name in charts["roc-0"]["columns"]["condition"]
     )

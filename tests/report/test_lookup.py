@@ -41,6 +41,6 @@ def test_a_figure_of_all_conditions_of_a_family_is_no_condition() -> None:
 
 def test_a_condition_that_only_the_summary_has_is_shown() -> None:
     more = MetricRow(MODEL, "unknown", "all", "accuracy", 0.5, 0.4, 0.6, 9)
-    made = summary()
-    index = Index(replace(made, rows=[*made.rows, more]), record())
+    figures = summary()
+    index = Index(replace(figures, rows=[*figures.rows, more]), record())
     assert index.conditions[-1].name == "unknown"

@@ -33,7 +33,7 @@ TABLES = {"clean": (81, 9, 101, 9), CODEC: (72, 18, 92, 18), NOISE: (0, 0, 0, 0)
 
 
 def rows(model: str = small_run.MODEL) -> list[MetricRow]:
-    made: list[MetricRow] = []
+    result: list[MetricRow] = []
     for condition, (tp, fn, tn, fp) in TABLES.items():
         n = tp + fn + tn + fp
         for metric, part, whole in (
@@ -44,22 +44,24 @@ def rows(model: str = small_run.MODEL) -> list[MetricRow]:
         ):
             value = part / whole if whole else math.nan
             clips = n if metric == "f1" else whole
-            made.append(
+            result.append(
                 MetricRow(model, condition, "all", metric, value, value - 0.05, value + 0.02, clips)
             )
-        made.append(MetricRow(model, condition, "all", "coverage", n / 210, 0.9, 1.0, 210))
-        made.append(MetricRow(model, condition, "source=studio", "accuracy", 0.1, 0.0, 0.2, 9))
-    return made
+        result.append(MetricRow(model, condition, "all", "coverage", n / 210, 0.9, 1.0, 210))
+        result.append(MetricRow(model, condition, "source=studio", "accuracy", 0.1, 0.0, 0.2, 9))
+    return result
 
 
 def run(models: tuple[str, ...] = (small_run.MODEL,)) -> tuple[RunRecord, Summary]:
-    made = replace(small_run.summary(models), rows=[row for model in models for row in rows(model)])
-    return small_run.record(models), made
+    figures = replace(
+        small_run.summary(models), rows=[row for model in models for row in rows(model)]
+    )
+    return small_run.record(models), figures
 
 
 def block(*conditions: str) -> str:
-    (made,) = card_blocks(*run(), CardOptions(conditions or ("clean",))).values()
-    return made
+    (text,) = card_blocks(*run(), CardOptions(conditions or ("clean",))).values()
+    return text
 
 
 def readme(text: str) -> str:
@@ -69,7 +71,9 @@ def readme(text: str) -> str:
 def test_huggingface_hub_reads_it_back() -> None:
     data = ModelCard(readme(block("clean", CODEC))).data
     assert data.model_name == small_run.MODEL
-    results = {(each.dataset_config, each.metric_type): each for each in data.eval_results or []}
+    results = {
+        (result.dataset_config, result.metric_type): result for result in data.eval_results or []
+    }
     assert len(results) == 8
     clean = results["clean", "accuracy"]
     assert clean.metric_value == 0.91
@@ -99,7 +103,7 @@ def test_it_survives_being_written_again() -> None:
     name, again = model_index_to_eval_results(eval_results_to_model_index("a", results))
     assert name == "a"
     assert again == results
-    assert all(isinstance(each, EvalResult) for each in again)
+    assert all(isinstance(result, EvalResult) for result in again)
 
 
 def test_the_audit_finds_it_consistent(tmp_path: Path) -> None:
@@ -111,7 +115,7 @@ def test_the_audit_finds_it_consistent(tmp_path: Path) -> None:
         audit = audit_claim(claim)
         assert claim.positive == "fake"
         assert audit.fits
-        kinds = {each.kind: each.verdict for each in audit.findings}
+        kinds = {finding.kind: finding.verdict for finding in audit.findings}
         assert kinds["whole numbers"] == kinds["prevalence"] == "fits"
 
 
@@ -119,17 +123,17 @@ def test_a_data_set_of_the_hub_is_named_with_split_and_revision() -> None:
     record, summary = run()
     hub = {"kind": "hub", "spec": "hub:some/set@main:test", "name": "some/set", "revision": "a1b2"}
     record = record.model_copy(update={"data": record.data.model_copy(update=hub)})
-    (made,) = card_blocks(record, summary, CardOptions()).values()
-    first = (ModelCard(readme(made)).data.eval_results or [])[0]
+    (text,) = card_blocks(record, summary, CardOptions()).values()
+    first = (ModelCard(readme(text)).data.eval_results or [])[0]
     assert (first.dataset_type, first.dataset_split) == ("some/set", "test")
     assert first.dataset_revision == "a1b2"
 
 
 def test_one_block_a_model() -> None:
     models = ("a/one", "b/two")
-    made = card_blocks(*run(models), CardOptions())
-    assert tuple(made) == models
-    assert [ModelCard(readme(made[model])).data.model_name for model in models] == list(models)
+    blocks = card_blocks(*run(models), CardOptions())
+    assert tuple(blocks) == models
+    assert [ModelCard(readme(blocks[model])).data.model_name for model in models] == list(models)
 
 
 def test_synthetic_clips_are_refused_or_named() -> None:
@@ -138,9 +142,9 @@ def test_synthetic_clips_are_refused_or_named() -> None:
     record = record.model_copy(update={"data": data})
     with pytest.raises(UsageError, match="synthetic"):
         card_blocks(record, summary, CardOptions())
-    (made,) = card_blocks(record, summary, CardOptions(allow_synthetic=True)).values()
-    assert "# The clips are synthetic" in made
-    first = (ModelCard(readme(made)).data.eval_results or [])[0]
+    (text,) = card_blocks(record, summary, CardOptions(allow_synthetic=True)).values()
+    assert "# The clips are synthetic" in text
+    first = (ModelCard(readme(text)).data.eval_results or [])[0]
     assert first.dataset_name == "recordings (synthetic)"
 
 
@@ -148,10 +152,10 @@ def test_a_figure_without_a_value_is_left_out() -> None:
     record, summary = run()
     kept = [row for row in summary.rows if row.metric != "recall" or row.condition != "clean"]
     gone = MetricRow(small_run.MODEL, "clean", "all", "recall", math.nan, math.nan, math.nan, 0)
-    (made,) = card_blocks(record, replace(summary, rows=[*kept, gone]), CardOptions()).values()
-    metrics = {each.metric_type for each in ModelCard(readme(made)).data.eval_results or []}
+    (text,) = card_blocks(record, replace(summary, rows=[*kept, gone]), CardOptions()).values()
+    metrics = {result.metric_type for result in ModelCard(readme(text)).data.eval_results or []}
     assert metrics == {"accuracy", "f1", "precision"}
-    assert "nan" not in made.lower()
+    assert "nan" not in text.lower()
     with pytest.raises(UsageError, match="no figures"):
         block(NOISE)
 
@@ -169,10 +173,10 @@ def test_a_condition_that_is_not_there_or_not_what_it_says() -> None:
 
 def test_names_cannot_command_a_terminal() -> None:
     name = "evil\x1b[2J\n- name: other"
-    (made,) = card_blocks(*run((name,)), CardOptions()).values()
-    assert made.isascii()
-    assert "\x1b" not in made
-    assert ModelCard(readme(made)).data.model_name == name
+    (text,) = card_blocks(*run((name,)), CardOptions()).values()
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert ModelCard(readme(text)).data.model_name == name
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -8,20 +8,20 @@ from harness.results.record import RunRecord
 from tests.support.small_run import DAMAGE, MODEL, NAN, claim, published, record, summary
 
 
-def index(made: Summary | None = None, run: RunRecord | None = None) -> Index:
-    return Index(made or summary(), run or record())
+def index(figures: Summary | None = None, run: RunRecord | None = None) -> Index:
+    return Index(figures or summary(), run or record())
 
 
 def claimed(*claims: ClaimCheck) -> str:
-    made = replace(summary(), claims=list(claims))
-    return " ".join(narrative.claim_sentences(index(made), MODEL, published()))
+    figures = replace(summary(), claims=list(claims))
+    return " ".join(narrative.claim_sentences(index(figures), MODEL, published()))
 
 
 def broken(damage: dict[str, tuple[float, float, float]]) -> str:
-    made = replace(
+    figures = replace(
         summary(), damage=[Damage(MODEL, c, "accuracy", *v, 199) for c, v in damage.items()]
     )
-    return " ".join(narrative.breaking_sentences(index(made), MODEL))
+    return " ".join(narrative.breaking_sentences(index(figures), MODEL))
 
 
 def test_clean_accuracy_has_its_interval_and_n() -> None:
@@ -74,9 +74,9 @@ def test_a_difference_of_unknown_size_is_told_with_its_side() -> None:
 
 def test_another_model_has_nothing_to_answer_for() -> None:
     other = "someone/else"
-    made = replace(summary(), claims=[claim(other, "accuracy", 0.9662, 0.95, "undecided")])
+    figures = replace(summary(), claims=[claim(other, "accuracy", 0.9662, 0.95, "undecided")])
     run = record((other,))
-    first, second = narrative.claim_sentences(index(made, run), other, published())
+    first, second = narrative.claim_sentences(index(figures, run), other, published())
     assert first.startswith("Nothing was claimed about someone/else.")
     assert second == (
         "These clips are too few to tell whether accuracy is within 0.02 of the report."
@@ -115,8 +115,8 @@ def test_only_the_same_name_and_counts_are_the_same_test() -> None:
 def test_a_model_is_known_by_what_was_asked_for() -> None:
     run = record()
     model = run.models[0].model_copy(update={"name": "local", "spec": f"{MODEL}@main"})
-    made = summary(("local",))
-    named = index(made, record(models=(MODEL,)).model_copy(update={"models": [model]}))
+    figures = summary(("local",))
+    named = index(figures, record(models=(MODEL,)).model_copy(update={"models": [model]}))
     text = " ".join(narrative.claim_sentences(named, "local", published()))
     assert text
     assert "Nothing was claimed" not in text
@@ -154,6 +154,6 @@ def test_nothing_but_clean() -> None:
     run = record()
     alone = run.suite.model_copy(update={"conditions": run.suite.conditions[:1]})
     rows = [row for row in summary().rows if row.condition == "clean"]
-    made = replace(summary(), rows=rows, damage=[])
-    text = narrative.breaking_sentences(index(made, record(suite=alone)), MODEL)
+    figures = replace(summary(), rows=rows, damage=[])
+    text = narrative.breaking_sentences(index(figures, record(suite=alone)), MODEL)
     assert text == ["The suite has no condition but clean, so what breaks it is unknown."]

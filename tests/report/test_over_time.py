@@ -57,8 +57,8 @@ def test_the_history_says_what_happened(pages: dict[str, str]) -> None:
 
 
 def test_one_detector_is_the_title() -> None:
-    made = history()
-    alone = replace(made, tracks=made.tracks[:1])
+    full = history()
+    alone = replace(full, tracks=full.tracks[:1])
     assert f"<h1>{LONG}</h1>" in render_history(alone)
 
 
@@ -97,12 +97,12 @@ def test_a_browser_draws_it(
     path = tmp_path / f"{name}.html"
     path.write_text(pages[name], encoding="utf-8")
     page = browser.new_page(viewport={"width": width, "height": 900})
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-ready=yes]", timeout=60_000)
-    assert said == []
+    assert messages == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
     drawn = page.locator(".plot:visible svg.marks").count()
     assert drawn == page.locator(".plot:visible").count() > 0

@@ -59,8 +59,8 @@ class Document(HTMLParser):
         return [attributes[name] for _, attributes, _ in self.elements if name in attributes]
 
 
-def page(made: Summary | None = None, **changes: object) -> str:
-    return render(made or summary(), record(**changes), published(), [example()])
+def page(figures: Summary | None = None, **changes: object) -> str:
+    return render(figures or summary(), record(**changes), published(), [example()])
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +101,11 @@ def table(text: str, identifier: str) -> list[list[list[str]]]:
 
 
 def test_every_figure_of_the_whole_is_in_the_table() -> None:
-    made = summary()
-    head, *lines = table(page(made), "all-0")
+    figures = summary()
+    head, *lines = table(page(figures), "all-0")
     titles = [cell[0] for cell in head]
     by_condition = {line[0][1]: line for line in lines}
-    for row in made.rows:
+    for row in figures.rows:
         if row.slice != "all":
             continue
         cell = by_condition[row.condition][titles.index(term(row.metric).title)]
@@ -114,7 +114,7 @@ def test_every_figure_of_the_whole_is_in_the_table() -> None:
         assert (between in cell) == bool(between)
         n = int(by_condition[row.condition][titles.index("n")][0])
         assert row.n == n or f"n {row.n}" in cell
-    for damage in made.damage:
+    for damage in figures.damage:
         cell = by_condition[damage.condition][titles.index("Δ Accuracy")]
         assert interval(damage.low, damage.high) in ["", *cell]
 
@@ -168,9 +168,9 @@ def test_too_little_coverage_is_announced_before_any_figure() -> None:
 
 
 def test_many_shortfalls_are_folded() -> None:
-    made = summary()
-    many = made.shortfalls[:1] * 300
-    document = Document(page(replace(made, shortfalls=many)))
+    figures = summary()
+    many = figures.shortfalls[:1] * 300
+    document = Document(page(replace(figures, shortfalls=many)))
     lines = [text for text in document.texts("li") if "is the minimum" in text]
     assert len(lines) == MOST_SHORTFALLS
     assert "294 more" in document.visible
@@ -183,8 +183,8 @@ def test_many_shortfalls_are_folded() -> None:
 )
 def test_missing_rows_are_announced_before_any_figure(finished: str | None, words: str) -> None:
     text = page(replace(summary(), tally=Tally(1234, 0, 0, 10646)), finished=finished)
-    told = f"{words}: 1,234 of 11,880 rows."
-    assert text.index(told) < text.index("The answer</h2>")
+    sentence = f"{words}: 1,234 of 11,880 rows."
+    assert text.index(sentence) < text.index("The answer</h2>")
     assert "10,646 missing" in text
     assert "1,234 of 11,880 rows were scored" in text
     assert words not in page(finished=finished)
@@ -204,10 +204,10 @@ def test_the_page_stays_below_its_size() -> None:
     noise = bytes(range(256)) * 1200
     many = [replace(example(f"{place}.wav"), audio=noise) for place in range(10)]
     small = example("small.wav")
-    made = summary()
-    (mistake,) = made.mistakes
-    known = [replace(mistake, clip_id=each.clip_id) for each in (*many, small)]
-    text = render(replace(made, mistakes=known), record(), published(), [*many, small])
+    figures = summary()
+    (mistake,) = figures.mistakes
+    known = [replace(mistake, clip_id=shown.clip_id) for shown in (*many, small)]
+    text = render(replace(figures, mistakes=known), record(), published(), [*many, small])
     assert len(text.encode("utf-8")) < MOST_BYTES
     kept = text.count("<audio ")
     assert 1 < kept < 10
@@ -226,8 +226,8 @@ def test_only_what_the_page_tells_of_is_heard() -> None:
 def test_a_claim_is_told_with_its_margin_and_both_sampling_errors() -> None:
     text = " ".join(Document(page()).visible.split())
     equivalent = "Within ±0.02 the two are equivalent (two one-sided tests at 5 %)"
-    for told in (equivalent, "fake positive.", "n 5,000", "−0.046 to 0.014", "undecided"):
-        assert told in text, told
+    for phrase in (equivalent, "fake positive.", "n 5,000", "−0.046 to 0.014", "undecided"):
+        assert phrase in text, phrase
     assert "measured on different clips" in text
 
 
@@ -239,8 +239,8 @@ def test_claims_on_the_same_clips_are_not_set_apart() -> None:
 
 
 def test_claims_of_the_other_class_are_held_against_that_class() -> None:
-    made = replace(summary(), claims=[claim(MODEL, "recall_real", 0.97, 0.9, "different")])
-    text = " ".join(Document(page(made)).visible.split())
+    figures = replace(summary(), claims=[claim(MODEL, "recall_real", 0.97, 0.9, "different")])
+    text = " ".join(Document(page(figures)).visible.split())
     assert "Clean clips, real positive." in text
     assert "Fake positive" in text
     assert "lower" in text
@@ -293,8 +293,8 @@ def test_importing_the_report_leaves_torch_alone() -> None:
 
 
 def test_what_was_noted_on_the_way_is_on_the_page() -> None:
-    told = "its first 32 values lie in [0, 1] & are <read> as log-odds"
-    parts = [PartRecord(started="", notes=[told]), PartRecord(started="", notes=[told, "again"])]
+    note = "its first 32 values lie in [0, 1] & are <read> as log-odds"
+    parts = [PartRecord(started="", notes=[note]), PartRecord(started="", notes=[note, "again"])]
     text = page(parts=parts)
     assert (
         text.count("its first 32 values lie in [0, 1] &amp; are &lt;read&gt; as log-odds<br>") == 1

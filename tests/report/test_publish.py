@@ -45,13 +45,13 @@ def test_a_gate_is_withdrawn_with_its_report(folder: Path) -> None:
 def test_the_user_is_told_once_what_was_removed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told: list[str] = []
+    messages: list[str] = []
     for _ in range(2):
         monkeypatch.setattr(sys, "argv", ["harness", "report", str(folder), "--json"])
         with pytest.raises(SystemExit, match=r"^(0|3)$"):
             main.main()
-        told += [line for line in capsys.readouterr().err.splitlines() if "removed" in line]
-    assert told == [
+        messages += [line for line in capsys.readouterr().err.splitlines() if "removed" in line]
+    assert messages == [
         "harness: gate.json, junit.xml, gate.md: removed, because this report has no gate; "
         f"harness gate {folder} writes them again"
     ]

@@ -28,12 +28,12 @@ PAGES: list[tuple[Section[Any], ...]] = [
 
 @pytest.mark.parametrize("folder", LISTS)
 def test_every_file_of_a_section_is_in_the_list(folder: str) -> None:
-    built = {Path(each.build.__code__.co_filename).name for each in LISTS[folder]}
+    built = {Path(entry.build.__code__.co_filename).name for entry in LISTS[folder]}
     assert built == {path.name for path in (REPORT / folder).glob("*.py")} - {
         "__init__.py",
         "view.py",
     }
-    used = {each.template for each in LISTS[folder]} - {"section.html.j2"}
+    used = {entry.template for entry in LISTS[folder]} - {"section.html.j2"}
     assert used == {path.name for path in (REPORT / folder).glob("*.j2")}
 
 
@@ -47,7 +47,9 @@ def test_no_two_templates_have_the_same_name() -> None:
 @pytest.mark.parametrize("listed", PAGES)
 def test_sections_of_a_page_have_distinct_names_and_titles(listed: tuple[Section[Any]]) -> None:
     assert (
-        len({each.name for each in listed}) == len({each.title for each in listed}) == len(listed)
+        len({entry.name for entry in listed})
+        == len({entry.title for entry in listed})
+        == len(listed)
     )
 
 
@@ -56,7 +58,7 @@ def test_the_page_and_its_contents_follow_the_list() -> None:
     anchors = re.findall(r'<section id="([^"]*)" aria-labelledby', text)
     order = [*sections.OPENING, *sections.PER_MODEL, *sections.CLOSING]
     assert [anchor.removesuffix("-0") for anchor in anchors] == [
-        each.name for each in order if each.name not in ("gate", "against", "audio")
+        entry.name for entry in order if entry.name not in ("gate", "against", "audio")
     ]
     (contents,) = re.findall(r'<nav class="contents".*?</nav>', text, re.S)
     assert re.findall(r'href="#([^"]*)"', contents) == anchors

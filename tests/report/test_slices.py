@@ -9,13 +9,13 @@ from tests.support.small_run import MODEL, record, summary
 
 def slices(*rows: tuple[str, str, float, int]) -> dict[str, list[list[tuple[str, ...]]]]:
     """Texts of the tables of clean clips, by title."""
-    made = summary()
+    base = summary()
     figures = [
         MetricRow(MODEL, "clean", part, metric, value, 0.1, 0.9, n)
         for part, metric, value, n in rows
     ]
-    whole = [row for row in made.rows if row.slice == "all"]
-    index = Index(replace(made, rows=whole + figures), record())
+    whole = [row for row in base.rows if row.slice == "all"]
+    index = Index(replace(base, rows=whole + figures), record())
     content = build(ModelView(RunView(index), 0, MODEL))
     if content is None:
         return {}
