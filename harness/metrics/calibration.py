@@ -28,6 +28,7 @@ from scipy.special import expit, logsumexp
 
 from harness.metrics.classification import Array
 from harness.metrics.detection import Index, auc
+from harness.metrics.likelihood import pool
 
 Kind = Literal["logistic", "isotonic", "kde"]
 KINDS: tuple[Kind, ...] = ("logistic", "isotonic", "kde")
@@ -133,7 +134,8 @@ def fit(real: Array, fake: Array, kind: Kind, misleading: int = 0) -> Calibrator
         return line if line.slope > 0 else Logistic(line.intercept, 0.0)
     real = np.append(real, np.full(misleading, np.max(every) + _BEYOND))
     fake = np.append(fake, np.full(misleading, np.min(every) - _BEYOND))
-    return _isotonic(real, fake)
+    pooled = pool(real, fake)
+    return Isotonic(pooled.score, np.clip(pooled.probability, 0.0, 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,19 +308,6 @@ def _logistic(real: Array, fake: Array, misleading: int) -> Logistic:
     if np.isnan(line).any():
         raise ValueError("the classes do not overlap: no line fits best")
     return Logistic(float(line[0]), float(line[1]))
-
-
-def _isotonic(real: Array, fake: Array) -> Isotonic:
-    from scipy.optimize import isotonic_regression  # slow to import
-
-    score, step = np.unique(np.concatenate([real, fake]), return_inverse=True)
-    share = [
-        np.bincount(part, minlength=len(score)) / len(part)
-        for part in (step[: len(real)], step[len(real) :])
-    ]
-    weight = share[0] + share[1]
-    fitted = isotonic_regression(share[1] / weight, weights=weight)
-    return Isotonic(score, np.clip(fitted.x, 0.0, 1.0))
 
 
 def _silverman(scores: Array) -> float:

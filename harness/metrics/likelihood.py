@@ -33,6 +33,37 @@ def surprise(llr: Array) -> Array:
     return np.logaddexp(0.0, -np.asarray(llr, dtype=np.float64)) / LN2
 
 
+@dataclass(frozen=True, eq=False)
+class PooledSteps:
+    """Pools of adjacent violators over distinct, rising scores; both classes weigh the same.
+
+    `step` is the index in `score` of every clip, real ones first, and `starts` that of the first
+    score of every pool; `real_share` and `fake_share` are shares of the class's clips at each
+    score, and `probability` is that of fake at an even prior.
+    """
+
+    score: Array
+    step: Index
+    real_share: Array
+    fake_share: Array
+    probability: Array
+    starts: Index
+
+
+def pool(real: Array, fake: Array) -> PooledSteps:
+    """Pool adjacent violators, so that the probability of fake rises with the score."""
+    from scipy.optimize import isotonic_regression  # slow to import
+
+    score, step = np.unique(np.concatenate([real, fake]), return_inverse=True)
+    real_share, fake_share = (
+        np.bincount(part, minlength=len(score)) / len(part)
+        for part in (step[: len(real)], step[len(real) :])
+    )
+    weight = real_share + fake_share
+    fitted = isotonic_regression(fake_share / weight, weights=weight)
+    return PooledSteps(score, step, real_share, fake_share, fitted.x, fitted.blocks[:-1])
+
+
 def pav(real: Array, fake: Array) -> tuple[Array, Array]:
     """The scores' ratios after pooling adjacent violators, clip by clip.
 
@@ -41,21 +72,14 @@ def pav(real: Array, fake: Array) -> tuple[Array, Array]:
     real, fake
         Shapes as the scores; minus infinity below the lowest fake, infinity above the highest real.
     """
-    from scipy.optimize import isotonic_regression  # slow to import
-
     refuse_nan(real, fake)
-    scores, step = np.unique(np.concatenate([real, fake]), return_inverse=True)
-    real_share, fake_share = (
-        np.bincount(part, minlength=len(scores)) / len(part)
-        for part in (step[: len(real)], step[len(real) :])
-    )
-    weight = real_share + fake_share
-    starts = isotonic_regression(fake_share / weight, weights=weight).blocks[:-1]
+    pooled = pool(real, fake)
+    starts = pooled.starts
     with np.errstate(divide="ignore"):
-        llr = np.log(np.add.reduceat(fake_share, starts)) - np.log(
-            np.add.reduceat(real_share, starts)
+        llr = np.log(np.add.reduceat(pooled.fake_share, starts)) - np.log(
+            np.add.reduceat(pooled.real_share, starts)
         )
-    llr = np.repeat(llr, np.diff(np.append(starts, len(scores))))[step]
+    llr = np.repeat(llr, np.diff(np.append(starts, len(pooled.score))))[pooled.step]
     return llr[: len(real)], llr[len(real) :]
 
 
