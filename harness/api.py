@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from functools import cached_property
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, SupportsIndex, cast
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from harness.suite.condition import Condition
     from harness.suite.suite import Suite
 
+_RATES_HZ = (1000, 768_000)
+_LARGEST_SAMPLE = 4.0
+"""Samples are between -1 and 1; resampled ones may be a little beyond."""
 _SYNTHETIC = "The clips are synthetic: the figures say nothing about any published model."
 _TABLE = """
 {%- for warning in warnings %}<p><strong>Warning:</strong> {{ warning }}</p>
@@ -287,16 +291,19 @@ def run(
     from harness.run import run as score_run
 
     shared = {field.name for field in fields(RunOptions)} & set(given) - {"out"}
+    models = list(model) if isinstance(model, list | tuple) else [model]
+    if not models:
+        raise UsageError("is empty", "model", "name at least one")
     values = {name: given[name] for name in shared} | {
-        "suite": str(suite),
-        "data": str(data),
-        "models": (model,) if isinstance(model, str) else tuple(model),
+        "suite": _named(suite, "suite"),
+        "data": _named(data, "data"),
+        "models": tuple(_named(spec, "model") for spec in models),
     }
     try:
         options = TypeAdapter(RunOptions).validate_python(values)
     except ValidationError as fault:
         raise invalid_option(fault) from fault
-    folder = None if out is None else _placed(out)
+    folder = None if out is None else _placed(out, "out")
     outcome = score_run(replace(options, out=folder), note or _ignore, progress or _ignore)
     return Run(outcome.run, outcome)
 
@@ -313,7 +320,7 @@ def read_run(
     unscored
         How decisions count clips without a score; by default as the run's suite says.
     """
-    return Run(read_folder(_placed(path), published, unscored))
+    return Run(read_folder(_placed(path, "path"), published, unscored))
 
 
 def compare(run: Run | str | Path, baseline: Run | str | Path) -> ComparisonResult:
@@ -328,7 +335,7 @@ def compare(run: Run | str | Path, baseline: Run | str | Path) -> ComparisonResu
     if isinstance(baseline, Run):
         other = baseline.content
     else:
-        other = open_baseline(str(baseline), content.record)
+        other = open_baseline(_named(baseline, "baseline"), content.record)
     if other is None:
         raise UsageError("no baseline was accepted", str(baseline), "name a run")
     warnings = [*run_warnings(content), *baseline_warnings(other)]
@@ -336,7 +343,10 @@ def compare(run: Run | str | Path, baseline: Run | str | Path) -> ComparisonResu
 
 
 def gate(
-    run: Run | str | Path, *, baseline: Run | str | Path = "accepted", policy: str | None = None
+    run: Run | str | Path,
+    *,
+    baseline: Run | str | Path = "accepted",
+    policy: str | Path | None = None,
 ) -> GateResult:
     """Hold a run to a release policy; nothing is written until the result's `report` is called.
 
@@ -348,12 +358,13 @@ def gate(
         Name of a policy, or a policy file.
     """
     run = run if isinstance(run, Run) else read_run(run)
-    spec = str(baseline.folder if isinstance(baseline, Run) else baseline)
+    spec = str(baseline.folder) if isinstance(baseline, Run) else _named(baseline, "baseline")
+    policy = None if policy is None else _named(policy, "policy")
     ruling = rule(_content(run), run.summary, spec, policy)
     if ruling is None:
         raise UsageError(
             "no baseline of its suite and data was accepted",
-            f"--baseline {spec}",
+            f"baseline {spec}",
             "name one, or accept one: harness baseline accept RUN",
         )
     return GateResult(run, ruling)
@@ -363,13 +374,12 @@ def load_suite(name: str | Path) -> Suite:
     """Read a suite by the name of one that comes with the harness, or by the path of a file."""
     from harness.suite.suite import load_suite as load
 
-    return load(name)
+    return load(_named(name, "suite"))
 
 
 def conditions(suite: Suite | str | Path) -> pd.DataFrame:
     """List the conditions of a suite: name, family, severity in its series, and words."""
-    if isinstance(suite, str | Path):
-        suite = load_suite(suite)
+    suite = suite if hasattr(suite, "conditions") else load_suite(cast("str | Path", suite))
     names = ["name", "family", "series", "severity", "words"]
     rows = [[getattr(condition, name) for name in names] for condition in suite.conditions]
     return pd.DataFrame(rows, columns=pd.Index(names))
@@ -403,16 +413,15 @@ def perturb(
     from harness.engine.prepare import Recipe, contradiction
     from harness.engine.prepare import perturb as perturb_clip
     from harness.perturb.attestation import attest
-    from harness.suite.condition import condition_of
+    from harness.suite.condition import Condition, condition_of
 
     if isinstance(condition, str):
         condition = condition_of(condition)
-    content = np.asarray(samples, dtype=np.float32)
-    if content.ndim != 1 or not len(content) or not np.isfinite(content).all():
-        raise UsageError("expected finite mono samples", "samples", "give an array of shape (n,)")
-    if rate_hz < 1:
-        raise UsageError(f"{rate_hz} is not a sample rate", "rate_hz", "give it in Hz")
-    before = Wave(content, rate_hz)
+    if not isinstance(condition, Condition):
+        raise _wrong_type(condition, "condition", "give the name of a condition")
+    rate_hz = _whole(rate_hz, "rate_hz", *_RATES_HZ)
+    seed = _whole(seed, "seed", 0, 2**63 - 1)
+    before = Wave(_mono(samples), rate_hz)
     pool = CompanionPool(open_source("embedded"), seed=seed)
     recipe = Recipe(seed, (rate_hz,), {}, pool)
     clip = Clip("", "real", b"")
@@ -433,8 +442,52 @@ def invalid_option(fault: ValidationError) -> UsageError:
     return UsageError(f"{message}, given {first['input']}", str(first["loc"][0]))
 
 
-def _placed(path: str | Path) -> Path:
-    return place(path) if isinstance(path, str) else path
+def _placed(path: str | Path, where: str) -> Path:
+    if isinstance(path, str):
+        return place(path)
+    if not hasattr(path, "as_posix"):
+        raise _wrong_type(path, where, "give a path or a URL")
+    return path
+
+
+def _named(value: str | Path, where: str) -> str:
+    if not isinstance(value, str) and not hasattr(value, "as_posix"):
+        raise _wrong_type(value, where, "give a name or a path")
+    if not str(value):
+        raise UsageError("is empty", where, "give a name or a path")
+    return str(value)
+
+
+def _wrong_type(value: object, where: str, fix: str) -> UsageError:
+    return UsageError(f"cannot be of the type {type(value).__name__}", where, fix)
+
+
+def _whole(value: object, where: str, least: int, most: int) -> int:
+    """Return a whole number as `int`, whatever its type."""
+    try:
+        number = -1 if isinstance(value, bool) else index(cast("SupportsIndex", value))
+    except TypeError:
+        raise _wrong_type(value, where, "give a whole number") from None
+    if not least <= number <= most:
+        raise UsageError(f"is {value}", where, f"give a whole number from {least} to {most}")
+    return number
+
+
+def _mono(samples: ArrayLike) -> NDArray[np.float32]:
+    """Return samples as float32; integers and what is far above full scale are refused."""
+    fix = "give floating-point numbers between -1 and 1, shape (n,)"
+    try:
+        content = np.asarray(samples)
+    except (TypeError, ValueError):
+        raise UsageError("are no array of numbers", "samples", fix) from None
+    if content.dtype.kind != "f":
+        raise UsageError(f"are of the type {content.dtype}", "samples", fix)
+    if content.ndim != 1 or not len(content):
+        raise UsageError(f"have the shape {content.shape}", "samples", fix)
+    peak = float(np.abs(content).max())
+    if not peak <= _LARGEST_SAMPLE:
+        raise UsageError(f"are as large as {peak:g}", "samples", fix)
+    return content.astype(np.float32)
 
 
 def _content(run: Run | str | Path) -> RunFolder:

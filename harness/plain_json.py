@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from pathlib import PurePath
 from typing import Any
 
 from pydantic import BaseModel
@@ -30,7 +29,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, PurePath):
+    if hasattr(value, "as_posix"):  # paths of disks and of stores
         return str(value)
     if hasattr(value, "tolist"):  # arrays and scalars of numpy
         return plain(value.tolist())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import doctest
 import inspect
 import json
+import math
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -152,9 +154,7 @@ def test_perturbing_depends_on_the_seed_alone() -> None:
     ("samples", "rate_hz", "condition", "line"),
     [
         (TONE, 16000, "no-such", "no condition 'no-such'"),
-        (TONE.reshape(2, -1), 16000, "clean", "samples: expected finite mono samples"),
-        (np.full(9, np.nan), 16000, "clean", "samples: expected finite mono samples"),
-        (TONE, 0, "clean", "rate_hz: 0 is not a sample rate"),
+        (TONE, 0, "clean", "rate_hz: is 0; give a whole number from"),
         (0 * TONE, 16000, "noise:babble@10dB", "noise:babble@10dB: "),
     ],
 )
@@ -162,3 +162,53 @@ def test_what_cannot_be_perturbed(samples: Any, rate_hz: int, condition: str, li
     with pytest.raises(harness.UsageError) as fault:
         harness.perturb(samples, rate_hz, condition)
     assert str(fault.value).startswith(line)
+
+
+RUN = RUNS / "version-3"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: harness.perturb(TONE, math.nan, "clean"), "rate_hz: cannot be of the type float"),
+        (lambda: harness.perturb(TONE, "16000", "clean"), "rate_hz: cannot be of the type str"),
+        (lambda: harness.perturb(TONE, 10**9, "clean"), "rate_hz: is 1000000000; give a whole"),
+        (lambda: harness.perturb(TONE, True, "clean"), "rate_hz: is True; give a whole number"),
+        (lambda: harness.perturb("abc", 16000, "clean"), "samples: are of the type <U3; give"),
+        (lambda: harness.perturb([[1.0], [1.0, 2.0]], 16000, "clean"), "samples: are no array"),
+        (lambda: harness.perturb((TONE * 32767).astype("int16"), 16000, "clean"), "type int16"),
+        (lambda: harness.perturb(TONE * 100, 16000, "clean"), "samples: are as large as"),
+        (lambda: harness.perturb(TONE * math.nan, 16000, "clean"), "samples: are as large as nan"),
+        (lambda: harness.perturb(TONE[:0], 16000, "clean"), "samples: have the shape"),
+        (lambda: harness.perturb(TONE[None], 16000, "clean"), "samples: have the shape"),
+        (lambda: harness.perturb(TONE, 16000, None), "condition: cannot be of the type NoneType"),
+        (lambda: harness.perturb(TONE, 16000, "clean", seed=-1), "seed: is -1; give a whole"),
+        (lambda: harness.perturb(TONE, 16000, "clean", seed=0.5), "seed: cannot be of the type"),
+        (lambda: harness.run("smoke", model=None), "model: cannot be of the type NoneType"),
+        (lambda: harness.run("smoke", model=[]), "model: is empty; name at least one"),
+        (lambda: harness.run("smoke", out=5), "out: cannot be of the type int"),
+        (lambda: harness.run(5), "suite: cannot be of the type int"),
+        (lambda: harness.read_run(None), "path: cannot be of the type NoneType"),
+        (lambda: harness.compare(RUN, 5), "baseline: cannot be of the type int"),
+        (lambda: harness.gate(RUN, baseline=""), "baseline: is empty"),
+        (lambda: harness.gate(RUN, baseline="published", policy=5), "policy: cannot be of the"),
+        (lambda: harness.conditions(5), "suite: cannot be of the type int"),
+        (lambda: harness.load_suite(None), "suite: cannot be of the type NoneType"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(harness.UsageError) as fault:
+        call()
+    assert str(fault.value).startswith(message) or message in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_numbers_of_numpy_are_numbers_and_a_policy_may_be_a_path(tmp_path: Path) -> None:
+    samples, rate_hz = harness.perturb(TONE, np.int64(16000), "gain:down@-6dB", seed=np.int64(3))
+    assert type(rate_hz) is int
+    assert samples.dtype == np.float32
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        'version = 1\nname = "lenient"\n[[require]]\nmetric = "accuracy"\nat_least = 0.0\n'
+    )
+    assert harness.gate(RUN, baseline="published", policy=policy).verdict == "PASS"

@@ -83,7 +83,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             wave = rng.uniform(-0.5, 0.5, 500 + number) + (0.02 if label == "fake" else -0.02)
             soundfile.write(path, wave, RATE_HZ, subtype="FLOAT")
-    (home / "sums.py").write_text(DETECTOR)
+    (home / "remote_sums.py").write_text(DETECTOR)
     (home / "small.toml").write_text(SUITE)
     (home / "developed.toml").write_text(DEVELOPED)
     return home
@@ -93,12 +93,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.delitem(sys.modules, "sums", raising=False)
+    monkeypatch.delitem(sys.modules, "remote_sums", raising=False)
 
 
 def asked(out: str, *arguments: str, detector: str = "factory", suite: str = "small") -> list[str]:
     return [
-        *("run", f"{suite}.toml", "--data", "clips", "--model", f"python:sums:{detector}"),
+        *("run", f"{suite}.toml", "--data", "clips", "--model", f"python:remote_sums:{detector}"),
         *("--workers", "0", "--batch-size", "2", "--out", out, *arguments),
     ]
 

@@ -57,7 +57,7 @@ def audit_claims(
 
     if (file is None) == (model_card is None):
         raise UsageError(
-            "give exactly one of the two", "FILE, --model-card", "see harness audit --help"
+            "give exactly one of the two", "FILE, --model-card", "see harness audit claims --help"
         )
     if model_card is not None:
         from harness.claims.model_index import read_model_card

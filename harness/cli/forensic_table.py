@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from harness.cli.console import figure_table, stdout
 from harness.forensic.analysis import METHOD, Forensic
 from harness.forensic.likelihood_ratio import ratio
-from harness.report.formatting import figure, interval
+from harness.report.formatting import counted, figure, interval
+from harness.terms import CLEAN
 
 _MOST = 20
 """Conditions in the table."""
@@ -18,8 +21,8 @@ def print_ratios(content: Forensic) -> None:
         console.print("Synthetic data: none of this supports a statement about any recording.")
     calibrated = [quality for quality in content.worth if quality.method == METHOD]
     known = [quality for quality in calibrated if not quality.reason]
-    clean = [quality for quality in known if quality.condition == "clean"]
-    rest = [quality for quality in known if quality.condition != "clean"]
+    clean = [quality for quality in known if quality.condition == CLEAN]
+    rest = [quality for quality in known if quality.condition != CLEAN]
     rest.sort(key=lambda quality: -quality.cllr.value)
     several = len(content.models) > 1
     table = figure_table(
@@ -44,9 +47,9 @@ def print_ratios(content: Forensic) -> None:
     console.print(table)
     if len(rest) > _MOST:
         console.print(f"… and {len(rest) - _MOST} more on the page.")
-    if len(known) < len(calibrated):
-        lost = len(calibrated) - len(known)
-        console.print(f"{lost} conditions have too few clips for a likelihood ratio.")
+    for reason, count in Counter(quality.reason for quality in calibrated).items():
+        if reason:
+            console.print(f"No likelihood ratio for {counted(count, 'condition')}: {reason}.")
     console.print(
         "Cllr: 0 is perfect, 1 is no information. Most: the largest ratio that the clips support."
     )

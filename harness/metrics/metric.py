@@ -174,7 +174,7 @@ class MetricTable(dict[str, AnyMetric]):
         return self._listed(lambda metric: metric.released)
 
     def without_coverage(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Those that can be of clips that several models share."""
+        """The metrics that several models can have on shared clips."""
         return tuple(name for name in names if self[name].support != "owed")
 
     def chosen(self, condition: Callable[[AnyMetric], bool]) -> tuple[str, ...]:

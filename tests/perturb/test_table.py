@@ -10,7 +10,7 @@ from harness.forensic import validated_range
 from harness.perturb import PERTURBATIONS, Perturbation
 from harness.perturb.coder import CODECS, CODERS
 from harness.perturb.name import perturbation_of, step_names
-from harness.report import card_limits
+from harness.report.sections import provenance
 from harness.results.record import ConditionRecord
 from harness.suite.condition import condition_of
 from tests.support.perturbations import EXAMPLES, perturbations
@@ -84,5 +84,5 @@ def test_the_validated_range_knows_the_steps_that_a_recording_shows(step: Pertur
 
 
 def test_limitations_of_cards_are_tested_by_perturbations_that_exist() -> None:
-    named = [names for _, names in card_limits._TESTED_BY if names]
+    named = [names for _, names in provenance._TESTED_BY if names]
     assert set().union(*named) <= set(PERTURBATIONS)

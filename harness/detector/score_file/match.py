@@ -65,13 +65,13 @@ def _unambiguous(
 
 
 def _same_path(names: Iterable[str], others: Iterable[str]) -> dict[str, list[str]]:
-    """Those of the others whose path is the same except for its suffix."""
+    """Return the other clips whose path differs in its suffix alone."""
     by_path = _index((_path(other), other) for other in others)
     return {name: by_path[_path(name)] for name in names if _path(name) in by_path}
 
 
 def _same_ending(names: Iterable[str], others: Iterable[str]) -> dict[str, list[str]]:
-    """Those of the others whose path ends as this one's, for the whole of the shorter one."""
+    """Return the other clips whose path ends as this one's, over the whole shorter path."""
     others = list(others)
     by_path = _index((_path(other), other) for other in others)
     by_ending = _index((ending, other) for other in others for ending in _endings(_path(other)))
