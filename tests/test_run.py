@@ -102,6 +102,27 @@ def test_the_same_command_again_scores_nothing_and_changes_no_figure(
     assert read_record(place / "run").clips_per_second == rate
 
 
+def test_further_columns_of_a_manifest_that_change_are_not_taken_for_those_of_finished_rows(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = sorted((place / "clips").rglob("*.wav"))
+    for name, columns in (("before.csv", ("language",)), ("after.csv", ("language", "snr"))):
+        rows = [
+            ",".join((str(path), path.parent.name, *("ab"[number % 2] for _ in columns)))
+            for number, path in enumerate(clips)
+        ]
+        header = ",".join(("path", "label", *columns))
+        (place / name).write_text("\n".join((header, *rows, "")))
+    given = ("run", "small.toml", "--model", "python:loudness:factory", "--workers", "0")
+    assert harness(capsys, *given, "--data", "before.csv", "--out", "run")[0] in (0, 3)
+    code, _, err = harness(capsys, *given, "--data", "after.csv", "--out", "run")
+    assert code in (0, 3), err
+    assert "finished rows keep the further columns that they were written with (language)" in err
+    slices = {row["slice"] for row in json.loads(Path("run/metrics.json").read_text())["rows"]}
+    assert "language=a" in slices
+    assert not any(name.startswith("snr=") for name in slices)
+
+
 def test_report_makes_the_same_figures_from_the_table_alone(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

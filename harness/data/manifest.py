@@ -37,7 +37,7 @@ from harness.data.store import (
     listed,
 )
 from harness.errors import UsageError
-from harness.results.clip_facts import NAMES, RESERVED
+from harness.results.clip_facts import NAMES, RESERVED, SLICED_COLUMNS
 
 MOST_COLUMNS = 20
 """Further columns that become slices."""
@@ -154,7 +154,7 @@ def _further_columns(path: Path, rows: list[ManifestRow]) -> tuple[list[str], li
             ignored.append(name)
     ignored += kept[MOST_COLUMNS:]
     kept = kept[:MOST_COLUMNS]
-    notes = [f"slices from columns {', '.join(sorted(kept))}"] if kept else []
+    notes = [f"{SLICED_COLUMNS} {', '.join(sorted(kept))}"] if kept else []
     if ignored:
         notes.append(f"columns ignored: {', '.join(sorted(ignored))}")
     return kept, notes
