@@ -21,7 +21,7 @@ from harness.compare.matching import (
     reason_against,
 )
 from harness.metrics import METRICS
-from harness.metrics.bootstrap import Cell
+from harness.metrics.bootstrap import ClipSet
 from harness.results.clip_facts import IDENTITY, columns_of
 from harness.results.coverage import complete
 from harness.results.record import RunRecord
@@ -36,8 +36,8 @@ _RUN, _BASELINE = "run ", "baseline "
 class PairedCells:
     """The same clips in both runs, for metrics that share one rule of which clips count."""
 
-    run: Cell
-    baseline: Cell
+    run: ClipSet
+    baseline: ClipSet
     run_rows: Rows
     baseline_rows: Rows
 

@@ -23,12 +23,12 @@ from harness.forensic.run_view import (
     NO_FIGURE,
     Array,
     ForensicFigure,
+    ForensicRun,
     Rows,
-    RunView,
     scored_only,
     with_intervals,
 )
-from harness.metrics.bootstrap import Cell, draw
+from harness.metrics.bootstrap import ClipSet, draw
 from harness.metrics.intervals import proportion_interval
 from harness.metrics.selective import confidence_of, coverage_at, risk_coverage, wrong_of
 
@@ -120,7 +120,7 @@ class RuleResult:
     kept: bool
 
 
-def selective_risks(view: RunView, resamples: int, seed: int = 0) -> list[SelectiveRisk]:
+def selective_risks(view: ForensicRun, resamples: int, seed: int = 0) -> list[SelectiveRisk]:
     """Return the curve and targets of every model and condition."""
     whole = [view.cell(*place) for place in view.places]
     cells = [scored_only(cell, ("aurc",), cell.threshold) for cell in whole]
@@ -138,7 +138,7 @@ def _weights(groups: int, resamples: int, seed: int) -> Array:
 
 
 def _selective_risk(
-    model: str, condition: str, cell: Cell, aurc: ForensicFigure, weights: Array
+    model: str, condition: str, cell: ClipSet, aurc: ForensicFigure, weights: Array
 ) -> SelectiveRisk:
     curve = risk_coverage(cell.real, cell.fake, cell.threshold)
     count = len(curve.risk)
@@ -167,7 +167,7 @@ class _BoundedErrors:
     groups: Rows
 
 
-def _bounded_errors(cell: Cell, weights: Array) -> _BoundedErrors:
+def _bounded_errors(cell: ClipSet, weights: Array) -> _BoundedErrors:
     """Return the error above each of `_CUTS` confidences, with intervals over groups."""
     confidence = confidence_of(cell.real, cell.fake, cell.threshold)
     wrong = wrong_of(cell.real, cell.fake, cell.threshold).astype(np.float64)
@@ -222,7 +222,7 @@ class _ScoredRows:
     group: Rows
 
     @classmethod
-    def of(cls, view: RunView, model: str) -> _ScoredRows:
+    def of(cls, view: ForensicRun, model: str) -> _ScoredRows:
         rows = np.concatenate([view.rows(model, condition.name) for condition in view.conditions])
         grid = view.grid
         snr, bandwidth = view.column("snr_db")[rows], view.column("bandwidth_hz")[rows]
@@ -263,7 +263,7 @@ class _ScoredRows:
 
 
 def rule_results(
-    view: RunView, development: RunView | None, resamples: int, seed: int = 0
+    view: ForensicRun, development: ForensicRun | None, resamples: int, seed: int = 0
 ) -> list[RuleResult]:
     """Tune and evaluate a rule for every model and target error rate."""
     results: list[RuleResult] = []

@@ -16,7 +16,7 @@ from harness.forensic.calibrated import (
 )
 from harness.forensic.minimum_duration import DurationAnalysis, duration_analysis
 from harness.forensic.prevalence import Prevalence, ThresholdTarget, prevalences, threshold_targets
-from harness.forensic.run_view import RESAMPLES, RunView, refuse_falling, refuse_kinship
+from harness.forensic.run_view import RESAMPLES, ForensicRun, refuse_falling, refuse_kinship
 from harness.forensic.validated_range import ValidatedRange, range_of
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.plain_json import json_lines
@@ -89,10 +89,10 @@ def forensic(
         Where the development run has clips or groups of the judged run, or other detectors, and
         where a model's scores on `clean` are lower for fakes than for real clips.
     """
-    view, other = RunView.of(run), None
+    view, other = ForensicRun.of(run), None
     refuse_falling(view, str(run.folder))
     if development is not None:
-        other = RunView.of(development)
+        other = ForensicRun.of(development)
         refuse_kinship(view, other, str(development.folder))
         refuse_falling(other, str(development.folder), view.models)
     ratios = all_ratios(view, other, options.seed, options.cost)

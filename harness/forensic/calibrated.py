@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.forensic.likelihood_ratio import MISLEADING
-from harness.forensic.run_view import NO_FIGURE, Array, ForensicFigure, RunView, with_intervals
-from harness.metrics.bootstrap import Cell
+from harness.forensic.run_view import NO_FIGURE, Array, ForensicFigure, ForensicRun, with_intervals
+from harness.metrics.bootstrap import ClipSet
 from harness.metrics.calibration import KINDS, CrossCalibrated, Kind, cross_calibrated, fit
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.metrics.detection import roc
@@ -84,13 +84,16 @@ class ConditionRatios:
     condition: str
     method: str
     fitted_on: str
-    cell: Cell
+    cell: ClipSet
     bounds: Bounds | None
     reason: str = ""
 
 
 def all_ratios(
-    view: RunView, development: RunView | None, seed: int = 0, cost: DetectionCost = ASVSPOOF_5
+    view: ForensicRun,
+    development: ForensicRun | None,
+    seed: int = 0,
+    cost: DetectionCost = ASVSPOOF_5,
 ) -> list[ConditionRatios]:
     """Return the ratios of every model, condition and method, uncalibrated ones first."""
     return [
@@ -101,7 +104,7 @@ def all_ratios(
 
 
 def ratio_quality(
-    view: RunView, ratios: Sequence[ConditionRatios], resamples: int, seed: int = 0
+    view: ForensicRun, ratios: Sequence[ConditionRatios], resamples: int, seed: int = 0
 ) -> list[RatioQuality]:
     """Return the figures of all ratios, from the same draws."""
     estimates = view.estimates([own.cell for own in ratios if not own.reason], resamples, seed)
@@ -111,8 +114,8 @@ def ratio_quality(
 
 
 def _ratios(
-    view: RunView,
-    development: RunView | None,
+    view: ForensicRun,
+    development: ForensicRun | None,
     model: str,
     condition: str,
     seed: int,
@@ -142,17 +145,17 @@ def _ratios(
         yield ConditionRatios(model, condition, kind, fitted_on, bounded, bounds, reason)
 
 
-def _held_out(cell: Cell, kind: Kind, seed: int) -> tuple[CrossCalibrated, Bounds]:
+def _held_out(cell: ClipSet, kind: Kind, seed: int) -> tuple[CrossCalibrated, Bounds]:
     """Return cross-validated ratios of a cell, and their bounds."""
     parts = (cell.real, cell.fake, cell.real_group, cell.fake_group)
     ratios = cross_calibrated(*parts, kind, FOLDS, seed, MISLEADING)
     return ratios, empirical_bounds(ratios.real, ratios.fake)
 
 
-def _cell(cell: Cell, real: Array, fake: Array) -> Cell:
+def _cell(cell: ClipSet, real: Array, fake: Array) -> ClipSet:
     """Return the same clips with ratios for scores, decided at the Bayes threshold."""
     groups = (cell.real_group, cell.fake_group)
-    return Cell(
+    return ClipSet(
         real, fake, *groups, metrics=_FIGURES, threshold=cell.cost.threshold, cost=cell.cost
     )
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from harness.errors import UsageError
-from harness.forensic.run_view import RESAMPLES, RunView
-from harness.metrics.bootstrap import Cell, draw
+from harness.forensic.run_view import RESAMPLES, ForensicRun
+from harness.metrics.bootstrap import ClipSet, draw
 from harness.metrics.calibration import cross_calibrated, fit, logistic_lines
 from harness.metrics.classification import Array
 from harness.metrics.elub import Bounds, empirical_bounds
@@ -79,7 +79,7 @@ def likelihood_ratio(
     UsageError
         Where the run has too few clips of the condition for a calibration.
     """
-    view = RunView.of(run)
+    view = ForensicRun.of(run)
     cell = view.cell(model, condition)
     parts = (cell.real, cell.fake, cell.real_group, cell.fake_group)
     try:
@@ -109,7 +109,7 @@ def likelihood_ratio(
     )
 
 
-def _resampled(cell: Cell, score: float, groups: int, resamples: int, seed: int) -> Array:
+def _resampled(cell: ClipSet, score: float, groups: int, resamples: int, seed: int) -> Array:
     """Return the score's ratio for each resample of the groups."""
     scores = np.concatenate([cell.real, cell.fake])
     is_fake = np.repeat([False, True], [len(cell.real), len(cell.fake)])

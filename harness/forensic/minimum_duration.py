@@ -19,11 +19,11 @@ import numpy as np
 
 from harness.forensic.run_view import (
     ForensicFigure,
-    RunView,
+    ForensicRun,
     paired_difference,
     with_intervals,
 )
-from harness.metrics.bootstrap import Cell
+from harness.metrics.bootstrap import ClipSet
 from harness.results.record import ConditionRecord
 
 TARGETS = (0.2, 0.1, 0.05, 0.01)
@@ -115,11 +115,11 @@ class DurationAnalysis:
     padding: list[PaddingEffect]
 
 
-def duration_analysis(view: RunView, resamples: int, seed: int = 0) -> DurationAnalysis:
+def duration_analysis(view: ForensicRun, resamples: int, seed: int = 0) -> DurationAnalysis:
     """Analyse every model and placement that the suite has cuts of; else the lists are empty."""
     cuts = {c.name: cut for c in view.conditions if (cut := _cut(c.chain)) is not None}
     seconds = view.column("seconds")
-    cells: dict[tuple[str, str], Cell] = {}
+    cells: dict[tuple[str, str], ClipSet] = {}
     for model in view.models:
         for name, (length, _) in cuts.items():
             rows = view.rows(model, name)
@@ -166,10 +166,10 @@ def _shortest_cuts(lengths: list[LengthErrors]) -> Iterator[ShortestCut]:
 
 
 def _condition_minima(
-    view: RunView, cuts: set[str], resamples: int, seed: int
+    view: ForensicRun, cuts: set[str], resamples: int, seed: int
 ) -> Iterator[ConditionMinimum]:
     seconds = view.column("seconds")
-    cells: dict[tuple[str, str], dict[float, Cell]] = {}
+    cells: dict[tuple[str, str], dict[float, ClipSet]] = {}
     for model, condition in view.places:
         rows = view.rows(model, condition)
         if condition not in cuts and len(rows):
@@ -211,8 +211,8 @@ def _shortest(target: float, falling: Sequence[tuple[float, ForensicFigure]]) ->
 
 
 def _padded_pairs(
-    view: RunView, cuts: dict[str, tuple[float, str]]
-) -> Iterator[tuple[str, str, str, str, Cell, Cell]]:
+    view: ForensicRun, cuts: dict[str, tuple[float, str]]
+) -> Iterator[tuple[str, str, str, str, ClipSet, ClipSet]]:
     """Yield the same clips of a model, cut, and cut and padded."""
     condition_of = {cut: name for name, cut in cuts.items()}
     clip = view.grid.clip

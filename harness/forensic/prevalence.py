@@ -20,8 +20,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.forensic.run_view import Array, ForensicFigure, RunView, scored_only, with_intervals
-from harness.metrics.bootstrap import Cell
+from harness.forensic.run_view import (
+    Array,
+    ForensicFigure,
+    ForensicRun,
+    scored_only,
+    with_intervals,
+)
+from harness.metrics.bootstrap import ClipSet
 from harness.metrics.resampled import Resampled
 
 PREVALENCES = (0.5, 0.1, 0.01, 0.0001)
@@ -115,7 +121,7 @@ class ThresholdTarget:
     shown: bool
 
 
-def prevalences(view: RunView, resamples: int, seed: int = 0) -> list[Prevalence]:
+def prevalences(view: ForensicRun, resamples: int, seed: int = 0) -> list[Prevalence]:
     """Evaluate every model and condition at every prevalence, at the run's threshold."""
     cells = [view.part(view.rows(*place), _RATES) for place in view.places]
     estimates = view.estimates(cells, resamples, seed)
@@ -222,10 +228,10 @@ _TARGETS = (
 
 
 def threshold_targets(
-    view: RunView, development: RunView | None, resamples: int, seed: int = 0
+    view: ForensicRun, development: ForensicRun | None, resamples: int, seed: int = 0
 ) -> list[ThresholdTarget]:
     """Return the threshold of every target precision and false-alarm rate, for every condition."""
-    chosen: list[tuple[str, str, _Target, Cell, bool]] = []
+    chosen: list[tuple[str, str, _Target, ClipSet, bool]] = []
     for model, condition in view.places:
         other = development is not None and development.has_both(model, condition)
         source = (development if development is not None and other else view).cell(model, condition)
@@ -237,7 +243,7 @@ def threshold_targets(
     return [_threshold_target(*key, with_intervals(estimates[key[3]])) for key in chosen]
 
 
-def _threshold(cell: Cell, target: _Target) -> float:
+def _threshold(cell: ClipSet, target: _Target) -> float:
     """Return the lowest score that reaches the target; infinite where none does."""
     if not len(cell.real) or not len(cell.fake):
         return math.inf
@@ -257,7 +263,7 @@ def _threshold_target(
     model: str,
     condition: str,
     target: _Target,
-    cell: Cell,
+    cell: ClipSet,
     hindsight: bool,
     rates: dict[str, ForensicFigure],
 ) -> ThresholdTarget:

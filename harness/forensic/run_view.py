@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from harness.metrics.bootstrap import Cell, estimate
+from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.calibration import Falling, fit
 from harness.metrics.intervals import difference_interval
 from harness.metrics.resampled import Resampled, intervals_of
@@ -88,14 +88,14 @@ def paired_difference(before: Resampled, after: Resampled) -> ForensicFigure:
     return ForensicFigure(value, float(low[0]), float(high[0]), clips, groups)
 
 
-def scored_only(cell: Cell, metrics: tuple[str, ...], threshold: float) -> Cell:
+def scored_only(cell: ClipSet, metrics: tuple[str, ...], threshold: float) -> ClipSet:
     """Return a cell's scored clips alone, without the run's policy for unscored ones."""
     groups = (cell.real_group, cell.fake_group)
-    return Cell(cell.real, cell.fake, *groups, metrics=metrics, threshold=threshold)
+    return ClipSet(cell.real, cell.fake, *groups, metrics=metrics, threshold=threshold)
 
 
 @dataclass(frozen=True, eq=False)
-class RunView:
+class ForensicRun:
     """A run and its rows; groups are numbered as in `grid`."""
 
     record: RunRecord
@@ -103,7 +103,7 @@ class RunView:
     grid: Grid
 
     @classmethod
-    def of(cls, run: RunFolder) -> RunView:
+    def of(cls, run: RunFolder) -> ForensicRun:
         """Split a run; rows that it owes and does not have count as not scored."""
         table = complete(run.table, run.record)
         return cls(run.record, table, Grid.of(table, run.record))
@@ -126,7 +126,7 @@ class RunView:
     def model(self, name: str) -> ModelRecord | None:
         return next((model for model in self.record.models if model.name == name), None)
 
-    def cell(self, model: str, condition: str) -> Cell:
+    def cell(self, model: str, condition: str) -> ClipSet:
         """Return the scored clips of a condition."""
         return self.grid.whole(model, condition)
 
@@ -140,7 +140,7 @@ class RunView:
         rows = self.grid.rows_of(model, condition)
         return rows[self.grid.ok[rows]]
 
-    def part(self, rows: Rows, metrics: tuple[str, ...]) -> Cell:
+    def part(self, rows: Rows, metrics: tuple[str, ...]) -> ClipSet:
         """Return some rows of one model as a cell."""
         return self.grid.cell(rows, metrics)
 
@@ -149,13 +149,13 @@ class RunView:
         return self.table[name].to_numpy(dtype=np.float64)
 
     def estimates(
-        self, cells: Sequence[Cell], resamples: int, seed: int = 0
-    ) -> Mapping[Cell, dict[str, Resampled]]:
+        self, cells: Sequence[ClipSet], resamples: int, seed: int = 0
+    ) -> Mapping[ClipSet, dict[str, Resampled]]:
         """Return the metrics of every cell from the same draws of groups."""
         return estimate(cells, self.grid.groups, resamples, seed)
 
 
-def refuse_falling(view: RunView, where: str, models: Sequence[str] | None = None) -> None:
+def refuse_falling(view: ForensicRun, where: str, models: Sequence[str] | None = None) -> None:
     """Raise UsageError where a model's scores on `clean` are lower for fakes than for real clips.
 
     Two signs count: an AUC reliably below 0.5 (`harness.summary.score_warnings`) and a falling
@@ -179,7 +179,7 @@ def refuse_falling(view: RunView, where: str, models: Sequence[str] | None = Non
             continue
 
 
-def refuse_kinship(run: RunView, development: RunView, where: str) -> None:
+def refuse_kinship(run: ForensicRun, development: ForensicRun, where: str) -> None:
     """Raise UsageError where a development run has other detectors, or clips of the judged run.
 
     A calibration fitted on the clips that it is judged on would look better than it is.
@@ -204,6 +204,6 @@ def refuse_kinship(run: RunView, development: RunView, where: str) -> None:
             )
 
 
-def _names(run: RunView, column: str) -> set[str]:
+def _names(run: ForensicRun, column: str) -> set[str]:
     names: Sequence[str] = run.table[column].dropna().unique().tolist()
     return set(names) - {""}

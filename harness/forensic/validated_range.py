@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import UsageError
-from harness.forensic.run_view import RESAMPLES, ForensicFigure, Rows, RunView, with_intervals
-from harness.metrics.bootstrap import Cell
+from harness.forensic.run_view import RESAMPLES, ForensicFigure, ForensicRun, Rows, with_intervals
+from harness.metrics.bootstrap import ClipSet
 from harness.results.record import ConditionRecord
 from harness.terms import LENGTH_BANDS, LENGTH_EDGES_S
 
@@ -185,14 +185,14 @@ def validated_range(run: RunFolder, model: str, resamples: int = RESAMPLES) -> V
     UsageError
         Where the run has no such model.
     """
-    view = RunView.of(run)
+    view = ForensicRun.of(run)
     if model not in view.models:
         known = ", ".join(view.models)
         raise UsageError(f"no scores of {model}", str(run.folder), f"name one of {known}")
     return range_of(view, model, resamples)
 
 
-def range_of(view: RunView, model: str, resamples: int = RESAMPLES) -> ValidatedRange:
+def range_of(view: ForensicRun, model: str, resamples: int = RESAMPLES) -> ValidatedRange:
     """Compute the range of one model of a run that is split already."""
     selected = list(_banded_rows(view, model))
     cells = [view.part(rows, _ERRORS) for *_, rows in selected]
@@ -323,7 +323,7 @@ def _fits(validated: ValidatedRange, part: RangePart, file: RecordingProperties)
     )
 
 
-def _banded_rows(view: RunView, model: str) -> Iterator[tuple[ConditionRecord, str, Rows]]:
+def _banded_rows(view: ForensicRun, model: str) -> Iterator[tuple[ConditionRecord, str, Rows]]:
     """Yield the scored rows of every condition and band that has any."""
     seconds = view.column("seconds")
     for condition in view.conditions:
@@ -334,11 +334,11 @@ def _banded_rows(view: RunView, model: str) -> Iterator[tuple[ConditionRecord, s
 
 
 def _part(
-    view: RunView,
+    view: ForensicRun,
     condition: ConditionRecord,
     band: str,
     rows: Rows,
-    cell: Cell,
+    cell: ClipSet,
     errors: dict[str, ForensicFigure],
 ) -> RangePart:
     seconds = view.column("seconds")[rows]

@@ -16,7 +16,7 @@ from harness.engine.report_audio import flac, picture
 from harness.errors import ClipRejected, UsageError
 from harness.forensic.case import NAN, Attribution, Case, Examination, ScoreChange, Timeline
 from harness.forensic.evidence import evidence_statement
-from harness.forensic.run_view import RunView, refuse_falling, refuse_kinship
+from harness.forensic.run_view import ForensicRun, refuse_falling, refuse_kinship
 from harness.forensic.validated_range import ValidatedRange, validated_range
 from harness.inspect.coding_traces import traces
 from harness.inspect.detector_view import WaveScorer
@@ -87,7 +87,7 @@ def open_examiner(
     """
     finished = read_run(run)
     record = _choose_model(finished, model)
-    refuse_falling(RunView.of(finished), str(run), [record.name])
+    refuse_falling(ForensicRun.of(finished), str(run), [record.name])
     spec = record.spec if model in (None, record.name) else str(model)
     label = record.fake_label or None if kind_of(spec).traits.names_classes else None
     precision = finished.record.machine.precision
@@ -101,8 +101,8 @@ def open_examiner(
     calibration = finished
     if development is not None:
         calibration = read_run(development)
-        refuse_kinship(RunView.of(finished), RunView.of(calibration), str(development))
-        refuse_falling(RunView.of(calibration), str(development), [record.name])
+        refuse_kinship(ForensicRun.of(finished), ForensicRun.of(calibration), str(development))
+        refuse_falling(ForensicRun.of(calibration), str(development), [record.name])
     return Examiner(
         run=finished,
         calibration=calibration,

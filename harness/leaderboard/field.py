@@ -19,7 +19,7 @@ import pandas as pd
 from harness.leaderboard.model_run import ModelRun
 from harness.leaderboard.standing import Bounded, JointFigure, mean_of
 from harness.metrics import METRICS
-from harness.metrics.bootstrap import Cell, estimate
+from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.paired import Paired
 from harness.metrics.rank import Count, differing_groups
 from harness.metrics.resampled import Resampled
@@ -59,7 +59,7 @@ class Field:
     robust: list[str]
     metric: str
     grid: Grid
-    cells: dict[tuple[str, str], Cell]
+    cells: dict[tuple[str, str], ClipSet]
     estimates: dict[tuple[str, str], dict[str, Resampled]]
 
     @classmethod
@@ -75,8 +75,8 @@ class Field:
         record = runs[models[0]].record
         grid = _joined_grid(runs)
         robust = [model for model in models if not shortfall(grid, record, model, metric)]
-        cells: dict[tuple[str, str], Cell] = {}
-        parts: dict[tuple[str, str], list[Cell]] = {}
+        cells: dict[tuple[str, str], ClipSet] = {}
+        parts: dict[tuple[str, str], list[ClipSet]] = {}
         for condition in grid.conditions:
             clean = condition == CLEAN
             shown = METRICS.released if clean else ("accuracy",)
@@ -213,7 +213,7 @@ def pooled(fields: Sequence[Field], metric: str, resamples: int, seed: int) -> l
     return [JointFigure.of([figure], alone).bounded(figure.range)[0] for figure in figures]
 
 
-def _joined_cell(cells: Sequence[Cell], offsets: Sequence[int], metric: str) -> Cell:
+def _joined_cell(cells: Sequence[ClipSet], offsets: Sequence[int], metric: str) -> ClipSet:
     def joined(name: str, starts: Sequence[int]) -> Any:
         parts = zip(cells, starts, strict=False)
         return np.concatenate([getattr(cell, name) + start for cell, start in parts])
@@ -246,14 +246,14 @@ def _counting_rows(grid: Grid, metric: str) -> Any:
 
 def _common_cells(
     grid: Grid, models: Sequence[str], condition: str, metrics: tuple[str, ...]
-) -> dict[str, Cell]:
+) -> dict[str, ClipSet]:
     """The clips that count for every model, in the same order, for each of them."""
     counts = _counting_rows(grid, metrics[0])
     rows = {model: grid.rows_of(model, condition) for model in models}
     rows = {model: own[counts[own]] for model, own in rows.items()}
     clips = [grid.clip[own] for own in rows.values()]
     models_with_clip = np.bincount(np.concatenate(clips), minlength=1) if clips else np.zeros(1)
-    cells: dict[str, Cell] = {}
+    cells: dict[str, ClipSet] = {}
     for model, own in rows.items():
         shared = own[models_with_clip[grid.clip[own]] == len(models)]
         cells[model] = grid.cell(shared[np.argsort(grid.clip[shared])], metrics)

@@ -34,7 +34,7 @@ from harness.metrics import (
 from harness.metrics.account import Ledger, account_of
 from harness.metrics.classification import Array, Confusion, outcome_of, refuse_nan
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
-from harness.metrics.detection import Index, Sweep, accumulate, collapse
+from harness.metrics.detection import Index, ThresholdSweep, accumulate, collapse
 from harness.metrics.resampled import Resampled
 from harness.terms import UnscoredPolicy
 
@@ -51,7 +51,7 @@ def _no_groups() -> Index:
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class ClipSet:
     """The clips of some metrics. Two cells are equal only if they are one object.
 
     Parameters
@@ -109,8 +109,8 @@ class Cell:
 
 
 def estimate(
-    cells: Sequence[Cell], groups: int, resamples: int, seed: int
-) -> dict[Cell, dict[str, Resampled]]:
+    cells: Sequence[ClipSet], groups: int, resamples: int, seed: int
+) -> dict[ClipSet, dict[str, Resampled]]:
     """Compute and resample the metrics of every cell with the same draws.
 
     Parameters
@@ -130,7 +130,7 @@ def estimate(
         for operator, drawn in zip(operators, draws, strict=True):
             drawn[:, at:until] = operator.figures(weights)
         at = until
-    estimates: dict[Cell, dict[str, Resampled]] = {}
+    estimates: dict[ClipSet, dict[str, Resampled]] = {}
     for cell, operator, value, drawn in zip(cells, operators, values, draws, strict=True):
         estimates[cell] = {
             metric.name: Resampled(
@@ -170,7 +170,7 @@ class _Operator:
     account: Any = None  # (rows of the ledger, groups), or None
 
     @classmethod
-    def of(cls, cell: Cell, groups: int) -> _Operator:
+    def of(cls, cell: ClipSet, groups: int) -> _Operator:
         metrics = tuple(METRICS.at(name, cell.cost) for name in cell.metrics)
         counted = list(cell.counted().values())
         row = np.repeat(np.arange(len(counted)), [len(clip_groups) for clip_groups in counted])
@@ -215,7 +215,7 @@ class _Operator:
         for start in range(0, weights.shape[1], width):
             columns = slice(start, start + width)
             sums = self.steps @ weights[:, columns]
-            sweep = Sweep(accumulate(sums[: rows // 2]), accumulate(sums[rows // 2 :]))
+            sweep = ThresholdSweep(accumulate(sums[: rows // 2]), accumulate(sums[rows // 2 :]))
             for row, metric in enumerate(self.metrics):
                 if isinstance(metric, RankingMetric):
                     figures[row, columns] = metric.formula(sweep)
@@ -231,7 +231,7 @@ class _Operator:
                     figures[row, columns] = metric.formula(account)
 
 
-def _put_exact(cell: Cell, metrics: Sequence[AnyMetric], values: Array) -> None:
+def _put_exact(cell: ClipSet, metrics: Sequence[AnyMetric], values: Array) -> None:
     """Take metrics that are resampled in steps from every clip."""
     formulas = {
         row: metric.formula
@@ -249,7 +249,7 @@ def _sums(row: Index, column: Index, shape: tuple[int, int]) -> Any:
     return csr_array((ones, (row, column)), shape=shape)  # equal places are added up
 
 
-def _support(cell: Cell, metric: Metric) -> tuple[int, int, int]:
+def _support(cell: ClipSet, metric: Metric) -> tuple[int, int, int]:
     """Clips, evidence and groups of a figure, as `Resampled` has them."""
     if not isinstance(metric, DecisionMetric):
         if metric.support == "both":

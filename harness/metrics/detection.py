@@ -23,7 +23,7 @@ _SPAN = 32
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class ThresholdSweep:
     """Weight of each class at or below a rising threshold.
 
     Parameters
@@ -82,11 +82,11 @@ def roc(real: Array, fake: Array) -> Roc:
     return Roc(np.concatenate([[np.inf], threshold]), *rates)
 
 
-def sweep(real: Array, fake: Array) -> Sweep:
+def sweep(real: Array, fake: Array) -> ThresholdSweep:
     """One column: every clip weighs 1."""
     real_step, fake_step, steps = collapse(real, fake)
     sums = [np.bincount(step, minlength=steps)[:, None] for step in (real_step, fake_step)]
-    return Sweep(*(accumulate(np.asarray(counts, dtype=np.float64)) for counts in sums))
+    return ThresholdSweep(*(accumulate(np.asarray(counts, dtype=np.float64)) for counts in sums))
 
 
 def collapse(real: Array, fake: Array) -> tuple[Index, Index, int]:
@@ -131,7 +131,7 @@ def accumulate(weights: Array) -> Array:
     return sums[: steps + 1]
 
 
-def eer_of(sweep: Sweep) -> Array:
+def eer_of(sweep: ThresholdSweep) -> Array:
     """Equal error rate of every column, shape (columns,)."""
     real, fake = sweep.real[-1], sweep.fake[-1]
     column = np.arange(len(real))
@@ -155,7 +155,7 @@ def eer_of(sweep: Sweep) -> Array:
     return np.where((real > 0) & (fake > 0), rate, np.nan)
 
 
-def min_dcf_of(sweep: Sweep, cost: DetectionCost = ASVSPOOF_5) -> Array:
+def min_dcf_of(sweep: ThresholdSweep, cost: DetectionCost = ASVSPOOF_5) -> Array:
     """Detection cost at the threshold where it is least, of every column, shape (columns,)."""
     real, fake = sweep.real[-1], sweep.fake[-1]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -167,7 +167,7 @@ def min_dcf_of(sweep: Sweep, cost: DetectionCost = ASVSPOOF_5) -> Array:
     return np.where((real > 0) & (fake > 0), cost.real_weight + least, np.nan)
 
 
-def auc_of(sweep: Sweep) -> Array:
+def auc_of(sweep: ThresholdSweep) -> Array:
     """Area under the ROC of every column, shape (columns,)."""
     real, fake = sweep.real[-1], sweep.fake[-1]
     wins = np.einsum("ij,ij->j", np.diff(sweep.fake, axis=0), sweep.real[1:] + sweep.real[:-1])

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from harness.metrics.account import Account, account_of
 from harness.metrics.classification import Array, Confusion, count
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
-from harness.metrics.detection import Sweep, sweep
+from harness.metrics.detection import ThresholdSweep, sweep
 
 Support = Literal["clips", "both", "real", "fake", "called_real", "called_fake", "owed"]
 """The clips in a metric's denominator: all that count; all, with both classes present; those of one
@@ -122,7 +122,7 @@ class RankingMetric(Metric):
         The most that it changes where every real clip, or every fake, moves in the order.
     """
 
-    formula: Callable[[Sweep], Array]
+    formula: Callable[[ThresholdSweep], Array]
     weights: tuple[float, float] = (0.5, 0.5)
 
     def value(self, real: Array, fake: Array, _threshold: float = 0.0) -> float:

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics import METRICS, DecisionMetric, RankingMetric
-from harness.metrics.bootstrap import Cell, estimate
+from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.classification import Array, Confusion
 from harness.metrics.intervals import bootstrap_error, bootstrap_skew
 from harness.metrics.resampled import Resampled
 from harness.metrics.significance import Contrast, placement_difference
 
-Pair = tuple[Cell, Cell]
+Pair = tuple[ClipSet, ClipSet]
 
 _SAME = 1e-12
 
@@ -97,7 +97,7 @@ def contrast(paired: Sequence[Paired]) -> Contrast:
     )
 
 
-def group_effects(cell: Cell, baseline: Cell, groups: int) -> dict[str, tuple[int, float]]:
+def group_effects(cell: ClipSet, baseline: ClipSet, groups: int) -> dict[str, tuple[int, float]]:
     """Return the groups in which two cells differ and the largest effect of one, by metric.
 
     The effect of a group on a decision metric is how much exchanging the verdicts on its clips
@@ -142,7 +142,7 @@ def group_effects(cell: Cell, baseline: Cell, groups: int) -> dict[str, tuple[in
     return effects
 
 
-def _clips(cell: Cell) -> tuple[int, ...]:
+def _clips(cell: ClipSet) -> tuple[int, ...]:
     """Count the clips that both cells of a pair must have: the scored of each class, or all."""
     scored = len(cell.real), len(cell.fake)
     if any(isinstance(METRICS[name], RankingMetric) for name in cell.metrics):
@@ -151,7 +151,7 @@ def _clips(cell: Cell) -> tuple[int, ...]:
     return (sum(scored) + sum(len(unscored) for unscored in others),)
 
 
-def _counts(cell: Cell, groups: int) -> NDArray[np.float64]:
+def _counts(cell: ClipSet, groups: int) -> NDArray[np.float64]:
     """Shape (6, groups): the fields of a `Confusion`."""
     counted = cell.counted().values()
     return np.stack([np.bincount(clip_groups, minlength=groups) for clip_groups in counted]).astype(
@@ -159,7 +159,7 @@ def _counts(cell: Cell, groups: int) -> NDArray[np.float64]:
     )
 
 
-def _moved(cell: Cell, baseline: Cell, groups: int) -> Array:
+def _moved(cell: ClipSet, baseline: ClipSet, groups: int) -> Array:
     """Share of each class whose placement differs, by group: shape (2, groups)."""
     changes = placement_difference(cell.real, cell.fake, baseline.real, baseline.fake)
     moved = np.zeros((2, groups))

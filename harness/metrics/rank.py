@@ -31,7 +31,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.metrics.bootstrap import Cell
+from harness.metrics.bootstrap import ClipSet
 from harness.metrics.classification import Array
 from harness.metrics.intervals import LEVEL, bootstrap_error
 from harness.metrics.significance import FEWEST_DIFFERING, placement
@@ -109,7 +109,7 @@ def rank(
     )
 
 
-def differing_groups(cells: Sequence[Cell], groups: int, *, ranking: bool) -> Count:
+def differing_groups(cells: Sequence[ClipSet], groups: int, *, ranking: bool) -> Count:
     """Count the groups in which each two of m detectors differ, for one figure of the same clips.
 
     Parameters
@@ -135,13 +135,13 @@ def differing_groups(cells: Sequence[Cell], groups: int, *, ranking: bool) -> Co
     return counts
 
 
-def _placed(cell: Cell) -> tuple[Array, Count]:
+def _placed(cell: ClipSet) -> tuple[Array, Count]:
     """Return the placement of each clip among the other class, and the clip's group."""
     placed = np.concatenate(placement(cell.real, cell.fake))
     return placed, np.concatenate([cell.real_group, cell.fake_group])
 
 
-def _decided(cell: Cell, groups: int) -> tuple[Array, Count]:
+def _decided(cell: ClipSet, groups: int) -> tuple[Array, Count]:
     """Count the decisions of each kind in each group; return them with the group of every count."""
     counted = [
         np.bincount(clip_groups, minlength=groups) for clip_groups in cell.counted().values()

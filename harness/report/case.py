@@ -49,7 +49,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Cell:
+class PictureCell:
     """One cell of the picture of the evidence: percentages across, pixels down."""
 
     x: float
@@ -158,7 +158,7 @@ def _across(seconds: float) -> list[Tick]:
     ]
 
 
-def _cells(case: Case) -> list[Cell]:
+def _cells(case: Case) -> list[PictureCell]:
     """Return the cells, lowest band at the bottom; opacity is relative to the largest."""
     attribution = case.attribution
     if attribution is None or not attribution.cells:
@@ -166,7 +166,7 @@ def _cells(case: Case) -> list[Cell]:
     largest = max(abs(value) for row in attribution.cells for value in row) or 1.0
     rows, columns = len(attribution.cells), len(attribution.cells[0])
     return [
-        Cell(
+        PictureCell(
             x=round(100 * place / columns, 3),
             y=(rows - 1 - row) * _ROW_HEIGHT,
             width=round(100 / columns + 0.05, 3),

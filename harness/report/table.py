@@ -165,7 +165,7 @@ class Interval(NamedTuple):
     high: float
 
 
-class Bounded(Protocol):
+class HasInterval(Protocol):
     """A figure with its interval."""
 
     @property
@@ -198,13 +198,13 @@ def sort_key(value: float) -> str:
     return f"{value:.6g}" if math.isfinite(value) else ""
 
 
-def figure_cell(row: Bounded, *below: str, digits: int = 3, mark: str = "") -> Cell:
+def figure_cell(row: HasInterval, *below: str, digits: int = 3, mark: str = "") -> Cell:
     """Return the cell of a figure, with its interval and further lines below it."""
     lines = (interval(row.low, row.high, digits), *below)
     return Cell(figure(row.value, digits), lines, sort_key(row.value), mark)
 
 
-def difference_cell(row: Bounded, *below: str, digits: int = 3, mark: str = "") -> Cell:
+def difference_cell(row: HasInterval, *below: str, digits: int = 3, mark: str = "") -> Cell:
     """Return the cell of a signed difference, with its interval and further lines below it."""
     lines = (interval(row.low, row.high, digits), *below)
     return Cell(signed(row.value, digits), lines, sort_key(row.value), mark)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UsageError
 from harness.metrics import METRICS, AnyMetric, CalibrationMetric, RankingMetric
-from harness.metrics.bootstrap import Cell
+from harness.metrics.bootstrap import ClipSet
 from harness.metrics.resampled import Resampled, intervals_of
 from harness.results.clip_facts import FAKES_ONLY, slice_values
 from harness.results.coverage import MISSING
@@ -107,7 +107,7 @@ class SliceCell:
     model: str
     condition: str
     slice: str
-    cell: Cell
+    cell: ClipSet
 
     def rows(self, figures: Mapping[str, Resampled]) -> Iterator[MetricRow]:
         """The rows of its metrics, with intervals."""
@@ -125,8 +125,8 @@ class Pair:
     model: str
     condition: str
     metrics: tuple[str, ...]
-    clean: Cell
-    perturbed: Cell
+    clean: ClipSet
+    perturbed: ClipSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +162,8 @@ class Grid:
     score: NDArray[np.float64]
     bar: NDArray[np.float64]
     slices: dict[str, tuple[Rows, list[str]]]  # by kind: the number of each row's name, the names
-    _whole: dict[tuple[str, str, tuple[str, ...]], Cell] = field(
-        default_factory=dict[tuple[str, str, tuple[str, ...]], Cell]
+    _whole: dict[tuple[str, str, tuple[str, ...]], ClipSet] = field(
+        default_factory=dict[tuple[str, str, tuple[str, ...]], ClipSet]
     )
 
     @classmethod
@@ -222,12 +222,12 @@ class Grid:
     def rows_of(self, model: str, condition: str) -> Rows:
         return self.rows.get((model, condition), np.zeros(0, dtype=np.intp))
 
-    def cell(self, rows: Rows, metrics: tuple[str, ...] | None = None) -> Cell:
+    def cell(self, rows: Rows, metrics: tuple[str, ...] | None = None) -> ClipSet:
         """The cell of some rows of one model, of all metrics unless some are named."""
         fake, ok, tried = self.fake[rows], self.ok[rows], self.tried[rows]
         group, score = self.group[rows], self.score[rows]
         lost = tried & ~ok
-        return Cell(
+        return ClipSet(
             real=score[ok & ~fake],
             fake=score[ok & fake],
             real_group=group[ok & ~fake],
@@ -240,7 +240,7 @@ class Grid:
             policy=self.policy,
         )
 
-    def whole(self, model: str, condition: str, metrics: tuple[str, ...] | None = None) -> Cell:
+    def whole(self, model: str, condition: str, metrics: tuple[str, ...] | None = None) -> ClipSet:
         """The cell of a condition, one object however often it is asked for."""
         key = (model, condition, METRICS.names if metrics is None else metrics)
         if key not in self._whole:
@@ -300,7 +300,7 @@ class Grid:
         clean = counted(CLEAN)
         at = np.full(len(self.clip), -1, dtype=np.intp)
         at[self.clip[clean]] = clean
-        parts: dict[bytes, Cell] = {}
+        parts: dict[bytes, ClipSet] = {}
         for condition in self.conditions:
             if condition == CLEAN:
                 continue

@@ -20,7 +20,7 @@ from harness.claims.equivalence import against_run
 from harness.claims.published import Published, published_for
 from harness.errors import UsageError
 from harness.metrics import METRICS, Range
-from harness.metrics.bootstrap import Cell, estimate
+from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.intervals import difference_interval
 from harness.metrics.resampled import Resampled
 from harness.plain_json import json_lines
@@ -44,7 +44,7 @@ from harness.summary.cells import Grid, Pair
 from harness.summary.score_warnings import score_warnings
 from harness.terms import CLEAN
 
-_Estimates = dict[Cell, dict[str, Resampled]]
+_Estimates = dict[ClipSet, dict[str, Resampled]]
 _Differences = dict[tuple[str, str], dict[str, Resampled]]
 """By model and condition, then by metric."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from harness.metrics.bootstrap import Cell, draw, estimate
+from harness.metrics.bootstrap import ClipSet, draw, estimate
 from harness.metrics.intervals import bootstrap_error, student_interval
 from harness.results.run_folder import RunFolder
 from harness.summary.cells import Grid
@@ -173,7 +173,7 @@ def _rank(prediction: Array, score: Array) -> float:
     return float(np.corrcoef(rankdata(prediction), rankdata(score))[0, 1])
 
 
-def _cell(score: Array, bar: float, design: Design, part: NDArray[np.bool_]) -> Cell:
+def _cell(score: Array, bar: float, design: Design, part: NDArray[np.bool_]) -> ClipSet:
     real, fake = part & ~design.fake, part & design.fake
     sides = score[real], score[fake], design.group[real], design.group[fake]
-    return Cell(*sides, metrics=("accuracy", "auc"), threshold=bar)
+    return ClipSet(*sides, metrics=("accuracy", "auc"), threshold=bar)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from harness.audit.cross_fit import cross_fit, group_folds, leaves_both
 from harness.audit.swapped_labels import auc_interval, auc_p
-from harness.metrics.bootstrap import Cell, estimate
+from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.detection import auc
 from harness.metrics.resampled import Resampled
 
@@ -142,7 +142,9 @@ def separations(
     """AUC of each prediction, all from the same draws of groups."""
     real, fake = ~design.fake, design.fake
     groups = design.group[real], design.group[fake]
-    cells = [Cell(values[real], values[fake], *groups, metrics=("auc",)) for values in predictions]
+    cells = [
+        ClipSet(values[real], values[fake], *groups, metrics=("auc",)) for values in predictions
+    ]
     drawn = estimate(cells, design.groups, resamples, seed)
     return [_separation(drawn[cell]["auc"]) for cell in cells]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.forensic.minimum_duration import duration_analysis
-from harness.forensic.run_view import RunView
+from harness.forensic.run_view import ForensicRun
 from tests.support.evidence_run import finished
 
 
@@ -16,13 +16,13 @@ def test_lengths_are_of_clips_that_were_cut() -> None:
     run = finished()
     short = (run.table["condition"] == "crop@2s") & run.table["clip_id"].str.endswith("7")
     table = run.table.assign(seconds=run.table["seconds"].where(~short, 1.2))
-    found = duration_analysis(RunView.of(replace(run, table=table)), 200)
+    found = duration_analysis(ForensicRun.of(replace(run, table=table)), 200)
     clips = {each.seconds: each.hter.clips for each in found.lengths}
     assert clips == {2.0: 120 - int(short.sum()) // 2, 0.5: 120}
 
 
 def test_the_shortest_is_bounded_from_above() -> None:
-    found = duration_analysis(RunView.of(finished(groups=80)), 400)
+    found = duration_analysis(ForensicRun.of(finished(groups=80)), 400)
     by_wish = {each.wanted: each for each in found.shortest}
     errors = {each.seconds: each.hter for each in found.lengths}
     assert errors[2.0].high < 0.2 < errors[0.5].value
@@ -32,7 +32,7 @@ def test_the_shortest_is_bounded_from_above() -> None:
 
 
 def test_padding_is_paired_with_the_same_cut() -> None:
-    found = duration_analysis(RunView.of(finished()), 200).padding
+    found = duration_analysis(ForensicRun.of(finished()), 200).padding
     assert [(each.condition, each.against, each.fill) for each in found] == [
         ("filled@0.5s", "crop@0.5s", "repeat")
     ]
@@ -44,13 +44,13 @@ def test_padding_is_paired_with_the_same_cut() -> None:
 def test_a_suite_without_cuts_has_no_lengths() -> None:
     run = finished()
     table = run.table[run.table["condition"].isin(["clean", "reverb"])]
-    found = duration_analysis(RunView.of(replace(run, table=table)), 50)
+    found = duration_analysis(ForensicRun.of(replace(run, table=table)), 50)
     assert (found.lengths, found.shortest, found.padding) == ([], [], [])
 
 
 def test_floors_are_of_clips_of_their_own_length() -> None:
     run = finished(groups=80)
-    view = RunView.of(run)
+    view = ForensicRun.of(run)
     found = {(each.condition, each.wanted): each for each in duration_analysis(view, 400).floors}
     cut = {each.condition for each in duration_analysis(view, 20).lengths}
     assert not cut & {condition for condition, _ in found}

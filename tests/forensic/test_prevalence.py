@@ -9,7 +9,7 @@ import pytest
 
 from harness.forensic.prevalence import predictive_value
 from harness.forensic.run_view import ForensicFigure, with_intervals
-from harness.metrics.bootstrap import Cell, estimate
+from harness.metrics.bootstrap import ClipSet, estimate
 
 
 def rates(hits: float, alarms: float, real: int = 1000) -> dict[str, ForensicFigure]:
@@ -62,7 +62,7 @@ def test_intervals_cover() -> None:
         # Speakers differ: the rate of each is drawn around the true one.
         own = [rng.beta(8 * rate, 8 * (1 - rate), 40)[group] for rate in (true_fpr, true_recall)]
         real, fake = (np.where(rng.random(200) < each, 1.0, -1.0) for each in own)
-        cell = Cell(real, fake, group, group, metrics=("recall", "fpr"))
+        cell = ClipSet(real, fake, group, group, metrics=("recall", "fpr"))
         found = estimate([cell], 40, 200, seed)[cell]
         draws = {name: one.draws for name, one in found.items()}
         interval = predictive_value(with_intervals(found), draws, "recall", "fpr", share)

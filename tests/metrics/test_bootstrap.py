@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from harness.metrics import METRICS, DecisionMetric
-from harness.metrics.bootstrap import Cell, draw, estimate
+from harness.metrics.bootstrap import ClipSet, draw, estimate
 from harness.metrics.classification import count
 from harness.metrics.intervals import percentile
 from harness.metrics.likelihood import equal_bins
@@ -21,7 +21,7 @@ from harness.terms import UnscoredPolicy
 POLICIES: tuple[UnscoredPolicy, ...] = get_args(UnscoredPolicy)
 
 
-def naive(cell: Cell, weights: np.ndarray) -> np.ndarray:
+def naive(cell: ClipSet, weights: np.ndarray) -> np.ndarray:
     """One resample, made by copying clips."""
     copies = weights.astype(int)
     real = np.repeat(cell.real, copies[cell.real_group])
@@ -46,7 +46,7 @@ def naive(cell: Cell, weights: np.ndarray) -> np.ndarray:
     return np.array(figures)
 
 
-def ece_in_own_bins(cell: Cell, copies: np.ndarray) -> float:
+def ece_in_own_bins(cell: ClipSet, copies: np.ndarray) -> float:
     """Copies of clips stay in the bins that the clips were put into."""
     weight = copies[np.concatenate([cell.real_group, cell.fake_group])]
     gap = np.concatenate([expit(cell.real), expit(cell.fake) - 1]) * weight
@@ -58,8 +58,8 @@ def ece_in_own_bins(cell: Cell, copies: np.ndarray) -> float:
 
 def random_cell(
     rng: np.random.Generator, real: int, fake: int, groups: int, policy: UnscoredPolicy = "excluded"
-) -> Cell:
-    return Cell(
+) -> ClipSet:
+    return ClipSet(
         real=rng.normal(-1, 1, real).round(1),
         fake=rng.normal(1, 1, fake).round(1),
         real_group=rng.integers(groups, size=real),
@@ -150,7 +150,7 @@ def test_likeness_within_groups_widens_the_interval() -> None:
     none = np.zeros(0)
     widths = []
     for group in (speaker, np.arange(400)):
-        cell = Cell(none, fake, none.astype(int), group, metrics=("recall",))
+        cell = ClipSet(none, fake, none.astype(int), group, metrics=("recall",))
         drawn = estimate([cell], 400, 1000, 0)[cell]["recall"].draws
         low, high = percentile(drawn[None, :])
         widths.append(float(high[0] - low[0]))
@@ -161,15 +161,15 @@ def test_cells_are_paired() -> None:
     """The same clips with the same scores differ by nothing in any resample."""
     rng = np.random.default_rng(6)
     one = random_cell(rng, 20, 20, 8)
-    other = Cell(
+    other = ClipSet(
         one.real + 0.0, one.fake + 0.0, one.real_group, one.fake_group, threshold=one.threshold
     )
     both = estimate([one, other], 8, 100, 0)
     np.testing.assert_array_equal(both[one]["eer"].draws, both[other]["eer"].draws)
 
 
-def seven_clips(policy: UnscoredPolicy) -> Cell:
-    return Cell(
+def seven_clips(policy: UnscoredPolicy) -> ClipSet:
+    return ClipSet(
         real=np.array([-1.0, -2.0, 1.0]),
         fake=np.array([1.0, 2.0, 3.0, -1.0]),
         real_group=np.array([0, 0, 1]),
@@ -235,9 +235,9 @@ def test_what_a_figure_is_of_where_a_policy_decides() -> None:
 def test_cells_refuse_what_does_not_fit() -> None:
     zero = np.zeros(1, dtype=int)
     with pytest.raises(ValueError, match="NaN"):
-        Cell(np.array([np.nan]), np.array([1.0]), zero, zero)
+        ClipSet(np.array([np.nan]), np.array([1.0]), zero, zero)
     with pytest.raises(ValueError, match="one group"):
-        Cell(np.array([1.0, 2.0]), np.array([1.0]), zero, zero)
+        ClipSet(np.array([1.0, 2.0]), np.array([1.0]), zero, zero)
 
 
 def test_many_clips_are_resampled_in_steps_and_measured_in_full() -> None:
@@ -245,7 +245,7 @@ def test_many_clips_are_resampled_in_steps_and_measured_in_full() -> None:
     rng = np.random.default_rng(8)
     group = rng.integers(60, size=3000)
     names = ("cllr_min", "aurc")
-    cell = Cell(rng.normal(-1, 1, 3000), rng.normal(1, 1, 3000), group, group, metrics=names)
+    cell = ClipSet(rng.normal(-1, 1, 3000), rng.normal(1, 1, 3000), group, group, metrics=names)
     found = estimate([cell], 60, 200, 0)[cell]
     for name in names:
         metric = METRICS[name]

@@ -17,7 +17,7 @@ from lir.plotting.expected_calibration_error import calculate_ece
 from sklearn.metrics import brier_score_loss, log_loss
 
 from harness.metrics import METRICS
-from harness.metrics.bootstrap import Cell, estimate
+from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.likelihood import cross_entropy, dev_pav, pav, reliability, tippett
 from harness.metrics.resampled import intervals_of
 
@@ -162,12 +162,12 @@ def test_intervals_hold_the_figure_of_very_many_clips() -> None:
     """100 sets of 40 groups, overstated: what is fitted to its clips needs its bias taken off."""
     names = ("cllr", "cllr_min", "cllr_cal", "ece", "brier", "aurc")
 
-    def drawn_set(seed: int, groups: int) -> Cell:
+    def drawn_set(seed: int, groups: int) -> ClipSet:
         rng = np.random.default_rng(seed)
         group = np.repeat(np.arange(groups), 3)
         shift = rng.normal(0, 0.5, groups)[group]
         real, fake = (4 * (side + shift + rng.normal(0, 0.9, len(group))) for side in (-1, 1))
-        return Cell(real, fake, group, group, metrics=names)
+        return ClipSet(real, fake, group, group, metrics=names)
 
     many = drawn_set(10**6, 60_000)
     truth = {name: METRICS[name].value(many.real, many.fake, 0.0) for name in names}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from harness.metrics.bootstrap import Cell, estimate
+from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.rank import differing_groups, rank
 
 
@@ -93,12 +93,12 @@ def test_one_and_none() -> None:
 
 def test_differing_groups_by_hand() -> None:
     group = np.array([0, 0, 1]), np.array([1, 2, 3])
-    one = Cell(np.array([-3.0, -2.0, -1.0]), np.array([1.0, 2.0, 3.0]), *group)
-    flipped = Cell(np.array([-3.0, 0.5, -1.0]), np.array([1.0, 2.0, 3.0]), *group)
-    swapped = Cell(np.array([-3.0, -2.0, 1.5]), np.array([1.0, 2.0, 3.0]), *group)
+    one = ClipSet(np.array([-3.0, -2.0, -1.0]), np.array([1.0, 2.0, 3.0]), *group)
+    flipped = ClipSet(np.array([-3.0, 0.5, -1.0]), np.array([1.0, 2.0, 3.0]), *group)
+    swapped = ClipSet(np.array([-3.0, -2.0, 1.5]), np.array([1.0, 2.0, 3.0]), *group)
     cells = [one, flipped, swapped]
     assert differing_groups(cells, 4, ranking=False).tolist() == [[0, 1, 1], [1, 0, 2], [1, 2, 0]]
-    lost = Cell(
+    lost = ClipSet(
         np.array([-3.0, -1.0]),
         one.fake,
         group[0][[0, 2]],
@@ -148,7 +148,7 @@ def held(accuracies: list[float], groups: int, tests: int, seed: int, metric: st
     numbers = np.repeat(np.arange(groups), clips)
     inside = 0
     for number in range(tests):
-        cells: list[Cell] = []
+        cells: list[ClipSet] = []
         shared = rng.normal(size=(2, groups, 1)), rng.normal(size=(2, groups, clips))
         for accuracy in accuracies:
             speaker = (shared[0] + rng.normal(size=(2, groups, 1))) / math.sqrt(2)
@@ -157,7 +157,7 @@ def held(accuracies: list[float], groups: int, tests: int, seed: int, metric: st
             real, fake = (
                 noise + np.array([-1.0, 1.0])[:, None, None] * norm.ppf(accuracy)
             ).reshape(2, -1)
-            cells.append(Cell(real, fake, numbers, numbers, metrics=(metric,)))
+            cells.append(ClipSet(real, fake, numbers, numbers, metrics=(metric,)))
         drawn = [each[metric] for each in estimate(cells, groups, 300, number).values()]
         found = rank(
             [each.value for each in drawn],

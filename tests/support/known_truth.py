@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from harness.metrics.bootstrap import Cell
+from harness.metrics.bootstrap import ClipSet
 from harness.metrics.intervals import proportion_interval
 from harness.metrics.paired import Pair, compare_cells, contrast
 from harness.metrics.significance import holm
@@ -76,7 +76,7 @@ def _related(
     return np.stack([keep * shared + add * one, keep * shared + add * other])
 
 
-def cell(scores: np.ndarray, metrics: tuple[str, ...] = METRICS, alone: bool = False) -> Cell:
+def cell(scores: np.ndarray, metrics: tuple[str, ...] = METRICS, alone: bool = False) -> ClipSet:
     """A test set of scores of shape (class, groups, clips of a class).
 
     `alone` takes every clip for a group of its own, as a bootstrap over clips does.
@@ -87,7 +87,7 @@ def cell(scores: np.ndarray, metrics: tuple[str, ...] = METRICS, alone: bool = F
         numbers = np.arange(len(real)), np.arange(len(real), 2 * len(real))
     else:
         numbers = group, group
-    return Cell(real, fake, *numbers, metrics=metrics)
+    return ClipSet(real, fake, *numbers, metrics=metrics)
 
 
 def pairs(
