@@ -379,9 +379,11 @@ def load_suite(name: str | Path) -> Suite:
 
 def conditions(suite: Suite | str | Path) -> pd.DataFrame:
     """List the conditions of a suite: name, family, severity in its series, and words."""
-    suite = suite if hasattr(suite, "conditions") else load_suite(cast("str | Path", suite))
+    from harness.suite.suite import Suite as SuiteContent
+
+    known = suite if isinstance(suite, SuiteContent) else load_suite(suite)
     names = ["name", "family", "series", "severity", "words"]
-    rows = [[getattr(condition, name) for name in names] for condition in suite.conditions]
+    rows = [[getattr(condition, name) for name in names] for condition in known.conditions]
     return pd.DataFrame(rows, columns=pd.Index(names))
 
 
@@ -415,10 +417,9 @@ def perturb(
     from harness.perturb.attestation import attest
     from harness.suite.condition import Condition, condition_of
 
-    if isinstance(condition, str):
-        condition = condition_of(condition)
-    if not isinstance(condition, Condition):
-        raise _wrong_type(condition, "condition", "give the name of a condition")
+    chosen = condition_of(condition) if isinstance(condition, str) else cast("object", condition)
+    if not isinstance(chosen, Condition):
+        raise _wrong_type(chosen, "condition", "give the name of a condition")
     rate_hz = _whole(rate_hz, "rate_hz", *_RATES_HZ)
     seed = _whole(seed, "seed", 0, 2**63 - 1)
     before = Wave(_mono(samples), rate_hz)
@@ -426,12 +427,12 @@ def perturb(
     recipe = Recipe(seed, (rate_hz,), {}, pool)
     clip = Clip("", "real", b"")
     try:
-        after, snr_db = perturb_clip(clip, before, condition, recipe)
-        attestation = attest(before, resample(after, rate_hz), condition.chain, snr_db)
+        after, snr_db = perturb_clip(clip, before, chosen, recipe)
+        attestation = attest(before, resample(after, rate_hz), chosen.chain, snr_db)
     except ClipRejected as fault:
-        raise UsageError(str(fault), condition.name, "perturb another recording") from fault
-    if reason := contradiction(condition, rate_hz, before, attestation):
-        raise UsageError(reason, condition.name, "perturb another recording")
+        raise UsageError(str(fault), chosen.name, "perturb another recording") from fault
+    if reason := contradiction(chosen, rate_hz, before, attestation):
+        raise UsageError(reason, chosen.name, "perturb another recording")
     return after.samples, after.rate_hz
 
 
@@ -450,7 +451,7 @@ def _placed(path: str | Path, where: str) -> Path:
     return path
 
 
-def _named(value: str | Path, where: str) -> str:
+def _named(value: object, where: str) -> str:
     if not isinstance(value, str) and not hasattr(value, "as_posix"):
         raise _wrong_type(value, where, "give a name or a path")
     if not str(value):
