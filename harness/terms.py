@@ -14,6 +14,9 @@ UnscoredPolicy = Literal["excluded", "wrong", "real"]
 """What becomes of a clip without a score: it is in no decision; it is decided wrongly, whatever its
 class; it is called real, as by a gate that lets through what it cannot judge."""
 
+Generators = Literal["these", "new"]
+"""What a statement about fakes holds for: the generators of the test set, or others like them."""
+
 POOLED = "*"
 """In place of a condition: all conditions of a family together."""
 

@@ -16,8 +16,9 @@ from harness.metrics import METRICS, DecisionMetric, RankingMetric
 from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.classification import Array, Confusion
 from harness.metrics.intervals import bootstrap_error, bootstrap_skew
-from harness.metrics.resampled import Resampled
+from harness.metrics.resampled import Resampled, mean_of_figures
 from harness.metrics.significance import Contrast, placement_difference
+from harness.terms import Generators
 
 Pair = tuple[ClipSet, ClipSet]
 
@@ -45,6 +46,14 @@ class Paired:
     @property
     def groups(self) -> int:
         return min(self.value.groups, self.baseline.groups)
+
+    def error(self, generators: Generators = "these") -> float:  # noqa: ARG002
+        """Standard error of the difference; NaN where it is not known."""
+        return float(bootstrap_error(self.draws, self.groups))
+
+    def freedom(self, generators: Generators = "these") -> float:  # noqa: ARG002
+        """Degrees of freedom of the standard error, as Student's t takes them."""
+        return float(self.groups - 1)
 
 
 def compare_cells(
@@ -79,21 +88,32 @@ def compare_cells(
     return compared
 
 
-def contrast(paired: Sequence[Paired]) -> Contrast:
+def mean_of_pairs(paired: Sequence[Paired]) -> Paired:
+    """The mean of a figure over conditions, or of families: that of the same draws of all.
+
+    So what conditions have in common counts. Of groups that differ at least as many are counted as
+    in any part, and a group has no larger effect than in the mean of the parts' largest.
+    """
+    return Paired(
+        mean_of_figures([pair.value for pair in paired]),
+        mean_of_figures([pair.baseline for pair in paired]),
+        max(pair.differing for pair in paired),
+        float(np.mean([pair.largest for pair in paired])),
+        max(pair.most for pair in paired),
+    )
+
+
+def contrast(paired: Sequence[Paired], generators: Generators = "these") -> Contrast:
     """The differences as one array, to be judged together."""
-    groups = np.array([pair.groups for pair in paired], dtype=np.intp)
-    errors = [
-        float(bootstrap_error(pair.draws, count))
-        for pair, count in zip(paired, groups.tolist(), strict=True)
-    ]
     return Contrast(
         difference=np.array([pair.difference for pair in paired]),
-        error=np.array(errors),
-        groups=groups,
+        error=np.array([pair.error(generators) for pair in paired]),
+        groups=np.array([pair.groups for pair in paired], dtype=np.intp),
         differing=np.array([pair.differing for pair in paired], dtype=np.intp),
         largest=np.array([pair.largest for pair in paired]),
         skew=np.array([float(bootstrap_skew(pair.draws)) for pair in paired]),
         most=np.array([pair.most for pair in paired]),
+        freedom=np.array([pair.freedom(generators) for pair in paired]),
     )
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.metrics.classification import Array
-from harness.metrics.intervals import metric_interval
+from harness.metrics.intervals import bootstrap_error, metric_interval
 from harness.metrics.metric import SHARE, Range
+from harness.terms import Generators
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,26 @@ class Resampled:
     groups: int
     range: Range = SHARE
     fitted: bool = False
+
+    def error(self, generators: Generators = "these") -> float:  # noqa: ARG002
+        """Standard error; NaN where it is not known."""
+        return float(bootstrap_error(self.draws, self.groups))
+
+    def freedom(self, generators: Generators = "these") -> float:  # noqa: ARG002
+        """Degrees of freedom of the standard error, as Student's t takes them."""
+        return float(self.groups - 1)
+
+
+def mean_of_figures(figures: Sequence[Resampled]) -> Resampled:
+    """The mean of figures of the same draws, with the evidence of its weakest part."""
+    return Resampled(
+        float(np.mean([figure.value for figure in figures])),
+        np.mean([figure.draws for figure in figures], axis=0),
+        sum(figure.clips for figure in figures),
+        min(figure.evidence for figure in figures),
+        min(figure.groups for figure in figures),
+        figures[0].range,
+    )
 
 
 def intervals_of(figures: Sequence[Resampled]) -> tuple[Array, Array]:

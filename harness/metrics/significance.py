@@ -195,6 +195,8 @@ class Contrast:
         Skewness of the difference's draws (`bootstrap_skew`).
     most
         Largest value of the figure, and so of a difference.
+    freedom
+        Degrees of freedom of the error; one less than there are groups where none are given.
     """
 
     difference: Array
@@ -204,6 +206,7 @@ class Contrast:
     largest: Array
     skew: Array | float = 0.0
     most: Array | float = 1.0
+    freedom: Array | None = None
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -270,7 +273,8 @@ class Contrast:
 
     @property
     def _freedom(self) -> Array:
-        return np.asarray(self.groups - 1, dtype=np.float64)
+        freedom = self.groups - 1 if self.freedom is None else self.freedom
+        return np.asarray(freedom, dtype=np.float64)
 
     def _more(self, level: float, tail: Array) -> Array:
         """Johnson's correction to the quantile of t on the side of the longer tail."""

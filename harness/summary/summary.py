@@ -22,7 +22,7 @@ from harness.errors import UsageError
 from harness.metrics import METRICS, Range
 from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.intervals import difference_interval
-from harness.metrics.resampled import Resampled
+from harness.metrics.resampled import Resampled, mean_of_figures
 from harness.plain_json import json_lines
 from harness.results import coverage
 from harness.results.figures import (
@@ -192,14 +192,7 @@ def _families(grid: Grid, damage: _Differences, metrics: tuple[str, ...]) -> Ite
 def _family(model: str, family: str, metric: str, known: dict[str, Resampled]) -> FamilyDamage:
     if not known:
         return FamilyDamage(model, family, metric, math.nan, math.nan, math.nan, 0, "")
-    mean = Resampled(
-        float(np.mean([figure.value for figure in known.values()])),
-        np.mean([figure.draws for figure in known.values()], axis=0),
-        sum(figure.clips for figure in known.values()),
-        min(figure.evidence for figure in known.values()),
-        min(figure.groups for figure in known.values()),
-        next(iter(known.values())).range,
-    )
+    mean = mean_of_figures(list(known.values()))
     worst = max(known, key=lambda condition: _harm(metric, known[condition].value))
     return FamilyDamage(model, family, metric, *_bounds(mean), len(known), worst)
 
