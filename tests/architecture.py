@@ -21,6 +21,7 @@ ROOMS: dict[str, Side] = {
     "terms": "base",
     "seed": "base",
     "timing": "base",
+    "processes": "base",
     "plain_json": "base",
     "storage": "base",
     "metrics": "base",

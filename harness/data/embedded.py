@@ -23,6 +23,7 @@ import soundfile
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.data.clip import Clip, Label, Origin
+from harness.processes import without_script
 from harness.seed import digest, generator, stable_seed
 from harness.storage.cache_dir import cache_directory
 from harness.synthesis.channel import draw_channel, record
@@ -228,7 +229,8 @@ def _write_all(utterances: list[Utterance], folder: Path, workers: int) -> None:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(workers, len(utterances)), mp_context=context) as pool:
             longest_first = sorted(utterances, key=lambda utterance: -utterance.seconds)
-            jobs = [pool.submit(_write, utterance, folder) for utterance in longest_first]
+            with without_script():  # the processes start as work is submitted
+                jobs = [pool.submit(_write, utterance, folder) for utterance in longest_first]
             for job in jobs:
                 job.result()
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -25,14 +24,13 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
-from threading import Lock
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from harness.data.clip import Clip
 from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe, at_hand, prepare
 from harness.errors import UsageError
+from harness.processes import without_script
 from harness.suite.condition import Condition
 from harness.timing import Stopwatch
 
@@ -41,7 +39,6 @@ if TYPE_CHECKING:  # every worker would load its libraries
 
 ROW_SECONDS = 120.0
 _STARTS = 8
-_STARTING = Lock()
 WINDOW = 3
 """Tasks in flight for each worker: enough to hide a slow clip, few enough to hold."""
 
@@ -226,7 +223,7 @@ class _Worker:
         ours, theirs = multiprocessing.Pipe()
         arguments = (theirs, self._recipe, self._row_seconds)
         process = _context().Process(target=_serve, args=arguments, daemon=True)
-        with _no_script(), _without_signals():  # the first starts the fork server
+        with without_script(), _without_signals():  # the first starts the fork server
             process.start()
         self._pipe, self._process = ours, process
         theirs.close()
@@ -262,21 +259,6 @@ def _serve(pipe: Connection, recipe: Recipe, row_seconds: float) -> None:
     from harness.engine.worker import serve  # loaded once, in the fork server
 
     serve(pipe, recipe, row_seconds)
-
-
-@contextmanager
-def _no_script() -> Generator[None]:
-    """Hide the caller's script, which `multiprocessing` would run again in every process.
-
-    A script without `if __name__ == "__main__"` would start the whole run once more.
-    """
-    with _STARTING:
-        script = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
-            yield
-        finally:
-            sys.modules["__main__"] = script
 
 
 def _context() -> ForkServerContext:

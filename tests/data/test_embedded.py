@@ -16,13 +16,19 @@ from harness.synthesis.resynthesis import HELD_OUT, RESYNTHESES
 SMALL = CorpusSpec(speakers=2, utterances=2, seed=5)
 
 
-def test_the_bits_do_not_depend_on_the_number_of_workers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_bits_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+    """Also in a script without a main guard, which is run once, not in every worker again."""
     made: list[dict[str, bytes]] = []
     for workers in (1, 2):
-        monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / str(workers)))
-        folder = build(SMALL, workers)
+        script = tmp_path / "script.py"
+        script.write_text(
+            "from harness.data.embedded import CorpusSpec, build\n"
+            f"print(build(CorpusSpec(speakers=2, utterances=2, seed=5), workers={workers}))"
+        )
+        environment = {**os.environ, "HARNESS_CACHE": str(tmp_path / str(workers))}
+        folder = Path(
+            subprocess.check_output([sys.executable, script], env=environment, text=True).strip()
+        )
         assert folder.parent == tmp_path / str(workers)
         assert [path.name for path in folder.parent.iterdir()] == [folder.name]
         made.append({path.name: path.read_bytes() for path in folder.iterdir()})
