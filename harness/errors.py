@@ -7,11 +7,15 @@ scores table with a reason, and the run continues. An `OSError` becomes one line
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
+from collections.abc import Iterable
 
 _SHOWN = 80
 """Most characters of a value in a message."""
+_SIMILAR = 0.7
+"""Least share of common characters (Ratcliff and Obershelp 1988) of a name that is suggested."""
 
 
 class UsageError(Exception):
@@ -43,6 +47,13 @@ def printable(text: str) -> str:
 def shortened(text: str) -> str:
     """Cut a text to the length that a message may repeat."""
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like an unknown one, in any case; None where none is similar."""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=_SIMILAR)
+    return by_lower[near[0]] if near else None
 
 
 class ClipRejected(Exception):

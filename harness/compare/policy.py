@@ -8,14 +8,13 @@ the figure itself).
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from harness.errors import UsageError
+from harness.errors import UsageError, closest
 from harness.metrics import METRICS
 from harness.storage.shipped import shipped
 from harness.storage.storage import contents
@@ -56,8 +55,8 @@ class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
     @model_validator(mode="after")
     def _consistent(self) -> Requirement:
         if self.metric not in METRICS:
-            near = difflib.get_close_matches(self.metric, METRICS, n=1)
-            meant = f"did you mean {near[0]!r}?" if near else f"metrics are {', '.join(METRICS)}"
+            near = closest(self.metric, METRICS)
+            meant = f"did you mean {near!r}?" if near else f"metrics are {', '.join(METRICS)}"
             raise ValueError(f"unknown metric {self.metric!r}; {meant}")
         if self.margin is not None and self.metric not in METRICS.compared:
             raise ValueError(
@@ -157,8 +156,8 @@ def _refusal(fault: ValidationError, path: Path) -> UsageError:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         model = Requirement if "require" in first["loc"] else ReleasePolicy
-        near = difflib.get_close_matches(str(first["loc"][-1]), list(model.model_fields), n=1)
-        message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+        near = closest(str(first["loc"][-1]), model.model_fields)
+        message = "unknown key" + (f"; did you mean {near!r}?" if near else "")
     return UsageError(f"{key}: {message}" if key else message, str(path))
 
 

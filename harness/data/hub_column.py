@@ -6,7 +6,6 @@ the user says which one is meant.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from harness.data.class_names import canonical_label, is_missing
 from harness.data.clip import Label
 from harness.data.missing import OptionalCells, cell_text
-from harness.errors import UsageError
+from harness.errors import UsageError, closest
 from harness.results.clip_facts import FACTS
 
 _SAY_LABEL = "say it with ?label=COLUMN,fake=VALUE"
@@ -95,8 +94,8 @@ def parsed(
         if not key:
             continue
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            meant = f"did you mean {near[0]}=? {usage}" if near else usage
+            near = closest(key, known)
+            meant = f"did you mean {near}=? {usage}" if near else usage
             raise UsageError(f"has no option {key!r}", spec, meant)
         if key in options:
             raise UsageError(f"has {key}= twice", spec, "give it once")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +14,7 @@ from harness.data.layout import LAYOUTS, open_layout, read_layout, recognise
 from harness.data.manifest import open_manifest, read_manifest
 from harness.data.manifest_rows import READERS
 from harness.data.store import answering, as_path, in_store, listed
-from harness.errors import UsageError
+from harness.errors import UsageError, closest
 
 
 def _open_embedded(rest: str, spec: str) -> Source:
@@ -77,8 +76,8 @@ def open_source(spec: str) -> Source:
     if os.path.isdir(path):
         return _open_directory(path, spec)
     if colon and "/" not in kind:
-        near = difflib.get_close_matches(kind, KINDS, n=1)
-        meant = f"did you mean {near[0]}:? Accepted are" if near else "accepted are"
+        near = closest(kind, KINDS)
+        meant = f"did you mean {near}:? Accepted are" if near else "accepted are"
         raise UsageError(f"no data source is called {kind!r}", spec, f"{meant} {ACCEPTED}")
     raise UsageError("no such file or directory", spec, f"accepted are {ACCEPTED}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from itertools import product
 from typing import Any
@@ -29,22 +30,44 @@ def step_names(name: str) -> list[str]:
     return _STEP.split(name)
 
 
+def kind_of(name: str) -> str:
+    """The part of a name that says which perturbation it is: `codec` of `codec:mp3@32k`."""
+    return re.split(r"[:@*]", name, maxsplit=1)[0]
+
+
 def perturbation_of(name: str) -> Perturbation | None:
     """The perturbation with this name (`codec:mp3@32k`); None where no value has it.
 
     Folders of recordings are not in names, so perturbations that use one are not found.
+
+    Raises
+    ------
+    ValidationError
+        For the name of a perturbation with an impossible value (`crop@0s`).
     """
-    perturbation = PERTURBATIONS.get(re.split(r"[:@*]", name, maxsplit=1)[0])
+    perturbation = PERTURBATIONS.get(kind_of(name))
     if perturbation is None or len(_NUMBER.findall(name)) > _MOST_NUMBERS:
         return None
+    impossible: ValidationError | None = None
     for values in _proposals(perturbation, name):
         try:
             step = perturbation.model_validate(values)
-        except ValidationError:
+        except ValidationError as fault:
+            if impossible is None and _would_be(perturbation, values, name):
+                impossible = fault
             continue
         if step.name == name:
             return step
+    if impossible is not None:
+        raise impossible
     return None
+
+
+def _would_be(perturbation: type[Perturbation], values: dict[str, Any], name: str) -> bool:
+    """Whether the name is that of values which the perturbation refuses."""
+    with suppress(Exception):  # properties expect valid values
+        return perturbation.model_construct(**values).name == name
+    return False
 
 
 def _proposals(perturbation: type[Perturbation], name: str) -> Iterator[dict[str, Any]]:

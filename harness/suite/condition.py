@@ -17,17 +17,18 @@ from typing import Any, get_origin
 
 from pydantic import ValidationError
 
-from harness.errors import UsageError
+from harness.errors import UsageError, closest
 from harness.perturb import PERTURBATIONS, Axis, Perturbation
 from harness.perturb.folder import contents_digest
-from harness.perturb.name import perturbation_of, step_names
+from harness.perturb.name import kind_of, perturbation_of, step_names
 from harness.results.expectation import AS_IT_IS, Expectation
 from harness.results.record import AxisRecord, ConditionRecord
 from harness.seed import digest
 from harness.storage.shipped import shipped
-from harness.suite.toml_error import closest, known_keys, nearest, refusal, shown
+from harness.suite.toml_error import known_keys, nearest, refusal, shown
 
 MOST_CONDITIONS = 10_000
+_KINDS = ", ".join(PERTURBATIONS)
 
 
 @dataclass(frozen=True)
@@ -110,47 +111,72 @@ def condition_of(text: str, known: Iterable[Condition] = ()) -> Condition:
     Raises
     ------
     UsageError
-        For an unknown name, with the nearest known one, and for impossible fields.
+        For an unknown name, with the nearest known one, an empty step, or impossible values.
     """
     named = {condition.name: condition for condition in known}
     if text in named:
         return named[text]
-    parts = [_part(part.strip(), named) for part in step_names(text)]
+    names = [name.strip() for name in step_names(text)]
+    for number, name in enumerate(names, start=1):
+        if name not in named and (not name or "+" in (name[0], name[-1])):
+            empty = number if name[:1] in ("", "+") else number + 1
+            raise UsageError(f"step {empty} is empty", shown(text), "name a condition there")
+    parts = [_part(name, named) for name in names]
     chain = tuple(step for part in parts for step in part.chain)
     (condition,) = ranked(parts if len(parts) == 1 else [_condition(chain, [], None, None)])
     return condition
 
 
 def _part(text: str, named: Mapping[str, Condition]) -> Condition:
-    if text.startswith("perturb="):
+    names = {**shipped_conditions(), **named}
+    if "=" in text and text not in names:
         (condition,) = conditions_of(_fields(text), shown(text))
         return condition
-    step = perturbation_of(text)
+    try:
+        step = perturbation_of(text)
+    except ValidationError as fault:
+        raise refusal(fault, f"no condition {shown(text)}") from fault
     if step is not None:
         return _condition((step,), [], None, None)
-    names = {**shipped_conditions(), **named}
     if text in names:
         return names[text]
-    examples = [kind(**fields).name for kind in PERTURBATIONS.values() for fields in kind.examples]
-    close = closest(text, [*names, *examples])
-    raise UsageError(
-        f"no condition {shown(text)}",
-        "",
-        f"did you mean {close!r}?"
-        if close
-        else "give a name that `harness suites show` prints, "
-        "or fields such as perturb=codec,codec=mp3,kbps=32",
+    raise UsageError(f"no condition {shown(text)}", "", _advice(text, list(names)))
+
+
+def _advice(text: str, names: list[str]) -> str:
+    """What to do about a name that is no condition's."""
+    if "+" in text:
+        return "write ` + `, with spaces, between the steps of a chain"
+    examples = {
+        kind: [example(**fields).name for fields in example.examples]
+        for kind, example in PERTURBATIONS.items()
+    }
+    known = [*names, *(name for group in examples.values() for name in group)]
+    close = None if text in examples else closest(text, known)
+    if close:
+        return f"did you mean {close!r}?"
+    kind = kind_of(text)
+    if kind in examples:
+        return f"names of {kind} are written as in {examples[kind][0]!r}"
+    return (
+        "give a name that `harness suites show` prints, "
+        "or fields such as perturb=codec,codec=mp3,kbps=32"
     )
 
 
 def _fields(text: str) -> dict[str, Any]:
     """`key=value` pairs, separated by commas; what reads as a number is one."""
     fields: dict[str, Any] = {}
-    for pair in text.split(","):
-        key, equals, value = pair.partition("=")
-        if not equals or not value or key in fields:
-            raise UsageError(f"expected key=value, each key once, in {shown(pair)}", shown(text))
-        fields[key.strip()] = _value(value.strip())
+    for number, pair in enumerate(text.split(","), start=1):
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not key or not equals:
+            what = f"is {shown(pair)}" if pair.strip() else "is empty"
+            raise UsageError(f"field {number} {what}", shown(text), "write key=value there")
+        if not value:
+            raise UsageError(f"{key} has no value", shown(text), f"write {key}=value")
+        if key in fields:
+            raise UsageError(f"{key} is given twice", shown(text), "give it once")
+        fields[key] = _value(value)
     return fields
 
 
@@ -240,9 +266,13 @@ def _value_name(step: Perturbation) -> str:
 def _sweep(step: Mapping[str, Any], where: str, root: Path) -> list[Perturbation]:
     """One perturbation for each combination of listed values."""
     kind = step.get("perturb")
+    if kind is None:
+        fits = [name for name, known in PERTURBATIONS.items() if {*step} <= {*known.model_fields}]
+        known = f"did you mean {fits[0]!r}?" if len(fits) == 1 else f"it is one of {_KINDS}"
+        raise UsageError("perturb is missing", where, known)
     if not isinstance(kind, str) or kind not in PERTURBATIONS:
-        seen = "no perturb" if kind is None else f"unknown perturbation {shown(kind)}"
-        raise UsageError(seen, where, nearest(str(kind), list(PERTURBATIONS), "perturbations"))
+        fix = nearest(str(kind), list(PERTURBATIONS), "perturbations")
+        raise UsageError(f"unknown perturbation {shown(kind)}", where, fix)
     perturbation = PERTURBATIONS[kind]
     known_keys(step, list(perturbation.model_fields), f"{where} ({kind})")
     choices = [

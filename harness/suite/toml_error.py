@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from harness.errors import UsageError, shortened
+from harness.errors import UsageError, closest, shortened
 
 _TAGS = ("number", "table")
 """Tags of unions in pydantic's error locations; they are not keys of the file."""
@@ -27,11 +26,6 @@ def nearest(name: str, known: list[str], what: str) -> str:
     return f"did you mean {close!r}?" if close else f"{what} are {', '.join(known)}"
 
 
-def closest(name: str, known: list[str]) -> str | None:
-    """The known name that is most like an unknown one; None where none is similar."""
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.5)), None)
-
-
 def refusal(fault: ValidationError, where: str) -> UsageError:
     """The first error that pydantic reports: its key, what is wrong and the value given."""
     first = fault.errors()[0]
@@ -39,7 +33,8 @@ def refusal(fault: ValidationError, where: str) -> UsageError:
     message = first["msg"].removeprefix("Value error, ")
     given = first["input"]
     plain = key and isinstance(given, str | int | float | bool)
-    value = f" (given {shown(given)})" if plain else ""
+    number = isinstance(given, float)
+    value = f" (given {f'{given:g}' if number else shown(given)})" if plain else ""
     return UsageError(f"{key}: {message}{value}" if key else message, where)
 
 

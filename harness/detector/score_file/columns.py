@@ -7,7 +7,6 @@ convention defines them, the scale of scores and the class that a higher one spe
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from harness.data.clip import Label
 from harness.data.hub_column import LABEL_NAMES, parsed
 from harness.detector.scale import KINDS, Kind
 from harness.detector.score_file.file import ScoreTable, is_number
-from harness.errors import UsageError
+from harness.errors import UsageError, closest
 
 _SPEC = re.compile(r"(?P<place>[^?]*)(?:\?(?P<options>.*))?", re.DOTALL)
 _OPTIONS = ("score", "higher", "columns", "missing", "fake")
@@ -89,8 +88,8 @@ def _known_value(
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]}? " if near else ""
+    near = closest(word, known)
+    return f"did you mean {near}? " if near else ""
 
 
 def _missing_words(option: str) -> tuple[str, ...]:
