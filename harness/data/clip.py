@@ -85,6 +85,8 @@ class Origin:
         True for the embedded corpus: its figures say nothing about any published model.
     notes
         Decisions while it was read (columns chosen, labels translated), a line each.
+    columns
+        Further columns of a manifest that become slices, sorted.
     """
 
     spec: str
@@ -94,6 +96,7 @@ class Origin:
     synthetic: bool = False
     revision: str = ""
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 class Source(Protocol):

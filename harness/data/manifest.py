@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
@@ -36,8 +35,8 @@ from harness.data.store import (
     joined,
     listed,
 )
-from harness.errors import UsageError
-from harness.results.clip_facts import NAMES, RESERVED, SLICED_COLUMNS
+from harness.errors import UsageError, shortened
+from harness.results.clip_facts import NAMES, RESERVED
 
 MOST_COLUMNS = 20
 """Further columns that become slices."""
@@ -110,7 +109,7 @@ def read_manifest(path: Path, spec: str, directory: bool = False) -> Listing:
         notes += _working_directory_notes(path, labels)
     if folder.names:
         notes += stale(labels, folder.names, folders=_class_folders(path.parent, directory))
-    origin = Origin(spec, "manifest", name, "", notes=tuple(notes))
+    origin = Origin(spec, "manifest", name, "", notes=tuple(notes), columns=tuple(further))
     return Listing(checked(origin, clips), tuple(clips))
 
 
@@ -131,7 +130,8 @@ def _check_labels(path: Path, rows: list[ManifestRow]) -> None:
 def _further_columns(path: Path, rows: list[ManifestRow]) -> tuple[list[str], list[str]]:
     """Return the further columns that become slices, and notes on all of them.
 
-    A column that names single clips, as a transcript does, divides nothing and is left out.
+    A column that names single clips, as a transcript does, or has one value throughout divides
+    nothing and is left out.
 
     Raises
     ------
@@ -139,25 +139,53 @@ def _further_columns(path: Path, rows: list[ManifestRow]) -> tuple[list[str], li
         Where one states labels other than those of `label`.
     """
     labels: list[Label | None] = [canonical_label(row.cells["label"]) for row in rows]
-    kept: list[str] = []
-    ignored: list[str] = []
+    kept: dict[str, int] = {}
+    left_out: dict[str, str] = {}
     for name in dict.fromkeys(name for row in rows for name in row.cells if name not in KNOWN):
         values = [row.cells.get(name, "") for row in rows]
         if stated := stated_labels(name, values):
             _refuse_differing(path, rows, name, differing(labels, stated))
             continue
-        counts = Counter(filter(None, map(partial(OptionalCells().read, name), values)))
-        divides = counts and 2 * len(counts) <= counts.total()
-        if name and name not in RESERVED and "=" not in name and divides:
-            kept.append(name)
-        elif name:
-            ignored.append(name)
-    ignored += kept[MOST_COLUMNS:]
-    kept = kept[:MOST_COLUMNS]
-    notes = [f"{SLICED_COLUMNS} {', '.join(sorted(kept))}"] if kept else []
-    if ignored:
-        notes.append(f"columns ignored: {', '.join(sorted(ignored))}")
-    return kept, notes
+        known = list(filter(None, map(partial(OptionalCells().read, name), values)))
+        if reason := _why_no_slices(name, known, len(rows)):
+            left_out[name] = reason
+        elif len(kept) == MOST_COLUMNS:
+            left_out[name] = f"more than {MOST_COLUMNS} columns"
+        else:
+            kept[name] = len(rows) - len(known)
+    notes: list[str] = []
+    if kept:
+        gaps = {
+            name: f"{count} of {len(rows)} unknown" if count else "" for name, count in kept.items()
+        }
+        notes.append(f"slices from columns {_commented(gaps)}")
+    left_out.pop("", None)  # as tables have that were written with their row numbers
+    if left_out:
+        notes.append(f"columns left out: {_commented(left_out)}")
+    return sorted(kept), notes
+
+
+def _why_no_slices(name: str, known: list[str], rows: int) -> str:
+    """Say why the known values of a column are no slices; empty where they are."""
+    values = set(known)
+    if name in RESERVED:
+        return "the name of another slice"
+    if "=" in name:
+        return "'=' in its name"
+    if not known:
+        return "no text in it"
+    if len(values) == 1 and len(known) == rows:
+        return f"{shortened(repr(known[0]))} throughout"
+    if 2 * len(values) > len(known):
+        return "most clips have a value of their own"
+    return ""
+
+
+def _commented(comments: dict[str, str]) -> str:
+    """List names, with a comment in brackets where there is one."""
+    return ", ".join(
+        f"{name} ({comment})" if comment else name for name, comment in sorted(comments.items())
+    )
 
 
 def _refuse_differing(path: Path, rows: list[ManifestRow], name: str, differ: list[int]) -> None:

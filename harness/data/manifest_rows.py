@@ -68,9 +68,16 @@ def _require(names: Sequence[str] | dict[str, str], where: str) -> None:
 
 def _refuse_twice(names: Sequence[str], where: str) -> None:
     """Refuse two columns of one name, of which one would win silently; case is ignored."""
-    columns = [_column(name) for name in names]
-    if twice := sorted({name for name in columns if name and columns.count(name) > 1}):
-        raise UsageError(f"the column {twice[0]!r} is there twice", where, "take one out")
+    columns: dict[str, list[str]] = {}
+    for name in names:
+        columns.setdefault(_column(name), []).append(name.strip())
+    for same in columns.values():
+        if len(same) > 1 and all(same):
+            spellings = " and ".join(map(repr, dict.fromkeys(same)))
+            if len(set(same)) == 1:
+                raise UsageError(f"the column {spellings} is there twice", where, "take one out")
+            what = f"the columns {spellings} differ by case only, which is ignored"
+            raise UsageError(what, where, "rename one, or take it out")
 
 
 def _read_csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

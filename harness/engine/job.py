@@ -240,6 +240,7 @@ def _record(
             synthetic=origin.synthetic,
             revision=origin.revision,
             notes=[*origin.notes, *duplicates],
+            columns=list(origin.columns),
             clips=len(clips),
             real=labels["real"],
             fake=labels["fake"],

@@ -16,7 +16,6 @@ from harness.engine.job import Job, Note
 from harness.engine.plan import Key
 from harness.engine.prepare import at_hand
 from harness.errors import UsageError
-from harness.results.clip_facts import SLICED_COLUMNS
 from harness.results.identity import difference
 from harness.results.record import RunRecord, read_record
 from harness.results.scores import Exchanged, NotAlone, finished, set_aside_damaged
@@ -109,10 +108,11 @@ def resume(job: Job, note: Note) -> tuple[RunRecord, dict[Key, str]]:
     for path in set_aside_damaged(folder):
         note(f"{path.name}: damaged and set aside; its rows are scored again")
     done = finished(folder)
-    if done and _sliced_columns(earlier) != _sliced_columns(record):
+    if done and earlier.data.columns != record.data.columns:
+        columns = ", ".join(earlier.data.columns) or "none"
         note(
-            "finished rows keep the further columns that they were written with "
-            f"({_sliced_columns(earlier) or 'none'}); name a new --out for slices of the others"
+            f"finished rows keep the further columns that they were written with ({columns}); "
+            "name a new --out for slices of the others"
         )
     _recheck_recordings(job, done)
     if done and job.options.batch_size is None:  # rows share the same batches, so scores are equal
@@ -166,12 +166,6 @@ def _changed_models(earlier: RunRecord, record: RunRecord) -> str:
         if changed := difference(model, was):
             return f"{model.name}: {changed}"
     return ""
-
-
-def _sliced_columns(record: RunRecord) -> str:
-    """Return the names of the manifest's further columns, as the data source noted them."""
-    notes = [note for note in record.data.notes if note.startswith(SLICED_COLUMNS)]
-    return ", ".join(note.removeprefix(SLICED_COLUMNS).strip() for note in notes)
 
 
 def _data_key(record: RunRecord) -> tuple[object, ...]:

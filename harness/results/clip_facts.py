@@ -66,8 +66,6 @@ FAKES_ONLY = frozenset(fact.name for fact in FACTS if fact.fakes_only)
 IDENTITY = tuple(fact.name for fact in FACTS if fact.identifies)
 
 EXTRA = "extra"
-SLICED_COLUMNS = "slices from columns"
-"""How the note of a data source begins that names the further columns of its manifest."""
 COLUMNS = (*NAMES, EXTRA)
 """The facts as columns of the scores table."""
 

@@ -17,10 +17,10 @@ from harness.results.expectation import Expectation
 from harness.storage.storage import read, write_whole
 from harness.terms import Channels, UnscoredPolicy
 
-VERSION = 4
+VERSION = 5
 """1: the first. 2: parts, self-checks, expectations of conditions, the policy for unscored clips.
 3: thresholds chosen on development clips. 4: settings of detectors, contents of the files that
-conditions draw from, notes of the suite."""
+conditions draw from, notes of the suite. 5: columns of the data that became slices."""
 
 
 class _RecordPart(BaseModel):
@@ -121,7 +121,13 @@ class SuiteRecord(_RecordPart):
 
 
 class DataRecord(_RecordPart):
-    """The data source: what `Origin` says, and what was taken from it."""
+    """The data source: what `Origin` says, and what was taken from it.
+
+    Parameters
+    ----------
+    columns
+        Further columns of a manifest that became slices, sorted.
+    """
 
     spec: str
     kind: str
@@ -130,6 +136,7 @@ class DataRecord(_RecordPart):
     synthetic: bool
     revision: str
     notes: list[str]
+    columns: list[str] = []
     clips: int
     real: int
     fake: int
@@ -357,4 +364,18 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
             "ended": "finished" if content["finished"] else "",
         }
         content = content | {"parts": [part]}
+    if content["version"] < 5:
+        data = content["data"]
+        content = content | {"data": data | {"columns": _columns_noted(data["notes"])}}
     return content | {"version": VERSION}
+
+
+def _columns_noted(notes: list[str]) -> list[str]:
+    """Return the columns that became slices from the note that said so up to version 4."""
+    begin = "slices from columns "
+    return [
+        name
+        for note in notes
+        if note.startswith(begin)
+        for name in note.removeprefix(begin).split(", ")
+    ]

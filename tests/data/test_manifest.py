@@ -49,7 +49,7 @@ def test_every_format_gives_the_same_clips(tmp_path, suffix):
         assert source.origin.notes == (
             "label 'Spoof' read as fake",
             "label 'bona-fide' read as real",
-            "columns ignored: year",
+            "columns left out: year (most clips have a value of their own)",
             "3 of 3 listed recordings are not there, such as a.wav",
         )
 
@@ -65,20 +65,38 @@ def test_further_columns_that_divide_the_clips_become_slices(tmp_path):
     source = open_source(str(path))
     clips = list(source)
     assert [clip.extra for clip in clips[3:5]] == [{"channel": "phone", "snr": "5"}, {"snr": "5"}]
-    assert "slices from columns channel, snr" in source.origin.notes
-    assert "columns ignored: a=b, length, transcript" in source.origin.notes
+    assert source.origin.columns == ("channel", "snr")
+    assert "slices from columns channel (4 of 8 unknown), snr" in source.origin.notes
+    assert (
+        "columns left out: a=b ('=' in its name), length (the name of another slice), "
+        "transcript (most clips have a value of their own)"
+    ) in source.origin.notes
     plain = write(tmp_path / "plain.csv", "path,label", *rows)
     assert source.origin.digest == open_source(str(plain)).origin.digest
 
 
 def test_no_more_further_columns_than_a_report_can_show(tmp_path):
     names = [f"c{number:02}" for number in range(MOST_COLUMNS + 2)]
-    cells = ",".join("x" for _ in names)
-    lines = [f"{i}.wav,{'fake' if i % 2 else 'real'},{cells}" for i in range(4)]
+    lines = [
+        ",".join([f"{i}.wav", "fake" if i % 2 else "real", *("xy"[i // 2] for _ in names)])
+        for i in range(4)
+    ]
     path = write(tmp_path / "m.csv", ",".join(["path,label", *names]), *lines)
     source = open_source(str(path))
     assert list(next(iter(source)).extra) == names[:MOST_COLUMNS]
-    assert "columns ignored: c20, c21" in source.origin.notes
+    assert (
+        "columns left out: c20 (more than 20 columns), c21 (more than 20 columns)"
+        in source.origin.notes
+    )
+
+
+def test_a_column_of_one_value_is_no_slice_unless_some_clips_have_none(tmp_path):
+    cells = ["de,phone,", "de,phone,", "de,,NA", "de,,"]
+    rows = [f"{i}.wav,{('real', 'fake')[i % 2]},{cell}" for i, cell in enumerate(cells)]
+    source = open_source(str(write(tmp_path / "m.csv", "path,label,lang,channel,blank", *rows)))
+    assert [clip.extra for clip in source] == [{"channel": "phone"}] * 2 + [{}] * 2
+    assert "slices from columns channel (2 of 4 unknown)" in source.origin.notes
+    assert "columns left out: blank (no text in it), lang ('de' throughout)" in source.origin.notes
 
 
 def test_lists_and_bytes_are_no_slices(tmp_path):
@@ -145,7 +163,10 @@ def test_a_recording_that_is_missing_is_no_fault_of_the_manifest(tmp_path):
         (["path,label", "a.wav,real"], r"only real clips \(1\): metrics need both"),
         (["path,label", "a.wav,spoof"], r"only fake clips \(1\)"),
         (["path,label,path", "a.wav,real,b.wav"], "line 1: the column 'path' is there twice"),
-        (["path,label,Label", "a.wav,real,fake"], "line 1: the column 'label' is there twice"),
+        (
+            ["path,label,Label", "a.wav,real,fake"],
+            "line 1: the columns 'label' and 'Label' differ by case only, which is ignored; rename",
+        ),
         (["path;label", "a.wav;real"], "but path;label; separate columns by ',' and not by ';'"),
         (["path,label", "a.wav,NA"], r"line 2: the label is missing \(NA\); labels seen: 'NA'"),
         (["path,label", "a.wav,nan"], r"line 2: the label is missing \(nan\)"),
@@ -206,7 +227,10 @@ def test_an_absolute_path_inside_the_folder_is_fine(tmp_path):
         (r'{"path": "b\ud800.wav", "label": "fake"}', "line 2: path is not text"),
         ("[" * 10**5, "m.jsonl: cannot be read as jsonl: maximum recursion depth"),
         (f'{{"path": {"9" * 5000}}}', "line 2: no column 'label' but path"),
-        ('{"path": "b", "label": "fake", "Label": "real"}', "'label' is there twice; take one out"),
+        (
+            '{"path": "b", "label": "fake", "Label": "real"}',
+            "'label' and 'Label' differ by case only",
+        ),
         ('{"path": "b", "label": "fake", "label": "real"}', "line 2: the column 'label' is there"),
     ],
 )

@@ -34,6 +34,20 @@ def test_a_run_of_an_earlier_version_opens_and_is_reported_on(tmp_path: Path, ve
     assert outcome.report.stat().st_size > 100_000
 
 
+def test_columns_that_became_slices_are_read_from_the_note_of_earlier_versions(
+    tmp_path: Path,
+) -> None:
+    content = json.loads((RUNS / "version-4" / "run.json").read_text())
+    assert content["version"] == 4
+    content["data"]["notes"] = [
+        "label 'bona-fide' read as real",
+        "slices from columns channel, snr",
+    ]
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    assert read_record(tmp_path).data.columns == ["channel", "snr"]
+    assert read_record(RUNS / "version-4").data.columns == []
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
