@@ -9,15 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from functools import cached_property
-from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, SupportsIndex, cast
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from harness.arguments import (
+    choice_of,
+    function_of,
+    invalid_option,
+    mono_samples,
+    name_of,
+    path_of,
+    whole_number,
+    wrong_type,
+)
 from harness.compare.baseline import open_baseline
 from harness.compare.compare import Comparison, comparison_json
 from harness.compare.compare import compare as compare_runs
@@ -29,7 +38,6 @@ from harness.results.figures import HeadlineRow, MetricRow, ScoreWarning, Summar
 from harness.results.record import RunRecord
 from harness.results.run_folder import RunFolder
 from harness.results.run_folder import read_run as read_folder
-from harness.storage.storage import place
 from harness.summary.score_warnings import baseline_warnings, run_warnings
 from harness.summary.summary import figures, headline
 from harness.terms import Channels, UnscoredPolicy
@@ -40,8 +48,6 @@ if TYPE_CHECKING:
     from harness.suite.suite import Suite
 
 _RATES_HZ = (1000, 768_000)
-_LARGEST_SAMPLE = 4.0
-"""Samples are between -1 and 1; resampled ones may be a little beyond."""
 _SYNTHETIC = "The clips are synthetic: the figures say nothing about any published model."
 _TABLE = """
 {%- for warning in warnings %}<p><strong>Warning:</strong> {{ warning }}</p>
@@ -295,16 +301,19 @@ def run(
     if not models:
         raise UsageError("is empty", "model", "name at least one")
     values = {name: given[name] for name in shared} | {
-        "suite": _named(suite, "suite"),
-        "data": _named(data, "data"),
-        "models": tuple(_named(spec, "model") for spec in models),
+        "suite": name_of(suite, "suite"),
+        "data": name_of(data, "data"),
+        "models": tuple(name_of(spec, "model") for spec in models),
     }
     try:
         options = TypeAdapter(RunOptions).validate_python(values)
     except ValidationError as fault:
         raise invalid_option(fault) from fault
-    folder = None if out is None else _placed(out, "out")
-    outcome = score_run(replace(options, out=folder), note or _ignore, progress or _ignore)
+    folder = None if out is None else path_of(out, "out")
+    note, progress = note or _ignore, progress or _ignore
+    function_of(note, "note")
+    function_of(progress, "progress")
+    outcome = score_run(replace(options, out=folder), note, progress)
     return Run(outcome.run, outcome)
 
 
@@ -320,7 +329,11 @@ def read_run(
     unscored
         How decisions count clips without a score; by default as the run's suite says.
     """
-    return Run(read_folder(_placed(path, "path"), published, unscored))
+    if published is not None:
+        published = name_of(published, "published")
+    if unscored is not None:
+        choice_of(unscored, "unscored", get_args(UnscoredPolicy))
+    return Run(read_folder(path_of(path, "path"), published, unscored))
 
 
 def compare(run: Run | str | Path, baseline: Run | str | Path) -> ComparisonResult:
@@ -335,7 +348,7 @@ def compare(run: Run | str | Path, baseline: Run | str | Path) -> ComparisonResu
     if isinstance(baseline, Run):
         other = baseline.content
     else:
-        other = open_baseline(_named(baseline, "baseline"), content.record)
+        other = open_baseline(name_of(baseline, "baseline"), content.record)
     if other is None:
         raise UsageError("no baseline was accepted", str(baseline), "name a run")
     warnings = [*run_warnings(content), *baseline_warnings(other)]
@@ -358,8 +371,8 @@ def gate(
         Name of a policy, or a policy file.
     """
     run = run if isinstance(run, Run) else read_run(run)
-    spec = str(baseline.folder) if isinstance(baseline, Run) else _named(baseline, "baseline")
-    policy = None if policy is None else _named(policy, "policy")
+    spec = str(baseline.folder) if isinstance(baseline, Run) else name_of(baseline, "baseline")
+    policy = None if policy is None else name_of(policy, "policy")
     ruling = rule(_content(run), run.summary, spec, policy)
     if ruling is None:
         raise UsageError(
@@ -374,7 +387,7 @@ def load_suite(name: str | Path) -> Suite:
     """Read a suite by the name of one that comes with the harness, or by the path of a file."""
     from harness.suite.suite import load_suite as load
 
-    return load(_named(name, "suite"))
+    return load(name_of(name, "suite"))
 
 
 def conditions(suite: Suite | str | Path) -> pd.DataFrame:
@@ -419,10 +432,10 @@ def perturb(
 
     chosen = condition_of(condition) if isinstance(condition, str) else cast("object", condition)
     if not isinstance(chosen, Condition):
-        raise _wrong_type(chosen, "condition", "give the name of a condition")
-    rate_hz = _whole(rate_hz, "rate_hz", *_RATES_HZ)
-    seed = _whole(seed, "seed", 0, 2**63 - 1)
-    before = Wave(_mono(samples), rate_hz)
+        raise wrong_type(chosen, "condition", "give the name of a condition")
+    rate_hz = whole_number(rate_hz, "rate_hz", *_RATES_HZ)
+    seed = whole_number(seed, "seed", 0, 2**63 - 1)
+    before = Wave(mono_samples(samples), rate_hz)
     pool = CompanionPool(open_source("embedded"), seed=seed)
     recipe = Recipe(seed, (rate_hz,), {}, pool)
     clip = Clip("", "real", b"")
@@ -434,61 +447,6 @@ def perturb(
     if reason := contradiction(chosen, rate_hz, before, attestation):
         raise UsageError(reason, chosen.name, "perturb another recording")
     return after.samples, after.rate_hz
-
-
-def invalid_option(fault: ValidationError) -> UsageError:
-    """Return the first fault of validated options as a usage error."""
-    first = fault.errors()[0]
-    message = first["msg"][:1].lower() + first["msg"][1:]
-    return UsageError(f"{message}, given {first['input']}", str(first["loc"][0]))
-
-
-def _placed(path: str | Path, where: str) -> Path:
-    if isinstance(path, str):
-        return place(path)
-    if not hasattr(path, "as_posix"):
-        raise _wrong_type(path, where, "give a path or a URL")
-    return path
-
-
-def _named(value: object, where: str) -> str:
-    if not isinstance(value, str) and not hasattr(value, "as_posix"):
-        raise _wrong_type(value, where, "give a name or a path")
-    if not str(value):
-        raise UsageError("is empty", where, "give a name or a path")
-    return str(value)
-
-
-def _wrong_type(value: object, where: str, fix: str) -> UsageError:
-    return UsageError(f"cannot be of the type {type(value).__name__}", where, fix)
-
-
-def _whole(value: object, where: str, least: int, most: int) -> int:
-    """Return a whole number as `int`, whatever its type."""
-    try:
-        number = -1 if isinstance(value, bool) else index(cast("SupportsIndex", value))
-    except TypeError:
-        raise _wrong_type(value, where, "give a whole number") from None
-    if not least <= number <= most:
-        raise UsageError(f"is {value}", where, f"give a whole number from {least} to {most}")
-    return number
-
-
-def _mono(samples: ArrayLike) -> NDArray[np.float32]:
-    """Return samples as float32; integers and what is far above full scale are refused."""
-    fix = "give floating-point numbers between -1 and 1, shape (n,)"
-    try:
-        content = np.asarray(samples)
-    except (TypeError, ValueError):
-        raise UsageError("are no array of numbers", "samples", fix) from None
-    if content.dtype.kind != "f":
-        raise UsageError(f"are of the type {content.dtype}", "samples", fix)
-    if content.ndim != 1 or not len(content):
-        raise UsageError(f"have the shape {content.shape}", "samples", fix)
-    peak = float(np.abs(content).max())
-    if not peak <= _LARGEST_SAMPLE:
-        raise UsageError(f"are as large as {peak:g}", "samples", fix)
-    return content.astype(np.float32)
 
 
 def _content(run: Run | str | Path) -> RunFolder:

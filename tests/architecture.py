@@ -47,6 +47,7 @@ ROOMS: dict[str, Side] = {
     "inspect": "both",
     "planning": "both",
     "bundle": "both",
+    "arguments": "both",
     "api": "both",
     "cli": "both",
     "__main__": "both",

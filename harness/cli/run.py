@@ -120,7 +120,7 @@ def train(
     """Fine-tune a two-class detector by the model card's recipe; the defaults are the card's."""
     from pydantic import ValidationError
 
-    from harness import api
+    from harness.arguments import invalid_option
     from harness.data.source import open_source
     from harness.training.training import TrainingOptions
     from harness.training.training import train as fit
@@ -144,9 +144,9 @@ def train(
     try:
         options = TrainingOptions.model_validate(values)
     except ValidationError as fault:
-        refused = api.invalid_option(fault)
+        refused = invalid_option(fault)
         name = refused.where.replace("accumulation_steps", "accumulation").replace("_", "-")
-        raise UsageError(refused.what, f"--{name}") from fault
+        raise UsageError(refused.what, f"--{name}", refused.fix) from fault
     with Progress() as progress:
         result = fit(
             options,

@@ -257,11 +257,14 @@ def test_validation_has_its_share_of_the_groups_of_either_class() -> None:
         (("--seed", "-1"), "'--seed': Input should be greater than or equal to 0;"),
         (("--seed", str(2**32)), "'--seed': Input should be less than or equal to 4294967295;"),
         (("--learning-rate", "nan"), "'--learning-rate': 'nan' is not a number;"),
-        (("--learning-rate", "0"), "--learning-rate: input should be greater than 0"),
+        (("--learning-rate", "0"), "--learning-rate: is 0.0; give a number above 0"),
         (("--weight-decay", "inf"), "'--weight-decay': 'inf' is not a number;"),
-        (("--gradient-accumulation", "0"), "--gradient-accumulation: input should be greater"),
-        (("--val-samples", "1"), "--val-samples: input should be greater than or equal to 2"),
-        (("--device", "tpu"), "--device: input should be 'auto', 'cpu' or 'cuda', given tpu"),
+        (
+            ("--gradient-accumulation", "0"),
+            "--gradient-accumulation: is 0; give a number of at least 1",
+        ),
+        (("--val-samples", "1"), "--val-samples: is 1; give a number of at least 2"),
+        (("--device", "tpu"), "--device: is 'tpu'; give 'auto', 'cpu' or 'cuda'"),
     ],
 )
 def test_numbers_that_are_none_are_one_line_and_exit_2(
