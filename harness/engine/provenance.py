@@ -84,7 +84,7 @@ def revision() -> tuple[str, bool | None]:
     def git(*arguments: str) -> str | None:
         try:
             done = subprocess.run(  # noqa: S603
-                ["git", "-C", str(package), *arguments],  # noqa: S607
+                ["git", "--no-optional-locks", "-C", str(package), *arguments],  # noqa: S607
                 capture_output=True,
                 text=True,
                 check=True,

@@ -57,10 +57,12 @@ def sweep(index: Index, model: str, series: Sequence[ConditionRecord]) -> Chart:
     return Chart("sweep", columns, {}, f"Accuracy over {series[0].series}. {spoken}")
 
 
-def levels(index: Index, model: str, condition: str, kind: str) -> Chart:
-    """Draw accuracy of every slice of a kind under one condition."""
+def levels(index: Index, model: str, condition: str, kind: str) -> Chart | None:
+    """Draw accuracy of every slice of a kind under one condition; None where there is none."""
     parts = index.slices(model, kind)
     rows = [index.row(model, condition, "accuracy", part) for part in parts]
+    if not any(row.n for row in rows):
+        return None
     columns: Columns = {
         "x": [f"{name}|n {count(r.n)}" for name, r in zip(names(parts), rows, strict=True)],
         "order": list(range(len(rows))),
@@ -101,10 +103,12 @@ def det(index: Index, model: str, conditions: Sequence[str]) -> Chart:
     return Chart("det", columns, {}, _curve_words(index, "DET", conditions))
 
 
-def scores(index: Index, model: str, condition: str) -> Chart:
-    """Draw the histogram of scores, fake clips upwards and real clips downwards."""
+def scores(index: Index, model: str, condition: str) -> Chart | None:
+    """Draw the histogram of scores, fake upwards and real downwards; None where there is none."""
     every = [h for h in index.summary.histograms if h.model == model and h.counts]
     own = [h for h in every if h.condition == condition]
+    if not own:
+        return None
     columns: Columns = {"low": [], "high": [], "clips": [], "label": []}
     for histogram in own:
         sign = 1 if histogram.label == "fake" else -1

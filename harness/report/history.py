@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.report.chart import Chart
-from harness.report.curve import TURNS, Point, curve, point_of, specification, step_text, title_of
-from harness.report.formatting import count, listed, probability
+from harness.report.curve import TURNS, Point, curve, point_of, specification, title_of
+from harness.report.formatting import count, interval, listed, probability, signed
 from harness.report.glossary import term
 from harness.report.page_base import render_page
 from harness.report.section import Content, Panel, Section, shown
@@ -205,7 +205,7 @@ def _table(track: Track, name: str, caption: str, kind: str) -> Table[Release]:
         caption,
         track.releases,
         [Column("Run", run), Column("Release", version, "id"), *map(column, known)],
-        style="sortable full",
+        style="sortable full cards steps",
     )
 
 
@@ -214,10 +214,14 @@ def _cell(point: Point | None, kind: str) -> Cell:
         return Cell(sort="")
     step, lines, mark = point.step, list[str](), ""
     if step is not None and step.turn == "not compared":
-        lines = [f"not compared: {step.reason or 'no interval'}"]
+        lines = ["not compared:", step.reason or "no interval"]
     elif step is not None:
         sign, mark = TURNS.get(step.turn, ("", ""))
-        lines = [f"{sign} {step_text(step)}".strip(), f"p {probability(step.p)}"]
+        lines = [
+            f"{sign} {signed(step.difference)}".strip(),
+            interval(step.low, step.high),
+            f"p {probability(step.p)}",
+        ]
     return (difference_cell if kind == "family" else figure_cell)(point, *lines, mark=mark)
 
 

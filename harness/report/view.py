@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.claims.published import Published
+from harness.report.chart import Chart
 from harness.report.example import Example
 from harness.report.lookup import Index
 from harness.results.figures import Damage, MetricRow
@@ -87,10 +88,15 @@ class ModelView:
         clean = [c for c in self.index.conditions if c.name == CLEAN]
         return clean + [loss.condition for loss in self.index.losses(self.name)]
 
-    def beside(self, name: str) -> Beside:
-        """Return charts of every condition, clean first."""
+    def beside(self, name: str, draw: Callable[[str], Chart | None]) -> Beside:
+        """Return charts of every condition that has something to draw, clean first."""
         name = self.anchor(name)
-        return Beside(name, [(f"{name}-{i}", c.words) for i, c in enumerate(self.choices)])
+        drawn = {
+            (f"{name}-{place}", condition.words): chart
+            for place, condition in enumerate(self.choices)
+            if (chart := draw(condition.name)) is not None
+        }
+        return Beside(name, list(drawn), {key: chart for (key, _), chart in drawn.items()})
 
     @property
     def worst(self) -> ConditionRecord | None:
@@ -105,7 +111,10 @@ class Beside:
     ----------
     charts
         Key and words of each.
+    drawn
+        Each by its key.
     """
 
     name: str
     charts: Sequence[tuple[str, str]]
+    drawn: dict[str, Chart] = field(default_factory=dict[str, Chart])

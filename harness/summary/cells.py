@@ -27,7 +27,7 @@ from harness.errors import UsageError
 from harness.metrics import METRICS, AnyMetric, CalibrationMetric, RankingMetric
 from harness.metrics.bootstrap import ClipSet
 from harness.metrics.resampled import Resampled, intervals_of
-from harness.results.clip_facts import FAKES_ONLY, slice_values
+from harness.results.clip_facts import FAKES_ONLY, NAMES, slice_values
 from harness.results.coverage import MISSING
 from harness.results.figures import MetricRow
 from harness.results.record import RunRecord
@@ -95,8 +95,9 @@ SLICES = (
 
 
 def slice_of(fact: str) -> Slice:
-    """The row of a fact, also of a further column of a manifest."""
-    other = Slice(fact, fact.replace("_", " ").capitalize(), _needs_no_ratio, _brief)
+    """The row of a fact; a further column of a manifest has its own name as title."""
+    title = fact.replace("_", " ").capitalize() if fact in NAMES else fact
+    other = Slice(fact, title, _needs_no_ratio, _brief)
     return next((part for part in SLICES if part.fact == fact), other)
 
 

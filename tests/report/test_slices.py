@@ -38,8 +38,24 @@ def test_fakes_of_a_generator_are_counted_without_the_real_clips() -> None:
 
 def test_a_column_of_the_manifest_is_shown_as_any_other_fact() -> None:
     shown = slices(("native_language=", "accuracy", 0.5, 12))
-    ((name, clips, accuracy, *_),) = shown["By native language"]
+    ((name, clips, accuracy, *_),) = shown["By native_language"]
     assert (name, clips, accuracy[0]) == (("unknown",), ("12",), "0.500")
+
+
+def test_a_condition_without_figures_by_length_has_no_chart() -> None:
+    base = summary()
+    few = [row for row in base.rows if row.condition == "clean" or "length=" not in row.slice]
+    kinds = {"every": base, "clean": replace(base, rows=few)}
+    counts: dict[str, int] = {}
+    for name, content in kinds.items():
+        view = ModelView(RunView(Index(content, record())), 0, MODEL)
+        built = build(view)
+        assert built is not None
+        (by_length,) = [part for part in built["divisions"] if part.title == "By length"]
+        assert [key for key, _ in by_length.charts.charts] == list(built["charts"])
+        counts[name] = len(built["charts"])
+        assert by_length.charts.charts[0][1] == "as recorded"
+    assert counts == {"every": len(record().suite.conditions), "clean": 1}
 
 
 def test_without_slices_there_is_no_section() -> None:

@@ -27,7 +27,7 @@ class _Costs(NamedTuple):
 def build(view: ModelView) -> Content:
     index, model = view.index, view.name
     curved = chart.curved(index, model, index.losses(model))
-    beside = view.beside("scores")
+    beside = view.beside("scores", lambda condition: chart.scores(index, model, condition))
     return {
         "curved": [index.words(name) for name in curved],
         "roc": view.anchor("roc"),
@@ -39,10 +39,7 @@ def build(view: ModelView) -> Content:
         "charts": {
             view.anchor("roc"): chart.roc(index, model, curved),
             view.anchor("det"): chart.det(index, model, curved),
-            **{
-                key: chart.scores(index, model, condition.name)
-                for (key, _), condition in zip(beside.charts, view.choices, strict=True)
-            },
+            **beside.drawn,
         },
     }
 

@@ -48,14 +48,12 @@ def build(view: ModelView) -> Content | None:
     )
     if not parts:
         return None
-    by_length = view.beside("length")
+    by_length = view.beside(
+        "length", lambda condition: chart.levels(view.index, view.name, condition, "length")
+    )
     return {
         "divisions": [_division(view, slice_of(fact), by_length) for fact in parts],
-        "charts": {
-            key: chart.levels(view.index, view.name, condition.name, "length")
-            for (key, _), condition in zip(by_length.charts, view.choices, strict=True)
-            if "length" in parts
-        },
+        "charts": by_length.drawn,
     }
 
 
@@ -65,7 +63,7 @@ def _division(view: ModelView, by: Slice, by_length: Beside) -> Division:
         title=f"By {by.title.lower()}",
         clean=_clean(view, by),
         everywhere=_everywhere(view, by),
-        charts=by_length if by.fact == "length" else None,
+        charts=by_length if by.fact == "length" and by_length.charts else None,
         note="These clips are all fake: recall is the share of them that was detected; EER and AUC "
         "compare them with every real clip."
         if fakes_alone
