@@ -20,6 +20,7 @@ ROOMS: dict[str, Side] = {
     "version": "base",
     "terms": "base",
     "seed": "base",
+    "processor": "base",
     "timing": "base",
     "processes": "base",
     "plain_json": "base",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from collections import Counter
@@ -135,6 +134,7 @@ def diagnosis() -> dict[str, object]:
 
     from harness.engine.cache import cache_bytes, cache_folder
     from harness.perturb.codec import versions
+    from harness.processor import usable_processors
     from harness.suite.suite import suite_names
 
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
@@ -143,7 +143,7 @@ def diagnosis() -> dict[str, object]:
         "installed at": str(Path(__file__).parents[1]),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "processors": usable_processors(),
         "torch": torch.__version__,
         "gpus": ", ".join(gpus) or "none that torch can use",
         "prepared audio": f"{cache_bytes() / 1e9:.2f} GB in {cache_folder()}",

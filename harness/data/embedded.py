@@ -8,7 +8,6 @@ depend on the number of workers.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.data.clip import Clip, Label, Origin
 from harness.processes import without_script
+from harness.processor import usable_processors
 from harness.seed import digest, generator, stable_seed
 from harness.storage.cache_dir import cache_directory
 from harness.synthesis.channel import draw_channel, record
@@ -137,7 +137,7 @@ def build(spec: CorpusSpec, workers: int | None = None) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
     try:
-        _write_all(plan(spec), temporary, workers or _cores())
+        _write_all(plan(spec), temporary, workers or usable_processors())
         try:
             temporary.rename(folder)
         except OSError:
@@ -233,13 +233,6 @@ def _write_all(utterances: list[Utterance], folder: Path, workers: int) -> None:
                 jobs = [pool.submit(_write, utterance, folder) for utterance in longest_first]
             for job in jobs:
                 job.result()
-
-
-def _cores() -> int:
-    """Cores that this process may use, which in a container are fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _write(utterance: Utterance, folder: Path) -> None:

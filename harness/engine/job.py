@@ -28,6 +28,7 @@ from harness.engine.prepare import Recipe
 from harness.engine.ray import Cluster, connect
 from harness.engine.worker_pool import warm_up
 from harness.errors import UsageError
+from harness.processor import usable_processors
 from harness.results.record import CountRecord, DataRecord, MachineRecord, RunRecord, ThresholdRule
 from harness.suite.suite import Suite, load_suite
 from harness.terms import Channels
@@ -265,7 +266,7 @@ def machine_of(inputs: Inputs, options: RunOptions) -> MachineRecord:
         for detector in detectors
     )
     # Threads that wait for a processor spin in vain: a small model gets those that workers leave.
-    threads = provenance.processors() if large else max(1, provenance.processors() - workers)
+    threads = usable_processors() if large else max(1, usable_processors() - workers)
     if cluster is not None:
         threads, workers = 1, cluster.preparers if detectors else 0
         device = cluster.words if detectors else device
@@ -295,4 +296,4 @@ def worker_count(options: RunOptions) -> int:
     """Return how many processes prepare: as many as asked for, else one for each processor."""
     if options.workers is not None:
         return options.workers
-    return min(provenance.processors(), _MOST_WORKERS)
+    return min(usable_processors(), _MOST_WORKERS)

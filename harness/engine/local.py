@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from harness.detector.detector import audio_detectors
-from harness.engine import provenance
 from harness.engine.plan import Key, Task
 from harness.engine.prepare import Prepared
 from harness.engine.row_sink import Advance, FinishedBatch, RowSink, batch_of
 from harness.engine.scorer import PreparedRow, Scorer
 from harness.engine.worker_pool import WorkerPool
+from harness.processor import usable_processors
 from harness.results.scores import Row, ScoresWriter
 from harness.timing import WAITING, Stopwatch, TimeSplit
 
@@ -97,7 +97,7 @@ def _lanes(scorers: Sequence[Scorer], threads: int) -> int:
     if all(detector.device.startswith("cuda") for detector in detectors):
         return _GPU_LANES
     if threads == 1 and _on_processors(scorers):
-        return min(provenance.processors(), _MOST_LANES)
+        return min(usable_processors(), _MOST_LANES)
     return 1
 
 

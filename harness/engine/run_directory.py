@@ -16,6 +16,7 @@ from harness.engine.job import Job, Note
 from harness.engine.plan import Key
 from harness.engine.prepare import at_hand
 from harness.errors import UsageError
+from harness.processor import usable_processors
 from harness.results.identity import difference
 from harness.results.record import RunRecord, read_record
 from harness.results.scores import Exchanged, NotAlone, finished, set_aside_damaged
@@ -116,7 +117,7 @@ def resume(job: Job, note: Note) -> tuple[RunRecord, dict[Key, str]]:
         )
     _recheck_recordings(job, done)
     if done and job.options.batch_size is None:  # rows share the same batches, so scores are equal
-        threads = min(earlier.machine.threads, provenance.processors())
+        threads = min(earlier.machine.threads, usable_processors())
         used = {"batch_size": earlier.machine.batch_size, "threads": threads}
         machine = machine.model_copy(update=used)
     kept = {

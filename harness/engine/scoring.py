@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from harness.detector.compilation import compile_all
 from harness.detector.detector import is_lookup
-from harness.engine import provenance
 from harness.engine.actor import Work, landmark_of
 from harness.engine.batch_tuning import LEAST_ROWS, Bench, calibrate, first_tasks
 from harness.engine.cache import open_cache
@@ -21,6 +20,7 @@ from harness.engine.self_check import self_checks
 from harness.engine.worker_pool import WorkerPool
 from harness.errors import UsageError
 from harness.perturb.folder import contents_digest
+from harness.processor import usable_processors
 from harness.results.run_log import Logbook
 from harness.results.scores import ScoresWriter, next_number
 from harness.timing import TimeSplit
@@ -107,9 +107,7 @@ def _tune(job: Job, pool: WorkerPool, scorers: Sequence[Scorer], logbook: Logboo
     if rows < LEAST_ROWS or not job.recipe.rates_hz:
         return
     prepared = [row for _, rows in pool.prepare(first_tasks(job.clips, conditions)) for row in rows]
-    chosen = calibrate(
-        scorers, prepared, machine, rows, Bench(provenance.processors(), use_threads)
-    )
+    chosen = calibrate(scorers, prepared, machine, rows, Bench(usable_processors(), use_threads))
     use_threads(chosen.threads)
     used = {"batch_size": chosen.batch_size, "threads": chosen.threads}
     logbook.settle(machine.model_copy(update=used), chosen.tried)

@@ -14,7 +14,6 @@ from harness.data.clip import Clip
 from harness.data.clip_list import indexed
 from harness.data.subset import limited
 from harness.detector.detector import audio_detectors
-from harness.engine import provenance
 from harness.engine.job import Inputs, Note, machine_of, open_inputs, recipe_of
 from harness.engine.options import RunOptions
 from harness.engine.worker_pool import WINDOW
@@ -42,6 +41,7 @@ from harness.planning.estimate import (
     written_bytes,
 )
 from harness.planning.sample import PREPARE_SECONDS, Sample, SampleSetup, measure
+from harness.processor import usable_processors
 from harness.results.record import MachineRecord, ModelRecord, ThresholdRule
 from harness.version import __version__
 
@@ -190,7 +190,7 @@ def plan(
             for stage in stages
         ]
     layout = _Layouts(stages, sample, read_bytes, on_cluster)
-    here = layout.plan(max(1, machine.workers), provenance.processors(), int(on_gpus))
+    here = layout.plan(max(1, machine.workers), usable_processors(), int(on_gpus))
     cards = tuple(gpus) or (int(on_gpus),)
     return Plan(
         suite=suite.name,

@@ -26,7 +26,6 @@ from harness.audio.wave import LIMITS
 from harness.data.clip import Clip
 from harness.detector.compilation import compile_all
 from harness.detector.detector import AnyDetector, is_lookup
-from harness.engine import provenance
 from harness.engine.batch_tuning import LEAST_ROWS, Bench, calibrate
 from harness.engine.cache import AudioCache
 from harness.engine.job import Note
@@ -37,6 +36,7 @@ from harness.engine.scoring import use_threads
 from harness.engine.self_check import MOST_CLIPS, admitted, self_check
 from harness.engine.worker_pool import WorkerPool
 from harness.errors import ClipError, ClipRejected
+from harness.processor import usable_processors
 from harness.results.record import MachineRecord
 from harness.results.scores import Row, ScoresWriter, shards
 from harness.seed import generator
@@ -238,7 +238,7 @@ def _start(
     everything = Task(clips[0], conditions, (0,) * len(conditions))
     warm = [row for _, rows in pool.prepare([everything] * max(1, machine.workers)) for row in rows]
     if setup.rows >= LEAST_ROWS:
-        bench = Bench(provenance.processors(), use_threads)
+        bench = Bench(usable_processors(), use_threads)
         chosen = calibrate(scorers, warm[: len(conditions)], machine, setup.rows, bench)
         used = {"batch_size": chosen.batch_size, "threads": chosen.threads}
         sample.machine = machine.model_copy(update=used)

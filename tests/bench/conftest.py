@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from harness.processor import usable_processors
 from tests.bench.contest import Sheet
 
 GAINS = (1.0, 0.9, 0.8, 0.7)
@@ -27,7 +27,7 @@ def sheet(benchmark: Any, request: pytest.FixtureRequest) -> Iterator[Sheet]:
 
 @pytest.fixture(scope="session")
 def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_processors()
 
 
 @pytest.fixture(scope="session")

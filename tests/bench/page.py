@@ -9,7 +9,6 @@ block unchanged; every table has its machine and day.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import sys
@@ -18,6 +17,8 @@ from datetime import UTC, datetime
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
+
+from harness.processor import usable_processors
 
 _DOCS = Path(__file__).parents[2] / "docs"
 PAGE, SCALE_PAGE = _DOCS / "speed.md", _DOCS / "scale.md"
@@ -77,11 +78,16 @@ def machine(device: str = "") -> str:
     """Processor, cores, memory, versions and day."""
     import psutil
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
     installed = packages_distributions()
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES if name in installed)
-    parts = [device, _processor(), f"{cores} cores", memory, f"Python {platform.python_version()}"]
+    parts = [
+        device,
+        _processor(),
+        f"{usable_processors()} cores",
+        memory,
+        f"Python {platform.python_version()}",
+    ]
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     return ", ".join(part for part in [*parts, packages, day] if part)
 
