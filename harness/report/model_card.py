@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import UsageError, printable
+from harness.metrics import METRICS
 from harness.results.figures import MetricRow, Summary
 from harness.results.record import ConditionRecord, DataRecord, ModelRecord, RunRecord
 
-METRICS = ("accuracy", "f1", "precision", "recall", "eer")
 DECIMALS = 4
 
 _TASK = "audio-classification"
@@ -160,7 +160,7 @@ def _counts(rows: dict[str, MetricRow]) -> dict[str, Any]:
 
 
 def _metrics(rows: dict[str, MetricRow]) -> Iterator[dict[str, Any]]:
-    for name in METRICS:
+    for name in METRICS.without_coverage(METRICS.headline):
         row = rows.get(name)
         if row is None or math.isnan(row.value):
             continue
@@ -169,7 +169,7 @@ def _metrics(rows: dict[str, MetricRow]) -> Iterator[dict[str, Any]]:
             args |= {"low": round(row.low, DECIMALS), "high": round(row.high, DECIMALS)}
         yield {
             "metric_type": name,
-            "metric_name": {"f1": "F1", "eer": "EER"}.get(name, name.capitalize()),
+            "metric_name": METRICS[name].title,
             "metric_value": round(row.value, DECIMALS),
             "metric_args": args,
         }
