@@ -27,7 +27,7 @@ _EXPECTED = {
     "less_than": "a number below {lt:g}",
     "less_than_equal": "a number of at most {le:g}",
 }
-"""What an option must be, by the beginning of pydantic's word for the fault."""
+"""Expected values of an option, by the beginning of pydantic's word for the fault."""
 
 
 def invalid_option(fault: ValidationError) -> UsageError:

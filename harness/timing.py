@@ -1,4 +1,4 @@
-"""Where the time of a run goes: seconds by stage, and whether preparing or scoring limits it.
+"""The time of a run: seconds by stage, and whether preparing or scoring limits it.
 
 Preparing is counted in processor seconds, summed over processes: these share the processors, so
 that wall time would include waiting. Scoring is counted in wall time, or by the GPU's clock.

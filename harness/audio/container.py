@@ -26,9 +26,9 @@ _AHEAD = 2**14
 _BLOCK = 2**20
 _LONGEST_MARK = 64
 _LOST_S = 0.1
-"""How much longer an Ogg stream may be by its pages than as decoded."""
+"""Longest part of an Ogg stream that its pages count and decoding may lack."""
 _OPEN = 0x7FFF0000
-"""From here on, the size of a chunk means that it was unknown, as in a stream."""
+"""Smallest chunk size that stands for an unknown one, as in a stream."""
 
 _MARKS = {
     b"RIFF": rb"RIFF.{4}WAVE",
@@ -44,7 +44,7 @@ _MARKS = {
     b"\x30\x26\xb2\x75": rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c",
     b"#!AMR": rb"#!AMR(-WB)?\n",
 }
-"""How recordings start: the bytes to search for, and the pattern that must match there."""
+"""Beginnings of recordings: the bytes to search for, and the pattern that must match there."""
 _BEFORE = {b"ftyp": 4}
 """Bytes before the mark: the size of a box."""
 

@@ -31,7 +31,7 @@ from harness.errors import ClipRejected
 
 _POINTER = b"version https://git-lfs"
 _UNKNOWN_FRAMES = 2**63 - 1
-"""What libsndfile says if a header leaves the length open, as that of a streamed FLAC does."""
+"""Length that libsndfile gives for a header without one, as that of a streamed FLAC."""
 _NO_FAULT_OF_THE_FILE = ("Format not recognised", "the length is not in the header")
 """Errors of libsndfile that are not evidence against a file."""
 

@@ -26,7 +26,7 @@ from harness.audio.recording import AudioLimits, Recording, Samples, Undecodable
 _CONFINED = {"protocol_whitelist": "none"}
 """FFmpeg reads the file it was given and opens nothing else, whatever a playlist names."""
 _SHORT_S = 0.1
-"""How much longer than decoded a stream may be by its header: a coder's delay."""
+"""Longest part of a stream that its header counts and decoding may lack: a coder's delay."""
 
 
 class SeekableFile:

@@ -107,4 +107,4 @@ class Recording:
 
 
 class UndecodableError(Exception):
-    """One decoder cannot decode it; another may."""
+    """A recording that this decoder cannot decode; another may."""

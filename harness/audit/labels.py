@@ -41,7 +41,7 @@ from harness.summary.summary import RESAMPLES
 Array = NDArray[np.float64]
 
 LEAST_RATIO = 19.0
-"""With one wrong label in 20, a typical one is then as likely wrong as right."""
+"""Likelihood ratio at which a label is as likely wrong as right if 1 in 20 is wrong."""
 LISTED = 0.5
 FEWEST_CLIPS = 20
 FEWEST_OF_A_KIND = 5

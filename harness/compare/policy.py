@@ -85,7 +85,7 @@ class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
 
     @property
     def absolute(self) -> bool:
-        """Whether it bounds the figure itself."""
+        """Whether the requirement bounds the figure itself."""
         return self.at_least is not None or self.at_most is not None
 
     def applies_to(self, condition: str, family: str) -> bool:

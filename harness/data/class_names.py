@@ -39,7 +39,7 @@ MISSING = frozenset(
         *("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
     }
 )
-"""What pandas reads as missing in a CSV file, and the dash of the ASVspoof protocols."""
+"""Words that pandas reads as missing in a CSV file, and the dash of the ASVspoof protocols."""
 
 SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev", "eval")
 """Names of the parts of data sets."""

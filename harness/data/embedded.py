@@ -31,7 +31,7 @@ from harness.synthesis.resynthesis import HELD_OUT, RESYNTHESES
 from harness.synthesis.voice import RATE_HZ, draw_speaker, speak
 
 VERSION = 1
-"""Of the speakers, words and channels that are drawn."""
+"""Version of the speakers, words and channels that are drawn."""
 _SAMPLES = 2
 """Raise it with every change that moves a sample of them."""
 
@@ -41,7 +41,7 @@ _LENGTHS_S = ((0.3, 1.0, 0.17), (1.0, 4.0, 0.63), (4.0, 12.0, 0.2))
 
 
 class CorpusSpec(BaseModel):
-    """Everything that a corpus depends on.
+    """The parameters of a corpus.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ SPECS: dict[Half, CorpusSpec] = {
 
 @dataclass(frozen=True)
 class Utterance:
-    """One utterance of the plan; `key` seeds everything about it."""
+    """An utterance of the plan; `key` seeds all its random values."""
 
     key: tuple[object, ...]
     speaker: str

@@ -233,7 +233,7 @@ _WAVEFAKE_REAL = re.compile(r"(^|/)(ljspeech-|jsut_ver|wavs/|basic5000/)", re.IG
 
 
 def _wavefake(root: LayoutRoot) -> ClipsAndNotes:
-    """One folder a vocoder, all of one speaker a corpus (Frank & Schönherr 2021).
+    """A folder for each vocoder, and one speaker for each corpus (Frank & Schönherr 2021).
 
     The originals (LJSpeech, JSUT) are published apart and must lie in the same directory. A clip
     and what was made from it share a group.

@@ -265,7 +265,7 @@ def _opposed_notes(path: Path, labels: dict[str, Label], directory: bool) -> lis
 
 
 _Locate = Callable[[str], tuple[str, Encoded] | None]
-"""What a cell `path` names: its path below the manifest's folder, and how to read it."""
+"""Function from a cell `path` to its path below the manifest's folder, and how to read it."""
 
 
 class _Folder(NamedTuple):

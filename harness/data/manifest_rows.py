@@ -168,7 +168,7 @@ def _column(name: str) -> str:
 
 
 def _is_text(cell: str) -> bool:
-    """Whether it has no NUL, which no path has, and no surrogate, which no table can hold."""
+    """Whether a cell has no NUL, which no path has, and no surrogate, which no table can hold."""
     return "\0" not in cell and not any("\ud800" <= char <= "\udfff" for char in cell)
 
 

@@ -46,7 +46,7 @@ KINDS: dict[str, Callable[[str, str], Source]] = {
     "hub": _open_hub,
     **{kind: partial(open_layout, kind) for kind in LAYOUTS},
 }
-"""What opens each kind, given the text after the colon and the whole spec."""
+"""Functions that open each kind, given the text after the colon and the whole spec."""
 
 ACCEPTED = (
     "embedded[:PART], a folder with real/ and fake/, a manifest (.csv, .tsv, .jsonl, .parquet), "

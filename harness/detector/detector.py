@@ -66,7 +66,7 @@ class Detector(Protocol):
     """Scores waves that are already mono and at `rate_hz`."""
 
     identity: ModelRecord
-    """Its entry in the record of a run; `identity.name` is the model's name in the table."""
+    """The entry in the record of a run; `identity.name` is the model's name in the table."""
 
     @property
     def traits(self) -> Traits: ...

@@ -38,7 +38,7 @@ from harness.timing import Stopwatch
 
 _FIXED_SIZE = ("ASTFeatureExtractor", "WhisperFeatureExtractor")
 _LONGEST_SECONDS = 120.0
-"""For models without a fixed size, whose first layer takes about 20 MB per second of audio."""
+"""Longest clip for models without a fixed size: the first layer takes about 20 MB a second."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,14 +28,14 @@ LOOKS_LIKE: dict[Kind, str] = {
     "probability": "[0, 1], as probabilities do",
     "percent": "[0, 100], as percents do",
 }
-"""How values of unstated scale are described."""
+"""Words for values of unstated scale."""
 
 _HUNDRED = {"probability": 1.0, "percent": 100.0}
 _TOLERANCE = 1e-6
-"""How far a probability may lie outside [0, 1] when written as float32."""
+"""Distance that a probability written as float32 may lie outside [0, 1]."""
 _HIGH_AUC = 0.8
 _LEAST_CLIPS = 10
-"""Of each class, before a threshold that separates nothing is suspicious."""
+"""Fewest clips of each class for which a threshold that separates nothing is suspicious."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Rounding:
 
 
 COMPUTED = Rounding(float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).epsneg) / 2)
-"""Of computed probabilities: what float64 can tell from 0 and from 1."""
+"""Rounding of computed probabilities: the least that float64 can tell from 0 and from 1."""
 
 
 def written_rounding(numbers: Iterable[str], kind: Kind) -> Rounding:

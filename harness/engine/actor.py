@@ -41,7 +41,7 @@ from harness.version import __version__
 
 @dataclass(frozen=True)
 class Work:
-    """Everything that an actor needs to prepare and score chunks.
+    """The content that an actor needs to prepare and score chunks.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from harness.results.record import MachineRecord
 from harness.suite.condition import Condition
 
 LEAST_ROWS = 5000
-"""Of a run that is long enough: the embedded detector takes half a minute for them."""
+"""Fewest rows of a run that is worth tuning: the embedded detector takes half a minute for them."""
 
 _SECONDS = 2.0
 _SHARE = 0.005

@@ -66,7 +66,7 @@ class Inputs:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Everything that a run's scores are a function of, and the directory they go to."""
+    """The inputs that a run's scores are a function of, and the directory they go to."""
 
     folder: Path
     record: RunRecord

@@ -28,7 +28,7 @@ _FORMATS = {".wav": ("WAV", "FLOAT"), ".flac": ("FLAC", "PCM_24")}
 
 @dataclass(frozen=True)
 class Preview:
-    """One line on the file that was written, and one on how it contradicts its condition.
+    """A line on the file that was written, and another on how it contradicts its condition.
 
     `contradiction` is empty where the audio is what the condition's name says.
     """

@@ -38,7 +38,7 @@ _WAITING_CHUNKS = 1
 
 _PROCESSOR: dict[str, Any] = {"num_cpus": 1}
 _GPU: dict[str, Any] = {"num_cpus": 0, "num_gpus": 1}
-"""No processor: preparing actors may hold all of them."""
+"""Resources of a scoring actor: no processor, because preparing actors may hold all of them."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Cluster:
 
     @property
     def words(self) -> str:
-        """Its device as a record names it."""
+        """The device as a record names it."""
         return f"cuda:* ({self.gpus} GPUs)" if self.device == "cuda" else "cpu"
 
 

@@ -27,12 +27,12 @@ from harness.storage.storage import clear, write_whole
 from harness.suite.suite import Suite
 
 BUDGET_BYTES = 750_000
-"""What a report of 3 MB has room for beside its figures and a comparison."""
+"""Room for audio in a report of 3 MB, beside its figures and a comparison."""
 
 _LONGEST_SECONDS = 10.24
 _FLOOR_DB = -80.0
 _RATE_HZ = 16_000
-"""Where all scores come from files, and no detector says its rate."""
+"""Rate of examples where all scores come from files, so that no detector states one."""
 
 
 class NotableScore(Protocol):

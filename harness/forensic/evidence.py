@@ -20,7 +20,7 @@ from harness.forensic.validated_range import (
 from harness.results.run_folder import RunFolder
 
 NOISE_SNR_DB = 20.0
-"""From this estimate on, the noise is that of the recording's own pauses and not added noise."""
+"""Least estimated SNR at which the noise is that of the recording's own pauses, not added noise."""
 
 _SAME_SCORE = 1e-3
 _AMBIGUOUS = "Band ends steeply"

@@ -130,7 +130,7 @@ SCALE = (
     (10_000.0, 1_000_000.0, "very strong support"),
     (1_000_000.0, math.inf, "extremely strong support"),
 )
-"""From a ratio, up to but not including another, and its words."""
+"""Verbal scale: from a ratio, up to but not including another, and the words for it."""
 
 
 def side(llr: float) -> Side:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CLEAN_SNR_DB = 30.0
 FEWEST_CLIPS = 10
 FEWEST_GROUPS = 5
-"""Of each class, for a part to count."""
+"""Fewest groups of each class for a part to count."""
 TOLERANCE = 1.1
 """Factor by which a file's bandwidth may lie outside that of a part's clips."""
 

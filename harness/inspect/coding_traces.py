@@ -25,7 +25,7 @@ Spectrum = NDArray[np.float64]
 _CUT_DB, _HOLES_SHARE, _PERIOD_DEVIATIONS = 40.0, 0.002, 6.5
 _FFT, _FINE_FFT = 1024, 512
 _LEAST_FRAMES, _MOST_FRAMES = 8, 20_000
-"""Of long recordings only every n-th frame is used."""
+"""Fewest and most frames that are used: every n-th of long recordings."""
 _FLOOR = 1e-14
 """Power far below the noise of 16-bit rounding."""
 _EDGE_HZ, _GAP_HZ, _LOWEST_CUT_HZ = 400.0, 150.0, 2000.0

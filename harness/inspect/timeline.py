@@ -17,14 +17,14 @@ from harness.forensic.case import ScoreStep, Timeline, Window
 from harness.inspect.detector_view import WaveScorer
 
 DEFAULT_WINDOW_S = 10.24
-"""For a detector that takes a whole recording."""
+"""Window for a detector that takes a whole recording."""
 
 _SHORT_WINDOW_S, _SHORT_HOP_S, _HOP_S = 2.0, 0.25, 1.0
 _MOST_WINDOWS = 160
-"""In a timeline; for longer recordings the hop grows."""
+"""Most windows of a timeline; the hop grows for longer recordings."""
 _LEAST_SIDE = 3
 _LEAST_APART = 3.0
-"""In lengths of a window: in shorter recordings windows overlap, and drift looks like a step."""
+"""Shortest recording in windows: in shorter ones windows overlap, and drift looks like a step."""
 _ROUND_S = 0.01
 
 

@@ -34,7 +34,7 @@ Kind = Literal["logistic", "isotonic", "kde"]
 KINDS: tuple[Kind, ...] = ("logistic", "isotonic", "kde")
 
 _BEYOND = 1.0
-"""How far outside the scores a misleading clip is put, in log-odds."""
+"""Distance of a misleading clip beyond the scores, in log-odds."""
 _STEPS = 100
 _CLOSE = 1e-10
 _FLAT = 1e-9

@@ -83,7 +83,7 @@ def roc(real: Array, fake: Array) -> Roc:
 
 
 def sweep(real: Array, fake: Array) -> ThresholdSweep:
-    """One column: every clip weighs 1."""
+    """Sweep all thresholds with a weight of 1 for every clip: one column."""
     real_step, fake_step, steps = collapse(real, fake)
     sums = [np.bincount(step, minlength=steps)[:, None] for step in (real_step, fake_step)]
     return ThresholdSweep(*(accumulate(np.asarray(counts, dtype=np.float64)) for counts in sums))

@@ -34,9 +34,9 @@ from scipy.special import betaincinv, expit, logit, stdtrit
 Array = NDArray[np.float64]
 
 LEVEL = 0.95
-"""Of two-sided intervals."""
+"""Confidence level of two-sided intervals."""
 SIZE = 0.05
-"""Of two-sided tests."""
+"""Size of two-sided tests."""
 FEWEST_SHARE = 0.9
 FEWEST_GROUPS = 2
 

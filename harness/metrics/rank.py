@@ -41,7 +41,7 @@ Flags = NDArray[np.bool_]
 
 _SAME = 1e-12
 _MANY_GROUPS = 300
-"""From here on t is as good as normal."""
+"""Fewest groups for which the normal distribution stands in for t."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,7 +66,7 @@ class Codec(Perturbation, frozen=True):
     """For Opus alone, where they default to `wide` and `voip`: `narrow` codes at 8 kHz, `wide` at
     16, 24 or 48 kHz; the mode is the kind of signal that the encoder expects."""
     generations: int = Field(default=1, ge=1, le=20)
-    """How many times in a row the wave is encoded and decoded. Every generation starts at the same
+    """Number of times that the wave is encoded and decoded. Every generation starts at the same
     place in the wave, as with decoders that take the delay out."""
 
     @model_validator(mode="before")

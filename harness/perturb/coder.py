@@ -27,7 +27,7 @@ class BitRateRange:
 
 @dataclass(frozen=True)
 class BitRateSteps:
-    """These bit rates and no others."""
+    """A list of bit rates, of which no others are possible."""
 
     values: tuple[float, ...]
 
@@ -58,7 +58,7 @@ class Coder:
     container: str = ""
     """Muxer or file format, where there is one."""
     sample_format: str = "s16"
-    """What the encoder is fed: `s16` or `fltp` and their kin."""
+    """Sample format that the encoder takes: `s16`, `fltp` and the like."""
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     """Fixed options of the encoder."""
     narrow_of: str = ""

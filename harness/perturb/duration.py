@@ -87,8 +87,8 @@ class Pad(Perturbation, frozen=True):
     seconds: float | None = Field(default=None, gt=0, le=60)
     """Total length; what is missing is added at the end. A clip that is longer stays as it is."""
     fill: Literal["zero", "repeat", "reflect"] = "zero"
-    """What is added up to `seconds`: `zero`, `repeat` (the clip again and again) or `reflect` (the
-    clip backwards and forwards in turn, its end samples not doubled)."""
+    """Audio that is added up to `seconds`: `zero`, `repeat` (the clip again and again) or `reflect`
+    (the clip backwards and forwards in turn, its end samples not doubled)."""
     lead_seconds: float = Field(default=0, ge=0, le=60)
     trail_seconds: float = Field(default=0, ge=0, le=60)
     """Digital silence to add before and after, in place of `seconds`."""

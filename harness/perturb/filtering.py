@@ -141,7 +141,7 @@ class Filter(Perturbation, frozen=True):
 
     @property
     def _fall(self) -> float:
-        """Where a low-pass, run twice, is down to a band's end, as a multiple of its edge."""
+        """Frequency where a low-pass, run twice, is down to a band's end, in multiples of its edge."""
         return (10 ** (BAND_EDGE_DB / 20) - 1) ** (1 / (2 * self.order))
 
     def _apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002

@@ -78,7 +78,7 @@ def _sound_files(root: Path) -> tuple[Path, ...]:
 
 
 def draw_file(rng: np.random.Generator, files: tuple[Path, ...]) -> Path:
-    """One of the files, each equally likely."""
+    """Draw one of the files, all equally likely."""
     return files[rng.integers(len(files))]
 
 

@@ -90,7 +90,7 @@ class DC(Perturbation, frozen=True):
 
     perturb: Literal["dc"] = "dc"
     offset: float = Field(ge=-1, le=1)
-    """As a fraction of full scale."""
+    """Constant that is added, as a fraction of full scale."""
 
     @property
     def words(self) -> str:

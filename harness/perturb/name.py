@@ -1,4 +1,4 @@
-"""From the name of a perturbation back to its value.
+"""Reading a perturbation back from its name.
 
 There is no grammar beside `Perturbation.name`: field values are proposed from the numbers and words
 of a text, and those whose own name is that text are the answer.

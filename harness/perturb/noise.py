@@ -63,11 +63,11 @@ class Noise(Perturbation, frozen=True):
     snr_db: float = Field(ge=-20, le=60)
     """Active speech level minus noise level."""
     folder: SoundFolder | None = None
-    """For `file` only, and needed there. The draw goes by the sorted list of files in it."""
+    """Folder of recordings, needed for `file` alone. Files are drawn from its sorted list."""
     voices: int = Field(default=_VOICES, ge=background.FEWEST_COMPANIONS, le=64)
-    """For `babble`: how many speak at once; needs at least two other recordings."""
+    """Number of voices of `babble`; needs at least two other recordings."""
     mains_hz: Literal[50, 60] = _MAINS_HZ
-    """For `hum`."""
+    """Frequency of the mains, for `hum`."""
 
     @model_validator(mode="after")
     def _fitting(self) -> Noise:

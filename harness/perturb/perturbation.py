@@ -21,7 +21,7 @@ from harness.perturb.sample import require_samples
 from harness.results.expectation import Changes, Expectation, Length
 
 RecordingFact = Literal["length", "noise", "bandwidth", "sample rate", "coding"]
-"""What can be measured on a questioned recording without its original."""
+"""Facts that can be measured on a questioned recording without its original."""
 
 
 def _no_companions(count: int) -> list[Wave]:  # noqa: ARG001
@@ -30,7 +30,7 @@ def _no_companions(count: int) -> list[Wave]:  # noqa: ARG001
 
 @dataclass(frozen=True)
 class Draw:
-    """Everything from outside the wave that a perturbation may use."""
+    """The inputs of a perturbation from outside the wave."""
 
     rng: np.random.Generator
     """The generator of this clip under this condition."""
@@ -86,13 +86,13 @@ class Perturbation(BaseModel, frozen=True, extra="forbid", strict=True, allow_in
     recording_fact: ClassVar[RecordingFact | None] = None
     """The fact of a questioned recording that shows this step; None where no fact does."""
     changes: ClassVar[Changes] = "maybe"
-    """Which clips it changes, at any sample rate."""
+    """Clips that the perturbation changes, at any sample rate."""
     keeps_length: ClassVar[bool] = True
-    """As many samples out as in, at the same rate."""
+    """Whether as many samples come out as go in, at the same rate."""
     keeps_alignment: ClassVar[bool] = True
-    """Content stays at its place in time."""
+    """Whether content stays at its place in time."""
     keeps_band: ClassVar[bool] = False
-    """No frequency comes out that did not go in."""
+    """Whether no frequency comes out that did not go in."""
     version: ClassVar[int] = 1
     """Version of `apply`: raise it with every change that moves a sample."""
 
@@ -100,7 +100,7 @@ class Perturbation(BaseModel, frozen=True, extra="forbid", strict=True, allow_in
 
     @property
     def hears_others(self) -> bool:
-        """Whether it asks for companions; it gets none unless it says so."""
+        """Whether the perturbation asks for companions; it gets none otherwise."""
         return False
 
     @property
@@ -143,7 +143,7 @@ class Perturbation(BaseModel, frozen=True, extra="forbid", strict=True, allow_in
         """One line for people: `MP3 at 32 kbit/s`."""
 
     def expectation(self, rate_hz: int | None = None) -> Expectation:  # noqa: ARG002
-        """What must be measured of every clip, or of every clip at `rate_hz`."""
+        """Return the measurements that every clip must have, or every clip at `rate_hz`."""
         return Expectation(
             changes=self.changes,
             length=Length() if self.keeps_length else None,

@@ -27,12 +27,12 @@ _WORDS: dict[Method, str] = {
 
 
 _SINC_FALL = 1.4
-"""Where a windowed sinc of six zero crossings is 50 dB down, as a multiple of half the lower rate
+"""Frequency at which a windowed sinc of six zero crossings is 50 dB down, over half the lower rate
 (1.37, measured on white noise)."""
 
 
 class Resample(Perturbation, frozen=True):
-    """There and back through another rate by one resampler, or none at all."""
+    """Resample to another rate and back by one resampler, or naively by none."""
 
     title = "Resampling"
     examples = (

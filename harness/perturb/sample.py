@@ -1,4 +1,4 @@
-"""What most perturbations do to samples before and after their own work."""
+"""Steps on samples that most perturbations share, before and after their own work."""
 
 from __future__ import annotations
 

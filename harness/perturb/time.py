@@ -19,7 +19,7 @@ _STRETCH_SEED = 0
 
 
 class _Rate(Perturbation, frozen=True):
-    """What speed and tempo share: a rate, 1 for no change, and another length."""
+    """Base of speed and tempo: a rate, 1 for no change, and another length."""
 
     sweep = Sweep("rate", "x", "away", neutral=1)
     keeps_length = False

@@ -40,7 +40,7 @@ class CoderSetup:
     coder: Coder
     rate_hz: int
     kbps: float | None = None
-    """None where the coder leaves no choice."""
+    """Bit rate; None where the coder leaves no choice."""
     options: tuple[tuple[str, str], ...] = ()
     """Options of the encoder in addition to the table's, (name, value)."""
 

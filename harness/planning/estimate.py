@@ -31,7 +31,7 @@ READ, WRITE = "read", "write"
 Array = NDArray[np.float64]
 Basis = Literal["second", "clip", "row", "byte"]
 Resource = Literal["workers", "processors", "gpus", "main process", "storage"]
-"""What is busy with a stage: workers that prepare, detectors on processors or GPUs, the one process
+"""Resource that a stage keeps busy: preparing workers, detectors on processors or GPUs, the process
 that scores and writes, or what recordings are read from."""
 
 _GB = 1e9

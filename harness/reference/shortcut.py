@@ -1,4 +1,4 @@
-"""How well trivial properties separate the classes, by logistic regression.
+"""Separation of the classes by trivial properties, by logistic regression.
 
 Length, level, leading silence, bandwidth and crest factor: such properties have given away the
 fakes of real data sets (Müller et al. 2021, "Speech is silver, silence is golden").

@@ -10,7 +10,7 @@ import unicodedata
 
 MISSING = "–"
 DIGITS = 4
-"""Of the figures of a gate: margins are often 0.01, and interval ends must show the difference."""
+"""Digits of a gate's figures: margins are often 0.01, and intervals must show the difference."""
 
 # Bidirectional controls reorder the text around them; a name must not disguise itself.
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -28,7 +28,7 @@ from harness.storage.cache_dir import cache_directory
 from harness.storage.storage import write_whole
 
 FOLDERS = ("templates", "sections", "forensic_sections")
-"""Of the templates; no two have the same name."""
+"""Folders of the templates; no two templates have the same name."""
 
 
 def render_page(

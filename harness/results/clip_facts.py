@@ -1,4 +1,4 @@
-"""What may be known of a clip: the one list that readers, the scores table and slices follow.
+"""Facts of a clip: the one list that readers, the scores table and slices follow.
 
 A fact is text, empty where it is not known. Each of `FACTS` has a column in the scores table. Any
 other, from a further column of a manifest, is kept as JSON in the column `EXTRA` and is sliced.
@@ -59,7 +59,7 @@ FACTS = (
     Fact("speaker", ("speaker_id", "speaker_name", "spk", "spk_id")),
     Fact("group", ("group_id",), identifies=True),
 )
-"""In the order of the table's columns. A fact is added by one row."""
+"""All facts in the order of the table's columns; a fact is added by one row."""
 
 NAMES = tuple(fact.name for fact in FACTS)
 FAKES_ONLY = frozenset(fact.name for fact in FACTS if fact.fakes_only)

@@ -1,4 +1,4 @@
-"""Which rows a run owes, which of them are missing, and where too little was scored.
+"""Rows that a run owes, those that are missing, and conditions of which too little was scored.
 
 A run owes a row for every clip x condition x model of its record. Rows that an interrupted run or a
 damaged table lacks are put back with the status `missing`, so that they are in every denominator

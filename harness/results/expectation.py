@@ -1,4 +1,4 @@
-"""What must be measured of perturbed audio: expected values, and comparisons with them.
+"""Measurements that perturbed audio must have: expected values, and comparisons with them.
 
 Each perturbation states what it does to any clip, and a condition joins its steps. The engine
 checks each row before it is scored, and the report each condition. None means no expectation.
@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 Changes = Literal["never", "maybe", "some", "each"]
-"""Which clips that are not silent a condition changes: none (`never`), each, some of many (it
+"""Clips that a condition changes, silent ones aside: none (`never`), each, some of many (it
 leaves clips that were treated so already), or `maybe` none."""
 
 _RANK: dict[Changes, int] = {"never": 0, "maybe": 1, "some": 2, "each": 3}

@@ -79,7 +79,7 @@ class FamilyDamage:
 EquivalenceVerdict = Literal[
     "equivalent", "better", "worse", "different", "undecided", "not measured"
 ]
-"""How a measured figure compares with a reported one (`harness.claims.equivalence`)."""
+"""Results of comparing a measured figure with a reported one (`harness.claims.equivalence`)."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class ClaimCheck:
 
 @dataclass(frozen=True)
 class Hindsight:
-    """How much better a threshold chosen on the judged clips themselves would look.
+    """The gain from a threshold chosen on the judged clips themselves.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ class Contradiction:
 
 @dataclass(frozen=True)
 class Attested:
-    """What was measured of a condition's audio over all clips, whatever the model.
+    """Measurements of a condition's audio over all clips, whatever the model.
 
     Parameters
     ----------
@@ -298,7 +298,7 @@ class Attested:
 
 @dataclass(frozen=True)
 class Recordings:
-    """How many clips have a digest of their recording, and a digest of all of these.
+    """The number of clips with a digest of their recording, and a digest of all of these.
 
     `digest` has 64 bits in hexadecimal; it is empty where none is known.
     """

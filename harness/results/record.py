@@ -63,7 +63,7 @@ class ConditionRecord(_RecordPart):
 
 
 class ThresholdRule(_RecordPart):
-    """How a threshold is chosen on development clips.
+    """The rule by which a threshold is chosen on development clips.
 
     Parameters
     ----------
@@ -172,14 +172,14 @@ class ModelRecord(_RecordPart):
 
     @property
     def digest_of(self) -> Literal["file", "source", "weights"]:
-        """What `digest` is a digest of: parameters are counted where there are weights."""
+        """The object of `digest`; parameters are counted only where there are weights."""
         if self.is_lookup:
             return "file"
         return "source" if self.parameters is None else "weights"
 
 
 class MachineRecord(_RecordPart):
-    """Where it ran, with which versions, and whether the models were compiled."""
+    """The machine of a run, its versions, and whether the models were compiled."""
 
     platform: str
     python: str

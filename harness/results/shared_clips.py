@@ -13,7 +13,7 @@ import pandas as pd
 from harness.results.scores import recordings
 
 _OTHER_DATA = 0.5
-"""If more than this share of the recordings known in both tables differ, the data are others."""
+"""Share of differing recordings, of those known in both tables, above which the data are others."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class SharedClips:
 
     @property
     def words(self) -> str:
-        """How many are of other recordings, with an example; empty where none is."""
+        """The number of clips of other recordings, with an example; empty where there are none."""
         if not self.exchanged:
             return ""
         return (
@@ -70,7 +70,7 @@ class SharedClips:
 
     @property
     def words_unknown(self) -> str:
-        """How many could not be compared; empty where all could."""
+        """The number of clips that could not be compared; empty where all could."""
         if not self.unknown:
             return ""
         return (

@@ -43,7 +43,7 @@ def refuse_taken(target: Path, inputs: Iterable[str | Path] = (), *, force: bool
 
 
 def _in_run(target: Path) -> bool:
-    """Whether it lies in a run directory, where only the run's own commands renew files."""
+    """Whether a file lies in a run directory, where only the run's own commands renew files."""
     return any((folder / "run.json").exists() for folder in target.resolve().parents)
 
 

@@ -24,7 +24,7 @@ from harness.errors import UsageError
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+]+://")
 _TAKEN = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
-"""What S3 and its like answer where an object exists, or is just being written."""
+"""Answers of S3 and the like where an object exists, or is just being written."""
 
 _UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "ClientConnectorError")
 _KEYLESS = ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError")
@@ -78,7 +78,7 @@ def disk(spec: str) -> Path:
 
 
 def is_remote(path: object) -> bool:
-    """Whether it lies in a store and not on a disk of this machine."""
+    """Return whether a path lies in a store and not on a disk of this machine."""
     return hasattr(path, "fs") and not isinstance(path, Path)
 
 

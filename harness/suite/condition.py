@@ -60,7 +60,7 @@ class Condition:
 
     @property
     def hears_others(self) -> bool:
-        """Whether it mixes in other recordings of the source."""
+        """Whether the condition mixes in other recordings of the source."""
         return any(step.hears_others for step in self.chain)
 
     @property
@@ -69,7 +69,7 @@ class Condition:
         return tuple(path for step in self.chain for path in step.recordings)
 
     def expectation(self, rate_hz: int | None = None) -> Expectation:
-        """What must be measured of every clip, or of every clip at `rate_hz`."""
+        """Return the measurements that every clip must have, or every clip at `rate_hz`."""
         joined = AS_IT_IS
         for step in self.chain:
             joined = joined.then(step.expectation(rate_hz), step.keeps_band)
@@ -144,7 +144,7 @@ def _part(text: str, named: Mapping[str, Condition]) -> Condition:
 
 
 def _advice(text: str, names: list[str]) -> str:
-    """What to do about a name that is no condition's."""
+    """Advise on a name that no condition has."""
     if "+" in text:
         return "write ` + `, with spaces, between the steps of a chain"
     examples = {
@@ -264,7 +264,7 @@ def _value_name(step: Perturbation) -> str:
 
 
 def _sweep(step: Mapping[str, Any], where: str, root: Path) -> list[Perturbation]:
-    """One perturbation for each combination of listed values."""
+    """Return a perturbation for each combination of listed values."""
     kind = step.get("perturb")
     if kind is None:
         fits = [name for name, known in PERTURBATIONS.items() if {*step} <= {*known.model_fields}]

@@ -21,7 +21,7 @@ def known_keys(table: Mapping[str, Any], known: list[str], where: str) -> None:
 
 
 def nearest(name: str, known: list[str], what: str) -> str:
-    """What to do about an unknown name: suggest the nearest, or else list all."""
+    """Advise on an unknown name: suggest the nearest, or else list all."""
     close = closest(name, known)
     return f"did you mean {close!r}?" if close else f"{what} are {', '.join(known)}"
 

@@ -146,7 +146,7 @@ def family_losses(
 
 
 def worst(model: str, accuracies: Accuracies) -> Iterator[WorstCondition]:
-    """One, or none where no condition beside `clean` is compared."""
+    """Yield the worst condition; none where no condition beside `clean` is compared."""
     perturbed = {name: pair for name, pair in accuracies.items() if name != CLEAN}
     if not perturbed:
         return

@@ -46,7 +46,7 @@ from harness.terms import CLEAN
 
 _Estimates = dict[ClipSet, dict[str, Resampled]]
 _Differences = dict[tuple[str, str], dict[str, Resampled]]
-"""By model and condition, then by metric."""
+"""Differences by model and condition, then by metric."""
 
 RESAMPLES = 1000
 

@@ -19,7 +19,7 @@ from harness.synthesis.voice import RATE_HZ
 
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """Everything between the mouth and the file."""
+    """The recording channel: everything between the mouth and the file."""
 
     room: Array
     """Impulse response at `RATE_HZ`, direct sound first."""

@@ -19,7 +19,7 @@ MOST_PAIRS = 40
 _LONGEST_S = 5.0
 
 Clips = Mapping[tuple[str, str], Clip]
-"""By split and id."""
+"""Clips by split and id."""
 
 
 @dataclass(frozen=True)

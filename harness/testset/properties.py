@@ -94,7 +94,7 @@ class Property:
     words: str
     measure: Callable[[Signal], float | str]
     names: bool = field(default=False, kw_only=True)
-    """Whether it is a name instead of a number."""
+    """Whether the property is a name instead of a number."""
     trace: bool = field(default=False, kw_only=True)
     """Whether generation may cause it, so that a detector may rightly use it."""
 

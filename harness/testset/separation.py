@@ -130,7 +130,7 @@ def by_all(features: Array, design: Design) -> Array:
 
 
 def predicted(features: Array, target: Array, design: Design) -> Array:
-    """Each clip's target from its features, by gradient-boosted trees on the other folds."""
+    """Predict each clip's target by gradient-boosted trees on the features of the other folds."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return cross_fit(HistGradientBoostingRegressor(**_TREES), features, target, design.fold)

@@ -20,7 +20,7 @@ ID_TO_LABEL = {0: "fake", 1: "real"}
 LABEL_TO_ID = {label: index for index, label in ID_TO_LABEL.items()}
 
 _SHORTEST_S = 0.025
-"""One frame of the AST extractor."""
+"""Length of a frame of the AST extractor."""
 _KEPT_BYTES = 2**30
 
 Augment = Callable[[Wave, np.random.Generator], Wave]

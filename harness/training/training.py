@@ -51,14 +51,14 @@ _HEADS = ("classifier", "projector")
 """Prefixes of the weights of a classifier's head, which is meant to be new."""
 
 _LARGEST_LOSS = 1000.0
-"""In nats a clip; guessing costs 0.7, certainty of the wrong class some tens."""
+"""Largest loss in nats a clip; guessing costs 0.7, certainty of the wrong class some tens."""
 
 Progress = Callable[[int, dict[str, float]], None]
 """Called with a step and its measurements: `loss`, `eval_loss`, `eval_accuracy`, ..."""
 
 
 class TrainingOptions(BaseModel):
-    """How to train; defaults are the card's where it states them."""
+    """Settings of the training; defaults are the card's where it states them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -75,7 +75,7 @@ class TrainingOptions(BaseModel):
     max_steps: int = Field(default=1500, ge=1)
     batch_size: int = Field(default=16, ge=1)
     gradient_accumulation_steps: int = Field(default=8, ge=1)
-    """Their product is the clips in a step."""
+    """Batches in a step, which has `batch_size` times as many clips."""
     eval_steps: int = Field(default=500, ge=1)
     val_samples: int = Field(default=5000, ge=2)
     validation_share: float = Field(default=0.1, gt=0, lt=1)

@@ -290,7 +290,7 @@ LAYOUTS: dict[str, Callable[[ScoreTable], ScoreColumns | None]] = {
     "id score key": _three_columns,
     "id score": _asvspoof2021,
 }
-"""By an example; the first layout that fits a table is used."""
+"""Layouts by an example of each; the first that fits a table is used."""
 
 
 def _convention(name: str) -> str:

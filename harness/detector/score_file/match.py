@@ -14,7 +14,7 @@ from typing import NamedTuple
 from harness.audio.formats import AUDIO_SUFFIXES
 
 _Candidates = Callable[[Iterable[str], Iterable[str]], dict[str, list[str]]]
-"""For each of the first names, up to two of the second that fit it."""
+"""Function that returns, for each of the first names, up to two of the second that fit it."""
 
 
 class Assignment(NamedTuple):

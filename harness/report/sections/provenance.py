@@ -28,7 +28,7 @@ _TESTED_BY: tuple[tuple[str, frozenset[str] | None], ...] = (
     (r"codec|compress|mp3|telephone", frozenset({"codec"})),
     (r"manipulat|unseen|training data|processing", None),  # None: every perturbation
 )
-"""By what a limitation of a card is about, the perturbations that test it (None: all).
+"""Perturbations that test a limitation of a card, by its topic (None: all).
 
 Cards word their limitations freely; the first pattern that matches counts, and a limitation that
 matches none is shown as not tested.
