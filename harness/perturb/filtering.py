@@ -141,7 +141,7 @@ class Filter(Perturbation, frozen=True):
 
     @property
     def _fall(self) -> float:
-        """Frequency where a low-pass, run twice, is down to a band's end, in multiples of its edge."""
+        """Frequency, in edges, where a low-pass run twice is down to a band's end."""
         return (10 ** (BAND_EDGE_DB / 20) - 1) ** (1 / (2 * self.order))
 
     def _apply(self, wave: Wave, draw: Draw) -> Wave:  # noqa: ARG002
