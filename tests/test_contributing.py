@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -12,7 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.architecture import ROOMS, circles, import_graph, is_forbidden, room_arrows, room_of
 from tests.support.paths import ROOT
+from tests.support.recipe_trial import git_apply
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -68,43 +71,57 @@ def test_there_are_six_recipes() -> None:
     ]
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.title for recipe in RECIPES])
-def test_a_recipe_applies_and_does_what_it_says(recipe: Recipe, tmp_path: Path) -> None:
-    touched = re.findall(r"^\+\+\+ b/(harness/\S+)", recipe.diff, re.MULTILINE)
-    assert 1 <= len(touched) <= MOST_FILES.get(recipe.title, 1)
-    tree = copied(tmp_path / "tree")
-    before = python(tree, recipe.check)
-    assert before.returncode != 0
-    applied = subprocess.run(
-        ["git", "apply", "-"], input=recipe.diff, text=True, cwd=tree, capture_output=True
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(tmp_path_factory.mktemp("contributing"))
+
+
+@pytest.fixture(scope="module")
+def trials(tree: Path) -> dict[str, dict[str, str]]:
+    """By title, what the check of a recipe said before and after, and `git apply` between."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.recipe_trial"],
+        input=json.dumps([(recipe.diff, recipe.check) for recipe in RECIPES]),
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        capture_output=True,
+        text=True,
     )
-    assert applied.returncode == 0, applied.stderr
-    after = python(tree, recipe.check)
-    assert after.returncode == 0, after.stderr
-    # An import that runs upwards, or a line that is badly formatted, makes a bad example.
-    for command in (
-        ("pytest", "-q", "-k", "not loads", "-p", "no:cacheprovider", "tests/test_architecture.py"),
-        ("ruff", "format", "--check", *touched),
-        ("ruff", "check", *touched),
-    ):
+    assert done.returncode == 0, done.stderr
+    return dict(zip([recipe.title for recipe in RECIPES], json.loads(done.stdout), strict=True))
+
+
+def touched(recipe: Recipe) -> list[str]:
+    return re.findall(r"^\+\+\+ b/(harness/\S+)", recipe.diff, re.MULTILINE)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.title for recipe in RECIPES])
+def test_a_recipe_applies_and_does_what_it_says(
+    recipe: Recipe, trials: dict[str, dict[str, str]]
+) -> None:
+    assert 1 <= len(touched(recipe)) <= MOST_FILES.get(recipe.title, 1)
+    trial = trials[recipe.title]
+    assert trial["before"]
+    assert trial["applied"] == trial["after"] == ""
+
+
+def test_all_recipes_together_keep_the_order_of_the_rooms_and_the_format(
+    tree: Path, trials: dict[str, dict[str, str]]
+) -> None:
+    """An import that runs upwards, or a line that is badly formatted, makes a bad example."""
+    assert trials
+    for recipe in RECIPES:
+        assert git_apply(recipe.diff, cwd=tree) == ""
+    imports = import_graph(tree / "harness")
+    assert {room_of(module) for module in imports if module} == set(ROOMS)
+    assert [pair for pair in room_arrows(imports) if is_forbidden(*pair)] == []
+    assert circles(imports) == []
+    files = [name for recipe in RECIPES for name in touched(recipe)]
+    for command in (("ruff", "format", "--check", *files), ("ruff", "check", *files)):
         done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=tree,
-            env=paths(tree),
-            capture_output=True,
-            text=True,
+            [sys.executable, "-m", *command], cwd=tree, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-def python(tree: Path, code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=tree, env=paths(tree), capture_output=True, text=True
-    )
-
-
-def paths(tree: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(tree), "HARNESS_CACHE": str(tree / "cache")}
 
 
 @pytest.mark.parametrize(("title", "most"), [("a clip", 25), ("a score", 15)])
