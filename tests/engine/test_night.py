@@ -24,12 +24,12 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from harness.results.record import RunRecord, read_record
+from harness.results.record import read_record
 from harness.results.scores import KEY, read_scores
 from tests.support.in_process import command
 
 RATE_HZ = 16000
-CLIPS, CONDITIONS = 60, 45
+CLIPS, CONDITIONS = 270, 10
 ROWS = CLIPS * CONDITIONS
 
 DETECTOR = '''
@@ -73,23 +73,20 @@ class Ended:
     told: str
     shards: dict[str, bytes]
     left: list[str]
-    record: RunRecord
 
 
 @dataclass(frozen=True)
 class Night:
     place: Path
-    plain: pd.DataFrame
     killed: Ended
     cut_off: Ended
     second: tuple[int, str]
     stopped: Ended
-    finished: Ended
 
 
-def start(place: Path, out: str, **environment: str) -> subprocess.Popen[str]:
+def start(place: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "harness", *ARGUMENTS, out],
+        [sys.executable, "-m", "harness", *ARGUMENTS, "run", *more],
         cwd=place,
         env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
         stdout=subprocess.DEVNULL,
@@ -110,7 +107,7 @@ def end(place: Path, process: subprocess.Popen[str], number: int | None = None) 
     began = time.monotonic()
     _, told = process.communicate(timeout=120)
     taken = time.monotonic() - began
-    return Ended(process.returncode, taken, told, *held(place), read_record(place / "run"))
+    return Ended(process.returncode, taken, told, *held(place))
 
 
 def here(place: Path, out: str) -> tuple[int, str]:
@@ -148,19 +145,19 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     (place / "night_sums.py").write_text(DETECTOR)
     (place / "night.toml").write_text(SUITE)
 
-    code, told = here(place, "plain")
-    assert code == 0, told
+    plain = here(place, "plain")
+    assert plain[0] == 0, plain[1]
 
-    process = start(place, "run")
+    process = start(place)
     wait_for_shards(place, 1, process)
     killed = end(place, process, signal.SIGKILL)
 
-    cut_off = end(place, start(place, "run", CUT_OFF="1"))
+    cut_off = end(place, start(place, "--workers", "0", CUT_OFF="1"))
 
     (place / "run" / "scores" / "part-000000.parquet").write_bytes(
         flipped(killed.shards["part-000000.parquet"])
     )
-    process = start(place, "run")
+    process = start(place)
     while "part-000000.parquet.damaged" not in os.listdir(place / "run" / "scores"):
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
@@ -170,9 +167,9 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     process.send_signal(signal.SIGCONT)
     stopped = end(place, process, signal.SIGINT)
 
-    finished = end(place, start(place, "run"))
-    plain = read_scores(place / "plain")
-    return Night(place, plain, killed, cut_off, second, stopped, finished)
+    finished = here(place, "run")
+    assert finished[0] == 0, finished[1]
+    return Night(place, killed, cut_off, second, stopped)
 
 
 def flipped(content: bytes) -> bytes:
@@ -181,11 +178,9 @@ def flipped(content: bytes) -> bytes:
 
 
 def test_the_table_is_that_of_a_run_never_disturbed(night: Night) -> None:
-    assert night.finished.code == 0, night.finished.told
-    assert len(night.plain) == ROWS
-    pd.testing.assert_frame_equal(
-        night.plain, read_scores(night.place / "run"), check_exact=True, check_dtype=True
-    )
+    tables = [read_scores(night.place / name) for name in ("plain", "run")]
+    assert len(tables[0]) == ROWS
+    pd.testing.assert_frame_equal(*tables, check_exact=True, check_dtype=True)
     plain, run = (
         json.loads((night.place / name / "metrics.json").read_text()) for name in ("plain", "run")
     )
@@ -196,8 +191,9 @@ def test_no_finished_row_is_computed_again(night: Night) -> None:
     assert 0 < len(night.killed.shards) < ROWS / 1000
     assert night.cut_off.shards == night.killed.shards
     assert night.stopped.shards
+    finished, _ = held(night.place)
     for name, content in night.stopped.shards.items():
-        assert night.finished.shards[name] == content
+        assert finished[name] == content
     keys = pd.concat(
         pq.read_table(path, columns=list(KEY)).to_pandas()
         for path in (night.place / "run" / "scores").glob("*.parquet")
@@ -210,7 +206,7 @@ def test_a_shard_cut_off_before_its_rename_is_no_shard(night: Night) -> None:
     assert night.cut_off.code == -signal.SIGKILL
     (left,) = night.cut_off.left
     assert fnmatch(left, "part-000001.parquet.*.tmp")
-    assert not night.finished.left
+    assert not held(night.place)[1]
 
 
 def test_a_damaged_shard_is_named_and_set_aside(night: Night) -> None:
@@ -235,9 +231,10 @@ def test_an_interrupt_ends_soon_and_says_how_to_go_on(night: Night) -> None:
 
 
 def test_the_record_tells_of_every_part(night: Night) -> None:
-    parts = night.finished.record.parts
+    record = read_record(night.place / "run")
+    parts = record.parts
     assert [part.ended for part in parts] == ["", "", "stopped", "finished"]
     known = [part for part in parts if part.ended]
     assert all(part.rows > 0 and part.seconds > 0 for part in known)
-    assert night.finished.record.seconds == pytest.approx(sum(part.seconds for part in known))
-    assert night.finished.record.counts.ok == ROWS
+    assert record.seconds == pytest.approx(sum(part.seconds for part in known))
+    assert record.counts.ok == ROWS
