@@ -19,10 +19,7 @@ from harness.planning.estimate import (
     WRITE,
     Number,
     PlanModel,
-    Stage,
-    WorkerLayout,
     busy_seconds,
-    exactly,
 )
 from harness.planning.plan import VERSION, Plan
 from harness.planning.sample import HAND_OVER, TAKE
@@ -148,13 +145,8 @@ def _planned_seconds(plan: Plan, record: RunRecord) -> float:
     workers = record.machine.workers
     processors = plan.processors if plan.machine.engine == "local" else workers
     # Without a worker preparing and scoring take turns in one process.
-    layout = WorkerLayout(max(1, workers), processors if workers else 1, plan.here.gpus)
-    stages = [
-        Stage(stage.name, stage.resource, exactly(stage.seconds.value), stage.basis)
-        for stage in plan.stages
-    ]
-    busy = busy_seconds(stages, layout)
-    return plan.start_seconds + max(float(seconds[0]) for seconds in busy.values())
+    busy = busy_seconds(plan.stages, max(1, workers), processors if workers else 1, plan.here.gpus)
+    return plan.start_seconds + max(busy.values())
 
 
 def _notes(plan: Plan, record: RunRecord) -> list[str]:

@@ -1,9 +1,9 @@
 """Estimates of a whole run's time and size from a timed sample of clips.
 
 A total is the mean of a clip times the number of clips, or the ratio to the bytes of the recordings
-where these are known and fit the sample better; that of a detector is the mean of a row. It is an
-array of shape (1 + RESAMPLES,): the estimate, then those of bootstrap resamples of the clips or
-batches. The 95 % interval says how sure a total is, not how much clips differ.
+where these are known and fit the sample better; that of a detector is the mean of a row. Its 95 %
+interval is from bootstrap resamples of the clips or batches: how sure the total is, not how much
+clips differ. A sum has the sums of the ends of its parts.
 
 Cochran, Sampling Techniques, 3rd edition, 1977, chapters 2 and 6 (means and ratios).
 """
@@ -53,27 +53,25 @@ class Figure(PlanModel):
     low: Number
     high: Number
 
+    @classmethod
+    def exact(cls, value: float) -> Figure:
+        """Return a value that is known."""
+        return cls(value=value, low=value, high=value)
 
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """A kind of work: its total seconds and the unit that they grow with."""
+    def scaled(self, factor: float) -> Figure:
+        return Figure(value=factor * self.value, low=factor * self.low, high=factor * self.high)
+
+
+class StagePlan(PlanModel):
+    """A kind of work: its total seconds, its resource, and the unit that it grows with."""
 
     name: str
     resource: Resource
-    seconds: Array
+    seconds: Figure
     basis: Basis
 
 
 @dataclass(frozen=True)
-class WorkerLayout:
-    """Workers that prepare, processors for them and this process, and GPUs (0 without any)."""
-
-    workers: int
-    processors: int
-    gpus: int = 0
-
-
-@dataclass(frozen=True, eq=False)
 class Load:
     """The amount of work; `read_bytes` is NaN unless the size of every recording is known."""
 
@@ -91,43 +89,31 @@ class Load:
         return self.rows * self.models
 
 
-def resamples(count: int, *key: object) -> Array:
-    """Return how often each of `count` units occurs in each resample; in the first, once."""
+def total(cost: Array, size: Array, whole: float, *key: object) -> Figure:
+    """Return the cost of units whose sizes sum to `whole`, from that of some; NaN without sizes.
+
+    `key` seeds the resamples: totals of the same units are resampled alike.
+    """
+    count = len(cost)
     drawn = generator("forecast", *key).multinomial(count, [1 / count] * count, size=RESAMPLES)
-    return np.vstack([np.ones(count), drawn.astype(np.float64)])
-
-
-def total(cost: Array, size: Array, drawn: Array, whole: float) -> Array:
-    """Return the cost of units whose sizes sum to `whole`, from that of some; NaN without sizes."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return drawn @ cost / (drawn @ size) * whole
+        value, values = cost.sum() / size.sum() * whole, drawn @ cost / (drawn @ size) * whole
+    low, high = np.percentile(values, (2.5, 97.5))
+    return Figure(value=float(value), low=float(low), high=float(high))
 
 
-def total_of_clips(cost: Array, sizes: Array, drawn: Array, load: Load) -> tuple[Array, Basis]:
+def total_of_clips(cost: Array, sizes: Array, load: Load) -> tuple[Figure, Basis]:
     """Return the cost of all clips by number or by bytes, whichever leaves the smaller residual."""
-    by_clip = total(cost, np.ones(len(cost)), drawn, load.clips)
-    if not load.read_bytes > 0 or not sizes.sum() > 0:
-        return by_clip, "clip"
-    residual = ((cost - cost.sum() / sizes.sum() * sizes) ** 2).sum()
-    if residual > ((cost - cost.mean()) ** 2).sum():
-        return by_clip, "clip"
-    return total(cost, sizes, drawn, load.read_bytes), "byte"
-
-
-def exactly(value: float) -> Array:
-    """Return a total that is known, the same in every resample."""
-    return np.full(1 + RESAMPLES, value)
-
-
-def figure(values: Array) -> Figure:
-    """Return a total with its 95 % interval."""
-    low, high = np.percentile(values[1:], (2.5, 97.5))
-    return Figure(value=float(values[0]), low=float(low), high=float(high))
+    if load.read_bytes > 0 and sizes.sum() > 0:
+        residual = ((cost - cost.sum() / sizes.sum() * sizes) ** 2).sum()
+        if residual <= ((cost - cost.mean()) ** 2).sum():
+            return total(cost, sizes, load.read_bytes, "clips"), "byte"
+    return total(cost, np.ones(len(cost)), load.clips, "clips"), "clip"
 
 
 def stages_of(
-    sample: Sample, detectors: Sequence[Detector], sizes: Array, drawn: Array, load: Load
-) -> list[Stage]:
+    sample: Sample, detectors: Sequence[Detector], sizes: Array, load: Load
+) -> list[StagePlan]:
     """Return all stages of a run: reading, preparing, keeping, scoring and writing.
 
     Parameters
@@ -135,33 +121,29 @@ def stages_of(
     sizes
         Bytes of the clips of the sample.
     """
-    stages: list[Stage] = []
-    if not math.isnan(sample.read_rate) and not math.isnan(load.read_bytes):
-        stages.append(Stage(READ, "storage", exactly(load.read_bytes / sample.read_rate), "byte"))
+    preparing: list[StagePlan] = []
     for name in dict.fromkeys(name for clip in sample.stages for name in clip):
         cost = np.array([clip.get(name, 0.0) for clip in sample.stages])
-        seconds, basis = total_of_clips(cost, sizes, drawn, load)
+        seconds, basis = total_of_clips(cost, sizes, load)
         if name == STORE:  # a full cache keeps no more
             every = float(np.mean(sample.audio_bytes)) * load.clips
-            seconds = seconds * (cached_bytes(sample, load) / every if every else 0.0)
-        main = name in (TAKE, LOAD, STORE)
-        stages.append(
-            Stage(name, "main process" if main else "workers", np.maximum(seconds, 0.0), basis)
-        )
-    stages.sort(key=lambda stage: -stage.seconds[0])
+            seconds = seconds.scaled(cached_bytes(sample, load) / every if every else 0.0)
+        resource = "main process" if name in (TAKE, LOAD, STORE) else "workers"
+        preparing.append(StagePlan(name=name, resource=resource, seconds=seconds, basis=basis))
+    stages = sorted(preparing, key=lambda stage: -stage.seconds.value)
+    if not math.isnan(sample.read_rate) and not math.isnan(load.read_bytes):
+        read = Figure.exact(load.read_bytes / sample.read_rate)
+        stages.insert(0, StagePlan(name=READ, resource="storage", seconds=read, basis="byte"))
     for detector in detectors:
         stages += _detector_stages(sample, detector, load)
-    write = sample.shard_seconds * shard_count(load.scorings)
-    return [*stages, Stage(WRITE, "main process", exactly(write), "row")]
+    write = Figure.exact(sample.shard_seconds * shard_count(load.scorings))
+    return [*stages, StagePlan(name=WRITE, resource="main process", seconds=write, basis="row")]
 
 
-def _detector_stages(sample: Sample, detector: Detector, load: Load) -> list[Stage]:
+def _detector_stages(sample: Sample, detector: Detector, load: Load) -> list[StagePlan]:
     model = detector.identity.name
-    batches = sample.batches.get(model)
-    if not batches:
-        return []
+    batches = sample.batches.get(model, [])
     rows = np.array([float(batch.rows) for batch in batches])
-    drawn = resamples(len(batches), model)
     resource: Resource = "main process"  # a user's own detector is called by one thread
     if on_gpu := detector.device.startswith("cuda"):
         resource = "gpus"
@@ -171,10 +153,15 @@ def _detector_stages(sample: Sample, detector: Detector, load: Load) -> list[Sta
         (name, resource): [batch.seconds.get(name, 0.0) for batch in batches]
         for name in dict.fromkeys(name for batch in batches for name in batch.seconds)
     }
-    if on_gpu:
+    if on_gpu and batches:
         costs[HAND_OVER, "main process"] = [batch.main_seconds for batch in batches]
     return [
-        Stage(f"{name} of {model}", busy, total(np.array(cost), rows, drawn, load.rows), "row")
+        StagePlan(
+            name=f"{name} of {model}",
+            resource=busy,
+            seconds=total(np.array(cost), rows, load.rows, model),
+            basis="row",
+        )
         for (name, busy), cost in costs.items()
     ]
 
@@ -194,35 +181,38 @@ def cached_bytes(sample: Sample, load: Load) -> float:
     return min(sample.machine.cache_gb * _GB, float(np.mean(sample.audio_bytes)) * load.clips)
 
 
-def busy_seconds(stages: Sequence[Stage], layout: WorkerLayout) -> dict[Resource, Array]:
-    """Return the seconds that each resource needs on its own.
+def busy_seconds(
+    stages: Sequence[StagePlan],
+    workers: int,
+    processors: int,
+    gpus: int,
+    end: Literal["value", "low", "high"] = "value",
+) -> dict[Resource, float]:
+    """Return the seconds that each resource needs on its own, by an end of the stages' intervals.
 
     Workers, detectors on processors and the main process share the processors.
     """
-    work: dict[Resource, Array] = {
-        name: sum((stage.seconds for stage in stages if stage.resource == name), start=exactly(0.0))
-        for name in get_args(Resource)
-    }
+    work: dict[Resource, float] = dict.fromkeys(get_args(Resource), 0.0)
+    for stage in stages:
+        work[stage.resource] += getattr(stage.seconds, end)
     shared = work["workers"] + work["processors"] + work["main process"]
-    work["workers"] = work["workers"] / layout.workers
-    work["processors"] = shared / layout.processors
-    work["gpus"] = work["gpus"] / max(1, layout.gpus)
+    work["workers"] /= workers
+    work["processors"] = shared / processors
+    work["gpus"] /= max(1, gpus)
     return work
 
 
-def limit(stages: Sequence[Stage], busy: Mapping[Resource, Array]) -> str:
+def limit(stages: Sequence[StagePlan], busy: Mapping[Resource, float]) -> str:
     """Name the resource that takes longest and its largest stage: `processors: perturb codec`."""
-    resource = max(busy, key=lambda name: busy[name][0])
+    resource = max(busy, key=lambda name: busy[name])
     sharing = ("workers", "processors", "main process") if resource == "processors" else (resource,)
     own = [stage for stage in stages if stage.resource in sharing]
-    largest = max(own, key=lambda stage: stage.seconds[0], default=None)
+    largest = max(own, key=lambda stage: stage.seconds.value, default=None)
     return resource if largest is None else f"{resource}: {largest.name}"
 
 
-def turning_point(stages: Sequence[Stage], gpus: int) -> int | None:
+def turning_point(stages: Sequence[StagePlan], gpus: int) -> int | None:
     """Return the number of workers, each with a processor, above which more do not help."""
-    busy = {
-        name: seconds[0] for name, seconds in busy_seconds(stages, WorkerLayout(1, 1, gpus)).items()
-    }
+    busy = busy_seconds(stages, 1, 1, gpus)
     fixed = max(seconds for name, seconds in busy.items() if name not in ("workers", "processors"))
     return max(1, math.ceil(busy["processors"] / fixed)) if fixed > 0 else None

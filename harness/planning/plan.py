@@ -21,20 +21,14 @@ from harness.errors import UsageError
 from harness.planning.estimate import (
     WRITE,
     Array,
-    Basis,
     Figure,
     Load,
     Number,
     PlanModel,
-    Resource,
-    Stage,
-    WorkerLayout,
+    StagePlan,
     busy_seconds,
     cached_bytes,
-    exactly,
-    figure,
     limit,
-    resamples,
     stages_of,
     total_of_clips,
     turning_point,
@@ -49,15 +43,6 @@ VERSION = 1
 SAMPLE_CLIPS = 24
 
 _BUSY = 0.15
-
-
-class StagePlan(PlanModel):
-    """A kind of work: its total seconds, its resource, and the unit that it grows with."""
-
-    name: str
-    resource: Resource
-    seconds: Figure
-    basis: Basis
 
 
 class LayoutPlan(PlanModel):
@@ -179,12 +164,11 @@ def plan(
 
     read_bytes = math.fsum(map(size_bytes, clips)) if detectors else 0.0
     load = Load(len(clips), len(suite.conditions), len(inputs.detectors), read_bytes)
-    drawn = resamples(len(sample.clips), suite.seed, "clips")
     sizes = np.array([size_bytes(clip) for clip in sample.clips])
-    stages = stages_of(sample, detectors, sizes, drawn, load)
+    stages = stages_of(sample, detectors, sizes, load)
     if on_cluster:  # workers do all but the writing
         stages = [
-            replace(stage, resource="workers")
+            stage.model_copy(update={"resource": "workers"})
             if stage.resource == "main process" and stage.name != WRITE
             else stage
             for stage in stages
@@ -205,22 +189,14 @@ def plan(
         clips=load.clips,
         conditions=load.conditions,
         scorings=load.scorings,
-        audio_seconds=figure(total_of_clips(_audio_seconds(sample), sizes, drawn, load)[0]),
+        audio_seconds=total_of_clips(_audio_seconds(sample), sizes, load)[0],
         audio_basis="the sample",
-        read_bytes=figure(exactly(read_bytes)),
+        read_bytes=Figure.exact(read_bytes),
         read_basis="every clip",
         written_bytes=written_bytes(sample, load.scorings, 3600 * here.hours.value),
         cached_bytes=cached_bytes(sample, load),
         storage_bytes_per_second=sample.read_rate,
-        stages=[
-            StagePlan(
-                name=stage.name,
-                resource=stage.resource,
-                seconds=figure(stage.seconds),
-                basis=stage.basis,
-            )
-            for stage in stages
-        ],
+        stages=stages,
         start_seconds=sample.start_seconds,
         main_bytes=sample.main_bytes,
         worker_bytes=sample.worker_bytes,
@@ -258,29 +234,29 @@ def _audio_seconds(sample: Sample) -> Array:
 class _Layouts:
     """Planner of layouts; a worker on a cluster is a main process with one preparing process."""
 
-    stages: Sequence[Stage]
+    stages: Sequence[StagePlan]
     sample: Sample
     read_bytes: float
     on_cluster: bool
 
     def plan(self, workers: int, processors: int, gpus: int) -> LayoutPlan:
-        busy = busy_seconds(self.stages, WorkerLayout(workers, processors, gpus))
-        took = np.max(list(busy.values()), axis=0) + self.sample.start_seconds
-        seconds = float(took[0])
+        busy = busy_seconds(self.stages, workers, processors, gpus)
+        value, low, high = (
+            max(busy_seconds(self.stages, workers, processors, gpus, end).values())
+            + self.sample.start_seconds
+            for end in ("value", "low", "high")
+        )
         memory = self.sample.worker_bytes + WINDOW * float(np.mean(self.sample.audio_bytes))
         memory += self.sample.main_bytes if self.on_cluster else 0.0
         return LayoutPlan(
             workers=workers,
             processors=processors,
             gpus=gpus,
-            hours=figure(took / 3600),
+            hours=Figure(value=value, low=low, high=high).scaled(1 / 3600),
             memory_bytes=self.sample.main_bytes + workers * memory,
             limit=limit(self.stages, busy),
-            busy={
-                name: float(needed[0]) / seconds if seconds else 0.0
-                for name, needed in busy.items()
-            },
-            read_bytes_per_second=self.read_bytes / seconds if seconds else math.nan,
+            busy={name: needed / value if value else 0.0 for name, needed in busy.items()},
+            read_bytes_per_second=self.read_bytes / value if value else math.nan,
         )
 
 

@@ -33,7 +33,7 @@ from harness.engine.plan import Task
 from harness.engine.prepare import Prepared, Recipe
 from harness.engine.scorer import PreparedRow, Scorer
 from harness.engine.scoring import use_threads
-from harness.engine.self_check import MOST_CLIPS, admitted, self_check
+from harness.engine.self_check import admitted, first_clips, self_check
 from harness.engine.worker_pool import WorkerPool
 from harness.errors import ClipError, ClipRejected
 from harness.processor import usable_processors
@@ -182,7 +182,7 @@ def _prepare(
             own = (LOAD, STORE) if machine.workers else tuple(stages)
             own_seconds = sum(stages.get(name, 0.0) for name in own)
             sample.clips.append(task.clip)
-            sample.stages.append(stages | {TAKE: used - own_seconds})
+            sample.stages.append(stages | {TAKE: max(0.0, used - own_seconds)})
             sample.audio_seconds.append(_seconds(rows))
             sample.audio_bytes.append(sum(map(_wave_bytes, rows)))
             sample.worker_bytes = max(sample.worker_bytes, _largest_worker_bytes())
@@ -217,10 +217,7 @@ def _start(
     # Under another id a clip is not found in the cache when it is measured.
     clips = [replace(clip, clip_id=f"start {clip.clip_id}") for clip in clips]
     began = time.perf_counter()
-    first = (
-        Task(clip, (conditions[number % len(conditions)],), (0,))
-        for number, clip in enumerate(clips[: min(machine.batch_size, MOST_CLIPS)])
-    )
+    first = first_clips(clips, conditions, machine.batch_size)
     prepared = [row for _, rows in pool.prepare(first) for row in rows]
     for scorer in scorers:
         if waves := admitted(scorer.detector, prepared):

@@ -13,17 +13,12 @@ from hypothesis import strategies as st
 
 from harness.data.clip import Clip
 from harness.planning.estimate import (
-    RESAMPLES,
     Figure,
     Load,
-    Stage,
-    WorkerLayout,
+    StagePlan,
     busy_seconds,
     cached_bytes,
-    exactly,
-    figure,
     limit,
-    resamples,
     shard_count,
     stages_of,
     total,
@@ -56,83 +51,77 @@ def test_a_total_is_extrapolated_by_what_fits_the_sample(
     cost: list[float], read_bytes: float, basis: str, expected: float
 ) -> None:
     sizes = np.array([1.0, 2.0, 4.0])
-    values, basis_used = total_of_clips(
-        np.array(cost), sizes, resamples(3, "a"), load(10, read_bytes)
-    )
+    estimate, basis_used = total_of_clips(np.array(cost), sizes, load(10, read_bytes))
     assert basis_used == basis
-    assert values[0] == pytest.approx(expected)
+    assert estimate.value == pytest.approx(expected)
     if basis == "byte":
-        assert values == pytest.approx(expected), "the ratio is the same whichever are drawn"
-
-
-def test_every_resample_has_as_many_clips_as_the_sample() -> None:
-    drawn = resamples(7, "x")
-    assert drawn.shape == (1 + RESAMPLES, 7)
-    assert (drawn[0] == 1).all()
-    assert (drawn.sum(axis=1) == 7).all()
-    assert (drawn == resamples(7, "x")).all()
-    assert (drawn != resamples(7, "y")).any()
+        ends = (estimate.low, estimate.high)
+        assert ends == pytest.approx((expected, expected)), "the ratio is the same for any clips"
 
 
 def test_the_interval_is_that_of_the_mean() -> None:
     # 400 clips of variance 1: the mean has a standard error of 0.05, times 1.96 and 1,000 clips.
     cost = 10 + np.random.default_rng(1).standard_normal(400)
-    estimate = figure(total(cost, np.ones(400), resamples(400, "b"), 1000))
+    estimate = total(cost, np.ones(400), 1000, "b")
+    assert estimate == total(cost, np.ones(400), 1000, "b")
+    assert estimate != total(cost, np.ones(400), 1000, "c")
     assert estimate.value == pytest.approx(1000 * cost.mean())
     assert (estimate.high - estimate.low) / 2 == pytest.approx(98, rel=0.15)
     assert estimate.low < estimate.value < estimate.high
 
 
 def test_no_size_is_no_total() -> None:
-    assert math.isnan(total(np.zeros(2), np.zeros(2), resamples(2, "c"), 10.0)[0])
+    assert math.isnan(total(np.zeros(2), np.zeros(2), 10.0, "c").value)
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=8), st.floats(0.1, 1e6))
 def test_a_total_scales_with_the_whole(cost: list[float], whole: float) -> None:
-    drawn, ones = resamples(len(cost), "d"), np.ones(len(cost))
-    once, twice = (total(np.array(cost), ones, drawn, factor * whole) for factor in (1, 2))
-    assert twice == pytest.approx(2 * once)
+    once, twice = (
+        total(np.array(cost), np.ones(len(cost)), factor * whole, "d") for factor in (1, 2)
+    )
+    assert twice.model_dump() == pytest.approx(once.scaled(2).model_dump())
 
 
-def work(**seconds: float) -> list[Stage]:
+def work(**seconds: float) -> list[StagePlan]:
     """Stages named by their resource (`main` is the main process)."""
-    names = {"main": "main process"}
+    names: dict[str, Any] = {"main": "main process"}
     return [
-        Stage(f"work of {name}", cast(Any, names.get(name, name)), exactly(value), "row")
+        StagePlan(
+            name=f"work of {name}",
+            resource=names.get(name, name),
+            seconds=Figure(value=value, low=value / 2, high=2 * value),
+            basis="row",
+        )
         for name, value in seconds.items()
     ]
 
 
-def busy(stages: list[Stage], layout: WorkerLayout) -> tuple[dict[str, float], str]:
-    busy_times = busy_seconds(stages, layout)
-    return {name: float(seconds[0]) for name, seconds in busy_times.items()}, limit(
-        stages, busy_times
-    )
-
-
 def test_processors_share_preparing_scoring_and_bookkeeping() -> None:
     stages = work(workers=600.0, processors=300.0, main=60.0, storage=10.0)
-    seconds, limited_by = busy(stages, WorkerLayout(workers=4, processors=4))
-    assert limited_by == "processors: work of workers"
-    assert seconds == pytest.approx(
+    busy = busy_seconds(stages, workers=4, processors=4, gpus=0)
+    assert limit(stages, busy) == "processors: work of workers"
+    assert busy == pytest.approx(
         {"workers": 150, "processors": 240, "gpus": 0, "main process": 60, "storage": 10}
     )
+    assert busy_seconds(stages, 4, 4, 0, "low")["processors"] == pytest.approx(120)
+    assert busy_seconds(stages, 4, 4, 0, "high")["processors"] == pytest.approx(480)
 
 
 @pytest.mark.parametrize(
-    ("layout", "seconds", "limited_by"),
+    ("workers", "processors", "gpus", "seconds", "limited_by"),
     [
-        (WorkerLayout(1, 128), 6400, "workers: work of workers"),
-        (WorkerLayout(16, 16, gpus=1), 400, "workers: work of workers"),
-        (WorkerLayout(128, 128, gpus=1), 100, "gpus: work of gpus"),
-        (WorkerLayout(128, 128, gpus=4), 50, "workers: work of workers"),
+        (1, 128, 0, 6400, "workers: work of workers"),
+        (16, 16, 1, 400, "workers: work of workers"),
+        (128, 128, 1, 100, "gpus: work of gpus"),
+        (128, 128, 4, 50, "workers: work of workers"),
     ],
 )
 def test_the_resource_that_takes_longest_limits(
-    layout: WorkerLayout, seconds: float, limited_by: str
+    workers: int, processors: int, gpus: int, seconds: float, limited_by: str
 ) -> None:
-    busy_times, name = busy(work(workers=6400.0, gpus=100.0), layout)
-    assert (max(busy_times.values()), name) == (seconds, limited_by)
+    stages = work(workers=6400.0, gpus=100.0)
+    busy = busy_seconds(stages, workers, processors, gpus)
+    assert (max(busy.values()), limit(stages, busy)) == (seconds, limited_by)
 
 
 def test_the_turning_point_is_where_what_cannot_be_shared_takes_as_long() -> None:
@@ -186,8 +175,8 @@ SIZES = np.array([100.0, 300.0])
 
 
 def totals(*detectors: Any, read_bytes: float = 4000.0) -> dict[str, tuple[str, float]]:
-    stages = stages_of(sample(), detectors, SIZES, resamples(2, "a"), load(10, read_bytes, 3))
-    return {stage.name: (stage.resource, stage.seconds[0]) for stage in stages}
+    stages = stages_of(sample(), detectors, SIZES, load(10, read_bytes, 3))
+    return {stage.name: (stage.resource, stage.seconds.value) for stage in stages}
 
 
 def test_every_stage_is_extrapolated_by_what_it_grows_with() -> None:
