@@ -11,7 +11,6 @@ import base64
 import io
 import posixpath
 import re
-from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import IO, Any, cast
+
+from cachetools import LRUCache, cached
 
 from harness.data.clip import Clip
 from harness.errors import ClipError, ClipRejected, UsageError
@@ -50,53 +51,32 @@ class Stored:
 
     def fetch(self, most_bytes: int) -> bytes:
         """Return all of its bytes, in one request where its size is known."""
-        content = _RECENT.get(self)
-        if content is None:
-            content = self._fetched(most_bytes)
-            _RECENT.keep(self, content)
-        return content
-
-    def _fetched(self, most_bytes: int) -> bytes:
-        try:
-            system, path = opened(self.url)
-            size = self.size_bytes if self.size_bytes is not None else system.info(path)["size"]
-            if size > most_bytes:
-                raise ClipRejected(f"{size} bytes are over the limit of {most_bytes}")
-            content = _content(system, path, size and most_bytes)
-        except ClipRejected:
-            raise
-        except FileNotFoundError as fault:
-            raise ClipRejected("cannot be opened: no such object in the store") from fault
-        except Exception as fault:  # every client has errors of its own
-            raise ClipError(f"cannot be read from its store: {described(fault)}") from fault
-        if len(content) != size:
-            raise ClipError(f"has {len(content)} bytes in its store, and {size} when it was listed")
-        return content
+        # Without a digest another recording may be at the address later.
+        return (_recent if self.md5 else _fetched)(self, most_bytes)
 
 
-class _Recent:
-    """A cache of the last recordings: a self-check, the run and its examples fetch the same."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes, self._bytes = most_bytes, 0
-        self._kept: OrderedDict[Stored, bytes] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, stored: Stored) -> bytes | None:
-        with self._lock:
-            return self._kept.get(stored)
-
-    def keep(self, stored: Stored, content: bytes) -> None:
-        """Keep a recording whose digest is known: another may be at its address later."""
-        with self._lock:
-            if stored.md5 and stored not in self._kept and len(content) <= self._most_bytes:
-                self._kept[stored] = content
-                self._bytes += len(content)
-            while self._bytes > self._most_bytes:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
+def _fetched(stored: Stored, most_bytes: int) -> bytes:
+    try:
+        system, path = opened(stored.url)
+        size = stored.size_bytes if stored.size_bytes is not None else system.info(path)["size"]
+        if size > most_bytes:
+            raise ClipRejected(f"{size} bytes are over the limit of {most_bytes}")
+        content = _content(system, path, size and most_bytes)
+    except ClipRejected:
+        raise
+    except FileNotFoundError as fault:
+        raise ClipRejected("cannot be opened: no such object in the store") from fault
+    except Exception as fault:  # every client has errors of its own
+        raise ClipError(f"cannot be read from its store: {described(fault)}") from fault
+    if len(content) != size:
+        raise ClipError(f"has {len(content)} bytes in its store, and {size} when it was listed")
+    return content
 
 
-_RECENT = _Recent(most_bytes=2**25)
+_recent = cached(LRUCache(2**25, getsizeof=len), key=lambda stored, _: stored, lock=Lock())(
+    _fetched
+)
+"""Of the last recordings, which a self-check, the run and its examples all fetch."""
 
 
 class UnreachedError(Exception):
