@@ -54,7 +54,7 @@ def polarities(grid: Grid, resamples: int, seed: int) -> Iterator[Polarity]:
         parts = {name: grid.cell(rows, ("auc",)) for name, rows in _parts(grid, model)}
         drawn = estimate(list(parts.values()), grid.groups, resamples, seed)
         aucs = [drawn[cell]["auc"] for cell in parts.values()]
-        adjusted = holm([auc_p(auc, "below") for auc in aucs]).tolist()
+        adjusted = holm([_p_below(auc) for auc in aucs]).tolist()
         for name, auc, p in zip(parts, aucs, adjusted, strict=True):
             low, high = auc_interval(auc)
             verdict: PolarityVerdict = "as labelled" if low > 0.5 else "cannot be known"
@@ -83,14 +83,13 @@ def auc_interval(auc: Resampled) -> tuple[float, float]:
     return float(low[0]), float(high[0])
 
 
-def auc_p(auc: Resampled, side: Literal["above", "below"]) -> float:
-    """One-sided p-value of an AUC on this side of 0.5, by t over groups; NaN where unknown.
+def _p_below(auc: Resampled) -> float:
+    """One-sided p-value of an AUC of 0.5 or more, by t over groups; NaN where unknown.
 
     At least what exchanging the classes group by group could give.
     """
     if auc.groups < FEWEST_GROUPS or np.isnan(auc.value):
         return float("nan")
     error = float(bootstrap_error(auc.draws, auc.groups))
-    t = (auc.value - 0.5) / max(error, 1e-12)
-    p = float(stdtr(auc.groups - 1, t if side == "below" else -t))
+    p = float(stdtr(auc.groups - 1, (auc.value - 0.5) / max(error, 1e-12)))
     return max(p, 2.0**-auc.groups)

@@ -55,7 +55,7 @@ def print_shortcuts(
         figures = (
             figure(shortcut.auc),
             interval(shortcut.low, shortcut.high) or MISSING,
-            probability(shortcut.p_holm),
+            probability(shortcut.p_adjusted),
         )
         middles = _middle(shortcut.real), _middle(shortcut.fake)
         table.add_row(name, shortcut.verdict, shortcut.how, *figures, *middles)

@@ -4,7 +4,9 @@ Conventions: a prediction is one number per clip, higher for fake, from a rule t
 the clips of other groups only; folds keep groups whole. Its AUC is 0.5 where the property tells
 nothing, and may fall below: a chance tendency of the other folds is reversed in this one.
 
-p-values are one-sided, of an AUC of 0.5 or less, by Student's t over groups.
+Chance tendencies are learned from the very groups that they are tested on in other folds. If
+nothing tells, the folds' results therefore agree or disagree together, and their mean varies with
+√2 times the standard error that draws of groups show, whatever is learned. p-values allow for that.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import stdtr
 
 from harness.audit.cross_fit import cross_fit, group_folds, leaves_both
-from harness.audit.swapped_labels import auc_interval, auc_p
+from harness.audit.swapped_labels import auc_interval
 from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.detection import auc
+from harness.metrics.intervals import FEWEST_GROUPS, bootstrap_error
 from harness.metrics.resampled import Resampled
 
 Array = NDArray[np.float64]
@@ -72,13 +76,12 @@ class Design:
 
 @dataclass(frozen=True)
 class Separation:
-    """AUC of a prediction, its interval and p-value; `groups` are those of the smaller class."""
+    """AUC of a prediction, its interval, and the one-sided p-value of an AUC of 0.5 or less."""
 
     auc: float
     low: float
     high: float
     p: float
-    groups: int
 
 
 def by_order(value: Array, design: Design) -> tuple[Array, int]:
@@ -154,4 +157,12 @@ def _separation(drawn: Resampled) -> Separation:
     if 0 < drawn.value < 1 and np.ptp(drawn.draws) <= _SAME:
         # The classes are alike in every group, as where each fake has its real twin.
         low = high = drawn.value
-    return Separation(drawn.value, low, high, auc_p(drawn, "above"), drawn.groups)
+    return Separation(drawn.value, low, high, _p(drawn))
+
+
+def _p(drawn: Resampled) -> float:
+    """By Student's t over groups, at least what exchanging classes group by group could give."""
+    if drawn.groups < FEWEST_GROUPS or np.isnan(drawn.value):
+        return float("nan")
+    error = np.sqrt(2) * max(float(bootstrap_error(drawn.draws, drawn.groups)), _SAME)
+    return max(float(stdtr(drawn.groups - 1, (0.5 - drawn.value) / error)), 2.0**-drawn.groups)

@@ -1,8 +1,10 @@
 """Shortcuts: whether trivial properties tell real from fake, and how much a detector uses them.
 
 Every property is tested in two ways, by its order (fakes are louder) and by its value (all fakes
-have one length), then all properties together. p-values of chance are adjusted by Holm's method
-over all of these tests; the way with the smaller p-value is shown. A property
+have one length); the way with the smaller p-value is shown. Then all properties are tested
+together. p-values of properties are of moving labels between whole groups
+(`harness.testset.permutation`), that of all together is by t over groups. They are adjusted for all
+tests: half of the 5 % is for the properties, half for all together. A property
 
 - `tells` where that is not chance and its AUC may reach `margin`,
 - `does not tell` where its interval lies below `margin`,
@@ -29,9 +31,9 @@ from numpy.typing import NDArray
 from harness.audio.wave import read
 from harness.data.clip import Clip
 from harness.errors import CLIP_FAULTS, UsageError
-from harness.metrics.significance import holm
 from harness.results.run_folder import RunFolder
 from harness.summary.summary import RESAMPLES
+from harness.testset.permutation import Exchange, adjusted_p, order_of, values_of
 from harness.testset.properties import PROPERTIES, ClipProperties, measure
 from harness.testset.reliance import Reliance, reliances
 from harness.testset.separation import (
@@ -63,8 +65,8 @@ class Shortcut:
         The relation that separates the classes; empty for `all together`.
     trace
         Whether generation may cause it, so that a detector may rightly use it.
-    p_holm
-        Of chance, adjusted.
+    p_adjusted
+        Of chance, adjusted for all tests.
     real, fake
         Median of a number in each class, or the most frequent name.
     """
@@ -77,7 +79,7 @@ class Shortcut:
     auc: float
     low: float
     high: float
-    p_holm: float
+    p_adjusted: float
     real: float | str
     fake: float | str
 
@@ -146,14 +148,18 @@ def audit_shortcuts(
     fake = design.fake
     features = _features(data.measurements)
     together = by_all(features, design)
-    tests = [*_tests(data.measurements, design), _Test(TOGETHER, together, "")]
-    results = separations([test.prediction for test in tests], design, resamples, seed)
-    adjusted = holm([result.p for result in results]).tolist()
+    exchange = Exchange.of(fake, design.group, resamples, seed)
+    tests = [*_tests(data.measurements, design)]
+    p_values = adjusted_p([exchange.statistics(test.columns) for test in tests])
+    *results, all_together = separations(
+        [*(test.prediction for test in tests), together], design, resamples, seed
+    )
     best: dict[str, Shortcut] = {}
-    for test, result, p in zip(tests, results, adjusted, strict=True):
-        if test.name not in best or p < best[test.name].p_holm:
-            best[test.name] = test.shortcut(result, p, margin, data.measurements, fake)
-    all_together = best.pop(TOGETHER)
+    for test, result, p in zip(tests, results, p_values.tolist(), strict=True):
+        shortcut = _shortcut(test.name, test.how, result, 2 * p, margin, data)
+        known = best.setdefault(test.name, shortcut)
+        if (shortcut.p_adjusted, -shortcut.auc) < (known.p_adjusted, -known.auc):
+            best[test.name] = shortcut
     ids = [clip.clip_id for clip in data.clips]
     return ShortcutAudit(
         clips=len(fake),
@@ -162,7 +168,7 @@ def audit_shortcuts(
         groups=design.groups,
         margin=margin,
         shortcuts=(
-            all_together,
+            _shortcut(TOGETHER, "", all_together, 2 * all_together.p, margin, data),
             *sorted(
                 best.values(), key=lambda shortcut: (shortcut.verdict != "tells", -shortcut.auc)
             ),
@@ -186,30 +192,27 @@ def _design(data: MeasuredClips, seed: int) -> Design:
 
 @dataclass(frozen=True, eq=False)
 class _Test:
-    """A property and the prediction of fake from it."""
+    """A property, the prediction of fake from it, and its columns for `Exchange.statistics`."""
 
     name: str
-    prediction: Array
     how: How
+    prediction: Array
+    columns: Array
 
-    def shortcut(
-        self,
-        result: Separation,
-        p: float,
-        margin: float,
-        measurements: tuple[ClipProperties, ...],
-        fake: NDArray[np.bool_],
-    ) -> Shortcut:
-        verdict: ShortcutVerdict = "too few clips"
-        if result.high < margin:
-            verdict = "does not tell"
-        elif p < SIZE:
-            verdict = "tells"
-        middles = [_middle(self.name, measurements, fake == side) for side in (False, True)]
-        known = PROPERTIES.get(self.name)
-        words, trace = (known.words, known.trace) if known else ("all but traces", False)
-        bounds = result.auc, result.low, result.high
-        return Shortcut(self.name, words, verdict, self.how, trace, *bounds, p, *middles)
+
+def _shortcut(
+    name: str, how: How, result: Separation, p: float, margin: float, data: MeasuredClips
+) -> Shortcut:
+    verdict: ShortcutVerdict = "too few clips"
+    if result.high < margin:
+        verdict = "does not tell"
+    elif p < SIZE:
+        verdict = "tells"
+    known = PROPERTIES.get(name)
+    words, trace = (known.words, known.trace) if known else ("all but traces", False)
+    real, fake = (_middle(name, data, label) for label in ("real", "fake"))
+    bounds = result.auc, result.low, result.high
+    return Shortcut(name, words, verdict, how, trace, *bounds, min(p, 1.0), real, fake)
 
 
 def _tests(measurements: tuple[ClipProperties, ...], design: Design) -> Iterator[_Test]:
@@ -223,8 +226,9 @@ def _tests(measurements: tuple[ClipProperties, ...], design: Design) -> Iterator
             continue
         if not known.names:
             prediction, signs = by_order(value, design)
-            yield _Test(name, prediction, "fakes have more" if signs > 0 else "fakes have less")
-        yield _Test(name, by_value(value, design), "by value")
+            how = "fakes have more" if signs > 0 else "fakes have less"
+            yield _Test(name, how, prediction, order_of(value))
+        yield _Test(name, "by value", by_value(value, design), values_of(value))
 
 
 def _features(measurements: tuple[ClipProperties, ...]) -> Array:
@@ -235,12 +239,11 @@ def _features(measurements: tuple[ClipProperties, ...]) -> Array:
     return np.hstack([numbers.to_numpy(np.float64), names.to_numpy(np.float64)])
 
 
-def _middle(
-    name: str, measurements: tuple[ClipProperties, ...], side: NDArray[np.bool_]
-) -> float | str:
+def _middle(name: str, data: MeasuredClips, label: str) -> float | str:
     if name == TOGETHER:
         return math.nan
-    members = [measurements[number] for number in np.flatnonzero(side)]
+    pairs = zip(data.clips, data.measurements, strict=True)
+    members = [properties for clip, properties in pairs if clip.label == label]
     if PROPERTIES[name].names:
         return str(pd.Series([clip.names[name] for clip in members]).mode().iloc[0])
     return float(np.median([clip.numbers[name] for clip in members]))
