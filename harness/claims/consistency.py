@@ -2,15 +2,17 @@
 
 All checks run over every value that a figure may have been rounded from, so rounding alone never
 causes a finding. Where the card does not name the positive class both are tried, and a figure fits
-if it fits with either. A finding concerns the card's figures, not the model: figures that do not
-fit may come from another set or threshold, be averaged over the classes, or be mistyped, and
-arithmetic cannot tell which.
+if it fits with either. Where neither fits, averages over the classes are tried
+(`harness.claims.average`): if precision, recall and F1 can be macro, weighted or micro averages,
+the audit says so and contradicts nothing. A finding concerns the card's figures, not the model:
+figures that do not fit may come from another set or threshold or be mistyped, and arithmetic cannot
+tell which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, sqrt
 from typing import Literal
 
@@ -26,6 +28,7 @@ from harness.claims.arithmetic import (
     precision_and_recall,
     wrong_per_positive,
 )
+from harness.claims.average import ANY_SHARE, Average, fitting_averages
 from harness.claims.claim import Claim, Side, ValueRange, output_classes
 from harness.claims.confusion import MOST_PAIRS, search
 from harness.claims.sampling_error import SamplingError, claim_errors
@@ -40,6 +43,7 @@ Kind = Literal[
     "accuracy",
     "whole numbers",
     "validation pass",
+    "average",
     "positive class",
     "labels",
     "noted",
@@ -59,11 +63,29 @@ class Finding:
 
 @dataclass(frozen=True)
 class ClaimAudit:
-    """A claim, the findings about it, and the sampling error of its figures."""
+    """A claim, the findings about it, and the sampling error of its figures.
+
+    Parameters
+    ----------
+    averages
+        Averages over the classes as which precision, recall and F1 fit, where they do not fit as
+        figures of one class; empty where that is not needed, or none fits.
+    """
 
     claim: Claim
     findings: tuple[Finding, ...]
     errors: tuple[SamplingError, ...]
+    averages: tuple[Average, ...] = ()
+
+    @property
+    def of_one_class(self) -> Claim:
+        """The claim without figures that are averages, which those of one class do not equal."""
+        if not self.averages:
+            return self.claim
+        figures = self.claim.figures.items()
+        return replace(
+            self.claim, figures={name: value for name, value in figures if name == "accuracy"}
+        )
 
     @property
     def fits(self) -> bool:
@@ -72,18 +94,68 @@ class ClaimAudit:
 
 def audit_claim(claim: Claim) -> ClaimAudit:
     """Check the figures of a claim against each other and against its counts."""
-    findings = [
-        _f1(claim),
-        _prevalence(claim),
-        _accuracy(claim),
-        _whole_numbers(claim),
-        _validation_pass(claim),
-        _positive_class(claim),
-        _labels(claim),
-    ]
+    of_set = _known(_f1(claim), _prevalence(claim), _accuracy(claim), _whole_numbers(claim))
+    of_pass = _known(_validation_pass(claim))
+    averages: tuple[Average, ...] = ()
+    for findings, averages_of in ((of_set, _averages_of_set), (of_pass, _averages_of_pass)):
+        if all(finding.verdict != "does not fit" for finding in findings):
+            continue
+        if fitting := averages_of(claim):
+            if claim.positive == "unstated":
+                averages = fitting
+                findings[:] = map(_only_of_one_class, findings)
+            findings.append(_average(claim, fitting))
+    findings = of_set + of_pass + _known(_positive_class(claim), _labels(claim))
     findings += [Finding("noted", "does not fit", words) for words in claim.noted]
     findings += [Finding("not read", "cannot be known", words) for words in claim.unread]
-    return ClaimAudit(claim, tuple(filter(None, findings)), tuple(claim_errors(claim)))
+    audit = ClaimAudit(claim, tuple(findings), (), averages)
+    return replace(audit, errors=tuple(claim_errors(audit.of_one_class)))
+
+
+def _known(*findings: Finding | None) -> list[Finding]:
+    return [finding for finding in findings if finding is not None]
+
+
+def _averages_of_set(claim: Claim) -> tuple[Average, ...]:
+    """Name the averages by which the figures fit the stated test set."""
+    return fitting_averages(claim.spans, claim.total, _share_of_fakes(claim))
+
+
+def _averages_of_pass(claim: Claim) -> tuple[Average, ...]:
+    """Name the averages by which the figures fit a random part of the stated test set."""
+    share = _share_of_fakes(claim)
+    if claim.passes and claim.total and share.low == share.high:
+        reach = FARTHEST_SD * _share_sd(share.low, claim.passes, claim.total)
+        share = ValueRange(max(0.0, share.low - reach), min(1.0, share.high + reach))
+    return fitting_averages(claim.spans, claim.passes, share)
+
+
+def _share_of_fakes(claim: Claim) -> ValueRange:
+    if counts := claim.counts:
+        share = counts["fake"] / sum(counts.values())
+        return ValueRange(share, share)
+    return ANY_SHARE
+
+
+def _share_sd(share: float, part: int, total: int) -> float:
+    """Standard deviation of the share in a random part of a set."""
+    return sqrt(share * (1 - share) / part * (total - part) / (total - 1))
+
+
+def _only_of_one_class(finding: Finding) -> Finding:
+    if finding.verdict != "does not fit":
+        return finding
+    words = f"As figures of one class these do not fit. {finding.words}"
+    return replace(finding, verdict="cannot be known", words=words)
+
+
+def _average(claim: Claim, averages: Sequence[Average]) -> Finding:
+    averaged = f"{' or '.join(averages)} averages over both classes"
+    if claim.positive == "unstated":
+        words = f"All figures fit if precision, recall and F1 are {averaged}."
+        return Finding("average", "fits", words)
+    words = f"All figures would fit as {averaged}; the card states {claim.positive} as positive."
+    return Finding("average", "cannot be known", words)
 
 
 def _f1(claim: Claim) -> Finding | None:
@@ -277,7 +349,7 @@ def _validation_pass(claim: Claim) -> Finding | None:
     distance: dict[Side, float] = {}
     for side in claim.sides:
         share = counts[side] / total
-        sd = sqrt(share * (1 - share) / part * (total - part) / (total - 1))
+        sd = _share_sd(share, part, total)
         gap = max(low - share, share - high, 0.0)
         distance[side] = gap / sd if sd else (inf if gap else 0.0)
     nearest = min(distance, key=lambda side: distance[side])

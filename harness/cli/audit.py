@@ -73,7 +73,10 @@ def audit_claims(
         summary = figures(read_run(run))
         print_warnings(summary.warnings, stderr=True)
         rows = summary.rows
-    audits = [(audit_claim(claim), list(against_run(claim, rows, margin))) for claim in claims]
+    audits = [
+        (audit, list(against_run(audit.of_one_class, rows, margin)))
+        for audit in map(audit_claim, claims)
+    ]
     if as_json:
         print_json([plain(audit, compared) for audit, compared in audits])
     else:

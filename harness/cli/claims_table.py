@@ -56,6 +56,7 @@ def plain(audit: ClaimAudit, compared: Sequence[Equivalence]) -> dict[str, Any]:
         "fits": audit.fits,
         "figures": claim.figures,
         "positive": claim.positive,
+        "averages": audit.averages,
         "counts": claim.counts,
         "clips": claim.total,
         "findings": audit.findings,

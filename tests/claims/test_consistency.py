@@ -8,6 +8,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -323,6 +324,77 @@ def test_a_validation_pass_of_a_random_part() -> None:
     assert finding(audit, "validation pass").verdict == "fits"
     audit = audit_claim(claim(figures, positive="fake", fake=4000, real=6000, passes=500))
     assert finding(audit, "validation pass").verdict == "does not fit"
+
+
+# Averages over both classes
+
+
+def averaged(table: tuple[int, int, int, int], average: str, decimals: int = 4) -> dict[str, str]:
+    """Figures of hits, false alarms, misses and rejections as scikit-learn averages them."""
+    from sklearn.metrics import classification_report
+
+    labels = np.repeat([1, 0, 1, 0], table)
+    called = np.repeat([1, 1, 0, 0], table)
+    report: Any = classification_report(labels, called, output_dict=True, zero_division=0)
+    row = report[f"{average} avg"]
+    names = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
+    figures = {"accuracy": report["accuracy"]} | {n: row[key] for n, key in names.items()}
+    return {name: f"{value:.{decimals}f}" for name, value in figures.items()}
+
+
+@pytest.mark.parametrize("average", ["macro", "weighted"])
+@pytest.mark.parametrize("counts", [{"fake": 300, "real": 100}, {"clips": 400}, {}])
+def test_averages_are_tried_and_named(average: str, counts: dict[str, int]) -> None:
+    figures = averaged((240, 30, 60, 70), average)
+    audit = audit_claim(claim(figures, **counts))
+    assert audit.fits
+    assert audit.averages == (average,)
+    assert f"{average} averages over both classes" in finding(audit, "average").words
+    assert {error.metric for error in audit.errors} <= {"accuracy"}
+    assert set(audit.of_one_class.figures) == {"accuracy"}
+
+
+@pytest.mark.parametrize("counts", [{"fake": 300, "real": 100}, {"clips": 400}, {}])
+@pytest.mark.parametrize("name", ["accuracy", "f1"])
+def test_a_changed_figure_fits_no_average(counts: dict[str, int], name: str) -> None:
+    figures = averaged((240, 30, 60, 70), "macro")
+    figures[name] = f"{float(figures[name]) + 0.08:.4f}"
+    audit = audit_claim(claim(figures, **counts))
+    assert not audit.fits
+    assert audit.averages == ()
+
+
+def test_micro_averages_are_all_the_accuracy() -> None:
+    figures: dict[str, str] = dict.fromkeys(SHARES, "0.7750")
+    audit = audit_claim(claim(figures, fake=300, real=100))
+    assert (audit.fits, audit.averages) == (True, ("weighted", "micro"))
+    figures = dict.fromkeys(SHARES, "0.7751")
+    audit = audit_claim(claim(figures, fake=300, real=100))
+    assert not audit.fits  # 310.04 of 400
+
+
+def test_a_stated_class_is_no_average() -> None:
+    figures = averaged((240, 30, 60, 70), "macro")
+    audit = audit_claim(claim(figures, positive="fake", fake=300, real=100))
+    assert not audit.fits
+    assert "would fit as macro averages" in finding(audit, "average").words
+
+
+@given(
+    table=st.tuples(*[st.integers(0, 60)] * 4).filter(lambda t: t[0] + t[2] > 0 < t[1] + t[3]),
+    average=st.sampled_from(["macro", "weighted"]),
+    decimals=st.integers(1, 5),
+    counted=st.booleans(),
+    kept=st.sets(st.sampled_from(SHARES), min_size=1),
+)
+@settings(max_examples=25)
+def test_averages_of_any_table_fit(
+    table: tuple[int, int, int, int], average: str, decimals: int, counted: bool, kept: set[str]
+) -> None:
+    figures = {n: v for n, v in averaged(table, average, decimals).items() if n in kept}
+    counts = {"fake": table[0] + table[2], "real": table[1] + table[3]} if counted else {}
+    audit = audit_claim(claim(figures, **counts))
+    assert audit.fits, [each for each in audit.findings if each.verdict == "does not fit"]
 
 
 # Sampling error
