@@ -26,7 +26,7 @@ from harness.results.record import read_record
 from harness.results.run_folder import RunFolder, read_run
 from harness.results.scores import recordings, shards
 from harness.seed import canonical
-from harness.storage.archive import as_written, read_archive, write_archive
+from harness.storage.archive import as_written, is_plain, read_archive, write_archive
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import is_remote, local_copy, names
 from harness.summary.summary import figures, metrics_json
@@ -120,17 +120,23 @@ def write_bundle(folder: Path, out: Path | None = None, *, force: bool = False) 
     if is_remote(folder) and out is None:
         raise UsageError("is in a store", str(folder), "name a file on a disk with --out")
     with local_copy(folder) as copy:
-        return _packed(copy, out, force)
+        return _packed(copy.resolve(), out, force)
 
 
 def _packed(folder: Path, out: Path | None, force: bool) -> Bundle:
     run = read_run(folder)
-    target = out if out is not None else folder.resolve().with_name(f"{folder.resolve().name}.zip")
-    if target.resolve().is_relative_to(folder.resolve()):
+    if not isinstance(_stored_metrics(folder), dict):
+        raise UsageError(f"its {METRICS} is damaged", str(folder), f"harness report {folder}")
+    target = out if out is not None else folder.with_name(f"{folder.name}.zip")
+    if target.resolve().is_relative_to(folder):
         raise UsageError("lies within the run", str(target), "choose another --out")
     refuse_taken(target, _files(folder), force=force)
     files: dict[str, Path | bytes] = {}
     files |= {path.relative_to(folder).as_posix(): path for path in _files(folder)}
+    if odd := next((name for name in files if not is_plain(name)), None):
+        raise UsageError(
+            f"holds {odd!r}, a name that no bundle has", str(folder), "rename the file"
+        )
     suite = json.dumps(run.record.suite.model_dump(), indent=1) + "\n"
     files["suite.json"] = suite.encode("ascii")
     clips, left_out = _clips(run)
@@ -245,14 +251,11 @@ def _digest_faults(files: Mapping[str, bytes], manifest: BundleManifest) -> Iter
 
 def _verify_run(folder: Path) -> BundleCheck:
     """Check the figures and the counts of a run directory against its scores."""
-    path = folder / METRICS
     try:
         run = read_run(folder)
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = _stored_metrics(folder)
     except FileNotFoundError as fault:
         raise UsageError("has no metrics.json", str(folder), f"harness report {folder}") from fault
-    except (ValueError, RecursionError):
-        return BundleCheck([f"{METRICS}: damaged, not JSON"], [])
     except UsageError as fault:
         if not (folder / "run.json").is_file() or not shards(folder):
             raise
@@ -268,6 +271,14 @@ def _verify_run(folder: Path) -> BundleCheck:
     if unknown:
         checked.append(f"not in this run's {METRICS}, so not checked: {', '.join(unknown)}")
     return BundleCheck(faults, checked)
+
+
+def _stored_metrics(folder: Path) -> Any:
+    """Read the figures of a run; None where they are not JSON."""
+    try:
+        return json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _count_faults(run: RunFolder) -> Iterator[str]:
@@ -300,7 +311,7 @@ def _known_to(stored: Any, again: dict[str, Any]) -> tuple[dict[str, Any], list[
 def _figure_faults(stored: Any, again: dict[str, Any]) -> Iterator[str]:
     """Yield every figure that differs from the scores, is missing, or does not follow from them."""
     if not _has_parts(stored):
-        yield f"{METRICS}: damaged, lists of figures are missing"
+        yield f"{METRICS}: damaged, not the figures of a run"
         return
     if stored.get("unscored") != again["unscored"]:
         yield f"{METRICS}: unscored is {stored.get('unscored')!r}, not {again['unscored']!r}"

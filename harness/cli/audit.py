@@ -12,7 +12,7 @@ from harness.cli.console import Progress, print_json, print_warnings, stdout
 from harness.cli.exit_code import EXIT_FOUND
 from harness.cli.option import Force, Json, Limit, RunPath
 from harness.errors import UsageError
-from harness.storage.output_file import refuse_taken
+from harness.storage.output_file import refuse_taken, refuse_unwritable
 
 if TYPE_CHECKING:
     from harness.data.clip import Clip
@@ -122,14 +122,14 @@ def audit_shortcuts(
     from harness.cli.audit_data_table import print_shortcuts
     from harness.testset.intervention import TreatedRun, interventions, score_treated
     from harness.testset.shortcuts import audit_shortcuts as ask
-    from harness.testset.shortcuts import measure_clips
+    from harness.testset.shortcuts import measure_clips, refuse_few_groups
 
     if out is not None and model is None:
         raise UsageError("needs a model whose run it keeps", "--out", "add --model")
     clips = _clips(data, limit)
     finished = None if run is None else _read(run)
+    refuse_few_groups(clips)
     with Progress() as progress, TemporaryDirectory() as folder:
-        measured = measure_clips(clips, lambda done: progress.advance(done, len(clips), ""))
         changes = []
         if model is not None:
             kept = out or Path(folder) / "run"
@@ -137,6 +137,7 @@ def audit_shortcuts(
             alike = score_treated(treated_run, progress.note, progress.advance)
             changes = list(interventions(alike))
             finished = finished or alike
+        measured = measure_clips(clips, lambda done: progress.advance(done, len(clips), ""))
         audit = ask(measured, finished, margin=margin)
     if not as_json:
         print_shortcuts(stdout(), audit, changes)
@@ -171,6 +172,7 @@ def audit_leakage(
 
     if html is not None:
         refuse_taken(html, [data, against or ""], force=force)
+        refuse_unwritable(html)
     sides = [_clips(data, limit), _clips(against, limit) if against is not None else []]
     total = sum(map(len, sides))
     with Progress() as progress:

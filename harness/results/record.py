@@ -350,7 +350,7 @@ def read_record(run: Path) -> RunRecord:
         return RunRecord.model_validate(_upgraded(content))
     except (FileNotFoundError, NotADirectoryError) as fault:
         raise UsageError("not a run directory", str(run), "name one that has a run.json") from fault
-    except (ValueError, KeyError, TypeError) as fault:
+    except (ValueError, KeyError, TypeError, RecursionError) as fault:
         raise UsageError("a damaged record", str(path), "run again") from fault
 
 

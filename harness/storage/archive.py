@@ -82,6 +82,14 @@ def read_archive(path: Path, limits: ArchiveLimits = LIMITS) -> dict[str, bytes]
         raise UsageError("not a ZIP or tar that can be read", str(path), _FIX) from fault
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name is a relative path in UTF-8 that means the same everywhere."""
+    path = PurePosixPath(name)
+    outside = path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name
+    known = name.encode("utf-8", "replace").decode() == name
+    return known and not outside and bool(name) and str(path) == name and "\0" not in name
+
+
 def as_written(path: Path, files: Mapping[str, bytes]) -> bool:
     """Whether an archive is byte for byte what `write_archive` makes of these files."""
     with tempfile.TemporaryDirectory(prefix="harness-archive-") as folder:
@@ -117,9 +125,7 @@ class _Members:
 
     def _admit(self, name: str, size: int) -> None:
         limits = self._limits
-        path = PurePosixPath(name)
-        outside = path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name
-        if outside or not name or str(path) != name or len(name) > limits.name or "\0" in name:
+        if not is_plain(name) or len(name) > limits.name:
             raise _RefusedError(f"{name[:80]!r} is not a plain relative path")
         if name in self.files:
             raise _RefusedError(f"{name!r} is in it twice")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -40,6 +41,21 @@ def refuse_taken(target: Path, inputs: Iterable[str | Path] = (), *, force: bool
             raise UsageError(what, str(target), "name a new file")
     if not force:
         raise UsageError("exists already", str(target), "name a new file, or give --force")
+
+
+def refuse_unwritable(target: Path) -> None:
+    """Refuse a file on a disk whose folder is missing or closed, before hours of work for it.
+
+    Raises
+    ------
+    UsageError
+        Where a new file cannot be made in its folder.
+    """
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise UsageError("its folder does not exist", str(target), "make the folder first")
+    if not os.access(folder, os.W_OK):
+        raise UsageError("its folder cannot be written to", str(target), "name another file")
 
 
 def _in_run(target: Path) -> bool:

@@ -20,7 +20,7 @@ Conventions: AUC is that of predictions learned on other groups (`harness.testse
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -144,7 +144,7 @@ def audit_shortcuts(
         For too few clips and groups of both classes to learn from some and test the others, or a
         run without any of the clips.
     """
-    design = _design(data, seed)
+    design = refuse_few_groups(data.clips, seed)
     fake = design.fake
     features = _features(data.measurements)
     together = by_all(features, design)
@@ -178,9 +178,16 @@ def audit_shortcuts(
     )
 
 
-def _design(data: MeasuredClips, seed: int) -> Design:
-    fake = np.array([clip.label == "fake" for clip in data.clips], dtype=bool)
-    group = np.array([clip.group for clip in data.clips], dtype=object)
+def refuse_few_groups(clips: Sequence[Clip], seed: int = 0) -> Design:
+    """Return the design of clips of which some groups can be learned from and others tested.
+
+    Raises
+    ------
+    UsageError
+        Where there are too few groups of both classes for that.
+    """
+    fake = np.array([clip.label == "fake" for clip in clips], dtype=bool)
+    group = np.array([clip.group for clip in clips], dtype=object)
     if not len(fake) or not (design := Design.of(fake, group, seed)).enough:
         raise UsageError(
             "too few groups of both classes to learn from some and test the others",

@@ -279,6 +279,39 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def test_a_link_to_a_run_is_the_run(run: Path) -> None:
+    link = run.with_name("link")
+    link.symlink_to(run.name)
+    linked, named = (write_bundle(link, run.with_name("l.zip")), write_bundle(run))
+    assert (linked.files, linked.sha256) == (named.files, named.sha256)
+    assert linked.files > 3
+
+
+@pytest.mark.parametrize("content", [b"", b"null", b"[1]", b"\xff", b"[" * 100_000])
+def test_damaged_figures_are_not_packed(run: Path, content: bytes) -> None:
+    (run / "metrics.json").write_bytes(content)
+    with pytest.raises(UsageError, match="damaged"):
+        write_bundle(run)
+    assert not run.with_name("small.zip").exists()
+    assert "metrics.json: damaged" in verify(run).faults[0]
+
+
+def test_a_record_that_nests_without_end_is_damaged(run: Path) -> None:
+    (run / "run.json").write_bytes(b"[" * 100_000)
+    assert verify(run).faults == ["run.json: a damaged record"]
+    with pytest.raises(UsageError, match="damaged record"):
+        write_bundle(run)
+
+
+@pytest.mark.parametrize("name", ["\udcff.txt", "a:b.txt", "a\\b.txt"])
+def test_names_that_a_bundle_cannot_have_are_refused_when_it_is_written(
+    run: Path, name: str
+) -> None:
+    (run / name).touch()
+    with pytest.raises(UsageError, match="a name that no bundle has"):
+        write_bundle(run)
+
+
 @pytest.mark.usefixtures("_here")
 def test_exit_codes(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("bundle", "small") == 0

@@ -27,6 +27,7 @@ from harness.seed import generator
 from harness.testset.fingerprint import bit_error, fingerprint, hits
 from harness.testset.leakage import LeakageAudit, audit_leakage
 from harness.testset.pairs_page import pairs_page
+from tests.support.in_process import harness
 from tests.support.paths import SHARED
 
 Change = Callable[[Wave], Wave]
@@ -257,3 +258,16 @@ def test_real_recordings_that_occur_twice() -> None:
     found = audit_leakage(clips)
     assert len(found.leaks) == 2
     assert all(match.correlation > 0.99 for match in found.leaks)
+
+
+@pytest.mark.parametrize("page", ["missing/page.html", "file/page.html"])
+def test_a_page_that_cannot_be_written_is_refused_before_the_audit(
+    page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("harness.testset.leakage.fingerprint", lambda _: pytest.fail("audited"))
+    code, _, complaint = harness(capsys, "audit", "leakage", "embedded", "--html", page)
+    assert code == 2
+    assert complaint.count("\n") == 1
+    assert page in complaint

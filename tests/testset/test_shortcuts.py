@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from harness.testset.permutation import Exchange, adjusted_p, order_of, values_o
 from harness.testset.properties import PROPERTIES, ClipProperties
 from harness.testset.separation import Design, by_order, by_value, separations
 from harness.testset.shortcuts import MeasuredClips, ShortcutAudit, audit_shortcuts, measure_clips
+from tests.support.in_process import harness
 from tests.support.paths import SHARED
 from tests.support.two_runs import finished
 
@@ -155,6 +157,24 @@ def test_one_class_or_one_group_cannot_be_asked() -> None:
         audit_shortcuts(MeasuredClips(clips, (), ()))
     with pytest.raises(UsageError, match="too few groups"):
         audit_shortcuts(MeasuredClips((), (), ()))
+
+
+def test_properties_that_are_all_the_same_tell_nothing(clean: MeasuredClips) -> None:
+    """No tree splits; its even odds differ between folds by rounding, and that is no order."""
+    first = clean.measurements[0]
+    same = replace(clean, measurements=tuple(first for _ in clean.clips))
+    (together,) = audit_shortcuts(same, resamples=RESAMPLES).shortcuts
+    assert (together.auc, together.verdict) == (0.5, "does not tell")
+
+
+def test_a_model_that_cannot_be_opened_costs_no_measuring(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("harness.testset.shortcuts.measure", lambda _: pytest.fail("measured"))
+    code, _, complaint = harness(capsys, "audit", "shortcuts", "embedded", "--model", "python:no:x")
+    assert code == 2
+    assert "python:no:x" in complaint.splitlines()[-1]
 
 
 # How well a property separates
