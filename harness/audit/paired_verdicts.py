@@ -121,6 +121,7 @@ def sum_contrast(parts: Array, group: Rows, drawn: Array, most: float = 1.0) -> 
         largest=np.max(np.abs(sums)) * groups,
         skew=bootstrap_skew(drawn[None]),
         most=most,
+        clip=np.max(np.abs(parts), initial=0.0) * groups,
     )
 
 

@@ -181,6 +181,7 @@ def _filled(
         groups=figure.groups,
         differing=figure.differing,
         largest=figure.largest,
+        clip=figure.clip,
         test=test,
         p_clips=p_clips,
     )
@@ -191,8 +192,8 @@ def _judged(cells: Sequence[Difference], figures: Mapping[_Key, Paired]) -> list
     judged = contrast([figures[cell.key] for cell in cells if cell.status == "compared"])
     low, high = judged.interval()
     p = judged.p()
-    columns = [low, high, judged.error, judged.skew, p, holm(p), judged.smallest()]
-    names = ("low", "high", "error", "skew", "p", "p_holm", "smallest")
+    columns = [low, high, judged.error, judged.skew, judged.freedom, p, holm(p), judged.smallest()]
+    names = ("low", "high", "error", "skew", "freedom", "p", "p_holm", "smallest")
     rows = iter(np.stack(columns, axis=-1).tolist())
     return [
         replace(cell, **dict(zip(names, next(rows), strict=True)))

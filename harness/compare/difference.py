@@ -51,7 +51,7 @@ class Difference:
         value minus baseline, its interval and its standard error over groups.
     n
         Clips of both behind the run's figure.
-    groups, differing, largest, skew
+    groups, differing, largest, skew, freedom, clip
         As in `harness.metrics.significance.Contrast`.
     p, p_holm
         Of no difference, over groups; and adjusted for the family.
@@ -83,6 +83,8 @@ class Difference:
     p_clips: float = math.nan
     smallest: float = math.nan
     skew: float = 0.0
+    freedom: float = math.nan
+    clip: float = math.nan
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -99,6 +101,8 @@ class Difference:
             np.array(self.largest),
             np.array(self.skew),
             METRICS[self.metric].range.span,
+            np.array(self.freedom),
+            np.array(self.clip),
         )
 
 

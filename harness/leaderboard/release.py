@@ -168,6 +168,7 @@ def _family_contrast(losses: Sequence[FamilyLoss], parts: Sequence[Sequence[Pair
         groups=groups,
         differing=np.array([max(pair.differing for pair in part) for part in parts], dtype=np.intp),
         largest=np.array([max(pair.largest for pair in part) for part in parts]),
+        clip=np.array([max(pair.clip for pair in part) for part in parts]),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +23,28 @@ from harness.terms import Generators
 
 Pair = tuple[ClipSet, ClipSet]
 
+SHARED = 0.5
+"""Share of conditions under which a clip changes that was not seen to; fewer in simulations."""
+
 _SAME = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Paired:
-    """One figure of two detectors; `most` is the largest possible difference."""
+    """One figure of two detectors.
+
+    Parameters
+    ----------
+    differing, largest, most, clip
+        As `harness.metrics.significance.Contrast`.
+    """
 
     value: Resampled
     baseline: Resampled
     differing: int
     largest: float
     most: float = 1.0
+    clip: float = np.inf
 
     @property
     def difference(self) -> float:
@@ -79,8 +90,10 @@ def compare_cells(
                 name: Paired(
                     estimates[cell][name],
                     estimates[baseline][name],
-                    *shown[name],
+                    shown[name].differing,
+                    shown[name].largest,
                     METRICS[name].range.span,
+                    shown[name].clip,
                 )
                 for name in cell.metrics
             }
@@ -92,7 +105,8 @@ def mean_of_pairs(paired: Sequence[Paired]) -> Paired:
     """The mean of a figure over conditions, or of families: that of the same draws of all.
 
     So what conditions have in common counts. Of groups that differ at least as many are counted as
-    in any part, and a group has no larger effect than in the mean of the parts' largest.
+    in any part, and a group has no larger effect than in the mean of the parts' largest. A clip
+    whose change was not seen is taken to change under a share `SHARED` of the conditions.
     """
     return Paired(
         mean_of_figures([pair.value for pair in paired]),
@@ -100,6 +114,7 @@ def mean_of_pairs(paired: Sequence[Paired]) -> Paired:
         max(pair.differing for pair in paired),
         float(np.mean([pair.largest for pair in paired])),
         max(pair.most for pair in paired),
+        float(np.mean([pair.clip for pair in paired])) * (SHARED if len(paired) > 1 else 1.0),
     )
 
 
@@ -114,34 +129,40 @@ def contrast(paired: Sequence[Paired], generators: Generators = "these") -> Cont
         skew=np.array([float(bootstrap_skew(pair.draws)) for pair in paired]),
         most=np.array([pair.most for pair in paired]),
         freedom=np.array([pair.freedom(generators) for pair in paired]),
+        clip=np.array([pair.clip for pair in paired]),
     )
 
 
-def group_effects(cell: ClipSet, baseline: ClipSet, groups: int) -> dict[str, tuple[int, float]]:
+class GroupEffects(NamedTuple):
+    """The groups in which two cells differ, and effects times the groups that have clips.
+
+    `largest` is the effect of exchanging one group's clips, `clip` that of changing one clip.
+    """
+
+    differing: int
+    largest: float
+    clip: float
+
+
+def group_effects(cell: ClipSet, baseline: ClipSet, groups: int) -> dict[str, GroupEffects]:
     """Return the groups in which two cells differ and the largest effect of one, by metric.
 
     The effect of a group on a decision metric is how much exchanging the verdicts on its clips
-    alone changes either value, whichever is more. On a ranking metric it is at most the weighted
-    share of each class whose placement differs within the group: no clip can change more.
-
-    Returns
-    -------
-    dict
-        By metric: groups with an effect, and the largest effect times the groups that have clips.
+    alone changes either value, whichever is more. On another metric it is at most the weighted
+    share of each class whose placement, or whose score, differs within the group: no clip can
+    change more.
     """
     before, after = _counts(baseline, groups), _counts(cell, groups)
     some = np.flatnonzero((before != after).any(axis=0))
     change = after[:, some] - before[:, some]
+    totals = before.sum(axis=1, keepdims=True), after.sum(axis=1, keepdims=True)
     sides = [
         (Confusion(*total), Confusion(*(total + exchanged)))
-        for total, exchanged in (
-            (before.sum(axis=1, keepdims=True), change),
-            (after.sum(axis=1, keepdims=True), -change),
-        )
+        for total, exchanged in zip(totals, (change, -change), strict=True)
     ]
     present = int(np.sum(before.any(axis=0)))
-    shares = None
-    effects: dict[str, tuple[int, float]] = {}
+    shares: dict[bool, Array] = {}
+    effects: dict[str, GroupEffects] = {}
     for name in cell.metrics:
         metric = METRICS[name]
         if isinstance(metric, DecisionMetric):
@@ -149,17 +170,38 @@ def group_effects(cell: ClipSet, baseline: ClipSet, groups: int) -> dict[str, tu
                 np.abs(metric.formula(new) - metric.formula(old)) for old, new in sides
             ]
             effect = np.maximum(*effects_of_sides)
-        elif isinstance(metric, RankingMetric):
-            shares = _moved(cell, baseline, groups) if shares is None else shares
-            effect = np.asarray(metric.weights) @ shares
+            clip = max(_clip_effect(metric, total) for total in totals)
         else:
-            raise ValueError(f"{name} is compared by no pair")
+            ranked = isinstance(metric, RankingMetric)
+            if ranked not in shares:
+                shares[ranked] = _moved(cell, baseline, groups, ranked=ranked)
+            weights = metric.weights if isinstance(metric, RankingMetric) else (1.0, 1.0)
+            effect = _weighted(shares[ranked], weights, metric.range.span)
+            each = np.array([[1.0], [1.0]]) / np.maximum([[len(cell.real)], [len(cell.fake)]], 1)
+            clip = float(np.max(_weighted(each * np.eye(2), weights, metric.range.span)))
         # One group's clips can make or break the figure.
-        effect = np.nan_to_num(effect, nan=metric.range.span)
+        effect = np.nan_to_num(effect, nan=metric.range.span, posinf=np.inf)
         shown = effect > _SAME
         largest = float(np.max(effect)) * present if shown.any() else 0.0
-        effects[name] = int(np.sum(shown)), largest
+        effects[name] = GroupEffects(int(np.sum(shown)), largest, clip * present)
     return effects
+
+
+def _weighted(shares: Array, weights: tuple[float, float], span: float) -> Array:
+    """The most that shares of each class can change a figure; any share may, without a range."""
+    if np.isinf(span):
+        return np.where(shares.any(axis=0), np.inf, 0.0)
+    return np.asarray(weights) @ shares
+
+
+def _clip_effect(metric: DecisionMetric, total: Array) -> float:
+    """The most that turning the verdict on one clip changes a figure of these counts."""
+    turns = np.array([[-1, 1, 0, 0], [1, -1, 0, 0], [0, 0, -1, 1], [0, 0, 1, -1]]).T
+    turned = total + np.concatenate([turns, np.zeros((2, 4))])
+    turned = turned[:, (turned >= 0).all(axis=0)]
+    value, others = metric.formula(Confusion(*total)), metric.formula(Confusion(*turned))
+    effect = np.abs(others - value)
+    return float(np.max(effect, initial=0.0, where=~np.isnan(effect)))
 
 
 def _clips(cell: ClipSet) -> tuple[int, ...]:
@@ -179,9 +221,12 @@ def _counts(cell: ClipSet, groups: int) -> NDArray[np.float64]:
     )
 
 
-def _moved(cell: ClipSet, baseline: ClipSet, groups: int) -> Array:
-    """Share of each class whose placement differs, by group: shape (2, groups)."""
-    changes = placement_difference(cell.real, cell.fake, baseline.real, baseline.fake)
+def _moved(cell: ClipSet, baseline: ClipSet, groups: int, *, ranked: bool) -> Array:
+    """Share of each class whose placement, or score, differs, by group: shape (2, groups)."""
+    if ranked:
+        changes = placement_difference(cell.real, cell.fake, baseline.real, baseline.fake)
+    else:
+        changes = cell.real - baseline.real, cell.fake - baseline.fake
     moved = np.zeros((2, groups))
     for row, (change, group) in enumerate(
         zip(changes, (cell.real_group, cell.fake_group), strict=True)

@@ -31,6 +31,7 @@ def contrast(
     differing: int = 40,
     largest: float = 1.0,
     skew: float = 0.0,
+    clip: float = 0.1,
 ) -> Contrast:
     return Contrast(
         difference=np.array([difference]),
@@ -39,6 +40,7 @@ def contrast(
         differing=np.array([differing]),
         largest=np.array([largest]),
         skew=np.array([skew]),
+        clip=np.array([clip]),
     )
 
 
@@ -216,28 +218,55 @@ def test_few_differing_groups_show_nothing() -> None:
     assert one(five.p()) == 2 / 2**5
     assert one(six.p()) == 2 / 2**6
     low, high = (one(bound) for bound in five.interval())
-    most = binomtest(5, 40).proportion_ci(0.95).high
-    assert low == pytest.approx(-0.8 * most, abs=1e-9)
-    assert high == pytest.approx(0.8 * most, abs=1e-9)
+    hidden = 0.8 * (binomtest(5, 40).proportion_ci(0.95).high - 5 / 40)
+    assert low == pytest.approx(min(0.1 - hidden, 0.0), abs=1e-9)
+    assert high == pytest.approx(0.1 + hidden, abs=1e-9)
     assert one(six.interval()[0]) > 0
 
 
 def test_no_difference_seen_is_no_proof_of_none() -> None:
+    """An unseen change is of one clip in ten of its group and of a twentieth of the others."""
     same = contrast(0.0, 0.0, 40, 0, 0.0)
-    unseen = 1 - 0.025 ** (1 / 40)
+    reach = 0.1 + 0.05 * 0.9
+    unseen = reach * (1 - 0.025 ** (1 / 40))
     assert [one(bound) for bound in same.interval()] == pytest.approx([-unseen, unseen])
     assert one(same.p()) == 1.0
-    # All of 40 groups would have shown nothing with this probability, were each as likely as 2 %.
-    assert one(same.p_above(-0.02)) == pytest.approx(0.98**40)
-    assert one(same.p_below(-0.02)) == 1.0
+    # All of 40 groups would have shown nothing with this probability, were so many to lose.
+    assert one(same.p_above(-0.01)) == pytest.approx((1 - 0.01 / reach) ** 40)
+    assert one(same.p_below(-0.01)) == 1.0
 
 
 def test_few_differing_groups_bound_what_is_lost() -> None:
-    """One of 40 groups lost a tenth of its clips: a loss of 2 % would need 20 % such groups."""
-    rare = contrast(-0.0025, 0.0025, 40, 1, 0.1)
-    hidden = 0.8**40 + 40 * 0.2 * 0.8**39
-    assert one(rare.p_above(-0.02)) == pytest.approx(hidden, abs=1e-12)
-    assert one(rare.p_above(-0.02)) > t.sf(0.0175 / 0.0025, 39)
+    """One of 40 groups lost two of its ten clips; at -0.05 the others would hide 0.045 more."""
+    rare = contrast(-0.005, 0.005, 40, 1, 0.2)
+    share = 1 / 40 + 0.045 / 0.2
+    hidden = (1 - share) ** 40 + 40 * share * (1 - share) ** 39
+    assert one(rare.p_above(-0.05)) == pytest.approx(hidden, abs=1e-12)
+    assert one(rare.p_above(-0.05)) > t.sf(0.045 / 0.005, 39)
+
+
+def test_every_change_that_is_seen_widens_the_interval() -> None:
+    """30 groups of 6 clips, no change and up to nine of one clip each, all for the worse."""
+    effects = np.zeros((10, 30))
+    for changes in range(10):
+        effects[changes, :changes] = -1 / 6
+    difference, error = effects.mean(axis=1), effects.std(axis=1, ddof=1) / math.sqrt(30)
+    many = Contrast(
+        difference,
+        error,
+        np.full(10, 30),
+        np.arange(10),
+        np.full(10, 1 / 6),
+        np.array([0.0, *sample_skew(effects[1:], axis=1) / math.sqrt(30)]),
+        clip=np.full(10, 1 / 6),
+    )
+    low, high = many.interval()
+    assert high[0] == pytest.approx((1 / 6 + 0.05 * 5 / 6) * (1 - 0.025 ** (1 / 30)))
+    assert high[0] < 0.025
+    width = difference - low
+    assert (np.diff(width[:6]) >= 0).all(), width
+    # Where enough groups differ for Student's t, it takes over at about the same width.
+    assert (np.diff(width[5:]) >= -0.001).all(), width
 
 
 def test_all_groups_alike_is_not_certain() -> None:
@@ -252,7 +281,7 @@ def test_smallest_needs_enough_groups() -> None:
     assert one(contrast(0.1, 0.01, 31, 31).smallest()) == pytest.approx(
         0.01 * (t.ppf(0.975, 30) + t.ppf(0.8, 30)), abs=1e-9
     )
-    share = one(contrast(0.0, 0.0, 31, 0).smallest())
+    share = one(contrast(0.0, 0.0, 31, 0).smallest()) / (0.1 + 0.05 * 0.9)
     # At that share six of 31 groups or more differ four times in five.
     assert binomtest(6, 31, share, alternative="greater").pvalue == pytest.approx(0.8, abs=1e-9)
 
