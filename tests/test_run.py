@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from harness.results.record import read_record
+from harness.results.record import VERSION, read_record
 from harness.results.scores import read_scores
 from tests.support.in_process import harness
 
@@ -100,6 +102,54 @@ def test_the_same_command_again_scores_nothing_and_changes_no_figure(
     assert (place / "run" / "metrics.json").read_bytes() == first
     assert sorted(path.name for path in (place / "run" / "scores").iterdir()) == shards
     assert read_record(place / "run").clips_per_second == rate
+
+
+def stop_midway(run: Path, version: int, *, digests: bool = True, **data: object) -> int:
+    """Make a finished run one of an older version that was killed midway; return its rows."""
+    (shard,) = (run / "scores").iterdir()
+    table = pq.read_table(shard)
+    kept = table.slice(0, table.num_rows // 2)
+    if not digests:
+        place = kept.schema.get_field_index("audio_digest")
+        kept = kept.set_column(place, kept.schema.field(place), pa.array([""] * kept.num_rows))
+    about = kept.schema.metadata | {b"rows": str(kept.num_rows).encode()}
+    kept = kept.replace_schema_metadata(about)
+    pq.write_table(kept, shard, write_page_checksum=True)
+    content = json.loads((run / "run.json").read_text())
+    del content["data"]["columns"]
+    (part,) = content["parts"]
+    changes = {
+        "version": version,
+        "finished": None,
+        "parts": [part | {"ended": "", "seconds": 0.0, "rows": 0}],
+        "data": content["data"] | data,
+    }
+    (run / "run.json").write_text(json.dumps(content | changes))
+    return kept.num_rows
+
+
+def test_a_run_of_an_older_version_that_was_killed_goes_on_to_the_same_table(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert harness(capsys, *RUN)[0] == 0
+    whole = read_scores(place / "run")
+    rows = stop_midway(place / "run", 4)
+    code, _, err = harness(capsys, *RUN)
+    assert code == 0, err
+    assert f"{rows} of them done already" in err
+    pd.testing.assert_frame_equal(read_scores(place / "run"), whole)
+    record = read_record(place / "run")
+    assert (record.version, [part.ended for part in record.parts]) == (VERSION, ["", "finished"])
+
+
+def test_rows_without_digests_of_another_revision_are_not_mixed_with_others(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert harness(capsys, *RUN)[0] == 0
+    stop_midway(place / "run", 3, digests=False, revision="test-v1")
+    code, _, err = harness(capsys, *RUN)
+    assert code == 2
+    assert "run: holds rows of the data's revision test-v1, now" in err
 
 
 def test_further_columns_of_a_manifest_that_change_are_not_taken_for_those_of_finished_rows(

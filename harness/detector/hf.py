@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from harness.audio.wave import Samples, Wave
+from harness.data.class_names import canonical_label
 from harness.detector.checkpoint import CHECKPOINT_TRAITS, Checkpoint
 from harness.detector.compilation import Compiled
 from harness.detector.detector import Logits, gpu_batch_size
@@ -210,7 +211,9 @@ def open_checkpoint(
     if unused:
         notes.append(f"{len(unused)} tensors of the file are not used: {unused[0]}, ...")
     if fake_label is not None:
-        notes.append(f"--fake-label {fake_label}: class {fake} ({names[fake]}) was said to be fake")
+        against = ", although its name means real" if canonical_label(names[fake]) == "real" else ""
+        said = f"class {fake} ({names[fake]}) was said to be fake{against}"
+        notes.append(f"--fake-label {fake_label}: {said}")
     if (frames := getattr(extractor, "max_length", None)) and hasattr(extractor, "num_mel_bins"):
         notes.append(f"hears the first {frames} frames of 10 ms of a clip")
     identity = ModelRecord(

@@ -115,6 +115,7 @@ def resume(job: Job, note: Note) -> tuple[RunRecord, dict[Key, str]]:
             f"finished rows keep the further columns that they were written with ({columns}); "
             "name a new --out for slices of the others"
         )
+    _refuse_other_revision(job, earlier, done)
     _recheck_recordings(job, done)
     if done and job.options.batch_size is None:  # rows share the same batches, so scores are equal
         threads = min(earlier.machine.threads, usable_processors())
@@ -175,6 +176,25 @@ def _data_key(record: RunRecord) -> tuple[object, ...]:
 
 def _threshold_key(record: RunRecord) -> list[tuple[str, str]]:
     return [(threshold.model, threshold.digest) for threshold in record.thresholds]
+
+
+def _refuse_other_revision(job: Job, earlier: RunRecord, done: Mapping[Key, str]) -> None:
+    """Refuse rows of another revision of the data, where no row has a digest that would tell.
+
+    Raises
+    ------
+    UsageError
+        Where rows are owed that would be of other audio than the finished ones.
+    """
+    before, now = earlier.data.revision, job.record.data.revision
+    rows = len(job.clips) * len(job.suite.conditions) * len(job.detectors)
+    hears = bool(job.recipe.rates_hz)
+    if done and len(done) < rows and hears and before != now and not any(done.values()):
+        raise UsageError(
+            f"holds rows of the data's revision {before}, now {now}",
+            str(job.folder),
+            "choose another --out",
+        )
 
 
 def _recheck_recordings(job: Job, done: Mapping[Key, str]) -> None:

@@ -268,7 +268,7 @@ def test_log_odds_that_look_like_something_else_have_a_way_in(
         ("?scale=log-odds", "has no option 'scale'"),
         ("?colums=clip,score", "did you mean columns=?"),
         ("?score=probabilty", "did you mean probability?"),
-        ("?higher=spoof", "Take fake, real"),
+        ("?higher=spoof", "take fake, real"),
         ("?score=", "has no value after score="),
         ("?score=percent&score=log-odds", "has score= twice"),
         ("?columns=clip,scor", "did you mean score?"),
@@ -334,7 +334,7 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Is a directory"):
         open_detector(f"scores:{tmp_path}")
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(UsageError, match="neither text nor Parquet"):
+    with pytest.raises(UsageError, match="neither UTF-8 text nor Parquet; save it as UTF-8"):
         open_detector(f"scores:{tmp_path / 'b.csv'}")
     odd = tmp_path / "what?.csv"
     assert score(opened(odd, "clip_id,score\na,-2\n"), "a") == -2
@@ -469,7 +469,7 @@ def test_a_key_that_contradicts_the_data_is_said(
 
 def test_a_key_that_says_no_class_is_not_compared_and_said(tmp_path: Path) -> None:
     scores = opened(tmp_path / "t.csv", "id,score,label\na,-2,0\nb,2,1\n")
-    assert "0, 1 do not say which class they are; say ?fake=VALUE" in scores.identity.notes[-1]
+    assert "'0', '1' do not say which class they are; say ?fake=VALUE" in scores.identity.notes[-1]
     assert "fake=2 must be one of the key's two values, but it has: 0, 1" in refused(
         tmp_path / "t.csv", "id,score,label\na,-2,0\nb,2,1\n", "?fake=2"
     )

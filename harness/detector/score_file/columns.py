@@ -83,13 +83,14 @@ def _known_value(
     value = options.get(option)
     if value is None or value in known:
         return value
-    hint = f"{_nearest(value, known)}Take {', '.join(known)}"
+    hint = _advice(value, f"take {', '.join(known)}", known)
     raise UsageError(f"{option}={value} is not known", spec, hint)
 
 
-def _nearest(word: str, known: Sequence[str]) -> str:
+def _advice(word: str, advice: str, known: Sequence[str]) -> str:
+    """Return advice, after the nearest known word where there is one."""
     near = closest(word, known)
-    return f"did you mean {near}? " if near else ""
+    return f"did you mean {near}? {advice[0].upper()}{advice[1:]}" if near else advice
 
 
 def _missing_words(option: str) -> tuple[str, ...]:
@@ -177,7 +178,7 @@ def _stated_places(table: ScoreTable, columns: Sequence[str], spec: str) -> dict
         if role in _OTHER_ROLES and not by_name:
             continue
         if role not in _ROLES:
-            hint = f"{_nearest(role, _ROLES)}Columns are {', '.join(_ROLES)} and -"
+            hint = _advice(role, f"columns are {', '.join(_ROLES)} and -", _ROLES)
             raise UsageError(f"columns= has {role!r}", spec, hint)
         if role in places:
             raise UsageError(f"columns= has {role} twice", spec, "give it once")

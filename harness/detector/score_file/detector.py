@@ -278,7 +278,7 @@ def _key_labels(
     if len(labels) == len(words):
         return labels, []
     return [], [
-        f"its key is not compared with the data: {', '.join(seen[:4])} do not say which "
+        f"its key is not compared with the data: {', '.join(map(repr, seen[:4]))} do not say which "
         "class they are; say ?fake=VALUE"
     ]
 

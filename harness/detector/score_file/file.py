@@ -71,7 +71,7 @@ def _read_text(content: bytes, spec: str, missing: Sequence[str]) -> ScoreTable:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        raise UsageError("is neither text nor Parquet", spec, "give a table of scores") from fault
+        raise UsageError("is neither UTF-8 text nor Parquet", spec, "save it as UTF-8") from fault
     first_line = next((line for line in text.splitlines() if line.strip()), "")
     mark = next((mark for mark in _SEPARATORS if mark in first_line), None)
     numbered = _split(text, mark, spec)

@@ -195,4 +195,6 @@ def _reading_note(table: ScoreTable, columns: ScoreColumns, kind: Kind, higher: 
         turned = "; the sign is turned" if higher == "real" else ""
         direction = f", higher = {higher}{turned}"
     clip = f", clips by {table.header[columns.clip]}" if table.header else ""
-    return f"read as {columns.words}{clip}, separated by {table.separator}: {scale}{direction}"
+    parquet = table.separator == "Parquet"
+    format_ = "from Parquet" if parquet else f"separated by {table.separator}"
+    return f"read as {columns.words}{clip}, {format_}: {scale}{direction}"
