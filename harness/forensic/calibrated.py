@@ -2,7 +2,7 @@
 
 Each condition is calibrated separately. With a development run the calibration is fitted on its
 clips under the same condition, else on its `clean`; without one it is cross-validated over groups.
-Ratios are then clipped to bounds set by the number of clips (those of the development clips, or of
+Ratios are then clipped to bounds set by the number of groups (those of the development clips, or of
 the cross-validated ratios themselves).
 
 Intervals come from resampled groups of the judged clips. The calibration is not fitted again within
@@ -149,7 +149,7 @@ def _held_out(cell: ClipSet, kind: Kind, seed: int) -> tuple[CrossCalibrated, Bo
     """Return cross-validated ratios of a cell, and their bounds."""
     parts = (cell.real, cell.fake, cell.real_group, cell.fake_group)
     ratios = cross_calibrated(*parts, kind, FOLDS, seed, MISLEADING)
-    return ratios, empirical_bounds(ratios.real, ratios.fake)
+    return ratios, empirical_bounds(ratios.real, ratios.fake, cell.real_group, cell.fake_group)
 
 
 def _cell(cell: ClipSet, real: Array, fake: Array) -> ClipSet:

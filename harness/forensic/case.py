@@ -228,7 +228,7 @@ class EvidenceStatement:
     llr, low, high
         Calibrated log-likelihood ratio of fake over real and its 95 % interval.
     least, most
-        Bounds that the number of clips supports.
+        Bounds that the number of groups supports.
     words
         The verbal equivalent, which names both propositions.
     error

@@ -66,14 +66,14 @@ def _statement(
         reason = f"The clips under {words!r} support no ratio: {fault.what}."
         return EvidenceStatement([reason], notes, condition, words)
     if ratio.bounded:
-        notes.append("The ratio was limited to the most extreme value that so few clips support.")
+        notes.append("The ratio was limited to the most extreme value that so few groups support.")
     return EvidenceStatement(
         refused=[],
         notes=notes,
         condition=condition,
         condition_words=words,
         method="logistic calibration on the scored clips of this condition, within the bounds "
-        "that their number supports",
+        "that the number of groups supports",
         llr=ratio.llr,
         low=ratio.low,
         high=ratio.high,

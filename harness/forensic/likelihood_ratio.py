@@ -44,7 +44,7 @@ class LikelihoodRatio:
     unbounded
         The ratio before clipping.
     bounds
-        The most that the number of clips supports.
+        The most that the number of groups supports.
     real, fake, groups
         Clips and groups that it is fitted on.
     """
@@ -85,7 +85,7 @@ def likelihood_ratio(
     try:
         line = fit(cell.real, cell.fake, "logistic", MISLEADING)
         held_out = cross_calibrated(*parts, "logistic", seed=seed, misleading=MISLEADING)
-        bounds = empirical_bounds(held_out.real, held_out.fake)
+        bounds = empirical_bounds(held_out.real, held_out.fake, cell.real_group, cell.fake_group)
     except ValueError as fault:
         raise UsageError(
             f"no likelihood ratio for a score under {condition}: {fault}",

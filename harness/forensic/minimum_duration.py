@@ -32,6 +32,8 @@ AT_LEAST_S = (8.0, 4.0, 2.0, 1.0, 0.5)
 _ERRORS = ("hter", "fpr", "fnr")
 _CUT_SHARE = 0.98
 """Share of a cut's length from which on a clip counts as cut to it."""
+_FAIR_SHARE = 0.5
+"""Share of the clips and groups of the best covered length, from which on a length is tested."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class LengthErrors:
 class ShortestCut:
     """The shortest tested cut with an upper bound of the error at or below a target.
 
-    No longer cut has a larger error; longer cuts with too few clips to tell are skipped.
+    All longer cuts have it as well, except those with fewer than half of the clips or groups of the
+    best covered one, which are not tested.
 
     Parameters
     ----------
@@ -185,22 +188,25 @@ def _condition_minima(
 
 
 def _shortest(target: float, falling: Sequence[tuple[float, ForensicFigure]]) -> tuple[float, str]:
-    """Search from the longest length down while the target is met, skipping unknown errors.
+    """Step down from the longest length with enough clips, and stop at the first that fails.
+
+    Where to start depends on the numbers of clips and groups alone. In such a fixed sequence every
+    length can be tested at the full level: the first whose true error is above the target ends it,
+    but for that level.
 
     Returns
     -------
     float, str
         The shortest length that meets the target, or NaN and the reason.
     """
+    known = [(seconds, hter) for seconds, hter in falling if hter.known]
     reached = math.nan
-    for seconds, hter in falling:
-        if hter.known and hter.high <= target:
-            reached = seconds
-        elif hter.known and hter.value > target:
+    for seconds, hter in _from_enough(falling):
+        if not hter.known or hter.high > target:
             break
+        reached = seconds
     if not math.isnan(reached):
         return reached, ""
-    known = [(seconds, hter) for seconds, hter in falling if hter.known]
     if not known:
         return math.nan, "too few clips of any length"
     seconds, best = min(known, key=lambda pair: pair[1].high)
@@ -208,6 +214,17 @@ def _shortest(target: float, falling: Sequence[tuple[float, ForensicFigure]]) ->
         f"the lowest upper bound is {best.high:.3f}, at {seconds:g} s "
         f"({best.clips} clips a class, {best.groups} groups)"
     )
+
+
+def _from_enough(
+    falling: Sequence[tuple[float, ForensicFigure]],
+) -> Sequence[tuple[float, ForensicFigure]]:
+    """Return the lengths from the longest on with a fair share of the most clips and groups."""
+    known = [hter for _, hter in falling if hter.known]
+    clips = _FAIR_SHARE * max((hter.clips for hter in known), default=0)
+    groups = _FAIR_SHARE * max((hter.groups for hter in known), default=0)
+    enough = [hter.known and hter.clips >= clips and hter.groups >= groups for _, hter in falling]
+    return falling[enough.index(True) :] if any(enough) else []
 
 
 def _padded_pairs(

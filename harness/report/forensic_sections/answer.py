@@ -45,7 +45,7 @@ def _answer(calibration: Sequence[Calibration]) -> Iterator[str]:
             yield (
                 f"On clean clips, a score supports fake over real by a factor of at most "
                 f"{ratio(best.upper)} ({verbal(best.upper)}), and real over fake by at most "
-                f"{ratio(best.lower)} ({verbal(best.lower)}): the run has too few clips to show "
+                f"{ratio(best.lower)} ({verbal(best.lower)}): the run has too few groups to show "
                 "more. Beyond that, a higher score is not more evidence."
             )
             yield (

@@ -41,8 +41,9 @@ def _shortest(view: EvidenceView, shortest: list[ShortestCut]) -> Table[Shortest
     return Table(
         view.anchor("shortest"),
         "Shortest clip",
-        "Shortest tested length with an upper bound of at most the target error. No longer one has "
-        "a larger error; some may have too few clips to show it.",
+        "Shortest tested length with an upper bound of at most the target error, as all longer "
+        "ones have; lengths with fewer than half of the clips of the best covered one are not "
+        "tested.",
         shortest,
         [
             Column("Kept part", lambda cut: cut.placement),
