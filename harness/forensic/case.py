@@ -225,6 +225,8 @@ class EvidenceStatement:
     ----------
     refused
         Why nothing is stated, a sentence each; the other fields are then empty or NaN.
+    band
+        Lengths of the clips that the ratio is calibrated on.
     llr, low, high
         Calibrated log-likelihood ratio of fake over real and its 95 % interval.
     least, most
@@ -250,6 +252,7 @@ class EvidenceStatement:
     fake: int = 0
     groups: int = 0
     error: str = ""
+    band: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.forensic.case import EvidenceStatement, FileFacts, SignalFacts, SpeechTest, Trace
 from harness.forensic.likelihood_ratio import likelihood_ratio, sentence
+from harness.forensic.likeness import Likeness
 from harness.forensic.run_view import ForensicFigure
 from harness.forensic.validated_range import (
     RangeMatch,
@@ -52,19 +53,33 @@ def evidence_statement(
     if refused or match.condition is None:
         return EvidenceStatement(refused, match.notes)
     calibration, notes = _without_recording(run, validated.model, file, score)
-    return _statement(score, match, calibration, validated, [*match.notes, *notes])
+    effect = validated.kinds[match.condition]
+    # A condition that codes or resamples has made all its clips alike, whatever they were before.
+    likeness = Likeness(
+        match.condition,
+        match.band,
+        "" if effect.codecs else file.coding,
+        file.lossy_now,
+        0 if effect.rate_hz else file.rate_hz,
+    )
+    return _statement(score, likeness, match, calibration, validated, [*match.notes, *notes])
 
 
 def _statement(
-    score: float, match: RangeMatch, run: RunFolder, validated: ValidatedRange, notes: list[str]
+    score: float,
+    likeness: Likeness,
+    match: RangeMatch,
+    run: RunFolder,
+    validated: ValidatedRange,
+    notes: list[str],
 ) -> EvidenceStatement:
-    condition = match.condition or ""
+    condition, band = likeness.condition, likeness.band
     words = validated.kinds[condition].words
     try:
-        ratio = likelihood_ratio(run, validated.model, condition, score)
+        ratio = likelihood_ratio(run, validated.model, likeness, score)
     except UsageError as fault:
-        reason = f"The clips under {words!r} support no ratio: {fault.what}."
-        return EvidenceStatement([reason], notes, condition, words)
+        reason = f"The clips of {band} under {words!r} support no ratio: {fault.what}."
+        return EvidenceStatement([reason], notes, condition, words, band=band)
     if ratio.bounded:
         notes.append("The ratio was limited to the most extreme value that so few groups support.")
     return EvidenceStatement(
@@ -72,7 +87,8 @@ def _statement(
         notes=notes,
         condition=condition,
         condition_words=words,
-        method="logistic calibration on the scored clips of this condition, within the bounds "
+        band=band,
+        method="logistic calibration on these clips alone, within the bounds "
         "that the number of groups supports",
         llr=ratio.llr,
         low=ratio.low,

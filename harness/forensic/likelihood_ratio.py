@@ -1,8 +1,9 @@
 """The likelihood ratio of one questioned score, and likelihood ratios in words.
 
-The ratio is linear in the score (logistic calibration), fitted on all clips of the condition that
-the recording resembles. Its interval comes from resampled groups. Ratio and interval are clipped to
-the empirical bounds, which come from cross-validated ratios.
+The ratio is linear in the score (logistic calibration), fitted on the clips that the recording
+resembles: those of its condition and band of lengths (`harness.forensic.likeness`). Its interval
+comes from resampled groups. Ratio and interval are clipped to the empirical bounds, which come from
+cross-validated ratios. Where these are worth no more than no evidence, there is no ratio.
 
 The verbal scale is that of the European Network of Forensic Science Institutes, Guideline for
 evaluative reporting in forensic science, 2015, appendix. It says how much a finding supports one
@@ -19,7 +20,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from harness.errors import UsageError
+from harness.forensic.likeness import Likeness, like_clips
 from harness.forensic.run_view import RESAMPLES, ForensicRun
+from harness.metrics import METRICS
 from harness.metrics.bootstrap import ClipSet, draw
 from harness.metrics.calibration import cross_calibrated, fit, logistic_lines
 from harness.metrics.classification import Array
@@ -67,7 +70,7 @@ class LikelihoodRatio:
 def likelihood_ratio(
     run: RunFolder,
     model: str,
-    condition: str,
+    likeness: Likeness,
     score: float,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -77,10 +80,11 @@ def likelihood_ratio(
     Raises
     ------
     UsageError
-        Where the run has too few clips of the condition for a calibration.
+        Where the run has too few clips like the recording for a calibration, or their calibrated
+        scores are worth no more than no evidence.
     """
     view = ForensicRun.of(run)
-    cell = view.cell(model, condition)
+    cell = like_clips(view, model, likeness, str(run.folder))
     parts = (cell.real, cell.fake, cell.real_group, cell.fake_group)
     try:
         line = fit(cell.real, cell.fake, "logistic", MISLEADING)
@@ -88,10 +92,19 @@ def likelihood_ratio(
         bounds = empirical_bounds(held_out.real, held_out.fake, cell.real_group, cell.fake_group)
     except ValueError as fault:
         raise UsageError(
-            f"no likelihood ratio for a score under {condition}: {fault}",
+            f"no likelihood ratio for a score under {likeness.condition}: {fault}",
             str(run.folder),
             "score more clips",
         ) from fault
+    cost = METRICS["cllr"].value(bounds.clip(held_out.real), bounds.clip(held_out.fake))
+    if cost >= 1:
+        raise UsageError(
+            f"no likelihood ratio for a score under {likeness.condition}: calibrated on other "
+            "groups, the scores of such clips are worth no more than no evidence "
+            f"(Cllr {cost:.2f})",
+            str(run.folder),
+            "score more clips",
+        )
     value = float(line.llr(np.array(score)))
     groups = min(len(np.unique(cell.real_group)), len(np.unique(cell.fake_group)))
     draws = _resampled(cell, score, view.grid.groups, resamples, seed)

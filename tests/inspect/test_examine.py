@@ -34,7 +34,7 @@ def place(
     (folder / "as-it-is.toml").write_text(SUITE)
     files = folder / "files"
     files.mkdir()
-    long_ones = [wave for wave in speech["real"] if 4.2 < wave.seconds < 7.5]  # as most are
+    long_ones = [wave for wave in speech["real"] if 3.0 < wave.seconds < 3.9]  # as most are
     soundfile.write(files / "speech.wav", long_ones[0].samples, RATE_HZ)
     soundfile.write(files / "short.wav", long_ones[1].samples[:4800], RATE_HZ)
     song = background.music(generator("song"), 6 * RATE_HZ, RATE_HZ)
