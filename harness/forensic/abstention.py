@@ -2,16 +2,28 @@
 
 There are two ways. By confidence alone, for each condition: the risk-coverage curve, and the
 largest coverage at which a target error rate is met. By a rule that an examiner can apply (too
-short, too noisy, too narrow, too close to the threshold), tuned on some clips and evaluated on
-others, over all conditions of the suite together.
+short, too noisy, too narrow, too close to the threshold), over all conditions of the suite
+together.
 
-A confidence is chosen on the clips that it is evaluated on only where the upper bound of its error
-is used, which makes up for part of the choice; a rule is always evaluated on other groups.
+Both are judged by the upper bound of the error, and chosen by it. A rule is chosen in two steps. On
+some groups (the development run, or half of the groups) the bounds decide what is refused for
+length, noise and bandwidth, and at which confidence to begin. On the other groups the confidence is
+lowered from there, step by step, as long as the upper bound meets the target (fixed-sequence
+testing): the last step that does is the rule. Because the order was fixed beforehand, every step
+can be tested at the full level, and the rule has its target with the certainty of a single bound.
+
+A confidence for a condition alone is chosen on the clips that it is judged on, from the most
+certain ones down: it is the last one before the first that fails, after the first that holds.
+
+Westfall & Krishen, Journal of Statistical Planning and Inference 99, 2001 (fixed sequence);
+Angelopoulos, Bates, Candès, Jordan & Lei, Learn then Test, Annals of Applied Statistics 19, 2025
+(risk control).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -28,7 +40,7 @@ from harness.forensic.run_view import (
     scored_only,
     with_intervals,
 )
-from harness.metrics.bootstrap import ClipSet, draw
+from harness.metrics.bootstrap import ClipSet
 from harness.metrics.intervals import proportion_interval
 from harness.metrics.selective import confidence_of, coverage_at, risk_coverage, wrong_of
 
@@ -54,7 +66,7 @@ class ErrorTarget:
     coverage
         Largest share of clips at which it is met on these clips; 0 for none.
     sure_coverage
-        Largest at which the upper bound of the error meets it; 0 for none.
+        Largest down to which the upper bound of the error meets it; 0 for none.
     confidence, error
         Least confidence (log-odds from the threshold) there, and the error; NaN for none.
     """
@@ -94,20 +106,20 @@ class AbstentionRule:
 
 @dataclass(frozen=True)
 class RuleResult:
-    """A rule tuned for an error rate, evaluated on other clips.
+    """A rule for an error rate, ordered on some clips and shown on others.
 
     Parameters
     ----------
     tuned_on
-        `development`, or `half of the groups`.
+        What it is ordered on: `development`, or `half of the groups`.
     before, after
-        Error rate on all evaluated clips, and on those that the rule decides.
+        Error rate on all judged clips, and on those that the rule decides.
     coverage
-        Share of the evaluated clips that it decides.
+        Share of the judged clips that it decides.
     rule
-        None where no rule meets the target on the clips that it is tuned on.
+        None where no rule is shown to meet the target.
     kept
-        Whether the upper bound of `after` meets the target.
+        Whether the upper bound of `after` meets the target: true of every rule.
     """
 
     model: str
@@ -125,16 +137,11 @@ def selective_risks(view: ForensicRun, resamples: int, seed: int = 0) -> list[Se
     whole = [view.cell(*place) for place in view.places]
     cells = [scored_only(cell, ("aurc",), cell.threshold) for cell in whole]
     estimates = view.estimates(cells, resamples, seed)
-    weights = _weights(view.grid.groups, resamples, seed)
+    weights = view.weights(resamples, seed)
     return [
         _selective_risk(*place, cell, with_intervals(estimates[cell])["aurc"], weights)
         for place, cell in zip(view.places, cells, strict=True)
     ]
-
-
-def _weights(groups: int, resamples: int, seed: int) -> Array:
-    """Return how often each group is in each resample, of shape (groups, resamples)."""
-    return np.concatenate(list(draw(groups, resamples, seed)), axis=1).astype(np.float64)
 
 
 def _selective_risk(
@@ -192,10 +199,10 @@ def _bounded_errors(cell: ClipSet, weights: Array) -> _BoundedErrors:
 
 
 def _error_target(target: float, coverage: float, bounded: _BoundedErrors) -> ErrorTarget:
-    met = np.flatnonzero(bounded.high <= target)
-    if not len(met):
+    met = bounded.high <= target
+    if not met.any():
         return ErrorTarget(target, coverage, 0.0, math.nan, NO_FIGURE)
-    at = int(met[-1])
+    at = _last_in_row(met, int(np.argmax(met)))
     error = ForensicFigure(
         float(bounded.error[at]),
         float(bounded.low[at]),
@@ -207,8 +214,14 @@ def _error_target(target: float, coverage: float, bounded: _BoundedErrors) -> Er
     return ErrorTarget(target, coverage, sure_coverage, confidence, error)
 
 
+def _last_in_row(met: Mask, start: int) -> int:
+    """Return the last place of the unbroken row of true ones that starts at a place."""
+    failed = np.flatnonzero(~met[start:])
+    return start + (int(failed[0]) if len(failed) else len(met) - start) - 1
+
+
 @dataclass(frozen=True, eq=False)
-class _ScoredRows:
+class ScoredRows:
     """Scored rows of one model as columns; an SNR that was not measured is infinite.
 
     Parameters
@@ -222,7 +235,7 @@ class _ScoredRows:
     group: Rows
 
     @classmethod
-    def of(cls, view: ForensicRun, model: str) -> _ScoredRows:
+    def of(cls, view: ForensicRun, model: str) -> ScoredRows:
         rows = np.concatenate([view.rows(model, condition.name) for condition in view.conditions])
         grid = view.grid
         snr, bandwidth = view.column("snr_db")[rows], view.column("bandwidth_hz")[rows]
@@ -237,8 +250,8 @@ class _ScoredRows:
         called_fake = grid.score[rows] >= grid.bar[rows]
         return cls(columns, called_fake != grid.fake[rows], grid.group[rows])
 
-    def part(self, inside: Mask) -> _ScoredRows:
-        return _ScoredRows(self.columns[:, inside], self.wrong[inside], self.group[inside])
+    def part(self, inside: Mask) -> ScoredRows:
+        return ScoredRows(self.columns[:, inside], self.wrong[inside], self.group[inside])
 
     def decided(self, rule: AbstentionRule) -> Mask:
         least = np.array([rule.seconds, rule.snr_db, rule.bandwidth_hz, rule.confidence])
@@ -246,63 +259,118 @@ class _ScoredRows:
 
     def share(self, part: Mask, whole: Mask, weights: Array) -> ForensicFigure:
         """Return the share of some rows among others, with its interval over groups."""
+        value, low, high, clips, groups = self.shares(part[None], whole[None], weights)
+        if not clips[0]:
+            return NO_FIGURE
+        return ForensicFigure(
+            float(value[0]), float(low[0]), float(high[0]), int(clips[0]), int(groups[0])
+        )
+
+    def shares(
+        self, part: Mask, whole: Mask, weights: Array
+    ) -> tuple[Array, Array, Array, Rows, Rows]:
+        """Return shares with their bounds, clips and groups, for masks of shape (k, rows)."""
         some, every = (
-            np.bincount(self.group[mask], minlength=len(weights)).astype(np.float64)
+            np.stack([np.bincount(self.group[row], minlength=len(weights)) for row in mask]).astype(
+                np.float64
+            )
             for mask in (part & whole, whole)
         )
-        count, groups = int(whole.sum()), int(np.sum(every > 0))
-        if not count:
-            return NO_FIGURE
+        clips, groups = every.sum(axis=1).astype(np.intp), np.sum(every > 0, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
+            value = some.sum(axis=1) / clips
             draws = (some @ weights) / (every @ weights)
-        value = some.sum() / count
-        low, high = proportion_interval(
-            np.array([value]), draws[None, :], np.array([groups]), np.array([count])
-        )
-        return ForensicFigure(float(value), float(low[0]), float(high[0]), count, groups)
+        low, high = proportion_interval(value, draws, groups, clips)
+        return value, low, high, clips, groups.astype(np.intp)
+
+    def bounds(self, rules: Sequence[AbstentionRule], weights: Array) -> Array:
+        """Return the upper bound of the error of each rule; 1 where there is none."""
+        decided = np.stack([self.decided(rule) for rule in rules])
+        high = self.shares(np.broadcast_to(self.wrong, decided.shape), decided, weights)[2]
+        return np.where(np.isnan(high), 1.0, high)
 
 
 def rule_results(
     view: ForensicRun, development: ForensicRun | None, resamples: int, seed: int = 0
 ) -> list[RuleResult]:
-    """Tune and evaluate a rule for every model and target error rate."""
+    """Find the rule that is shown to meet each target error rate, for every model."""
     results: list[RuleResult] = []
-    weights = _weights(view.grid.groups, resamples, seed)
+    weights = view.weights(resamples, seed)
     for model in view.models:
-        evaluated = _ScoredRows.of(view, model)
+        evaluated = ScoredRows.of(view, model)
         if development is not None:
-            tuned_on, tuning = "development", _ScoredRows.of(development, model)
+            tuned_on, tuning = "development", ScoredRows.of(development, model)
+            tuning_weights = development.weights(resamples, seed)
         else:
             order = np.random.default_rng(seed).permutation(view.grid.groups)
             inside = np.isin(evaluated.group, order[: len(order) // 2])
             tuned_on, tuning = "half of the groups", evaluated.part(inside)
+            tuning_weights = weights
             evaluated = evaluated.part(~inside)
+        orders = rule_orders(tuning, tuning_weights)
         results += [
-            _rule_result(model, target, tuned_on, tune(tuning, target), evaluated, weights)
-            for target in TARGETS
+            _rule_result(
+                model,
+                target,
+                tuned_on,
+                shown(order, evaluated, target, weights),
+                evaluated,
+                weights,
+            )
+            for target, order in zip(TARGETS, orders, strict=True)
         ]
     return results
 
 
-def tune(rows: _ScoredRows, target: float) -> AbstentionRule | None:
-    """Return the rule that decides most rows and meets the target; None where none does."""
+def rule_orders(rows: ScoredRows, weights: Array) -> list[list[AbstentionRule]]:
+    """Return rules to be tested one after the other, by target; empty where there are no rows.
+
+    All rules of an order refuse alike for length, noise and bandwidth. Of these choices it is the
+    one with which most rows are decided within the target, by the upper bound, or the least bound
+    where none is within it. The order begins at the confidence of the least bound and falls.
+    """
     if not len(rows.wrong):
-        return None
-    best, most = None, 0
+        return [[] for _ in TARGETS]
     levels = np.quantile(rows.columns[3], np.linspace(0, 0.95, _CONFIDENCES))
-    confidences = np.unique(np.append(0.0, levels))
-    for seconds, snr_db, bandwidth_hz in product(_SECONDS, _SNR_DB, _BANDWIDTH_HZ):
-        inside = rows.decided(AbstentionRule(seconds, snr_db, bandwidth_hz, 0.0))
-        confidence, wrong = rows.columns[3][inside], rows.wrong[inside]
-        decided, errors = (
-            len(values) - np.searchsorted(np.sort(values), confidences)
-            for values in (confidence, confidence[wrong])
-        )
-        met = np.flatnonzero((errors <= target * decided) & (decided > most))
-        if len(met):
-            most = int(decided[met[0]])
-            best = AbstentionRule(seconds, snr_db, bandwidth_hz, float(confidences[met[0]]))
-    return best
+    confidences = np.unique(np.append(0.0, levels)).tolist()
+    best: list[tuple[tuple[float, float], list[AbstentionRule]]] = [((-1.0, 0.0), [])] * len(
+        TARGETS
+    )
+    seen: set[bytes] = set()
+    for choice in product(_SECONDS, _SNR_DB, _BANDWIDTH_HZ):
+        inside = rows.decided(AbstentionRule(*choice, 0.0))
+        if not inside.any() or inside.tobytes() in seen:
+            continue
+        seen.add(inside.tobytes())  # a stricter choice that refuses the same rows is not better
+        rules = [AbstentionRule(*choice, confidence) for confidence in confidences]
+        high = rows.bounds(rules, weights)
+        own = rows.columns[3][inside]
+        for place, target in enumerate(TARGETS):
+            met = np.flatnonzero(high <= target)
+            rank = (
+                (1.0, float(np.sum(own >= confidences[met[0]])))
+                if len(met)
+                else (0.0, -float(np.min(high)))
+            )
+            if rank > best[place][0]:
+                best[place] = rank, rules[int(np.argmin(high)) :: -1]
+    return [order for _, order in best]
+
+
+def shown(
+    order: Sequence[AbstentionRule], rows: ScoredRows, target: float, weights: Array
+) -> AbstentionRule | None:
+    """Return the last rule before the first whose upper bound is above the target; None for none.
+
+    Parameters
+    ----------
+    rows
+        Of other groups than those that the order comes from.
+    """
+    if not len(order) or not len(rows.wrong):
+        return None
+    at = _last_in_row(rows.bounds(order, weights) <= target, 0)
+    return order[at] if at >= 0 else None
 
 
 def _rule_result(
@@ -310,7 +378,7 @@ def _rule_result(
     target: float,
     tuned_on: str,
     rule: AbstentionRule | None,
-    rows: _ScoredRows,
+    rows: ScoredRows,
     weights: Array,
 ) -> RuleResult:
     every = np.ones(len(rows.wrong), dtype=bool)
@@ -320,4 +388,5 @@ def _rule_result(
     decided = rows.decided(rule)
     after = rows.share(rows.wrong, decided, weights)
     coverage = rows.share(decided, every, weights)
-    return RuleResult(model, target, tuned_on, rule, coverage, before, after, after.high <= target)
+    kept = after.high <= target
+    return RuleResult(model, target, tuned_on, rule, coverage, before, after, kept)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.forensic.abstention import RuleResult, SelectiveRisk, rule_results, selective_risks
@@ -14,6 +14,7 @@ from harness.forensic.calibrated import (
     ratio_curves,
     ratio_quality,
 )
+from harness.forensic.drift import Drift, drift
 from harness.forensic.minimum_duration import DurationAnalysis, duration_analysis
 from harness.forensic.prevalence import Prevalence, ThresholdTarget, prevalences, threshold_targets
 from harness.forensic.run_view import RESAMPLES, ForensicRun, refuse_falling, refuse_kinship
@@ -68,6 +69,7 @@ class Forensic:
     rules: list[RuleResult]
     admissible: DurationAnalysis
     envelopes: list[ValidatedRange]
+    drift: Drift = field(default_factory=lambda: Drift([], []))
 
 
 _DEFAULT = ForensicOptions()
@@ -106,13 +108,14 @@ def forensic(
         groups=view.grid.groups,
         resamples=options.resamples,
         cost=options.cost,
-        worth=ratio_quality(view, ratios, *draws),
+        worth=ratio_quality(view, other, ratios, *draws),
         curves=ratio_curves(ratios, (RAW, METHOD)),
         prevalence=prevalences(view, *draws),
         needed=threshold_targets(view, other, *draws),
         selections=selective_risks(view, *draws),
         rules=rule_results(view, other, *draws),
         admissible=duration_analysis(view, *draws),
+        drift=drift(view, other, *draws),
         envelopes=[range_of(view, model, options.resamples) for model in view.models],
     )
 

@@ -5,8 +5,10 @@ clips under the same condition, else on its `clean`; without one it is cross-val
 Ratios are then clipped to bounds set by the number of groups (those of the development clips, or of
 the cross-validated ratios themselves).
 
-Intervals come from resampled groups of the judged clips. The calibration is not fitted again within
-a resample, so they cover the choice of the judged clips and not that of the development clips.
+Intervals come from resampled groups of the judged clips. For Cllr of the logistic ratios the map
+is fitted again in every resample, of the judged run or of the development run, so that its interval
+covers the choice of the clips that the map is fitted on as well (`harness.metrics.refit`). Other
+figures and methods are resampled with the map as it is.
 """
 
 from __future__ import annotations
@@ -19,11 +21,19 @@ import numpy as np
 from harness.forensic.likelihood_ratio import MISLEADING
 from harness.forensic.run_view import NO_FIGURE, Array, ForensicFigure, ForensicRun, with_intervals
 from harness.metrics.bootstrap import ClipSet
-from harness.metrics.calibration import KINDS, CrossCalibrated, Kind, cross_calibrated, fit
+from harness.metrics.calibration import (
+    KINDS,
+    CrossCalibrated,
+    Kind,
+    cross_calibrated,
+    fit,
+    fold_numbers,
+)
 from harness.metrics.cost import ASVSPOOF_5, DetectionCost
 from harness.metrics.detection import roc
 from harness.metrics.elub import LN10, Bounds, empirical_bounds
 from harness.metrics.likelihood import cross_entropy, dev_pav, pav, reliability, tippett
+from harness.metrics.refit import refitted_cost
 from harness.summary.curves import thin
 from harness.terms import CLEAN
 
@@ -78,7 +88,15 @@ class RatioQuality:
 
 @dataclass(frozen=True, eq=False)
 class ConditionRatios:
-    """Bounded ratios of the judged clips of one condition, in the order of its cell."""
+    """Bounded ratios of the judged clips of one condition, in the order of its cell.
+
+    Parameters
+    ----------
+    fitted
+        The clips that the map is fitted on; None where it has none, or none of a single method.
+    judged
+        The clips with their scores as they were.
+    """
 
     model: str
     condition: str
@@ -87,6 +105,8 @@ class ConditionRatios:
     cell: ClipSet
     bounds: Bounds | None
     reason: str = ""
+    fitted: ClipSet | None = None
+    judged: ClipSet | None = None
 
 
 def all_ratios(
@@ -104,13 +124,40 @@ def all_ratios(
 
 
 def ratio_quality(
-    view: ForensicRun, ratios: Sequence[ConditionRatios], resamples: int, seed: int = 0
+    view: ForensicRun,
+    development: ForensicRun | None,
+    ratios: Sequence[ConditionRatios],
+    resamples: int,
+    seed: int = 0,
 ) -> list[RatioQuality]:
     """Return the figures of all ratios, from the same draws."""
     estimates = view.estimates([own.cell for own in ratios if not own.reason], resamples, seed)
-    return [
-        _quality(own, {} if own.reason else with_intervals(estimates[own.cell])) for own in ratios
-    ]
+    judged = view.weights(resamples, seed)
+    # Another run has other groups, which are drawn independently.
+    fitted = judged if development is None else development.weights(resamples, seed + 1)
+    qualities: list[RatioQuality] = []
+    for own in ratios:
+        resampled = {} if own.reason else dict(estimates[own.cell])
+        if resampled and own.method == "logistic":
+            draws = _refitted(own, (fitted, judged), development is None, seed)
+            resampled["cllr"] = replace(resampled["cllr"], draws=draws)
+        qualities.append(_quality(own, with_intervals(resampled) if resampled else {}))
+    return qualities
+
+
+def _refitted(
+    ratios: ConditionRatios, weights: tuple[Array, Array], crossed: bool, seed: int
+) -> Array:
+    """Return Cllr in every resample, with maps that are fitted to it."""
+    fitted, judged, bounds = ratios.fitted, ratios.judged, ratios.bounds
+    if fitted is None or judged is None or bounds is None:
+        raise ValueError("only ratios of a fitted map are refitted")
+    fold_of = (
+        fold_numbers(judged.real_group, judged.fake_group, FOLDS, seed, len(weights[1]))
+        if crossed
+        else None
+    )
+    return refitted_cost(fitted, judged, fold_of, bounds, weights, MISLEADING).draws
 
 
 def _ratios(
@@ -130,6 +177,7 @@ def _ratios(
         try:
             if development is None:
                 fitted_on = "other groups"
+                own = cell
                 ratios, bounds = _held_out(cell, kind, seed)
                 real, fake = ratios.real, ratios.fake
             else:
@@ -142,7 +190,7 @@ def _ratios(
             yield ConditionRatios(model, condition, kind, "", cell, None, str(fault))
             continue
         bounded = _cell(cell, bounds.clip(real), bounds.clip(fake))
-        yield ConditionRatios(model, condition, kind, fitted_on, bounded, bounds, reason)
+        yield ConditionRatios(model, condition, kind, fitted_on, bounded, bounds, reason, own, cell)
 
 
 def _held_out(cell: ClipSet, kind: Kind, seed: int) -> tuple[CrossCalibrated, Bounds]:

@@ -165,7 +165,7 @@ def _shortest_cuts(lengths: list[LengthErrors]) -> Iterator[ShortestCut]:
         own = [cut for cut in lengths if (cut.model, cut.placement) == (model, placement)]
         falling = sorted(((cut.seconds, cut.hter) for cut in own), key=lambda pair: -pair[0])
         for target in TARGETS:
-            yield ShortestCut(model, placement, target, *_shortest(target, falling))
+            yield ShortestCut(model, placement, target, *shortest(target, falling))
 
 
 def _condition_minima(
@@ -184,10 +184,10 @@ def _condition_minima(
     for (model, condition), by_length in cells.items():
         falling = [(s, with_intervals(estimates[cell])["hter"]) for s, cell in by_length.items()]
         for target in TARGETS:
-            yield ConditionMinimum(model, condition, target, *_shortest(target, falling))
+            yield ConditionMinimum(model, condition, target, *shortest(target, falling))
 
 
-def _shortest(target: float, falling: Sequence[tuple[float, ForensicFigure]]) -> tuple[float, str]:
+def shortest(target: float, falling: Sequence[tuple[float, ForensicFigure]]) -> tuple[float, str]:
     """Step down from the longest length with enough clips, and stop at the first that fails.
 
     Where to start depends on the numbers of clips and groups alone. In such a fixed sequence every

@@ -173,7 +173,7 @@ def cross_calibrated(
     ValueError
         Where a fold leaves no clips of a class to be calibrated by, and as `fit`.
     """
-    fold_of = _folds(real_group, fake_group, folds, seed)
+    fold_of = fold_numbers(real_group, fake_group, folds, seed)
     real_fold, fake_fold = fold_of[real_group], fold_of[fake_group]
     ratios = np.empty(len(real)), np.empty(len(fake))
     used = np.unique(np.concatenate([real_fold, fake_fold]))
@@ -184,14 +184,22 @@ def cross_calibrated(
     return CrossCalibrated(*ratios, folds=len(used))
 
 
-def _folds(real_group: Index, fake_group: Index, folds: int, seed: int) -> Index:
-    """Fold of every group; groups with both classes, or one alone, are spread out evenly."""
+def fold_numbers(
+    real_group: Index, fake_group: Index, folds: int, seed: int, groups: int = 0
+) -> Index:
+    """Return the fold of every group; those with both classes, or one, are spread out evenly.
+
+    Parameters
+    ----------
+    groups
+        How many numbers of groups there are; those without clips are in fold -1.
+    """
     has_real, has_fake = np.unique(real_group), np.unique(fake_group)
     both = np.intersect1d(has_real, has_fake)
     rng = np.random.default_rng(seed)
     kinds = (both, np.setdiff1d(has_real, both), np.setdiff1d(has_fake, both))
     order = np.concatenate([rng.permutation(members) for members in kinds])
-    fold_of = np.full(int(order.max(initial=-1)) + 1, -1, dtype=np.intp)
+    fold_of = np.full(max(int(order.max(initial=-1)) + 1, groups), -1, dtype=np.intp)
     fold_of[order] = np.arange(len(order)) % folds
     return fold_of
 

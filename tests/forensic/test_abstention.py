@@ -65,8 +65,8 @@ def test_a_rule_is_tuned_on_the_development_run_where_there_is_one() -> None:
 
 
 def test_what_has_no_snr_is_not_refused_for_it() -> None:
-    from harness.forensic.abstention import _ScoredRows
+    from harness.forensic.abstention import ScoredRows
 
-    clips = _ScoredRows.of(ForensicRun.of(finished()), "owner/model")
+    clips = ScoredRows.of(ForensicRun.of(finished()), "owner/model")
     refused = ~clips.decided(AbstentionRule(0.0, 15.0, 0.0, 0.0))
     assert refused.mean() == pytest.approx(1 / 8)  # the one condition at 5 dB

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.forensic.minimum_duration import _shortest, duration_analysis
+from harness.forensic.minimum_duration import duration_analysis, shortest
 from harness.forensic.run_view import NO_FIGURE, ForensicFigure, ForensicRun
 from tests.support.evidence_run import finished
 
@@ -72,15 +72,15 @@ def bounded(high: float, clips: int = 100, groups: int = 30) -> ForensicFigure:
 def test_the_search_stops_at_the_first_length_that_is_not_shown() -> None:
     """At 2 s the value is below the target and its bound is not: 1 s is not looked at."""
     falling = [(4.0, bounded(0.08)), (2.0, bounded(0.11)), (1.0, bounded(0.09))]
-    assert _shortest(0.1, falling) == (4.0, "")
-    assert _shortest(0.2, falling) == (1.0, "")
-    failed = _shortest(0.1, falling[1:])
+    assert shortest(0.1, falling) == (4.0, "")
+    assert shortest(0.2, falling) == (1.0, "")
+    failed = shortest(0.1, falling[1:])
     assert math.isnan(failed[0])
     assert failed[1].startswith("the lowest upper bound is 0.090, at 1 s")
 
 
 def test_lengths_with_few_clips_are_not_tested_whatever_they_show() -> None:
     few = [(8.0, NO_FIGURE), (4.0, bounded(0.5, clips=49)), (3.0, bounded(0.01, groups=14))]
-    assert _shortest(0.1, [*few, (2.0, bounded(0.09))]) == (2.0, "")
-    assert math.isnan(_shortest(0.1, [*few, (2.0, bounded(0.2))])[0])
-    assert _shortest(0.1, [(8.0, NO_FIGURE)])[1] == "too few clips of any length"
+    assert shortest(0.1, [*few, (2.0, bounded(0.09))]) == (2.0, "")
+    assert math.isnan(shortest(0.1, [*few, (2.0, bounded(0.2))])[0])
+    assert shortest(0.1, [(8.0, NO_FIGURE)])[1] == "too few clips of any length"

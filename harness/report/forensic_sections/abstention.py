@@ -29,7 +29,6 @@ def build(view: EvidenceView) -> Content:
                 number("Decided", lambda result: figure_cell(result.coverage)),
                 number("Error before", lambda result: figure_cell(result.before)),
                 number("Error after", lambda result: figure_cell(result.after)),
-                Column("Surely kept", lambda result: "yes" if result.kept else "no"),
             ],
             style="full",
         ),
@@ -66,7 +65,7 @@ def _selections(view: EvidenceView) -> Table[SelectiveRisk]:
 def _rule(ruled: RuleResult) -> Cell:
     rule = ruled.rule
     if rule is None:
-        return Cell("none reaches it")
+        return Cell("none is shown to reach it")
     return Cell(
         f"score {figure(rule.confidence, 2)} or more from the threshold",
         (

@@ -35,6 +35,7 @@ def build(view: EvidenceView) -> Content:
         "clean": chosen[0] if chosen else None,
         "charts": charts,
         "worth": _worth(view),
+        "decisions": _decisions(view),
     }
 
 
@@ -62,14 +63,10 @@ def _worth(view: EvidenceView) -> Table[Calibration]:
 
         return cell
 
-    def bound(row: Calibration, llr: float) -> Cell:
-        return Cell(sort="") if row.best.reason else Cell(ratio(llr), sort=sort_key(abs(llr)))
-
-    cost = content.cost
     return Table(
         view.anchor("ratios"),
         "Calibration by condition",
-        "Before and after; largest ratios for fake and for real that the clips support (logistic).",
+        "Cost of the ratios before and after calibration.",
         view.calibration,
         [
             Column("Condition", condition),
@@ -79,6 +76,24 @@ def _worth(view: EvidenceView) -> Table[Calibration]:
                 lambda row: figure_cell(row.by_method["none"].cllr_min),
                 "The least that any monotone map could reach on these clips.",
             ),
+        ],
+        filter="conditions",
+    )
+
+
+def _decisions(view: EvidenceView) -> Table[Calibration]:
+    def bound(row: Calibration, llr: float) -> Cell:
+        return Cell(sort="") if row.best.reason else Cell(ratio(llr), sort=sort_key(abs(llr)))
+
+    cost = view.content.cost
+    return Table(
+        view.anchor("decisions"),
+        "Decisions and bounds by condition",
+        "Detection cost of the calibrated ratios; largest ratios for fake and for real that "
+        "the groups support (logistic).",
+        view.calibration,
+        [
+            view.condition(lambda row: row.condition),
             number(
                 "actDCF",
                 lambda row: figure_cell(row.best.act_dcf),
