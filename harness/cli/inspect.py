@@ -9,7 +9,7 @@ import typer
 
 from harness.cli import option
 from harness.cli.console import Progress, print_json
-from harness.cli.exit_code import EXIT_FOUND
+from harness.cli.exit_code import EXIT_FOUND, EXIT_REFUSED
 from harness.cli.option import Force, Json, RunPath
 from harness.errors import printable
 from harness.storage.storage import place
@@ -50,7 +50,10 @@ def inspect(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Examine questioned recordings: their facts, their scores, and what those are worth."""
+    """Examine questioned recordings: their facts, their scores, and what those are worth.
+
+    The exit code is 2 if none of the files can be examined.
+    """
     from harness.inspect.batch import examine_all, files_of, folder_for, plain_cases
     from harness.inspect.examiner import ExamineOptions, open_examiner
 
@@ -61,10 +64,12 @@ def inspect(
         done = examine_all(paths, examiner, options, where, progress.note, force=force)
     if as_json:
         print_json(plain_cases(done))
-        return
-    from harness.cli.inspect_table import print_examined
+    else:
+        from harness.cli.inspect_table import print_examined
 
-    print_examined(done, examiner.run.record, where)
+        print_examined(done, examiner.run.record, where)
+    if all(examined.case is None for examined in done):
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def bundle(

@@ -9,6 +9,7 @@ import re
 import sys
 import tempfile
 import traceback
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -98,6 +99,8 @@ def _reason_refused(text: str, converted: Any) -> str:
     """Return why an argument is refused; empty where it is not."""
     if "\0" in text:
         return "contains a zero byte"
+    if not text and isinstance(converted, Path):  # it would name the current folder
+        return "is empty"
     if isinstance(converted, bool) or not isinstance(converted, int | float):
         return ""
     if not _NUMBER.fullmatch(text) or not math.isfinite(converted):

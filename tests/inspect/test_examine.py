@@ -114,6 +114,26 @@ def test_a_bad_file_costs_its_own_row(inspected: Path) -> None:
     assert not list(inspected.glob("bad*"))
 
 
+def test_only_bad_files_exit_2_with_the_reason(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, complaint = harness(
+        capsys, "inspect", "files/bad.wav", "--run", "run", "--out", "only-bad", "--no-attribution"
+    )
+    assert code == 2
+    assert "bad.wav: cannot be decoded" in complaint
+    assert (place / "only-bad" / "table.json").is_file()
+
+
+def test_an_empty_name_is_not_the_current_folder(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, complaint = harness(capsys, "inspect", "", "--run", "run", "--out", "nothing")
+    assert code == 2
+    assert "is empty" in complaint
+    assert not (place / "nothing").exists()
+
+
 def test_a_page_loads_nothing_runs_nothing_and_gives_no_verdict(inspected: Path) -> None:
     for path in inspected.glob("*.html"):
         page = path.read_text()
