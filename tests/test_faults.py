@@ -101,7 +101,10 @@ def test_a_file_that_may_not_grow_is_a_full_disk(
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 
-    done = subprocess.run(COMMAND, capture_output=True, text=True, check=False, preexec_fn=limit)
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}  # which would be cut off as well
+    done = subprocess.run(
+        COMMAND, capture_output=True, text=True, check=False, preexec_fn=limit, env=environment
+    )
     assert_full(place, done)
     assert len(read_record(place / "run").parts) == 1
     assert harness(capsys, *ARGUMENTS)[0] == 0
