@@ -1,13 +1,13 @@
 """A cache of prepared audio on disk, keyed by everything that determines it (`cache_key`).
 
 A second model on the same suite gets the same samples and measurements as the first, and its clips
-are not even decoded. Only rows of status ok are kept, each in a file that is named by its key: a
-safetensors file after the key and a checksum, so that damaged or foreign files count as missing.
-The time of a file is when its row was last used.
+are not even decoded. Only rows of status ok are kept. A value is a safetensors file after its key
+and a checksum, so that damaged or foreign values count as missing.
 
 A run may be larger than the cache. So it evicts only rows last used before it began, and stores no
 more once its own rows fill the cache: the next run then finds the first part of the rows instead of
-none. Whatever fails (a full or read-only disk) costs speed and a note, never the run.
+none. Whatever fails (a full or read-only disk, a held lock, a damaged index) costs speed and a
+note, never the run.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
+import sqlite3
+import stat
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import astuple, dataclass
+from io import BufferedReader
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import safetensors.numpy
+from diskcache import Cache, Disk, Timeout
+from diskcache.core import MODE_BINARY, MODE_RAW
 from numpy.typing import NDArray
 
 from harness.audio.encoded import content_of
@@ -37,16 +40,20 @@ from harness.engine.prepare import Prepared, Recipe, RecordingInfo
 from harness.errors import UsageError
 from harness.perturb.attestation import Attestation
 from harness.storage.cache_dir import cache_directory
-from harness.storage.storage import replacing
 from harness.suite.condition import Condition
 
 DEFAULT_GB = 10.0
 GB_VARIABLE = "HARNESS_CACHE_GB"
 
 _GB = 1e9
-_LISTED_ANEW = 0.05
-"""Share of the cache after which a run that stores looks at what other runs have stored."""
+_INDEX = "cache.db"
+_LOCK_SECONDS = 5
+_TOGETHER = 32
+"""Rows that are looked up in one transaction, with their files open."""
+_OWN_SHARE = 0.95
+"""Share of the cache that one run may fill; the rest is for the index and open files."""
 _MEASURED, _READ = "attestation", "reading"
+_BYTES = (MODE_RAW, MODE_BINARY)
 
 
 def cache_folder() -> Path:
@@ -62,9 +69,7 @@ def limit_gb(option: float | None) -> float:
     UsageError
         Where it is not a size.
     """
-    where, given = "--cache-gb", option
-    if given is None:
-        where, given = GB_VARIABLE, os.environ.get(GB_VARIABLE) or DEFAULT_GB
+    where, given = ("--cache-gb", option) if option is not None else (GB_VARIABLE, _variable())
     try:
         size = float(given)
     except ValueError:
@@ -72,6 +77,10 @@ def limit_gb(option: float | None) -> float:
     if not 0 <= size < float("inf"):
         raise UsageError(f"{given!r} is no size", where, "name gigabytes, 0 for no cache")
     return size
+
+
+def _variable() -> str | float:
+    return os.environ.get(GB_VARIABLE) or DEFAULT_GB
 
 
 @dataclass(frozen=True)
@@ -105,11 +114,19 @@ def open_cache(size_gb: float, recipe: Recipe, note: Callable[[str], None]) -> A
 
 def cache_bytes() -> int:
     """Return the size of the cache on disk."""
-    return sum(about.st_size for _, about in _files(cache_folder()))
+    return sum(map(_bytes, cache_folder().rglob("*")))
+
+
+def _bytes(path: Path) -> int:
+    try:
+        about = path.stat()
+    except OSError:  # evicted by a run meanwhile
+        return 0
+    return about.st_size if stat.S_ISREG(about.st_mode) else 0
 
 
 def clear_cache() -> int:
-    """Remove the cache and return the bytes it took.
+    """Remove the cache, whatever its index says, and return the bytes it took.
 
     Raises
     ------
@@ -148,29 +165,30 @@ class AudioCache:
         self, folder: Path, limit_bytes: int, recipe: Recipe, note: Callable[[str], None]
     ) -> None:
         self.hits = self.misses = 0
-        self._folder, self._limit_bytes, self._note = folder, limit_bytes, note
+        self._folder, self._note = folder, note
+        self._own_bytes, self._most_bytes = 0, int(_OWN_SHARE * limit_bytes)
         self._keys = CacheKeys(recipe)
         self._lock = Lock()
-        self._began_ns = time.time_ns()
-        self._works = True
+        self._given_up = False
+        self._index: Cache | None = None
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._list()
-            self._make_room(0)
-        except OSError as fault:
+            self._index = _opened(folder, limit_bytes)
+        except Exception as fault:  # a damaged index has the library raise whatever
             self._give_up(fault)
 
     def find(self, clip: Clip, conditions: Sequence[Condition]) -> Lookup:
         """Look up the rows of a task."""
-        content = content_of(clip.audio, LARGEST_BYTES) if self._works else None
+        content = None if self._index is None else content_of(clip.audio, LARGEST_BYTES)
         keys = [
             None if content is None else self._keys.of(clip, content, condition)
             for condition in conditions
         ]
-        rows = [
-            key and unpacked(key.key, self._read(key), condition.name)
-            for key, condition in zip(keys, conditions, strict=True)
-        ]
+        rows: list[Prepared | None] = []
+        for start in range(0, len(keys), _TOGETHER):
+            block = slice(start, start + _TOGETHER)
+            values = self._values([key and key.key for key in keys[block]])
+            for condition, key, value in zip(conditions[block], keys[block], values, strict=True):
+                rows.append(key and self._row(key, value, condition))
         hits = sum(row is not None for row in rows)
         with self._lock:
             self.hits += hits
@@ -186,68 +204,52 @@ class AudioCache:
             if row.reading.audio_digest == key.contents[0].digest:  # else it was replaced
                 self._store(key, packed(key.key, row))
 
-    def _file(self, key: CacheKey) -> Path:
-        name = key.key.hex()
-        return self._folder / name[:2] / f"{name[2:]}.val"
+    def _values(self, keys: Sequence[bytes | None]) -> list[bytes]:
+        """Return the value of each key, empty where it is missing.
 
-    def _read(self, key: CacheKey) -> bytes:
-        """Return the value of a key, empty where it is missing."""
-        if not self._works:
-            return b""
-        path = self._file(key)
+        Files are opened under the lock of the index, so that none is evicted, and then read.
+        """
+        index = self._index
+        if index is None:
+            return [b""] * len(keys)
         try:
-            value = path.read_bytes()
-            _mark_used(path)
-        except FileNotFoundError:
-            return b""
-        except OSError as fault:
+            with index.transact():
+                values = [key and index.get(key, read=True) for key in keys]
+        except Exception as fault:  # a damaged index has the library raise whatever
             self._give_up(fault)
-            return b""
-        return value
+            return [b""] * len(keys)
+        return [_read(value) for value in values]
+
+    def _row(self, key: CacheKey, value: bytes, condition: Condition) -> Prepared | None:
+        row = unpacked(key.key, value, condition.name)
+        if row is not None:
+            self._own(len(value))
+        return row
 
     def _store(self, key: CacheKey, value: bytes) -> None:
-        if not self._works or not key.holds:  # replaced while it was prepared
+        index = self._index
+        if index is None or self._own_bytes + len(value) > self._most_bytes:
             return
-        path = self._file(key)
+        if not key.holds:  # replaced while it was prepared
+            return
         try:
-            with self._lock:
-                if not self._make_room(len(value)):
-                    return
-                self._bytes += len(value)
-                self._stored_bytes += len(value)
-            path.parent.mkdir(exist_ok=True)
-            with replacing(path) as temporary:
-                temporary.write_bytes(value)
-                _mark_used(temporary)
-        except OSError as fault:
+            index.set(key.key, value)
+        except Exception as fault:  # a damaged index has the library raise whatever
             self._give_up(fault)
+        else:
+            self._own(len(value))
 
-    def _list(self) -> None:
-        """Read what the cache holds, and which rows no run has used since this one began."""
-        files = [(about.st_mtime_ns, path, about.st_size) for path, about in _files(self._folder)]
-        self._bytes, self._stored_bytes = sum(size for *_, size in files), 0
-        self._unused = deque(sorted(file for file in files if file[0] < self._began_ns))
-
-    def _make_room(self, count: int) -> bool:
-        """Evict the rows that were unused for longest until so many bytes fit; False where not."""
-        if self._stored_bytes > _LISTED_ANEW * self._limit_bytes:
-            self._list()
-        while self._bytes + count > self._limit_bytes and self._unused:
-            _, path, size = self._unused.popleft()
-            with suppress(FileNotFoundError):  # evicted by another run
-                if os.stat(path).st_mtime_ns >= self._began_ns:
-                    continue
-                os.remove(path)
-            self._bytes -= size
-        return self._bytes + count <= self._limit_bytes
-
-    def _give_up(self, fault: OSError) -> None:
+    def _own(self, count: int) -> None:
         with self._lock:
-            first, self._works = self._works, False
+            self._own_bytes += count
+
+    def _give_up(self, fault: Exception) -> None:
+        with self._lock:
+            first, self._given_up, self._index = not self._given_up, True, None
         if first:
             self._note(
-                f"{self._folder}: prepared audio is not kept: {fault.strerror or fault}; the run "
-                "goes on without, harness doctor --clear-cache makes a new one"
+                f"{self._folder}: prepared audio is not kept: {_reason(fault)}; the run goes on "
+                "without, harness doctor --clear-cache makes a new one"
             )
 
 
@@ -283,15 +285,58 @@ def unpacked(key: bytes, value: bytes, condition: str) -> Prepared | None:
     return Prepared(condition, "ok", "", waves, attestation, reading=reading)
 
 
-def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    for above, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(above, name)
-            with suppress(FileNotFoundError):  # evicted by a run meanwhile
-                yield path, os.stat(path)
+class _Values(Disk):
+    """Stores values as bytes: nothing is ever unpickled, and no partial file stays."""
+
+    def filename(self, key: object = None, value: object = None) -> tuple[str, str]:
+        del key, value
+        name = os.urandom(16).hex()
+        inside = os.path.join(name[:2], name[2:] + ".val")
+        return inside, os.path.join(self._directory, inside)
+
+    def fetch(self, mode: int, filename: str, value: object, read: bool) -> Any:
+        return super().fetch(mode, filename, value, read) if mode in _BYTES else b""
+
+    def _write(self, full_path: str, iterator: Any, mode: Any, encoding: Any = None) -> int | None:
+        try:  # in one piece, where the library would split it at every byte 10
+            return super()._write(full_path, [iterator.getvalue()], mode, encoding)
+        except OSError:
+            with suppress(OSError):
+                os.remove(full_path)
+            raise
 
 
-def _mark_used(path: Path) -> None:
-    """Set the time of a file, to more digits than the clock of a file system has."""
-    now = time.time_ns()
-    os.utime(path, ns=(now, now))
+def _opened(folder: Path, limit_bytes: int) -> Cache:
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / _INDEX, timeout=_LOCK_SECONDS)) as trial:
+        trial.execute("BEGIN IMMEDIATE")  # the library waits a minute for a held lock
+        trial.rollback()
+    index = Cache(
+        str(folder),
+        timeout=_LOCK_SECONDS,
+        disk=_Values,
+        eviction_policy="least-recently-used",
+        size_limit=limit_bytes,
+        sqlite_mmap_size=0,  # a failing disk then raises an error instead of a signal
+    )
+    index.cull()
+    return index
+
+
+def _read(value: Any) -> bytes:
+    """Return the bytes of a value, which the index gives as such, as a file, or not at all."""
+    if not isinstance(value, BufferedReader):
+        return value or b""
+    with value:
+        try:
+            return value.read()
+        except OSError:
+            return b""
+
+
+def _reason(fault: Exception) -> str:
+    if isinstance(fault, Timeout):
+        return "it is locked, or may not be written to"
+    if isinstance(fault, OSError) and fault.strerror:
+        return fault.strerror
+    return str(fault) or type(fault).__name__

@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-lacking="altair annotated-types av cachetools cffi datasets dill jsonschema jsonschema-specifications
+lacking="altair annotated-types av cachetools cffi datasets dill diskcache jsonschema jsonschema-specifications
     multiprocess platformdirs pycparser pydantic pydantic-core python-stretch referencing rpds-py
     soundfile soxr typing-inspection vl-convert-python"
 
