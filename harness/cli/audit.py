@@ -120,7 +120,8 @@ def audit_shortcuts(
     from tempfile import TemporaryDirectory
 
     from harness.cli.audit_data_table import print_shortcuts
-    from harness.testset.intervention import TreatedRun, interventions, score_treated
+    from harness.results.run_folder import read_run
+    from harness.testset.intervention import SUITE, interventions
     from harness.testset.shortcuts import audit_shortcuts as ask
     from harness.testset.shortcuts import measure_clips, refuse_few_groups
 
@@ -132,9 +133,21 @@ def audit_shortcuts(
     with Progress() as progress, TemporaryDirectory() as folder:
         changes = []
         if model is not None:
+            from harness.run import RunOptions
+            from harness.run import run as score  # loads torch
+
             kept = out or Path(folder) / "run"
-            treated_run = TreatedRun(data, model, kept, limit, device, fake_label)
-            alike = score_treated(treated_run, progress.note, progress.advance)
+            options = RunOptions(
+                suite=SUITE,
+                data=data,
+                models=(model,),
+                out=kept,
+                limit=limit,
+                device=device,
+                fake_label=fake_label,
+            )
+            score(options, progress.note, progress.advance)
+            alike = read_run(kept)
             changes = list(interventions(alike))
             finished = finished or alike
         measured = measure_clips(clips, lambda done: progress.advance(done, len(clips), ""))

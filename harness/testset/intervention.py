@@ -9,23 +9,18 @@ towards fake.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.audit.paired_verdicts import PairedVerdicts
 from harness.metrics.paired import Paired, compare_cells, contrast
 from harness.metrics.significance import holm
-from harness.results.run_folder import RunFolder, read_run
+from harness.results.run_folder import RunFolder
 from harness.summary.cells import Grid
 from harness.summary.summary import RESAMPLES
 from harness.terms import CLEAN
-
-if TYPE_CHECKING:
-    from harness.engine.scoring import Progress
 
 SUITE = "alike"
 _METRICS = ("accuracy", "auc")
@@ -59,43 +54,6 @@ class Intervention:
     move_fake: float
     accuracy: TreatmentEffect
     auc: TreatmentEffect
-
-
-@dataclass(frozen=True)
-class TreatedRun:
-    """Data and model to score as for `harness run`, and where the run is kept."""
-
-    data: str
-    model: str
-    out: Path
-    limit: int | None = None
-    device: str = "auto"
-    fake_label: str | None = None
-
-
-def score_treated(
-    treated: TreatedRun, note: Callable[[str], None], progress: Progress
-) -> RunFolder:
-    """Score the clips clean and under every treatment; continues an unfinished run in `out`.
-
-    Raises
-    ------
-    UsageError
-        As `harness.run.run`.
-    """
-    from harness.run import RunOptions, run  # loads torch
-
-    options = RunOptions(
-        suite=SUITE,
-        data=treated.data,
-        models=(treated.model,),
-        out=treated.out,
-        limit=treated.limit,
-        device=treated.device,
-        fake_label=treated.fake_label,
-    )
-    run(options, note, progress)
-    return read_run(treated.out)
 
 
 def interventions(
