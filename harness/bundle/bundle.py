@@ -29,7 +29,7 @@ from harness.seed import canonical
 from harness.storage.archive import as_written, is_plain, read_archive, write_archive
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import is_remote, local_copy, names
-from harness.summary.summary import figures, metrics_json
+from harness.summary.summary import STATISTICS, figures, metrics_json
 from harness.version import __version__
 
 VERSION = 1
@@ -262,12 +262,19 @@ def _verify_run(folder: Path) -> BundleCheck:
         return BundleCheck([f"{Path(fault.where).name}: {fault.what}"], [])
     faults = list(_count_faults(run))
     again, unknown = _known_to(stored, json.loads(metrics_json(figures(run))))
+    version = cast("dict[str, Any]", stored).get("statistics", 1) if _has_parts(stored) else None
+    again = again if version in (None, STATISTICS) else _without_intervals(again)
     wrong = list(_figure_faults(stored, again))
     faults += wrong[:_MOST_NAMED]
     if len(wrong) > _MOST_NAMED:
         faults.append(f"{METRICS}: {len(wrong) - _MOST_NAMED} more figures are not those")
     rows = len(again["rows"])
     checked = [f"{rows} figures against {len(run.table)} rows of scores"]
+    if version not in (None, STATISTICS):
+        checked.append(
+            f"values alone: the intervals were computed by version {version} of the statistics, "
+            f"and this harness has version {STATISTICS}"
+        )
     if unknown:
         checked.append(f"not in this run's {METRICS}, so not checked: {', '.join(unknown)}")
     return BundleCheck(faults, checked)
@@ -306,6 +313,18 @@ def _known_to(stored: Any, again: dict[str, Any]) -> tuple[dict[str, Any], list[
     known = {part: [item for item in again[part] if item["metric"] in named] for part in _PARTS}
     unknown = dict.fromkeys(row["metric"] for row in again["rows"] if row["metric"] not in named)
     return {**again, **known}, list(unknown)
+
+
+_INTERVAL = ("low", "high", "new_low", "new_high")
+
+
+def _without_intervals(again: dict[str, Any]) -> dict[str, Any]:
+    """Return figures without what another version of the statistics computes otherwise."""
+
+    def values(item: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in item.items() if key not in _INTERVAL}
+
+    return {**again, **{part: [values(item) for item in again[part]] for part in _PARTS}}
 
 
 def _figure_faults(stored: Any, again: dict[str, Any]) -> Iterator[str]:

@@ -243,6 +243,8 @@ class _Evidence:
         if row is None or math.isnan(row.value):
             return replace(verdict, reason="missing: no value")
         near, far = (row.low, row.high) if side > 0 else (row.high, row.low)
+        if METRICS[metric].is_count:
+            near = far = row.value
         word: Word = "INCONCLUSIVE"
         if side * near >= side * bound:
             word = "PASS"

@@ -224,6 +224,9 @@ def _joined_cell(cells: Sequence[ClipSet], offsets: Sequence[int], metric: str) 
         fake=np.concatenate([cell.fake for cell in cells]),
         metrics=(metric,),
         **{name: joined(name, offsets) for name in _GROUPS},
+        # Data sets may call unlike generators by one name.
+        generator=np.zeros(0, dtype=np.intp),
+        unscored_generator=np.zeros(0, dtype=np.intp),
     )
 
 

@@ -27,6 +27,8 @@ log-odds); Clopper & Pearson, Biometrika 26, 1934; Korn & Graubard, Survey Metho
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, expit, logit, stdtrit
@@ -46,6 +48,35 @@ _SAME = 1e-12
 """Draws this close differ by rounding alone."""
 
 
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """What is known of the error of k figures; all arrays of shape (k,).
+
+    Parameters
+    ----------
+    error
+        Standard error; NaN where it is not known.
+    freedom
+        Its degrees of freedom.
+    effective
+        Equal groups that those of the figure are worth.
+    """
+
+    error: Array
+    freedom: Array
+    effective: Array
+
+    @classmethod
+    def of(cls, draws: Array, groups: Array) -> Spread:
+        """Of draws of groups of like sizes."""
+        size = np.asarray(groups, dtype=np.float64)
+        return cls(bootstrap_error(draws, groups), size - 1, size)
+
+    def part(self, rows: NDArray[np.intp], span: Array | float = 1.0) -> Spread:
+        """Some of the figures, each divided by its span."""
+        return Spread(self.error[rows] / span, self.freedom[rows], self.effective[rows])
+
+
 def percentile(draws: Array, level: float = LEVEL) -> tuple[Array, Array]:
     """Bounds of the central `level` of the draws that are not NaN.
 
@@ -62,7 +93,8 @@ def percentile(draws: Array, level: float = LEVEL) -> tuple[Array, Array]:
         above = np.minimum(below + 1, np.maximum(count - 1, 0))
         low = np.take_along_axis(ordered, below[..., None], -1)[..., 0]
         high = np.take_along_axis(ordered, above[..., None], -1)[..., 0]
-        return np.where(enough, low + (high - low) * (place - below), np.nan)
+        with np.errstate(invalid="ignore"):  # of infinite costs
+            return np.where(enough, low + (high - low) * (place - below), np.nan)
 
     return at(tail), at(1 - tail)
 
@@ -74,14 +106,20 @@ def bootstrap_error(draws: Array, groups: ArrayLike) -> Array:
     draws are left out; NaN where fewer than `FEWEST_SHARE` of them remain, or of one group.
     """
     groups = np.asarray(groups)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = bootstrap_spread(draws) * np.sqrt(groups / (groups - 1))
+    return np.where(groups >= FEWEST_GROUPS, error, np.nan)
+
+
+def bootstrap_spread(draws: Array) -> Array:
+    """Standard deviation of the draws on the last axis, as `bootstrap_error` takes it."""
     missing = np.isnan(draws)
     count = np.sum(~missing, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         centre = np.sum(draws, axis=-1, where=~missing) / count
         squares = np.sum((draws - centre[..., None]) ** 2, axis=-1, where=~missing)
-        error = np.sqrt(squares / (count - 1) * groups / (groups - 1))
-    enough = (count >= max(2.0, FEWEST_SHARE * draws.shape[-1])) & (groups >= FEWEST_GROUPS)
-    return np.where(enough, error, np.nan)
+        spread = np.sqrt(squares / (count - 1))
+    return np.where(count >= max(2.0, FEWEST_SHARE * draws.shape[-1]), spread, np.nan)
 
 
 def bootstrap_skew(draws: Array) -> Array:
@@ -106,7 +144,14 @@ def student_interval(
     value: ArrayLike, error: ArrayLike, groups: ArrayLike, level: float = LEVEL
 ) -> tuple[Array, Array]:
     """Value less and plus its standard error times t; NaN where the error is, or of one group."""
-    half = np.asarray(error) * student(np.asarray(groups) - 1, (1 + level) / 2)
+    return student_bounds(value, error, np.asarray(groups) - 1, level)
+
+
+def student_bounds(
+    value: ArrayLike, error: ArrayLike, freedom: ArrayLike, level: float = LEVEL
+) -> tuple[Array, Array]:
+    """Value less and plus its standard error times t with so many degrees of freedom."""
+    half = np.asarray(error) * student(freedom, (1 + level) / 2)
     return np.asarray(value) - half, np.asarray(value) + half
 
 
@@ -123,7 +168,13 @@ def exact(value: Array, size: Array, level: float = LEVEL) -> tuple[Array, Array
 
 
 def proportion_interval(
-    value: Array, draws: Array, groups: Array, clips: Array
+    value: Array,
+    draws: Array,
+    groups: Array,
+    clips: Array,
+    spread: Spread | None = None,
+    level: float = LEVEL,
+    ends: tuple[Array, Array] | None = None,
 ) -> tuple[Array, Array]:
     """Interval of figures between 0 and 1; it always holds the value.
 
@@ -135,36 +186,51 @@ def proportion_interval(
         Shape (k, resamples).
     groups, clips
         How many of each the figure is of, shape (k,).
+    spread
+        Of these draws; without it, groups are of like sizes.
+    ends
+        Percentiles of these draws, where they are known.
     """
-    first, last = percentile(draws)
-    error = bootstrap_error(draws, groups)
-    same = last - first <= _SAME
+    spread = Spread.of(draws, groups) if spread is None else spread
+    error, least = spread.error, spread.effective
+    first, last = percentile(draws) if ends is None else ends
+    # A figure that no draw or too few have is at a bound all the same.
+    at_bound = (value <= 0) | (value >= 1)
+    same = (last - first <= _SAME) | (at_bound & np.isnan(first))
     with np.errstate(invalid="ignore", divide="ignore"):
         weight = value * (1 - value)
         # The error of log-odds; a value at a bound has none and keeps to itself until it is joined.
-        low, high = student_interval(logit(value), np.where(weight > 0, error / weight, 0), groups)
-        size = np.where(same, groups, weight / error**2)
+        log_error = np.where(weight > 0, error / weight, 0)
+        low, high = student_bounds(logit(value), log_error, np.maximum(spread.freedom, 1.0), level)
+        size = np.where(same, least, weight / error**2)
     low, high = expit(low), expit(high)
-    size = np.clip(size, groups, np.maximum(clips, groups))
-    exact_low, exact_high = exact(value, size)
-    touches = (first <= 0) | (last >= 1) | same
+    size = np.clip(size, least, np.maximum(clips, least))
+    exact_low, exact_high = exact(value, size, level)
+    touches = (first <= 0) | (last >= 1) | same | at_bound
     low = np.where(touches, np.minimum(low, exact_low), low)
     high = np.where(touches, np.maximum(high, exact_high), high)
     return _bounded(value, low, high, groups)
 
 
-def positive_interval(value: Array, draws: Array, groups: Array) -> tuple[Array, Array]:
+def positive_interval(
+    value: Array,
+    draws: Array,
+    groups: Array,
+    spread: Spread | None = None,
+    level: float = LEVEL,
+) -> tuple[Array, Array]:
     """Interval of figures from 0 on without an end, such as a cost in bits; it holds the value.
 
     On the scale of logarithms, where the error is no more than half the value; beyond, where
     that would reach to absurd heights, on that of the figure, from 0. What does not vary has none:
     nothing bounds the cost of errors that were not seen.
     """
-    error = bootstrap_error(draws, groups)
+    spread = Spread.of(draws, groups) if spread is None else spread
+    error, freedom = spread.error, spread.freedom
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         part = error / value
-        low, high = (np.exp(bound) for bound in student_interval(np.log(value), part, groups))
-        flat_low, flat_high = student_interval(value, error, groups)
+        low, high = (np.exp(end) for end in student_bounds(np.log(value), part, freedom, level))
+        flat_low, flat_high = student_bounds(value, error, freedom, level)
     flat = ~(part <= _LOG_UP_TO)
     low = np.where(flat, np.maximum(flat_low, 0.0), low)
     high = np.where(flat, flat_high, high)
@@ -173,7 +239,13 @@ def positive_interval(value: Array, draws: Array, groups: Array) -> tuple[Array,
 
 
 def corrected_interval(
-    value: Array, draws: Array, groups: Array, least: Array, most: Array
+    value: Array,
+    draws: Array,
+    groups: Array,
+    least: Array,
+    most: Array,
+    spread: Spread | None = None,
+    level: float = LEVEL,
 ) -> tuple[Array, Array]:
     """Interval of figures that are fitted to the clips they judge; it holds the value.
 
@@ -184,11 +256,13 @@ def corrected_interval(
 
     Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 10 (bias).
     """
+    spread = Spread.of(draws, groups) if spread is None else spread
     count = np.maximum(np.sum(~np.isnan(draws), axis=-1), 1)
-    error = bootstrap_error(draws, groups)
+    error = spread.error
     with np.errstate(invalid="ignore"):
         off = np.sum(draws, axis=-1, where=~np.isnan(draws)) / count - value
-    low, high = student_interval(np.clip(value - off, least, most), error, groups)
+    centre = np.clip(value - off, least, most)
+    low, high = student_bounds(centre, error, spread.freedom, level)
     low, high = low - np.maximum(off, 0.0), high - np.minimum(off, 0.0)
     unknown = (error <= _SAME) | ~np.isfinite(value)
     known = np.where(unknown, np.nan, value)
@@ -202,6 +276,9 @@ def metric_interval(
     evidence: Array,
     ranges: Array,
     fitted: NDArray[np.bool_],
+    spread: Spread | None = None,
+    level: float = LEVEL,
+    ends: tuple[Array, Array] | None = None,
 ) -> tuple[Array, Array]:
     """Interval of each metric by its range; it always holds the value.
 
@@ -219,7 +296,12 @@ def metric_interval(
         Smallest and largest possible value, shape (k, 2).
     fitted
         Shape (k,).
+    spread
+        Of these draws; without it, groups are of like sizes.
+    ends
+        Percentiles of these draws, where they are known.
     """
+    spread = Spread.of(draws, groups) if spread is None else spread
     least, most = ranges.T
     low, high = np.full(len(value), np.nan), np.full(len(value), np.nan)
 
@@ -234,21 +316,31 @@ def metric_interval(
     if (rows := np.flatnonzero(ended & ~fitted)).size:
         span = (most - least)[rows]
         shares = value[rows] / span, draws[rows] / span[:, None]
-        put(rows, proportion_interval(*shares, groups[rows], evidence[rows]), span)
+        support = groups[rows], evidence[rows]
+        reach = None if ends is None else tuple((end - start)[rows] / span for end in ends)
+        own = spread.part(rows, span)
+        put(rows, proportion_interval(*shares, *support, own, level, reach), span)
     if (rows := np.flatnonzero(~ended & np.isfinite(least) & ~fitted)).size:
-        put(rows, positive_interval(value[rows], draws[rows], groups[rows]))
+        own = value[rows], draws[rows], groups[rows]
+        put(rows, positive_interval(*own, spread.part(rows), level))
     if (rows := np.flatnonzero(~np.isfinite(least) & ~fitted)).size:
-        error = bootstrap_error(draws[rows], groups[rows])
-        below, above = student_interval(value[rows], error, groups[rows])
+        own = spread.part(rows)
+        below, above = student_bounds(value[rows], own.error, own.freedom, level)
         put(rows, _bounded(value[rows], below, np.minimum(above, most[rows]), groups[rows]))
     if (rows := np.flatnonzero(fitted)).size:
         ends = (least - start)[rows], (most - start)[rows]
-        put(rows, corrected_interval(value[rows], draws[rows], groups[rows], *ends))
+        own = value[rows], draws[rows], groups[rows]
+        put(rows, corrected_interval(*own, *ends, spread.part(rows), level))
     return low, high
 
 
 def difference_interval(
-    value: Array, draws: Array, groups: Array, span: Array | float = 1.0
+    value: Array,
+    draws: Array,
+    groups: Array,
+    span: Array | float = 1.0,
+    spread: Spread | None = None,
+    level: float = LEVEL,
 ) -> tuple[Array, Array]:
     """Interval of paired differences of metrics; it always holds the value.
 
@@ -260,11 +352,14 @@ def difference_interval(
     ----------
     span
         The largest possible difference.
+    spread
+        Of these draws; without it, groups are of like sizes.
     """
+    spread = Spread.of(draws, groups) if spread is None else spread
     span = np.asarray(span, dtype=np.float64)
     value, draws = value / span, draws / span[..., None]
-    low, high = student_interval(value, bootstrap_error(draws, groups), groups)
-    _, unseen = exact(np.zeros(groups.shape), groups.astype(np.float64))
+    low, high = student_bounds(value, spread.error / span, spread.freedom, level)
+    _, unseen = exact(np.zeros(groups.shape), spread.effective, level)
     same = high - low <= _SAME
     low = np.maximum(np.where(same, value - unseen, low), -1)
     high = np.minimum(np.where(same, value + unseen, high), 1)

@@ -96,6 +96,11 @@ class Metric:
     fitted: bool = False
 
     @property
+    def is_count(self) -> bool:
+        """Whether it counts what is there, and so has no interval."""
+        return self.support == "owed"
+
+    @property
     def prose(self) -> str:
         """The title within a sentence: abbreviations and names keep their capitals."""
         title = self.title

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from harness.metrics import METRICS, DecisionMetric, RankingMetric
 from harness.metrics.bootstrap import ClipSet, estimate
 from harness.metrics.classification import Array, Confusion
-from harness.metrics.intervals import bootstrap_error, bootstrap_skew
-from harness.metrics.resampled import Resampled, mean_of_figures
+from harness.metrics.intervals import bootstrap_skew
+from harness.metrics.resampled import Resampled, difference_of, mean_of_figures
 from harness.metrics.significance import Contrast, placement_difference
 from harness.terms import Generators
 
@@ -58,13 +59,22 @@ class Paired:
     def groups(self) -> int:
         return min(self.value.groups, self.baseline.groups)
 
-    def error(self, generators: Generators = "these") -> float:  # noqa: ARG002
-        """Standard error of the difference; NaN where it is not known."""
-        return float(bootstrap_error(self.draws, self.groups))
+    @cached_property
+    def figure(self) -> Resampled:
+        """The difference, resampled."""
+        return difference_of(self.value, self.baseline)
 
-    def freedom(self, generators: Generators = "these") -> float:  # noqa: ARG002
+    def error(self, generators: Generators = "these") -> float:
+        """Standard error of the difference.
+
+        For new generators it is NaN where the figure has fakes of fewer than two known generators;
+        it is that for these of a figure without fakes.
+        """
+        return self.figure.error(generators)
+
+    def freedom(self, generators: Generators = "these") -> float:
         """Degrees of freedom of the standard error, as Student's t takes them."""
-        return float(self.groups - 1)
+        return self.figure.freedom(generators)
 
 
 def compare_cells(
@@ -119,18 +129,26 @@ def mean_of_pairs(paired: Sequence[Paired]) -> Paired:
 
 
 def contrast(paired: Sequence[Paired], generators: Generators = "these") -> Contrast:
-    """The differences as one array, to be judged together."""
+    """The differences as one array, to be judged together.
+
+    A difference whose error for new generators is not known has that for these.
+    """
+    sides = [_side(pair, generators) for pair in paired]
     return Contrast(
         difference=np.array([pair.difference for pair in paired]),
-        error=np.array([pair.error(generators) for pair in paired]),
+        error=np.array([pair.error(side) for pair, side in zip(paired, sides, strict=True)]),
         groups=np.array([pair.groups for pair in paired], dtype=np.intp),
         differing=np.array([pair.differing for pair in paired], dtype=np.intp),
         largest=np.array([pair.largest for pair in paired]),
         skew=np.array([float(bootstrap_skew(pair.draws)) for pair in paired]),
         most=np.array([pair.most for pair in paired]),
-        freedom=np.array([pair.freedom(generators) for pair in paired]),
+        freedom=np.array([pair.freedom(side) for pair, side in zip(paired, sides, strict=True)]),
         clip=np.array([pair.clip for pair in paired]),
     )
+
+
+def _side(pair: Paired, generators: Generators) -> Generators:
+    return "these" if np.isnan(pair.error(generators)) else generators
 
 
 class GroupEffects(NamedTuple):

@@ -3,6 +3,10 @@
 Conventions: positive class `fake`, decision at `score >= threshold`; rates are fractions; intervals
 are 95 % intervals of a bootstrap over groups; a value without data is NaN with n = 0.
 
+An interval `low` to `high` is for the generators of the test set, and other speakers; `new_low` to
+`new_high` is for other generators as well. The latter is NaN where the fakes of a figure are of
+fewer than two known generators; of a figure without fakes it is the same as the former.
+
 The run's policy decides how clips without a score count (`harness.metrics.classification`): by
 default in coverage alone, else in every figure of decisions. Figures of ranking always rest on
 scored clips.
@@ -27,8 +31,8 @@ class MetricRow:
         A condition of the suite, or `*` for all conditions of the family that `slice` names.
     slice
         `all`, or `generator=NAME`, `source=NAME`, `length=0.5-1 s`, `family=NAME` and the like.
-    low, high
-        95 % interval; NaN where there is none.
+    low, high, new_low, new_high
+        95 % intervals; NaN where there is none, as of coverage, which is a count.
     n
         Clips in the denominator (recall: the fakes; precision: those called fake; coverage: all),
         with those that the policy decides. Under `*` a clip counts once for every condition.
@@ -42,6 +46,8 @@ class MetricRow:
     low: float
     high: float
     n: int
+    new_low: float = math.nan
+    new_high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class Damage:
     low: float
     high: float
     n: int
+    new_low: float = math.nan
+    new_high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,8 @@ class FamilyDamage:
     high: float
     conditions: int
     worst: str
+    new_low: float = math.nan
+    new_high: float = math.nan
 
 
 EquivalenceVerdict = Literal[
@@ -391,3 +401,5 @@ class HeadlineRow:
     n: int
     reported: float
     damage: float
+    new_low: float = math.nan
+    new_high: float = math.nan

@@ -15,7 +15,7 @@ what they would have been.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from harness.errors import UsageError
 from harness.metrics import METRICS, AnyMetric, CalibrationMetric, RankingMetric
 from harness.metrics.bootstrap import ClipSet
-from harness.metrics.resampled import Resampled, intervals_of
+from harness.metrics.resampled import Resampled, bounds_of
 from harness.results.clip_facts import FAKES_ONLY, NAMES, slice_values
 from harness.results.coverage import MISSING
 from harness.results.figures import MetricRow
@@ -38,6 +38,8 @@ Rows = NDArray[np.intp]
 
 FEWEST_CLIPS = 10
 MOST_SLICES = 200
+_TOGETHER = 16
+"""Cells whose intervals are computed at once, for speed."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +112,22 @@ class SliceCell:
     slice: str
     cell: ClipSet
 
-    def rows(self, figures: Mapping[str, Resampled]) -> Iterator[MetricRow]:
-        """The rows of its metrics, with intervals."""
-        low, high = (bounds.tolist() for bounds in intervals_of(list(figures.values())))
-        for (name, figure), below, above in zip(figures.items(), low, high, strict=True):
+
+def metric_rows(
+    parts: Sequence[SliceCell], estimates: Mapping[ClipSet, Mapping[str, Resampled]]
+) -> Iterator[MetricRow]:
+    """The rows of some cells' metrics, with intervals."""
+    for start in range(0, len(parts), _TOGETHER):
+        some = parts[start : start + _TOGETHER]
+        keys = [(part, name) for part in some for name in estimates[part.cell]]
+        figures = [estimates[part.cell][name] for part, name in keys]
+        for (part, name), figure, bounds in zip(
+            keys, figures, bounds_of(figures).rows(), strict=True
+        ):
             n = 0 if math.isnan(figure.value) else figure.clips
-            key = self.model, self.condition, self.slice, name
-            yield MetricRow(*key, figure.value, below, above, n)
+            low, high, *new = (math.nan,) * 4 if METRICS[name].is_count else bounds
+            key = part.model, part.condition, part.slice, name
+            yield MetricRow(*key, figure.value, low, high, n, *new)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +173,7 @@ class Grid:
     tried: NDArray[np.bool_]
     score: NDArray[np.float64]
     bar: NDArray[np.float64]
+    generator: Rows  # of fakes; -1 where it is not known
     slices: dict[str, tuple[Rows, list[str]]]  # by kind: the number of each row's name, the names
     _whole: dict[tuple[str, str, tuple[str, ...]], ClipSet] = field(
         default_factory=dict[tuple[str, str, tuple[str, ...]], ClipSet]
@@ -217,6 +229,7 @@ class Grid:
             tried=(table["status"] != MISSING).to_numpy(dtype=bool),
             score=table["score"].to_numpy(dtype=np.float64),
             bar=np.array([threshold[name] for name in table["model"]], dtype=np.float64),
+            generator=_generators(table),
             slices=_slices(table),
         )
 
@@ -226,7 +239,7 @@ class Grid:
     def cell(self, rows: Rows, metrics: tuple[str, ...] | None = None) -> ClipSet:
         """The cell of some rows of one model, of all metrics unless some are named."""
         fake, ok, tried = self.fake[rows], self.ok[rows], self.tried[rows]
-        group, score = self.group[rows], self.score[rows]
+        group, score, generator = self.group[rows], self.score[rows], self.generator[rows]
         lost = tried & ~ok
         return ClipSet(
             real=score[ok & ~fake],
@@ -236,6 +249,8 @@ class Grid:
             unscored_real_group=group[lost & ~fake],
             unscored_fake_group=group[lost & fake],
             missing_group=group[~tried],
+            generator=generator[ok & fake],
+            unscored_generator=generator[lost & fake],
             metrics=METRICS.names if metrics is None else metrics,
             threshold=float(self.bar[rows[0]]) if len(rows) else 0.0,
             policy=self.policy,
@@ -349,6 +364,14 @@ def _check(frame: pd.DataFrame) -> None:
     if bare.any():
         clip_id = table.loc[bare, "clip_id"].iloc[0]
         raise UsageError(f"{clip_id} is ok but has no score", "scores table", "score again")
+
+
+def _generators(table: pd.DataFrame) -> Rows:
+    names = table["generator"].fillna("").to_numpy(dtype=object)
+    names = np.where((table["label"] == "fake").to_numpy(dtype=bool), names, "")
+    numbers, distinct = pd.factorize(names, sort=True)
+    unknown = int(np.sum(distinct == ""))  # sorts first
+    return np.asarray(numbers - unknown, dtype=np.intp)
 
 
 def _slices(table: pd.DataFrame) -> dict[str, tuple[Rows, list[str]]]:

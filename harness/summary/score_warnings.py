@@ -23,7 +23,7 @@ from harness.metrics.bootstrap import estimate
 from harness.results import coverage
 from harness.results.figures import MetricRow, ScoreWarning
 from harness.results.record import RunRecord
-from harness.summary.cells import Grid, SliceCell
+from harness.summary.cells import Grid, SliceCell, metric_rows
 from harness.terms import CLEAN
 
 if TYPE_CHECKING:
@@ -87,12 +87,8 @@ def grid_warnings(grid: Grid, record: RunRecord) -> list[ScoreWarning]:
         for condition in grid.conditions
     }
     drawn = estimate(list(cells.values()), grid.groups, RESAMPLES, 0)
-    rows = (
-        row
-        for (model, condition), cell in cells.items()
-        for row in SliceCell(model, condition, "all", cell).rows(drawn[cell])
-    )
-    return score_warnings(rows, record)
+    parts = [SliceCell(model, condition, "all", cell) for (model, condition), cell in cells.items()]
+    return score_warnings(metric_rows(parts, drawn), record)
 
 
 def _of_model(

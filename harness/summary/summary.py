@@ -10,9 +10,9 @@ record says.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from harness.claims.claim import claim_of
@@ -21,8 +21,12 @@ from harness.claims.published import Published, published_for
 from harness.errors import UsageError
 from harness.metrics import METRICS, Range
 from harness.metrics.bootstrap import ClipSet, estimate
-from harness.metrics.intervals import difference_interval
-from harness.metrics.resampled import Resampled, mean_of_figures
+from harness.metrics.resampled import (
+    Resampled,
+    difference_bounds,
+    difference_of,
+    mean_of_figures,
+)
 from harness.plain_json import json_lines
 from harness.results import coverage
 from harness.results.figures import (
@@ -40,7 +44,7 @@ from harness.results.run_folder import RunFolder
 from harness.results.scores import recordings
 from harness.seed import digest
 from harness.summary import condition_check, curves
-from harness.summary.cells import Grid, Pair
+from harness.summary.cells import Grid, Pair, metric_rows
 from harness.summary.score_warnings import score_warnings
 from harness.terms import CLEAN
 
@@ -49,6 +53,8 @@ _Differences = dict[tuple[str, str], dict[str, Resampled]]
 """Differences by model and condition, then by metric."""
 
 RESAMPLES = 1000
+STATISTICS = 2
+"""Version of the intervals in `metrics.json`; raise it where the same scores give others."""
 
 
 def figures(run: RunFolder, resamples: int = RESAMPLES) -> Summary:
@@ -89,14 +95,14 @@ def summarise(
     cells = [part.cell for part in slices]
     cells += [cell for pair in pairs for cell in (pair.clean, pair.perturbed)]
     estimates = estimate(list(dict.fromkeys(cells)), grid.groups, resamples, seed)
-    rows = [row for part in slices for row in part.rows(estimates[part.cell])]
+    rows = list(metric_rows(slices, estimates))
     damage = _differences(pairs, estimates)
     return Summary(
         rows=rows,
         damage=[
-            Damage(model, condition, name, *_bounds(differences[name]), differences[name].clips)
+            Damage(model, condition, name, *ends[:3], differences[name].clips, *ends[3:])
             for (model, condition), differences in damage.items()
-            for name in METRICS.damage
+            for name, ends in _bounds(METRICS.damage, differences)
         ],
         families=list(_families(grid, damage, METRICS.damage)),
         claims=[] if published is None else list(_claims(grid, rows, published)),
@@ -134,25 +140,19 @@ def _differences(pairs: Sequence[Pair], estimates: _Estimates) -> _Differences:
 
 
 def _difference(before: Resampled, after: Resampled) -> Resampled:
-    value = after.value - before.value
-    return Resampled(
-        value,
-        after.draws - before.draws,
-        0 if math.isnan(value) else after.clips,
-        after.evidence,
-        min(before.groups, after.groups),
-        Range(-after.range.span, after.range.span),
-    )
+    difference = difference_of(after, before)
+    clips = 0 if math.isnan(difference.value) else after.clips
+    span = after.range.span
+    return replace(difference, clips=clips, evidence=after.evidence, range=Range(-span, span))
 
 
-def _bounds(difference: Resampled) -> tuple[float, float, float]:
-    low, high = difference_interval(
-        np.array([difference.value]),
-        difference.draws[None, :],
-        np.array([difference.groups]),
-        np.array([difference.range.most]),
-    )
-    return difference.value, float(low[0]), float(high[0])
+def _bounds(
+    names: Sequence[str], differences: Mapping[str, Resampled]
+) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """Name, value, bounds for these generators and bounds for new ones of some differences."""
+    chosen = [differences[name] for name in names]
+    for name, figure, ends in zip(names, chosen, difference_bounds(chosen).rows(), strict=True):
+        yield name, (figure.value, *ends)
 
 
 def _hindsight(grid: Grid, estimates: _Estimates) -> Iterator[Hindsight]:
@@ -164,7 +164,8 @@ def _hindsight(grid: Grid, estimates: _Estimates) -> Iterator[Hindsight]:
                     own, best = figures[name], figures[metric.best]
                     hidden = _difference(best, own)
                     key = model, condition, name, metric.best, own.value, best.value
-                    yield Hindsight(*key, *_bounds(hidden), hidden.clips)
+                    ((_, ends),) = _bounds([name], {name: hidden})
+                    yield Hindsight(*key, *ends[:3], hidden.clips)
 
 
 def family_damage(
@@ -194,7 +195,8 @@ def _family(model: str, family: str, metric: str, known: dict[str, Resampled]) -
         return FamilyDamage(model, family, metric, math.nan, math.nan, math.nan, 0, "")
     mean = mean_of_figures(list(known.values()))
     worst = max(known, key=lambda condition: _harm(metric, known[condition].value))
-    return FamilyDamage(model, family, metric, *_bounds(mean), len(known), worst)
+    ((_, ends),) = _bounds([metric], {metric: mean})
+    return FamilyDamage(model, family, metric, *ends[:3], len(known), worst, *ends[3:])
 
 
 def _harm(metric: str, damage: float) -> float:
@@ -245,11 +247,12 @@ def _is_clean(row: MetricRow) -> bool:
 def metrics_json(summary: Summary) -> str:
     """The text of `metrics.json`: a line per figure, at full precision, NaN as null with n = 0.
 
-    An infinite cost is null with its n. `unscored` is the policy for clips without a score.
+    An infinite cost is null with its n. `unscored` is the policy for clips without a score, and
+    `statistics` the version of the methods that the intervals are by.
     """
     names = ("rows", "damage", "families", "claims", "contradictions", "hindsight", "warnings")
     lists = {name: getattr(summary, name) for name in names}
-    return json_lines({"unscored": summary.policy} | lists)
+    return json_lines({"unscored": summary.policy, "statistics": STATISTICS} | lists)
 
 
 def headline(summary: Summary, record: RunRecord, worst: int = 5) -> list[HeadlineRow]:
@@ -274,6 +277,8 @@ def headline(summary: Summary, record: RunRecord, worst: int = 5) -> list[Headli
                 *(row.metric, row.value, row.low, row.high, row.n),
                 claimed,
                 lost,
+                row.new_low,
+                row.new_high,
             )
         )
 

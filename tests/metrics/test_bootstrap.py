@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from harness.metrics import METRICS, DecisionMetric
-from harness.metrics.bootstrap import ClipSet, draw, estimate
+from harness.metrics.bootstrap import ClipSet, draw, estimate, strata_of
 from harness.metrics.classification import count
 from harness.metrics.intervals import percentile
 from harness.metrics.likelihood import equal_bins
@@ -84,7 +84,7 @@ def test_equals_copying_clips(
 ) -> None:
     cell = random_cell(np.random.default_rng(seed), real, fake, groups, policy)
     estimates = estimate([cell], groups, 30, seed)[cell]
-    weights = np.concatenate(list(draw(groups, 30, seed)), axis=1)
+    weights = np.concatenate(list(draw(groups, 30, seed, strata=strata_of([cell], groups))), axis=1)
     expected = np.stack([naive(cell, column) for column in weights.T], axis=1)
     drawn = np.stack([estimates[name].draws for name in cell.metrics])
     np.testing.assert_allclose(drawn, expected, rtol=0, atol=1e-12)

@@ -20,7 +20,14 @@ from harness.metrics.detection import roc
 from harness.results.record import RunRecord
 from harness.results.scores import ScoresWriter, read_scores
 from harness.summary.curves import bin_edges, thin
-from harness.summary.summary import ClaimCheck, Summary, headline, metrics_json, summarise
+from harness.summary.summary import (
+    STATISTICS,
+    ClaimCheck,
+    Summary,
+    headline,
+    metrics_json,
+    summarise,
+)
 from harness.terms import UnscoredPolicy
 from tests.support.builders import condition_record, model_record, run_record, score_row
 
@@ -157,6 +164,9 @@ def test_clean_by_hand(table: pd.DataFrame) -> None:
     for name, (value, n) in expected.items():
         row = measured[name]
         assert (row.value, row.n) == (pytest.approx(value, abs=1e-12), n), name
+        if METRICS[name].is_count:
+            assert math.isnan(row.low), "a count has no interval"
+            continue
         assert 0 <= row.low <= row.value <= row.high <= METRICS[name].range.most, name
         assert row.low < row.high, name
 
@@ -476,7 +486,8 @@ def test_metrics_json_is_strict_and_whole(table: pd.DataFrame) -> None:
     summary = summarise(table, record(), resamples=20)
     content = json.loads(metrics_json(summary), parse_constant=pytest.fail)
     lists = ["rows", "damage", "families", "claims", "contradictions", "hindsight", "warnings"]
-    assert list(content) == ["unscored", *lists]
+    assert list(content) == ["unscored", "statistics", *lists]
+    assert content["statistics"] == STATISTICS
     assert content["unscored"] == "excluded"
     assert content["claims"] == []
     for name in ("rows", "damage", "families", "hindsight"):
