@@ -18,8 +18,9 @@ from harness.compare.difference import Difference
 from harness.compare.pairing import Pairing
 from harness.leaderboard.model_run import ModelRun
 from harness.metrics import METRICS
-from harness.metrics.intervals import LEVEL, SIZE, student
+from harness.metrics.intervals import SIZE
 from harness.metrics.paired import Paired, compare_cells
+from harness.metrics.resampled import difference_of, mean_of_figures
 from harness.metrics.significance import Contrast, holm
 from harness.results import coverage
 from harness.results.figures import FamilyDamage, MetricRow, ScoreWarning
@@ -161,14 +162,18 @@ def _family_steps(run: ModelRun, before: ModelRun, resamples: int) -> list[Relea
 def _family_contrast(losses: Sequence[FamilyLoss], parts: Sequence[Sequence[Paired]]) -> Contrast:
     """The losses of families as one array of tests; `parts` are the conditions of each."""
     groups = np.array([min(pair.groups for pair in part) for part in parts], dtype=np.intp)
-    half = np.array([(loss.high - loss.low) / 2 for loss in losses])
+    figures = [
+        difference_of(mean_of_figures([pair.figure for pair in family]), clean.figure)
+        for clean, *family in parts
+    ]
     return Contrast(
         difference=np.array([loss.difference for loss in losses]),
-        error=half / student(groups - 1, (1 + LEVEL) / 2),
+        error=np.array([figure.error() for figure in figures]),
         groups=groups,
         differing=np.array([max(pair.differing for pair in part) for part in parts], dtype=np.intp),
         largest=np.array([max(pair.largest for pair in part) for part in parts]),
         clip=np.array([max(pair.clip for pair in part) for part in parts]),
+        freedom=np.array([figure.freedom() for figure in figures]),
     )
 
 

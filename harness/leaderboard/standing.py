@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from harness.metrics import METRICS, Range
 from harness.metrics.classification import Array
-from harness.metrics.intervals import difference_interval, metric_interval
 from harness.metrics.rank import Count, rank
-from harness.metrics.resampled import Resampled
+from harness.metrics.resampled import (
+    Resampled,
+    bounds_of,
+    difference_bounds,
+    difference_of,
+    mean_of_figures,
+)
+from harness.metrics.uncertainty import joint
 
 NO_RANK = 0
 
@@ -53,69 +59,75 @@ class JointFigure:
 
     Parameters
     ----------
-    values, draws
-        Shapes (m,) and (m, resamples).
-    clips, evidence, groups
-        As `Resampled` has them; of a mean, the fewest of any part.
+    figures
+        Of every model.
+    clips
+        Of a mean, the fewest of any part.
     differing
         Groups in which two models differ, shape (m, m); of a mean, the most of any part.
     """
 
-    values: Array
-    draws: Array
+    figures: tuple[Resampled, ...]
     clips: int
-    evidence: int
-    groups: int
     differing: Count
 
     @classmethod
     def of(cls, figures: Sequence[Resampled], differing: Count) -> JointFigure:
-        return cls(
-            np.array([figure.value for figure in figures]),
-            np.stack([figure.draws for figure in figures]),
-            min(figure.clips for figure in figures),
-            min(figure.evidence for figure in figures),
-            min(figure.groups for figure in figures),
-            differing,
-        )
+        return cls(tuple(figures), min(figure.clips for figure in figures), differing)
+
+    @property
+    def values(self) -> Array:
+        """Shape (m,)."""
+        return np.array([figure.value for figure in self.figures])
+
+    @property
+    def draws(self) -> Array:
+        """Shape (m, resamples)."""
+        return np.stack([figure.draws for figure in self.figures])
+
+    @property
+    def groups(self) -> int:
+        return min(figure.groups for figure in self.figures)
 
     def minus(self, other: JointFigure) -> JointFigure:
-        return _combined([self, other], self.values - other.values, self.draws - other.draws)
+        return _combined(
+            [self, other],
+            [difference_of(*pair) for pair in zip(self.figures, other.figures, strict=True)],
+        )
 
     def of_models(self, places: Sequence[int]) -> JointFigure:
         """The figure of some of the models."""
         inside = np.array(places, dtype=np.intp)
         differing = self.differing[np.ix_(inside, inside)]
-        support = self.clips, self.evidence, self.groups
-        return JointFigure(self.values[inside], self.draws[inside], *support, differing)
+        return JointFigure(tuple(self.figures[at] for at in places), self.clips, differing)
 
     def bounded(self, range_: Range) -> list[Bounded]:
         """Intervals of a figure with this range."""
-        ones = np.ones(len(self.values))
-        bounds = metric_interval(
-            self.values,
-            self.draws,
-            self.groups * ones,
-            self.evidence * ones,
-            np.outer(ones, range_),
-            np.zeros(len(ones), dtype=bool),
-        )
-        return self._bounded(*bounds)
+        figures = [replace(figure, range=range_, fitted=False) for figure in self.figures]
+        bounds = bounds_of(figures)
+        return self._bounded(bounds.low, bounds.high)
 
     def bounded_difference(self, range_: Range) -> list[Bounded]:
         """Intervals of a paired difference of figures with this range."""
-        ones = np.ones(len(self.values))
-        bounds = difference_interval(
-            self.values, self.draws, self.groups * ones, range_.span * ones
-        )
-        return self._bounded(*bounds)
+        whole = Range(-range_.span, range_.span)
+        bounds = difference_bounds([replace(figure, range=whole) for figure in self.figures])
+        return self._bounded(bounds.low, bounds.high)
 
     def standings(self, metric: str) -> list[Standing]:
         """Intervals and ranks; a model without a value has no rank."""
         bounded = self.bounded(METRICS[metric].range)
         known = [place for place, figure in enumerate(bounded) if not math.isnan(figure.value)]
+        if not known:
+            return [Standing(figure) for figure in bounded]
         own = self.of_models(known)
-        ranks = rank(own.values, own.draws, own.groups, own.differing, METRICS[metric].better)
+        ranks = rank(
+            own.values,
+            own.draws,
+            own.groups,
+            own.differing,
+            METRICS[metric].better,
+            clusters=joint([figure.sizes for figure in own.figures]),
+        )
         standings = [Standing(figure) for figure in bounded]
         for at, place in enumerate(known):
             standings[place] = Standing(
@@ -137,16 +149,13 @@ class JointFigure:
 
 def mean_of(figures: Sequence[JointFigure]) -> JointFigure:
     """The plain mean of some figures, of the same draws or of independent ones."""
-    values = np.mean([figure.values for figure in figures], axis=0)
-    return _combined(figures, values, np.mean([figure.draws for figure in figures], axis=0))
+    by_model = zip(*(figure.figures for figure in figures), strict=True)
+    return _combined(figures, [mean_of_figures(own) for own in by_model])
 
 
-def _combined(figures: Sequence[JointFigure], values: Array, draws: Array) -> JointFigure:
+def _combined(parts: Sequence[JointFigure], figures: Sequence[Resampled]) -> JointFigure:
     return JointFigure(
-        values,
-        draws,
-        min(figure.clips for figure in figures),
-        min(figure.evidence for figure in figures),
-        min(figure.groups for figure in figures),
-        np.max([figure.differing for figure in figures], axis=0),
+        tuple(figures),
+        min(part.clips for part in parts),
+        np.max([part.differing for part in parts], axis=0),
     )

@@ -13,7 +13,8 @@ With 95 % certainty this holds for all ranks of a table at once.
 
 The bootstrap takes standard errors for known, which few groups do not give. So in every draw the
 errors are drawn too, all together, as the covariance of so many normal groups has them (Wishart):
-for two detectors this is Student's t. Where fewer than `FEWEST_DIFFERING` groups show any
+for two detectors this is Student's t. Groups of unlike sizes count as the fewer equal ones that
+they are worth (`harness.metrics.uncertainty`). Where fewer than `FEWEST_DIFFERING` groups show any
 difference of a pair, its two cannot be told apart, as in `harness.metrics.significance`.
 
 Mogstad, Romano, Shaikh & Wilhelm, "Inference for ranks with applications to mobility across
@@ -33,8 +34,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from harness.metrics.bootstrap import ClipSet
 from harness.metrics.classification import Array
-from harness.metrics.intervals import LEVEL, bootstrap_error
+from harness.metrics.intervals import LEVEL, bootstrap_spread
 from harness.metrics.significance import FEWEST_DIFFERING, placement
+from harness.metrics.uncertainty import Clusters, spread_over_groups
 
 Count = NDArray[np.intp]
 Flags = NDArray[np.bool_]
@@ -72,6 +74,8 @@ def rank(
     differing: ArrayLike,
     better: Literal["higher", "lower"] = "higher",
     level: float = LEVEL,
+    *,
+    clusters: Clusters | None = None,
 ) -> Ranks:
     """Rank detectors by a figure of the same clips.
 
@@ -85,7 +89,10 @@ def rank(
         That the figure is of.
     differing
         Groups in which two detectors differ at all, shape (m, m).
+    clusters
+        Of the figure; without, the groups are of like sizes.
     """
+    clusters = Clusters.equal(groups) if clusters is None else clusters
     sign = 1.0 if better == "higher" else -1.0
     value = sign * np.asarray(values, dtype=np.float64)
     if np.isnan(value).any():
@@ -96,7 +103,8 @@ def rank(
     back = np.ix_(np.argsort(order), np.argsort(order))
     gap = value[:, None] - value
     inside = np.ix_(order, order)
-    sorted_ahead = _ahead(gap[inside], drawn[order], groups, np.asarray(differing)[inside], level)
+    support = groups, clusters, np.asarray(differing)[inside]
+    sorted_ahead = _ahead(gap[inside], drawn[order], *support, level)
     ahead = sorted_ahead[back]
     above = gap > _SAME
     order = np.argsort(-value, kind="stable")
@@ -149,16 +157,25 @@ def _decided(cell: ClipSet, groups: int) -> tuple[Array, Count]:
     return np.concatenate(counted).astype(np.float64), np.tile(np.arange(groups), len(counted))
 
 
-def _ahead(gap: Array, draws: Array, groups: int, differing: Count, level: float) -> Flags:
+def _ahead(
+    gap: Array, draws: Array, groups: int, clusters: Clusters, differing: Count, level: float
+) -> Flags:
     """Pairs that are surely apart, by stepping down."""
-    draws = draws[:, ~np.isnan(draws).any(axis=0)]
+    known = ~np.isnan(draws).any(axis=0)
     ahead = np.zeros(gap.shape, dtype=bool)
-    if groups < FEWEST_DIFFERING or draws.shape[1] < 2:
+    if groups < FEWEST_DIFFERING or known.sum() < 2:
         return ahead
     apart = draws[:, None, :] - draws[None, :, :]
-    error = bootstrap_error(apart, groups)
+    spread = spread_over_groups(
+        apart.reshape(gap.size, -1), np.full(gap.size, groups), [clusters] * gap.size
+    )
+    apart, draws, error = apart[:, :, known], draws[:, known], spread.error.reshape(gap.shape)
     varies = error > _SAME
-    scale = np.where(varies, error, 1.0)[:, :, None] * _error_ratio(draws, groups, varies)
+    freedom = np.min(spread.freedom, where=varies.ravel(), initial=np.inf)
+    # Draws spread less than the error by what large groups pull.
+    wider = np.divide(error, bootstrap_spread(apart), out=np.ones(gap.shape), where=varies)
+    scale = np.where(varies, error / wider, 1.0)[:, :, None]
+    scale = scale * _error_ratio(draws, freedom, varies)
     centred = (apart - gap[:, :, None]) / scale
     left = (differing >= FEWEST_DIFFERING) & ~np.eye(len(gap), dtype=bool)
     while left.any():
@@ -171,7 +188,7 @@ def _ahead(gap: Array, draws: Array, groups: int, differing: Count, level: float
     return ahead
 
 
-def _error_ratio(draws: Array, groups: int, varies: Flags) -> Array:
+def _error_ratio(draws: Array, freedom: float, varies: Flags) -> Array:
     """Standard errors of differences as other samples of groups would give them, over the true.
 
     Returns
@@ -180,16 +197,16 @@ def _error_ratio(draws: Array, groups: int, varies: Flags) -> Array:
         Shape (m, m, resamples); 1 where groups are many, and of pairs that do not vary.
     """
     many, resamples = draws.shape
-    if groups > _MANY_GROUPS:
+    if freedom > _MANY_GROUPS:
         return np.ones((many, many, resamples))
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(draws)))
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    rng = np.random.default_rng(0)
+    rng, size = np.random.default_rng(0), max(1, round(freedom))
     ratio = np.empty((many, many, resamples))
     true = _variance_apart(root @ root.T)
     for draw in range(resamples):
-        sample = root @ rng.normal(size=(many, groups - 1))
-        drawn = _variance_apart(sample @ sample.T / (groups - 1))
+        sample = root @ rng.normal(size=(many, size))
+        drawn = _variance_apart(sample @ sample.T / size)
         ratio[:, :, draw] = np.divide(drawn, true, out=np.ones_like(true), where=varies)
     return np.sqrt(ratio)
 

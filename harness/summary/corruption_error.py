@@ -21,8 +21,9 @@ from typing import Literal
 import numpy as np
 
 from harness.metrics.classification import Array
-from harness.metrics.intervals import bootstrap_error, student_interval
+from harness.metrics.intervals import student_bounds
 from harness.metrics.paired import Paired
+from harness.metrics.uncertainty import joint, spread_over_groups
 from harness.terms import CLEAN
 
 Accuracies = Mapping[str, Paired]
@@ -113,7 +114,7 @@ def corruption_errors(
     for kind, subtracted in kinds:
         ratios: list[_Values] = []
         left_out: list[str] = []
-        groups: list[int] = []
+        compared: list[Paired] = []
         for name, conditions in series.items():
             pairs = [accuracies[condition] for condition in conditions if condition in accuracies]
             known = len(pairs) == len(conditions) and (kind == "mce" or clean is not None)
@@ -122,8 +123,10 @@ def corruption_errors(
                 left_out.append(name)
             else:
                 ratios.append(ratio)
-                groups += [pair.groups for pair in pairs]
-        yield CorruptionError(model, kind, *_interval(_mean(ratios), groups), len(ratios), left_out)
+                compared += pairs
+        yield CorruptionError(
+            model, kind, *_interval(_mean(ratios), compared), len(ratios), left_out
+        )
 
 
 def family_losses(
@@ -140,8 +143,7 @@ def family_losses(
         value = float(np.mean([pair.value.value for pair in pairs])) - clean.value.value
         baseline = float(np.mean([pair.baseline.value for pair in pairs])) - clean.baseline.value
         draws = np.mean([pair.draws for pair in pairs], axis=0) - clean.draws
-        groups = [pair.groups for pair in (clean, *pairs)]
-        bounds = _interval((value - baseline, draws), groups)
+        bounds = _interval((value - baseline, draws), [clean, *pairs])
         yield FamilyLoss(model, family, value, baseline, *bounds, len(pairs), len(conditions))
 
 
@@ -193,11 +195,16 @@ def _mean(ratios: Sequence[_Values]) -> _Values:
     )
 
 
-def _interval(values: _Values, groups: Sequence[int]) -> tuple[float, float, float]:
+def _interval(values: _Values, compared: Sequence[Paired]) -> tuple[float, float, float]:
+    """Value and interval of what was computed of some pairs' draws."""
     value, draws = values
-    fewest = min(groups, default=0)
-    low, high = student_interval(value, bootstrap_error(draws, fewest), fewest)
-    return value, float(low), float(high)
+    if not compared:
+        return value, math.nan, math.nan
+    fewest = np.array([min(pair.groups for pair in compared)])
+    clusters = joint([pair.figure.sizes for pair in compared])
+    spread = spread_over_groups(draws[None], fewest, [clusters])
+    low, high = student_bounds(value, spread.error, spread.freedom)
+    return value, float(low[0]), float(high[0])
 
 
 _SAME = 1e-12
