@@ -68,7 +68,7 @@ class Spread:
 
     @classmethod
     def of(cls, draws: Array, groups: Array) -> Spread:
-        """Of draws of groups of like sizes."""
+        """The spread of draws of groups of like sizes."""
         size = np.asarray(groups, dtype=np.float64)
         return cls(bootstrap_error(draws, groups), size - 1, size)
 

@@ -210,17 +210,17 @@ def strata_shares(draws: Array, there: Flags) -> Array:
     count = np.maximum(np.sum(~missing, axis=-1, keepdims=True), 1)
     own = np.where(missing, 0.0, own - np.sum(own, axis=-1, where=~missing, keepdims=True) / count)
     variance = np.sum(own**2, axis=-1) / count[:, 0]
-    made = np.zeros((len(several), STRATA))
+    parts = np.zeros((len(several), STRATA))
     for stratum, columns in again.items():
         pairs = np.maximum(np.sum(~missing[:, columns] & ~missing[:, first], axis=-1), 1)
-        made[:, stratum] = np.sum(own[:, columns] * own[:, first], axis=-1) / pairs
+        parts[:, stratum] = np.sum(own[:, columns] * own[:, first], axis=-1) / pairs
     with np.errstate(invalid="ignore", divide="ignore"):
-        made = np.where(there[several], np.clip(made / variance[:, None], 0.0, 1.0), 0.0)
+        parts = np.where(there[several], np.clip(parts / variance[:, None], 0.0, 1.0), 0.0)
         # What is left is of the groups with both; without any, the two make all.
-        both = np.maximum(1 - made.sum(axis=1), 0.0)
-        made[:, BOTH] = np.where(there[several, BOTH], both, 0.0)
-        made /= made.sum(axis=1, keepdims=True)
-    share[several] = np.where(np.isfinite(made), made, share[several])
+        both = np.maximum(1 - parts.sum(axis=1), 0.0)
+        parts[:, BOTH] = np.where(there[several, BOTH], both, 0.0)
+        parts /= parts.sum(axis=1, keepdims=True)
+    share[several] = np.where(np.isfinite(parts), parts, share[several])
     return share
 
 
