@@ -205,16 +205,18 @@ def strata_shares(draws: Array, there: Flags) -> Array:
     several = np.flatnonzero(there.sum(axis=1) > 1)
     if first.stop < _FEWEST_REPEATED or not several.size:
         return share
-    own = draws[several]
-    missing = np.isnan(own)
-    count = np.maximum(np.sum(~missing, axis=-1, keepdims=True), 1)
-    own = np.where(missing, 0.0, own - np.sum(own, axis=-1, where=~missing, keepdims=True) / count)
-    variance = np.sum(own**2, axis=-1) / count[:, 0]
-    parts = np.zeros((len(several), STRATA))
-    for stratum, columns in again.items():
-        pairs = np.maximum(np.sum(~missing[:, columns] & ~missing[:, first], axis=-1), 1)
-        parts[:, stratum] = np.sum(own[:, columns] * own[:, first], axis=-1) / pairs
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # of infinite costs
+        own = draws[several]
+        missing = np.isnan(own)
+        count = np.maximum(np.sum(~missing, axis=-1, keepdims=True), 1)
+        own = np.where(
+            missing, 0.0, own - np.sum(own, axis=-1, where=~missing, keepdims=True) / count
+        )
+        variance = np.sum(own**2, axis=-1) / count[:, 0]
+        parts = np.zeros((len(several), STRATA))
+        for stratum, columns in again.items():
+            pairs = np.maximum(np.sum(~missing[:, columns] & ~missing[:, first], axis=-1), 1)
+            parts[:, stratum] = np.sum(own[:, columns] * own[:, first], axis=-1) / pairs
         parts = np.where(there[several], np.clip(parts / variance[:, None], 0.0, 1.0), 0.0)
         # What is left is of the groups with both; without any, the two make all.
         both = np.maximum(1 - parts.sum(axis=1), 0.0)
