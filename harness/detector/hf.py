@@ -212,8 +212,8 @@ def open_checkpoint(
         notes.append(f"{len(unused)} tensors of the file are not used: {unused[0]}, ...")
     if fake_label is not None:
         against = ", although its name means real" if canonical_label(names[fake]) == "real" else ""
-        said = f"class {fake} ({names[fake]}) was said to be fake{against}"
-        notes.append(f"--fake-label {fake_label}: {said}")
+        meaning = f"class {fake} ({names[fake]}) was said to be fake{against}"
+        notes.append(f"--fake-label {fake_label}: {meaning}")
     if (frames := getattr(extractor, "max_length", None)) and hasattr(extractor, "num_mel_bins"):
         notes.append(f"hears the first {frames} frames of 10 ms of a clip")
     identity = ModelRecord(

@@ -195,8 +195,8 @@ def group_effects(cell: ClipSet, baseline: ClipSet, groups: int) -> dict[str, Gr
                 shares[ranked] = _moved(cell, baseline, groups, ranked=ranked)
             weights = metric.weights if isinstance(metric, RankingMetric) else (1.0, 1.0)
             effect = _weighted(shares[ranked], weights, metric.range.span)
-            each = np.array([[1.0], [1.0]]) / np.maximum([[len(cell.real)], [len(cell.fake)]], 1)
-            clip = float(np.max(_weighted(each * np.eye(2), weights, metric.range.span)))
+            of_clip = np.array([[1.0], [1.0]]) / np.maximum([[len(cell.real)], [len(cell.fake)]], 1)
+            clip = float(np.max(_weighted(of_clip * np.eye(2), weights, metric.range.span)))
         # One group's clips can make or break the figure.
         effect = np.nan_to_num(effect, nan=metric.range.span, posinf=np.inf)
         shown = effect > _SAME
