@@ -9,11 +9,12 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -26,11 +27,15 @@ from harness.report.formatting import DIGITS, MISSING, counted, figure, interval
 
 if TYPE_CHECKING:
     from harness.report.publish import Outcome
+    from harness.report.section import Section, View
+    from harness.report.table import Table as PageTable
     from harness.results.figures import ScoreWarning
     from harness.summary.summary import HeadlineRow
 
 
 MOST_SHORTFALLS = 5
+_WIDEST_TEXT = 24
+"""Characters that a column of text is left in any case; what is longer is wrapped."""
 
 
 class _Console(Console):
@@ -67,6 +72,69 @@ def figure_table(*head: str, left: int = 1, no_wrap: bool = False) -> Table:
     for column in table.columns[left:]:
         column.justify, column.no_wrap = "right", no_wrap
     return table
+
+
+def print_sections(sections: Sequence[Section[View]], view: View, below: int = 9) -> None:
+    """Print what sections of a page say, without their charts.
+
+    Parameters
+    ----------
+    below
+        Most lines in small type that a cell of a table has; folded tables have none.
+    """
+    for section in sections:
+        content = section.build(view) or {}
+        tables = [(table, below) for table in content.get("tables", ())]
+        tables += [(table, 0) for table in content.get("folded", ())]
+        before = [*content.get("lead", ()), *content.get("text", ())]
+        after = [*content.get("points", ()), *content.get("notes", ())]
+        if tables or before or after:
+            stdout().print(f"\n{section.title}", style="bold")
+        _say(*before)
+        for table, most in tables:
+            _say(table.caption)
+            _print_table(table, most)
+        _say(*after)
+
+
+def _print_table(table: PageTable[Any], below: int) -> None:
+    """Print a table; one that is too wide goes on below, with its first column repeated."""
+    console, columns = stdout(), table.text_columns
+    rows = [[column.cell_of(item).lines[: below + 1] for column in columns] for item in table.items]
+    shown = [["\n".join(map(printable, lines)) for lines in row] for row in rows]
+    head = [column.title for column in columns]
+    for part in _parts(list(zip(head, *shown, strict=True)), console.width):
+        grid = Table()
+        for place in part:
+            if "num" in columns[place].mark:
+                grid.add_column(head[place], justify="right", no_wrap=True)
+            else:
+                grid.add_column(head[place], overflow="fold")
+        for row in shown:
+            grid.add_row(*(row[place] for place in part))
+        console.print(grid)
+
+
+def _parts(columns: Sequence[Sequence[str]], room: int) -> Iterator[list[int]]:
+    """Yield the columns of each part of a table; text in them can be wrapped, within limits."""
+    widths = [
+        max(cell_len(line) for cell in cells for line in cell.split("\n")) for cells in columns
+    ]
+    part = [0]
+    for place in range(1, len(columns)):
+        taken = sum(min(widths[at], _WIDEST_TEXT) + 3 for at in (*part, place)) + 1
+        if taken > room and len(part) > 1:
+            yield part
+            part = [0]
+        part.append(place)
+    yield part
+
+
+def _say(*lines: str) -> None:
+    """Print lines whose ends are left to the terminal."""
+    console = stdout()
+    for line in lines:
+        console.print(printable(line), soft_wrap=True)
 
 
 def print_pairs(content: dict[str, str]) -> None:
@@ -187,8 +255,7 @@ def print_answer(outcome: Outcome, lines: list[HeadlineRow]) -> None:
         f"{tally.ok} scored, {tally.rejected} rejected, {tally.error} failed{missing}; "
         f"{record.clips_per_second:.1f} scores/s"
     )
-    for line in (*_cautions(outcome), f"Report: {outcome.report}"):
-        console.print(printable(line), soft_wrap=True)
+    _say(*_cautions(outcome), f"Report: {outcome.report}")
 
 
 def _cautions(outcome: Outcome) -> list[str]:

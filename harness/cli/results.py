@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from harness.cli import option
-from harness.cli.console import complain, print_json, print_warnings, stdout
+from harness.cli.console import (
+    complain,
+    print_json,
+    print_sections,
+    print_warnings,
+    stdout,
+)
 from harness.cli.exit_code import conclude
 from harness.errors import UsageError, printable
 from harness.storage.output_file import refuse_taken
@@ -157,20 +163,26 @@ def history(
     as_json: option.Json = False,
 ) -> None:
     """Show every release of every model over time, and which steps are more than chance."""
-    from harness.cli.leaderboard_table import print_history
     from harness.leaderboard.history import read_history
+    from harness.report import history as history_page
+    from harness.report.section import SYNTHETIC
 
     if out is not None:
         refuse_taken(out, force=force)
     content = read_history(folders or [], one_detector=one_detector)
     if out is not None:
-        from harness.report.history import write_history
-
-        write_history(content, out)
+        history_page.write_history(content, out)
     if as_json:
         print_json(content)
-    else:
-        print_history(content)
+        return
+    print_warnings(content.warnings)
+    if content.synthetic:
+        stdout().print(SYNTHETIC)
+    print_sections(history_page.OPENING, content)
+    for line in history_page.lines_of(content):
+        stdout().print(f"\n{printable(line.name)}", style="bold")
+        print_sections(history_page.PER_LINE, line, below=1)
+    print_sections(history_page.CLOSING, content)
 
 
 def leaderboard(
@@ -192,9 +204,10 @@ def leaderboard(
     as_json: option.Json = False,
 ) -> None:
     """Rank models on the same clips, and say which ranks differ significantly."""
-    from harness.cli.leaderboard_table import print_leaderboard
     from harness.leaderboard.leaderboard import read_leaderboard
+    from harness.report import leaderboard as leaderboard_page
     from harness.report import leaderboard_text
+    from harness.report.section import SYNTHETIC
 
     if as_csv + as_markdown + as_json > 1:
         raise UsageError("more than one format", "--csv, --markdown, --json", "choose one")
@@ -202,9 +215,7 @@ def leaderboard(
         refuse_taken(out, force=force)
     board = read_leaderboard(folders, metric=metric, reference=reference, unscored=unscored)
     if out is not None:
-        from harness.report.leaderboard import write_leaderboard
-
-        write_leaderboard(board, out)
+        leaderboard_page.write_leaderboard(board, out)
     if as_json:
         print_json(board)
     elif as_csv:
@@ -215,4 +226,8 @@ def leaderboard(
     elif as_markdown:
         typer.echo(leaderboard_text.as_markdown(board), nl=False)
     else:
-        print_leaderboard(board)
+        print_warnings(board.warnings)
+        if board.synthetic:
+            stdout().print(SYNTHETIC)
+        stdout().print(" ".join(leaderboard_page.facts(board)))
+        print_sections(leaderboard_page.SECTIONS, board)

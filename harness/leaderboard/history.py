@@ -89,6 +89,10 @@ class History:
         ]
 
     @property
+    def synthetic(self) -> bool:
+        return any(release.synthetic for track in self.tracks for release in track.releases)
+
+    @property
     def runs(self) -> int:
         return len({release.run for track in self.tracks for release in track.releases})
 

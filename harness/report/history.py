@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.report.chart import Chart
-from harness.report.curve import TURNS, Point, curve, point_of, specification, title_of
+from harness.report.curve import TURNS, Point, curve, point_of, title_of
 from harness.report.formatting import count, interval, listed, probability, signed
 from harness.report.glossary import term
 from harness.report.page_base import render_page
@@ -51,27 +51,34 @@ def write_history(history: History, path: Path) -> None:
 
 def render_history(history: History) -> str:
     """Return the page of a history: one file that loads nothing."""
+    from harness.report.vega import release_curve  # charts are slow to import
+
     charts: dict[str, Chart] = {}
-    lines = [
-        LineView(name, place, [track for track in history.tracks if track.line == name])
-        for place, name in enumerate(history.lines)
-    ]
     days = sorted(release.started[:10] for track in history.tracks for release in track.releases)
     return render_page(
         "history.html.j2",
         charts,
-        {"release": specification()},
+        {"release": release_curve()},
         before=shown(OPENING, history, charts),
         panels=[
-            Panel(line.name, shown(PER_LINE, line, charts, f"-{line.number}")) for line in lines
+            Panel(line.name, shown(PER_LINE, line, charts, f"-{line.number}"))
+            for line in lines_of(history)
         ],
         after=shown(CLOSING, history, charts),
         history=history,
         names=history.lines,
         span=" to ".join(dict.fromkeys([days[0], days[-1]])) if days else "no runs",
         warnings=history.warnings,
-        synthetic=any(release.synthetic for track in history.tracks for release in track.releases),
+        synthetic=history.synthetic,
     )
+
+
+def lines_of(history: History) -> list[LineView]:
+    """Return the detectors of a history."""
+    return [
+        LineView(name, place, [track for track in history.tracks if track.line == name])
+        for place, name in enumerate(history.lines)
+    ]
 
 
 def _answers(history: History) -> Content:
@@ -87,7 +94,8 @@ def _answers(history: History) -> Content:
             f"both, with a 95 % interval over groups from {count(history.resamples)} resamples. It "
             "counts as worse or better where p is at most 0.05 after Holm’s correction for the "
             "figures of that step (figures on clean clips and families apart). With many releases "
-            "some steps are significant by chance: up to one in ten where nothing changed."
+            "some steps are significant by chance: up to one in ten where nothing changed. ▼ "
+            "significantly worse, ▲ better than the run before, ? not compared with it."
         ],
     }
 
@@ -140,9 +148,8 @@ def _curves(line: LineView) -> Content:
         f"clean-{line.number}-{metric}": term(metric).title for metric in _metrics(line.releases)
     }
     return {
-        "caption": "Figures on clean clips, with 95 % intervals. ▼ significantly worse, ▲ better "
-        "than the run before. At a dashed line a new curve begins, which is not comparable with "
-        "the runs before it.",
+        "caption": "Figures on clean clips, with 95 % intervals. At a dashed line a new curve "
+        "begins, which is not comparable with the runs before it.",
         "smalls": list(titles.items()),
         "points": [
             f"New curve on {track.releases[0].started[:10]}, {title_of(track)}: {track.reason}"
@@ -212,29 +219,26 @@ def _table(track: Track, name: str, caption: str, kind: str) -> Table[Release]:
 def _cell(point: Point | None, kind: str) -> Cell:
     if point is None:
         return Cell(sort="")
-    step, lines, mark = point.step, list[str](), ""
+    step, lines = point.step, list[str]()
+    sign, mark = TURNS["open" if step is None else step.turn]
     if step is not None and step.turn == "not compared":
         lines = ["not compared:", step.reason or "no interval"]
     elif step is not None:
-        sign, mark = TURNS.get(step.turn, ("", ""))
         lines = [
-            f"{sign} {signed(step.difference)}".strip(),
+            signed(step.difference),
             interval(step.low, step.high),
             f"p {probability(step.p)}",
         ]
-    return (difference_cell if kind == "family" else figure_cell)(point, *lines, mark=mark)
+    cell = (difference_cell if kind == "family" else figure_cell)(point, *lines, mark=mark)
+    return replace(cell, text=f"{cell.text} {sign}".rstrip())
 
 
 def _metrics(releases: Sequence[Release]) -> list[str]:
-    return _once(row.metric for release in releases for row in release.figures)
+    return list(dict.fromkeys(row.metric for release in releases for row in release.figures))
 
 
 def _families(releases: Sequence[Release]) -> list[str]:
-    return _once(row.family for release in releases for row in release.families)
-
-
-def _once(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(row.family for release in releases for row in release.families))
 
 
 def _is_measured(releases: Sequence[Release], family: str) -> bool:
@@ -243,15 +247,9 @@ def _is_measured(releases: Sequence[Release], family: str) -> bool:
 
 
 def _not_shown(history: History) -> Content | None:
-    points = list(_reasons(history))
+    points = [f"{run.run}: {run.reason}" for run in history.refused]
+    points += [f"{copy}: the same run as {original}" for copy, original in history.copies]
     return {"points": points} if points else None
-
-
-def _reasons(history: History) -> Iterator[str]:
-    for run in history.refused:
-        yield f"{run.run}: {run.reason}"
-    for copy, original in history.copies:
-        yield f"{copy}: the same run as {original}"
 
 
 OPENING: tuple[Section[History], ...] = (Section("answer", "The answer", _answers),)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import altair as alt
+from typing import TYPE_CHECKING
 
 from harness.report.chart import Chart, rounded
 from harness.report.formatting import count, figure, interval, listed, share
@@ -27,7 +25,6 @@ from harness.report.table import (
     sort_key,
     strips,
 )
-from harness.report.vega import ROWS, finished
 from harness.storage.storage import make_folder, write_whole
 
 if TYPE_CHECKING:
@@ -46,20 +43,33 @@ def write_leaderboard(board: Leaderboard, path: Path) -> None:
 
 def render_leaderboard(board: Leaderboard) -> str:
     """Return the page of a leaderboard: one file that loads nothing."""
+    from harness.report.vega import robustness  # charts are slow to import
+
     by = term(board.metric)
     charts: dict[str, Chart] = {}
     return render_page(
         "leaderboard.html.j2",
         charts,
-        {"robust": _specification(by.title)},
+        {"robust": robustness(by.title)},
         before=shown(SECTIONS, board, charts),
         panels=[],
         after=[],
         board=board,
         by=by,
+        facts=facts(board),
         synthetic=board.synthetic,
         warnings=board.warnings,
     )
+
+
+def facts(board: Leaderboard) -> list[str]:
+    """Say what the models are ranked on."""
+    return [
+        f"{data.name}, suite {data.suite}: {count(data.shared)} of {count(data.clips)} clips were "
+        f"scored by all, in {count(data.groups)} groups; {data.conditions} conditions of "
+        f"{data.families} families."
+        for data in board.data
+    ]
 
 
 def _ranks(board: Leaderboard) -> Content:
@@ -94,8 +104,18 @@ def _ranks(board: Leaderboard) -> Content:
         ),
         number("Coverage", coverage, "Share of its clips that it scored"),
     ]
+    shares = [
+        f"{row.model} {share(row.coverage)} clean, {share(row.perturbed_coverage)} perturbed"
+        for row in board.rows
+        if row.coverage < 1 or row.perturbed_coverage < 1
+    ]
+    uneven = (
+        f"Not every clip was scored: {'; '.join(shares)}. Figures are of clips that all scored."
+    )
     return {
         "lead": [_answer(board)],
+        "caption": f"The line is the 95 % interval of {by.title} on a scale from "
+        f"{figure(scale.start, 2)} to {figure(scale.end, 2)}.",
         "tables": [_table(board, "ranks", "Clean and under perturbation.", columns)],
         "points": [
             f"{row.model} is not ranked under perturbation: {row.note}."
@@ -107,8 +127,8 @@ def _ranks(board: Leaderboard) -> Content:
             "bounds: with 95 % certainty they hold for all models of the column at once, over "
             f"groups ({count(board.resamples)} resamples, the same for all models; the largest "
             "studentised difference, step by step). Models that share a letter do not differ "
-            "significantly. The line is the 95 % interval on a scale from "
-            f"{figure(scale.start, 2)} to {figure(scale.end, 2)}."
+            "significantly.",
+            *([uneven] if shares else []),
         ],
     }
 
@@ -292,32 +312,3 @@ def _robust(board: Leaderboard) -> Chart:
     )
     title = term(board.metric).title
     return Chart("robust", columns, {}, f"{title} under perturbation over clean. {spoken}")
-
-
-def _specification(title: str) -> dict[str, Any]:
-    scale = alt.Scale(zero=False, nice=True)
-    base = alt.Chart(ROWS)
-    x = alt.X("x:Q", scale=scale, title=f"{title}, clean")
-    y = alt.Y("y:Q", scale=scale, title=f"{title}, perturbed")
-    tooltip = [
-        alt.Tooltip("model:N", title="Model"),
-        alt.Tooltip("x:Q", title="Clean", format=".3f"),
-        alt.Tooltip("y:Q", title="Perturbed", format=".3f"),
-    ]
-    spread = base.mark_rule(color="var(--accent)", strokeWidth=1.5, opacity=0.35)
-    return finished(
-        alt.layer(
-            base.mark_line(color="var(--faint)", strokeDash=[3, 3], strokeWidth=1).encode(
-                x=x, y=alt.Y("x:Q", scale=scale)
-            ),
-            spread.encode(x=alt.X("x_low:Q", scale=scale), x2="x_high:Q", y=y),
-            spread.encode(x=x, y=alt.Y("y_low:Q", scale=scale), y2="y_high:Q"),
-            base.mark_point(color="var(--accent)", filled=True, size=70, opacity=1).encode(
-                x=x, y=y, tooltip=tooltip
-            ),
-            base.mark_text(
-                align="left", dx=8, dy=-6, fontSize=11, color="var(--ink)", limit=180
-            ).encode(x=x, y=y, text="model:N"),
-            height=320,
-        )
-    )

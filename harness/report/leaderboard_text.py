@@ -1,4 +1,4 @@
-"""A leaderboard as text: CSV with every number, tables and Markdown with the main ones.
+"""A leaderboard as text: CSV with every number, and Markdown with what its page says.
 
 A missing figure is `–`, and an empty field in CSV, where figures have all their digits.
 """
@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from harness.errors import printable
 from harness.leaderboard.leaderboard import Leaderboard, RankedModel
 from harness.leaderboard.standing import Bounded, Standing
-from harness.report.formatting import MISSING, figure, measured, share
-from harness.report.markdown import code, line, prose
+from harness.report.leaderboard import SECTIONS, facts
+from harness.report.markdown import prose, sections_text
+from harness.report.section import SYNTHETIC
 
 Named = Iterator[tuple[str, object]]
 
@@ -32,107 +33,10 @@ def as_csv(board: Leaderboard) -> str:
 
 
 def as_markdown(board: Leaderboard) -> str:
-    """Return the tables, and below them the notes on how to read them."""
-    parts = [f"- {prose(warning.line)}" for warning in board.warnings]
-    parts += [""] * bool(parts)
-    for head, rows in tables_of(board):
-        parts += [line([prose(title) for title in head]), line(["---"] * len(head))]
-        parts += [line([code(row[0]), *(prose(cell) for cell in row[1:])]) for row in rows]
-        parts.append("")
-    parts += [f"- {prose(note)}" for note in notes_of(board)]
-    return "\n".join([*parts, ""])
-
-
-def notes_of(board: Leaderboard) -> list[str]:
-    """Return notes on the data, the bounds of ranks, and what was left out."""
-    notes: list[str] = []
-    if board.synthetic:
-        notes.append(
-            "Clips or detectors are synthetic: these figures say nothing about any published model."
-        )
-    for data in board.data:
-        notes.append(
-            f"{data.name}, suite {data.suite}: {data.shared} of {data.clips} clips are scored by "
-            f"all, in {data.groups} groups; {data.conditions} conditions of {data.families} "
-            "families."
-        )
-    notes.append(
-        f"Ranked by {board.metric} ({board.better} is better) on clean"
-        + ("; the mean over data sets." if len(board.data) > 1 else ".")
-        + " Ranks in brackets hold for all models of a column at once with 95 % certainty "
-        f"({board.resamples} resamples of groups); models that share a letter do not differ "
-        "significantly."
-    )
-    notes += [f"{row.model}: not ranked under perturbation: {row.note}." for row in _noted(board)]
-    uneven = [row for row in board.rows if row.coverage < 1 or row.perturbed_coverage < 1]
-    if uneven:
-        shares = "; ".join(
-            f"{row.model} {share(row.coverage)} clean, {share(row.perturbed_coverage)} perturbed"
-            if not math.isnan(row.perturbed_coverage)
-            else f"{row.model} {share(row.coverage)} clean"
-            for row in uneven
-        )
-        notes.append(f"Not every clip was scored: {shares}. Figures are of clips that all scored.")
-    if board.reference:
-        notes.append(
-            f"mCE is the mean corruption error relative to {board.reference}: lower is better."
-        )
-    return notes + [run.line for run in board.refused]
-
-
-def _noted(board: Leaderboard) -> list[RankedModel]:
-    return [row for row in board.rows if row.note]
-
-
-def tables_of(board: Leaderboard) -> Iterator[tuple[list[str], list[list[str]]]]:
-    """Return head and rows of the tables: ranks; data sets, if several; cost."""
-    by = board.metric
-    head = ["model", "rank", "", f"{by}, clean", "rank, perturbed", f"{by}, perturbed"]
-    head += [f"worst {by}", *(["mCE"] if board.reference else []), "coverage"]
-    yield head, [_ranks(board, row) for row in board.rows]
-    if len(board.data) > 1:
-        head = ["model", f"{by}, mean", "pooled", *(data.name for data in board.data)]
-        yield head, [_sets(row) for row in board.rows]
-    yield (
-        ["model", *board.rows[0].figures, "rows/s", "parameters"],
-        [_others(row) for row in board.rows],
-    )
-
-
-def _ranks(board: Leaderboard, row: RankedModel) -> list[str]:
-    return [
-        row.model,
-        rank_text(row.clean),
-        row.clean.letters,
-        _figure(row.clean.figure),
-        f"{rank_text(row.perturbed)} {row.perturbed.letters}".strip(),
-        _figure(row.perturbed.figure),
-        f"{figure(row.worst_value)} ({row.worst})" if row.worst else MISSING,
-        *([_figure(row.mce, 2)] if board.reference else []),
-        share(row.coverage),
-    ]
-
-
-def _sets(row: RankedModel) -> list[str]:
-    standings = [f"{_figure(standing.figure)} {rank_text(standing)}" for standing in row.data]
-    return [row.model, _figure(row.clean.figure), _figure(row.pooled), *standings]
-
-
-def _others(row: RankedModel) -> list[str]:
-    speeds = dict.fromkeys(f"{cost.rows_per_second:.1f} {cost.device}" for cost in row.cost)
-    parameters = MISSING if row.parameters is None else f"{row.parameters:,}"
-    return [row.model, *map(_figure, row.figures.values()), ", ".join(speeds), parameters]
-
-
-def rank_text(standing: Standing) -> str:
-    """Return `2 [1–4]`."""
-    if not standing.rank:
-        return MISSING
-    return f"{standing.rank} [{standing.best}–{standing.worst}]"
-
-
-def _figure(bounded: Bounded, digits: int = 3) -> str:
-    return measured(bounded.value, bounded.low, bounded.high, digits)
+    """Return the sections of the page, without their charts."""
+    before = [warning.line for warning in board.warnings] + [SYNTHETIC] * board.synthetic
+    lines = [f"- {prose(line)}" for line in [*before, *facts(board)]]
+    return "\n".join([*lines, "", *sections_text(SECTIONS, board), ""])
 
 
 def _named(board: Leaderboard, row: RankedModel) -> Named:

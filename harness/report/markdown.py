@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from string import punctuation
 
+from harness.report.section import Section, View
+
 _LONGEST_TEXT = 200
+_LONGEST_SENTENCE = 2000
 _GAP = "\N{ZERO WIDTH SPACE}"
 _ESCAPES = str.maketrans(
     {letter: f"\\{letter}" for letter in "\\`*_[]~"}
@@ -18,6 +21,28 @@ def line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def sections_text(sections: Sequence[Section[View]], view: View) -> Iterator[str]:
+    """Yield what sections of a page say, line by line, without their charts."""
+    for section in sections:
+        content = section.build(view)
+        if content is None:
+            continue
+        yield from (f"## {section.title}", "")
+        for sentence in (*content.get("lead", ()), *content.get("text", ())):
+            yield from (prose(sentence, _LONGEST_SENTENCE), "")
+        for table in content.get("tables", ()):
+            columns = table.text_columns
+            yield from (line([prose(c.title) for c in columns]), line(["---"] * len(columns)))
+            for item in table.items:
+                head, *cells = ([*map(prose, c.cell_of(item).lines)] for c in columns)
+                first = "<br>".join([code(columns[0].cell_of(item).text), *head[1:]])
+                yield line([first, *map("<br>".join, cells)])
+            yield ""
+        for sentence in (*content.get("points", ()), *content.get("notes", ())):
+            yield f"- {prose(sentence, _LONGEST_SENTENCE)}"
+        yield ""
+
+
 def code(text: str) -> str:
     """Return a name as code; nothing in it is markup, a link or a mention."""
     plain = _short(text)
@@ -27,15 +52,15 @@ def code(text: str) -> str:
     return f"<code>{''.join(f'&#{ord(c)};' if c in punctuation else c for c in plain)}</code>"
 
 
-def prose(text: str) -> str:
+def prose(text: str, most: int = _LONGEST_TEXT) -> str:
     """Return prose that neither ends a table cell nor becomes markup, a link or a mention."""
-    plain = _short(text).replace("://", f":{_GAP}//").replace("www.", f"www{_GAP}.")
+    plain = _short(text, most).replace("://", f":{_GAP}//").replace("www.", f"www{_GAP}.")
     return plain.translate(_ESCAPES)
 
 
-def _short(text: str) -> str:
+def _short(text: str, most: int = _LONGEST_TEXT) -> str:
     plain = clean(text)
-    return plain if len(plain) <= _LONGEST_TEXT else f"{plain[: _LONGEST_TEXT - 1]}…"
+    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
 
 
 def clean(text: str) -> str:

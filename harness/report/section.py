@@ -11,6 +11,7 @@ from markupsafe import Markup
 from harness.report.chart import Chart
 from harness.report.page_base import environment, trusted
 
+SYNTHETIC = "Clips or detectors are synthetic: their figures say nothing about any published model."
 View = TypeVar("View")
 Content = Mapping[str, Any]
 

@@ -1,7 +1,7 @@
-"""Tables of all pages: items, and columns that make a cell of each item.
+"""Tables of pages, terminal and Markdown: items, and columns that make a cell of each item.
 
-`tables.html.j2` draws them. A cell knows what is read, what stands below it in small type and what
-it is sorted by; its column knows how it is aligned.
+`tables.html.j2` draws them on a page. A cell knows what is read, what stands below it in small type
+and what it is sorted by; its column knows how it is aligned.
 """
 
 from __future__ import annotations
@@ -93,6 +93,11 @@ class Cell:
     strip: Strip | None = None
     target: str = ""
 
+    @property
+    def lines(self) -> list[str]:
+        """The cell as text: what is read, and below it the alarm and what stands in small type."""
+        return [self.text, *(line for line in (self.alarm, *self.below) if line)]
+
 
 @dataclass(frozen=True)
 class Column(Generic[Item]):
@@ -110,6 +115,10 @@ class Column(Generic[Item]):
     cell: Callable[[Item], Cell | str]
     mark: str = ""
     meaning: str = ""
+
+    def cell_of(self, item: Item) -> Cell:
+        cell = self.cell(item)
+        return cell if isinstance(cell, Cell) else text_cell(cell)
 
 
 @dataclass(frozen=True)
@@ -141,13 +150,14 @@ class Table(Generic[Item]):
     faint: Callable[[Item], bool] = lambda _: False
 
     @property
+    def text_columns(self) -> list[Column[Item]]:
+        """The columns that can be read as text: all but drawn intervals."""
+        return [column for column in self.columns if "wide" not in column.mark]
+
+    @property
     def rows(self) -> Iterator[Row]:
         for item in self.items:
-            cells = [column.cell(item) for column in self.columns]
-            yield Row(
-                [cell if isinstance(cell, Cell) else text_cell(cell) for cell in cells],
-                self.faint(item),
-            )
+            yield Row([column.cell_of(item) for column in self.columns], self.faint(item))
 
 
 class Row(NamedTuple):

@@ -169,6 +169,93 @@ def _scores() -> Layered:
     return alt.layer(bars, line, height=220).add_params(low, high, threshold, most)
 
 
+def release_curve() -> dict[str, Any]:
+    """Return a curve over releases, without data."""
+    axis = alt.Axis(
+        labelAngle=0, labelSeparation=16, labelExpr="slice(split(datum.label, '|')[0], 2)"
+    )
+    x = alt.X("x:N", sort=alt.EncodingSortField("order"), title=None, axis=axis)
+    x = x.scale(type="point", padding=0.5)
+    scale = alt.Scale(zero=False, nice=True)
+    base = alt.Chart(ROWS, height=150).encode(x=x)
+    y = alt.Y("value:Q", scale=scale, title=None, axis=alt.Axis(tickCount=5))
+    numbers = list(range(CURVES))
+    colors = alt.Scale(
+        domain=numbers, range=["var(--accent)", *(f"var(--line-{n})" for n in numbers[1:])]
+    )
+    turns = ["open", "worse", "better"]
+    tooltip = [
+        alt.Tooltip("what:N", title="Release"),
+        alt.Tooltip("value:Q", title="Value", format=".3f"),
+        alt.Tooltip("low:Q", title="from", format=".3f"),
+        alt.Tooltip("high:Q", title="to", format=".3f"),
+        alt.Tooltip("step:N", title="Step"),
+        alt.Tooltip("track:N", title="Of"),
+    ]
+    ranges = base.mark_rule(strokeWidth=2, opacity=0.35).encode(
+        y=alt.Y("low:Q", scale=scale),
+        y2="high:Q",
+        color=alt.Color("line:O", scale=colors, legend=None),
+    )
+    lines = base.mark_line(strokeWidth=1.75).encode(
+        y=y,
+        color=alt.Color("line:O", scale=colors, legend=None),
+        detail="track:N",
+        order=alt.Order("order:Q"),
+    )
+    breaks = (
+        base.transform_filter("datum.begins")
+        .mark_rule(color="var(--faint)", strokeDash=[3, 3], xOffset=-6)
+        .encode()
+    )
+    points = base.mark_point(filled=True, opacity=1).encode(
+        y=y,
+        fill=alt.Fill(
+            "turn:N",
+            scale=alt.Scale(domain=turns, range=["var(--accent)", "var(--grave)", "var(--pass)"]),
+            legend=None,
+        ),
+        shape=alt.Shape(
+            "turn:N",
+            scale=alt.Scale(domain=turns, range=["circle", "triangle-down", "triangle-up"]),
+            legend=None,
+        ),
+        size=alt.Size("turn:O", scale=alt.Scale(domain=turns, range=[30, 90, 90]), legend=None),
+        tooltip=tooltip,
+    )
+    return finished(alt.layer(ranges, breaks, lines, points))
+
+
+def robustness(title: str) -> dict[str, Any]:
+    """Return a metric under perturbation over the same on clean clips, without data."""
+    scale = alt.Scale(zero=False, nice=True)
+    base = alt.Chart(ROWS)
+    x = alt.X("x:Q", scale=scale, title=f"{title}, clean")
+    y = alt.Y("y:Q", scale=scale, title=f"{title}, perturbed")
+    tooltip = [
+        alt.Tooltip("model:N", title="Model"),
+        alt.Tooltip("x:Q", title="Clean", format=".3f"),
+        alt.Tooltip("y:Q", title="Perturbed", format=".3f"),
+    ]
+    spread = base.mark_rule(color="var(--accent)", strokeWidth=1.5, opacity=0.35)
+    return finished(
+        alt.layer(
+            base.mark_line(color="var(--faint)", strokeDash=[3, 3], strokeWidth=1).encode(
+                x=x, y=alt.Y("x:Q", scale=scale)
+            ),
+            spread.encode(x=alt.X("x_low:Q", scale=scale), x2="x_high:Q", y=y),
+            spread.encode(x=x, y=alt.Y("y_low:Q", scale=scale), y2="y_high:Q"),
+            base.mark_point(color="var(--accent)", filled=True, size=70, opacity=1).encode(
+                x=x, y=y, tooltip=tooltip
+            ),
+            base.mark_text(
+                align="left", dx=8, dy=-6, fontSize=11, color="var(--ink)", limit=180
+            ).encode(x=x, y=y, text="model:N"),
+            height=320,
+        )
+    )
+
+
 def finished(chart: Layered) -> dict[str, Any]:
     """Return the chart for the page: at its container's width, in the page's colours."""
     spec = chart.properties(width="container", background="transparent").to_dict(validate=True)

@@ -11,10 +11,14 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from harness.cli.console import print_sections
+from harness.report.history import OPENING, PER_LINE, lines_of
 from harness.results.record import RunRecord
 from tests.results.test_coverage import kept
 from tests.summary.test_summary import CLEAN_SCORES, record, rows
+from tests.support.over_time import history
 from tests.support.paths import ROOT
 
 ESCAPES = "\x1b[31m\x1b[2J\x1b[1A\x1b]0;taken\x07\x1b]8;;http://localhost:9\x1b\\\x9b31m\x00\x08\r"
@@ -119,3 +123,18 @@ def test_what_a_data_source_names_is_text_in_a_terminal(tmp_path: Path) -> None:
     assert not [
         character for character in text if not character.isprintable() and character not in "\r\n"
     ]
+
+
+def test_sections_of_a_page_are_printed_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """With their sentences and tables, as wide as the terminal; folded tables in short."""
+    full = history()
+    print_sections(OPENING, full)
+    for line in lines_of(full):
+        print_sections(PER_LINE, line, below=1)
+    text = capsys.readouterr().out
+    assert "6 runs on 2 curves: 1 is significantly worse" in text
+    figures = [line for line in text.splitlines() if "▼" in line and "│" in line]
+    assert figures
+    assert "p 0.0" not in text
+    assert max(map(len, (line for line in text.splitlines() if line[:1] in "┃│"))) <= 120
+    assert not [letter for letter in text if not letter.isprintable() and letter != "\n"]

@@ -270,7 +270,7 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
     page = tmp_path / "new" / "history.html"
     done = CliRunner().invoke(app, ["history", str(folder), "--out", str(page)])
     assert done.exit_code == 0
-    assert "left out: " in done.stdout
+    assert "What is not shown" in done.stdout
     assert "Break: not compared with the runs before: other conditions" in done.stdout
     assert "▼" in done.stdout
     told = CliRunner().invoke(app, ["history", str(folder), "--json"])
