@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -49,14 +50,6 @@ if TYPE_CHECKING:
 
 _RATES_HZ = (1000, 768_000)
 _SYNTHETIC = "The clips are synthetic: the figures say nothing about any published model."
-_TABLE = """
-{%- for warning in warnings %}<p><strong>Warning:</strong> {{ warning }}</p>
-{% endfor %}<p>Model: {{ models }}<br>Suite: {{ suite }}<br>Data: {{ data }}</p>
-<table>
-<tr><th>condition</th><th>metric</th><th>value</th><th>95 % interval</th><th>n</th></tr>
-{% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
-{% endfor %}</table>
-"""
 
 
 class Run:
@@ -154,29 +147,25 @@ class Run:
         )
 
     def _repr_html_(self) -> str:
-        from jinja2 import Environment
-
         record = self.record
-        return (
-            Environment(autoescape=True)
-            .from_string(_TABLE)
-            .render(
-                warnings=self.warnings,
-                models=printable(", ".join(model.name for model in record.models)),
-                suite=printable(f"{record.suite.name}, {len(record.suite.conditions)} conditions"),
-                data=printable(f"{record.data.name}, {record.data.clips} clips"),
-                rows=[
-                    (
-                        printable(f"{row.model}: {row.condition}"),
-                        row.metric,
-                        figure(row.value, DIGITS),
-                        interval(row.low, row.high, DIGITS) or MISSING,
-                        row.n,
-                    )
-                    for row in self.headline
-                ],
-            )
+        facts = (
+            f"Model: {', '.join(model.name for model in record.models)}",
+            f"Suite: {record.suite.name}, {len(record.suite.conditions)} conditions",
+            f"Data: {record.data.name}, {record.data.clips} clips",
         )
+        rows = [
+            {
+                "condition": printable(f"{row.model}: {row.condition}"),
+                "metric": row.metric,
+                "value": figure(row.value, DIGITS),
+                "95 % interval": interval(row.low, row.high, DIGITS) or MISSING,
+                "n": row.n,
+            }
+            for row in self.headline
+        ]
+        lines = [f"<p><strong>Warning:</strong> {escape(line)}</p>" for line in self.warnings]
+        lines.append(f"<p>{'<br>'.join(escape(printable(fact)) for fact in facts)}</p>")
+        return "\n".join([*lines, pd.DataFrame(rows).to_html(index=False, border=0)])
 
 
 class ComparisonResult:

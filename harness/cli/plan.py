@@ -19,12 +19,9 @@ _COUNT = re.compile("0*[1-9][0-9]{0,8}")
 
 
 def plan(
-    suite: Annotated[str, typer.Argument(help="Name of a suite, or a suite file.")] = "release",
+    suite: option.Suite = "release",
     data: Annotated[str, typer.Option(help="Clips, as for harness run --data.")] = "embedded",
-    model: Annotated[
-        list[str] | None,
-        typer.Option(help="As for harness run --model. Repeat for several."),
-    ] = None,
+    model: option.Models = None,
     limit: Limit = None,
     sample: Annotated[int, typer.Option(min=2, help="Clips to measure.")] = 24,
     workers: Annotated[
@@ -33,23 +30,16 @@ def plan(
     gpus: Annotated[
         str, typer.Option(help="Numbers of GPUs to plan for, such as the one of this machine.")
     ] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32, tf32, bf16 or fp16.")] = "float32",
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Rows scored together.")] = None,
-    compiled: Annotated[
-        bool | None,
-        typer.Option("--compile/--no-compile", help="Compile the models, as for harness run."),
-    ] = None,
-    cache_gb: Annotated[
-        float | None, typer.Option(min=0, help="Prepared audio to keep, as for harness run.")
-    ] = None,
+    device: option.Device = "auto",
+    precision: option.Precision = "float32",
+    batch_size: option.BatchSize = None,
+    compiled: option.Compiled = None,
+    cache_gb: option.CacheGb = None,
     engine: Annotated[
         Literal["local", "ray"],
         typer.Option(help="Workers of one machine, or of a cluster; it is measured here."),
     ] = "local",
-    fake_label: Annotated[
-        str | None, typer.Option(help="The model's label that means fake, where it is not plain.")
-    ] = None,
+    fake_label: option.FakeLabel = None,
     out: Annotated[
         Path | None,
         option.disk_option("Keep the plan in this JSON file."),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import option
 from harness.cli.console import (
     complain,
+    figure_table,
     print_json,
     print_sections,
     print_warnings,
@@ -17,8 +19,16 @@ from harness.cli.console import (
 )
 from harness.cli.exit_code import conclude
 from harness.errors import UsageError, printable
+from harness.report.formatting import counted, figure, interval
 from harness.storage.output_file import refuse_taken
 from harness.storage.storage import place
+from harness.terms import CLEAN
+
+if TYPE_CHECKING:
+    from harness.forensic.analysis import Forensic
+
+_MOST_CONDITIONS = 20
+"""In the table of likelihood ratios."""
 
 
 def report(
@@ -94,12 +104,14 @@ def card(
 ) -> None:
     """Print the model-index of a run, for the head of the model's own README."""
     from harness import api
-    from harness.report.model_card import CardOptions, card_blocks
+    from harness.report.model_card import card_blocks
 
     run = api.read_run(folder)
-    options = CardOptions(tuple(condition or ["clean"]), allow_synthetic)
     print_warnings(run.summary.warnings, stderr=True)
-    typer.echo("\n".join(card_blocks(run.record, run.summary, options).values()), nl=False)
+    blocks = card_blocks(
+        run.record, run.summary, condition or ["clean"], allow_synthetic=allow_synthetic
+    )
+    typer.echo("\n".join(blocks.values()), nl=False)
 
 
 def forensic(
@@ -122,10 +134,9 @@ def forensic(
     as_json: option.Json = False,
 ) -> None:
     """Say what a run's scores are worth as evidence, and where they are worth nothing."""
-    from harness.cli.forensic_table import print_ratios
     from harness.forensic.analysis import ForensicOptions, forensic_json
     from harness.metrics.cost import DetectionCost
-    from harness.report.forensic_writer import publish_forensic
+    from harness.report.forensic import publish_forensic
     from harness.results.run_folder import read_run
 
     try:
@@ -138,8 +149,52 @@ def forensic(
     if as_json:
         typer.echo(forensic_json(content), nl=False)
         return
-    print_ratios(content)
+    _print_ratios(content)
     stdout().print(f"Page: {printable(str(path))}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _print_ratios(content: Forensic) -> None:
+    """Print the quality of the ratios under each condition: `clean`, then the worst first."""
+    from harness.forensic.analysis import METHOD
+    from harness.forensic.likelihood_ratio import ratio
+
+    console = stdout()
+    if content.synthetic:
+        console.print("Synthetic data: none of this supports a statement about any recording.")
+    calibrated = [quality for quality in content.worth if quality.method == METHOD]
+    known = [quality for quality in calibrated if not quality.reason]
+    clean = [quality for quality in known if quality.condition == CLEAN]
+    rest = [quality for quality in known if quality.condition != CLEAN]
+    rest.sort(key=lambda quality: -quality.cllr.value)
+    several = len(content.models) > 1
+    table = figure_table(
+        "condition",
+        "Cllr (bits)",
+        "95 %",
+        "most for fake",
+        "most for real",
+        "clips a class",
+        no_wrap=True,
+    )
+    for quality in [*clean, *rest[:_MOST_CONDITIONS]]:
+        cllr = quality.cllr
+        table.add_row(
+            f"{quality.model}: {quality.condition}" if several else quality.condition,
+            figure(cllr.value),
+            interval(cllr.low, cllr.high),
+            ratio(quality.upper),
+            ratio(quality.lower),
+            str(cllr.clips),
+        )
+    console.print(table)
+    if len(rest) > _MOST_CONDITIONS:
+        console.print(f"… and {len(rest) - _MOST_CONDITIONS} more on the page.")
+    for reason, count in Counter(quality.reason for quality in calibrated).items():
+        if reason:
+            console.print(f"No likelihood ratio for {counted(count, 'condition')}: {reason}.")
+    console.print(
+        "Cllr: 0 is perfect, 1 is no information. Most: the largest ratio that the clips support."
+    )
 
 
 def history(

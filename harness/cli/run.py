@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,37 +59,16 @@ def run(
 ) -> None:
     """Score a data source under a suite's conditions and report on it."""
     models = model or ["embedded"]
+    options: dict[str, Any] = {**locals(), "model": models}  # the keywords of `harness.api.run`
+    for name in ("models", "as_json"):
+        del options[name]
     progress = Progress()
     progress.note(f"Opening the data ({data}) and the model ({', '.join(models)}) …")
 
     from harness import api
 
     with progress:
-        done = api.run(
-            suite,
-            data=data,
-            model=models,
-            out=out,
-            limit=limit,
-            device=device,
-            precision=precision,
-            batch_size=batch_size,
-            compiled=compiled,
-            workers=workers,
-            row_seconds=row_seconds,
-            cache_gb=cache_gb,
-            fake_label=fake_label,
-            channels=channels,
-            published=published,
-            unscored=unscored,
-            baseline=baseline,
-            policy=policy,
-            development=development,
-            engine=engine,
-            address=address,
-            note=progress.note,
-            progress=progress.advance,
-        )
+        done = api.run(**options, note=progress.note, progress=progress.advance)
     conclude(done, as_json)
 
 
@@ -118,6 +97,8 @@ def train(
     as_json: option.Json = False,
 ) -> None:
     """Fine-tune a two-class detector by the model card's recipe; the defaults are the card's."""
+    values = {name: value for name, value in locals().items() if name not in ("data", "as_json")}
+    values["gradient_accumulation_steps"] = values.pop("gradient_accumulation")
     from pydantic import ValidationError
 
     from harness.arguments import invalid_option
@@ -127,20 +108,6 @@ def train(
 
     if out.exists():
         raise UsageError("exists already", str(out), "name a new directory")
-    values = {
-        "out": out,
-        "base": base,
-        "from_scratch": from_scratch,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "max_steps": max_steps,
-        "batch_size": batch_size,
-        "gradient_accumulation_steps": gradient_accumulation,
-        "eval_steps": eval_steps,
-        "val_samples": val_samples,
-        "seed": seed,
-        "device": device,
-    }
     try:
         options = TrainingOptions.model_validate(values)
     except ValidationError as fault:

@@ -18,7 +18,7 @@ Support = Literal["clips", "both", "real", "fake", "called_real", "called_fake",
 class; those called one class; all that the run owes. Scored clips count and, for decision metrics,
 those that a policy decides."""
 
-Group = Literal["decision", "real", "threshold", "ranking", "likelihood", "selective"]
+Group = Literal["decision", "real", "threshold", "ranking", "likelihood", "selective", "other"]
 GROUPS: dict[Group, str] = {
     "decision": "Decisions, fake positive",
     "real": "Decisions, real positive",

@@ -108,11 +108,7 @@ def _example(folder: Path, entry: _Entry, words: str) -> Example:
             f"one of {', '.join(AUDIO_TYPES)}",
         )
     return Example(
-        model=entry.model,
-        condition=entry.condition,
-        clip_id=entry.clip_id,
-        label=entry.label,
-        score=entry.score,
+        **entry.model_dump(exclude={"audio", "spectrogram"}),
         words=words,
         audio=_read(folder, entry.audio),
         audio_type=AUDIO_TYPES[suffix],

@@ -1,10 +1,11 @@
-"""The forensic page: weight of the scores as evidence and its limits; finished figures only."""
+"""The forensic page: weight of the scores as evidence, and its limits."""
 
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from harness.forensic.analysis import Forensic, ForensicOptions, forensic, forensic_json
 from harness.report.chart import Chart
 from harness.report.forensic_chart import forensic_specifications
 from harness.report.forensic_sections import SECTIONS
@@ -13,9 +14,22 @@ from harness.report.formatting import count
 from harness.report.page_base import render_page
 from harness.report.section import Content, Panel, Section, shown
 from harness.results.record import RunRecord
+from harness.results.run_folder import RunFolder
+from harness.storage.storage import write_whole
 
-if TYPE_CHECKING:
-    from harness.forensic.analysis import Forensic
+
+def publish_forensic(
+    run: RunFolder, development: RunFolder | None = None, options: ForensicOptions | None = None
+) -> tuple[Forensic, Path]:
+    """Write `forensic.json` and `forensic.html` in the run directory.
+
+    Returns the figures and the path of the page; raises as `forensic`.
+    """
+    content = forensic(run, development, options or ForensicOptions())
+    write_whole(run.folder / "forensic.json", forensic_json(content))
+    path = run.folder / "forensic.html"
+    write_whole(path, render_forensic(content, run.record))
+    return content, path
 
 
 def render_forensic(content: Forensic, record: RunRecord) -> str:

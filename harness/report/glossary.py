@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harness.metrics import METRICS, Metric
 from harness.metrics.metric import GROUPS as METRIC_GROUPS
 
-GROUPS = {**METRIC_GROUPS, "damage": "Damage against clean", "other": "Other"}
+GROUPS: dict[str, str] = {**METRIC_GROUPS, "damage": "Damage against clean", "other": "Other"}
 
 
-@dataclass(frozen=True)
-class Term:
-    """A metric for readers; `prose` is its title within a sentence."""
-
-    metric: str
-    title: str
-    group: str
-    better: str
-    meaning: str
-    prose: str
-
-    @classmethod
-    def of(cls, metric: Metric) -> Term:
-        return cls(
-            metric.name, metric.title, metric.group, metric.better, metric.meaning, metric.prose
-        )
-
-
-def terms() -> list[Term]:
-    """Every metric, by group."""
+def terms() -> list[Metric]:
+    """Return every metric, by group."""
     order = list(GROUPS)
-    return [
-        Term.of(metric) for metric in sorted(METRICS.values(), key=lambda m: order.index(m.group))
-    ]
+    return sorted(METRICS.values(), key=lambda metric: order.index(metric.group))
 
 
-def term(metric: str) -> Term:
-    """The entry of a metric; an unknown one is shown under its own name."""
-    if metric in METRICS:
-        return Term.of(METRICS[metric])
-    return Term(metric, metric, "other", "", "", metric)
+def term(name: str) -> Metric:
+    """Return a metric; one that is unknown here, as of a newer run, is shown under its own name."""
+    return METRICS.get(name) or Metric(name=name, title=name, meaning="", group="other")

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import UsageError, printable
@@ -28,24 +27,17 @@ _TASK = "audio-classification"
 _TASK_WORDS = "Fake audio detection"
 
 
-@dataclass(frozen=True)
-class CardOptions:
-    """Options of the block.
-
-    Parameters
-    ----------
-    conditions
-        By name; each becomes a result of its own.
-    allow_synthetic
-        Whether figures of synthetic clips may be in a card at all; the block says what they are.
-    """
-
-    conditions: tuple[str, ...] = ("clean",)
-    allow_synthetic: bool = False
-
-
-def card_blocks(record: RunRecord, summary: Summary, options: CardOptions) -> dict[str, str]:
+def card_blocks(
+    record: RunRecord,
+    summary: Summary,
+    conditions: Sequence[str] = ("clean",),
+    *,
+    allow_synthetic: bool = False,
+) -> dict[str, str]:
     """Return the block of every model of a run, by name: YAML in plain ASCII.
+
+    Each condition becomes a result of its own. Figures of synthetic clips are in a card only where
+    that is allowed; the block says what they are.
 
     Raises
     ------
@@ -53,14 +45,14 @@ def card_blocks(record: RunRecord, summary: Summary, options: CardOptions) -> di
         Where the run has no such condition, its audio is not what its name says, the clips are
         synthetic and that was not allowed, or a model has no figure at all under a condition.
     """
-    if record.data.synthetic and not options.allow_synthetic:
+    if record.data.synthetic and not allow_synthetic:
         raise UsageError(
             "the clips are synthetic: these figures say nothing of how good a model is",
             record.data.name,
             "run on real recordings, or add --allow-synthetic",
         )
-    conditions = [_condition(record, summary, name) for name in dict.fromkeys(options.conditions)]
-    return {model.name: _block(record, summary, model, conditions) for model in record.models}
+    chosen = [_condition(record, summary, name) for name in dict.fromkeys(conditions)]
+    return {model.name: _block(record, summary, model, chosen) for model in record.models}
 
 
 def _condition(record: RunRecord, summary: Summary, name: str) -> ConditionRecord:

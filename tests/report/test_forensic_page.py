@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.forensic.analysis import Forensic, ForensicOptions, forensic
-from harness.report.forensic import render_forensic
+from harness.report.forensic import publish_forensic, render_forensic
 from harness.report.forensic_sections.view import one_in
-from harness.report.forensic_writer import publish_forensic
 from tests.support.evidence_run import MODEL, finished
 
 FEW = ForensicOptions(resamples=100)

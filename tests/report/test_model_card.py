@@ -19,7 +19,7 @@ from harness.claims.consistency import audit_claim
 from harness.claims.model_index import read_model_card
 from harness.cli.main import app
 from harness.errors import UsageError
-from harness.report.model_card import CardOptions, card_blocks
+from harness.report.model_card import card_blocks
 from harness.results.figures import Attested, Contradiction, MetricRow, Spread, Summary
 from harness.results.record import RunRecord
 from tests.support import small_run
@@ -60,7 +60,7 @@ def run(models: tuple[str, ...] = (small_run.MODEL,)) -> tuple[RunRecord, Summar
 
 
 def block(*conditions: str) -> str:
-    (text,) = card_blocks(*run(), CardOptions(conditions or ("clean",))).values()
+    (text,) = card_blocks(*run(), conditions or ("clean",)).values()
     return text
 
 
@@ -123,7 +123,7 @@ def test_a_data_set_of_the_hub_is_named_with_split_and_revision() -> None:
     record, summary = run()
     hub = {"kind": "hub", "spec": "hub:some/set@main:test", "name": "some/set", "revision": "a1b2"}
     record = record.model_copy(update={"data": record.data.model_copy(update=hub)})
-    (text,) = card_blocks(record, summary, CardOptions()).values()
+    (text,) = card_blocks(record, summary).values()
     first = (ModelCard(readme(text)).data.eval_results or [])[0]
     assert (first.dataset_type, first.dataset_split) == ("some/set", "test")
     assert first.dataset_revision == "a1b2"
@@ -131,7 +131,7 @@ def test_a_data_set_of_the_hub_is_named_with_split_and_revision() -> None:
 
 def test_one_block_a_model() -> None:
     models = ("a/one", "b/two")
-    blocks = card_blocks(*run(models), CardOptions())
+    blocks = card_blocks(*run(models))
     assert tuple(blocks) == models
     assert [ModelCard(readme(blocks[model])).data.model_name for model in models] == list(models)
 
@@ -141,8 +141,8 @@ def test_synthetic_clips_are_refused_or_named() -> None:
     data = record.data.model_copy(update={"synthetic": True})
     record = record.model_copy(update={"data": data})
     with pytest.raises(UsageError, match="synthetic"):
-        card_blocks(record, summary, CardOptions())
-    (text,) = card_blocks(record, summary, CardOptions(allow_synthetic=True)).values()
+        card_blocks(record, summary)
+    (text,) = card_blocks(record, summary, allow_synthetic=True).values()
     assert "# The clips are synthetic" in text
     first = (ModelCard(readme(text)).data.eval_results or [])[0]
     assert first.dataset_name == "recordings (synthetic)"
@@ -152,7 +152,7 @@ def test_a_figure_without_a_value_is_left_out() -> None:
     record, summary = run()
     kept = [row for row in summary.rows if row.metric != "recall" or row.condition != "clean"]
     gone = MetricRow(small_run.MODEL, "clean", "all", "recall", math.nan, math.nan, math.nan, 0)
-    (text,) = card_blocks(record, replace(summary, rows=[*kept, gone]), CardOptions()).values()
+    (text,) = card_blocks(record, replace(summary, rows=[*kept, gone])).values()
     metrics = {result.metric_type for result in ModelCard(readme(text)).data.eval_results or []}
     assert metrics == {"accuracy", "f1", "precision"}
     assert "nan" not in text.lower()
@@ -168,12 +168,12 @@ def test_a_condition_that_is_not_there_or_not_what_it_says() -> None:
     wrong = Contradiction(CODEC, "G.711", "a change", "none", 3, "fake/a.wav")
     attested = Attested(CODEC, 3, 0, 0, 3, none, none, none, none, none, [wrong])
     with pytest.raises(UsageError, match="not what it says"):
-        card_blocks(record, replace(summary, attested=[attested]), CardOptions((CODEC,)))
+        card_blocks(record, replace(summary, attested=[attested]), (CODEC,))
 
 
 def test_names_cannot_command_a_terminal() -> None:
     name = "evil\x1b[2J\n- name: other"
-    (text,) = card_blocks(*run((name,)), CardOptions()).values()
+    (text,) = card_blocks(*run((name,))).values()
     assert text.isascii()
     assert "\x1b" not in text
     assert ModelCard(readme(text)).data.model_name == name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from harness.claims.published import Published
 from harness.report import narrative
@@ -30,44 +29,24 @@ _MOST_WORST = 8
 _MARKS = {"worse": "v-below", "lower": "v-below", "better": "v-above", "higher": "v-above"}
 
 
-@dataclass(frozen=True)
-class Answer:
-    """The answer about one model: sentences, and the two tables that support them.
-
-    Parameters
-    ----------
-    other_test
-        Whether the published figures were measured on other clips.
-    """
-
-    model: str
-    lead: list[str]
-    claimed: list[str]
-    cautions: list[str]
-    claims: Table[ClaimCheck]
-    other_test: bool
-    worst: Table[Loss]
-
-
 def build(view: RunView) -> Content:
     index, published = view.index, view.published
     return {"answers": [_answer(index, number, published) for number in range(len(index.models))]}
 
 
-def _answer(index: Index, number: int, published: Published | None) -> Answer:
+def _answer(index: Index, number: int, published: Published | None) -> Content:
+    """Return sentences about one model, and the two tables that support them."""
     model = index.models[number]
-    return Answer(
-        model=model,
-        lead=[
-            narrative.measured_sentence(index, model),
-            *narrative.breaking_sentences(index, model),
-        ],
-        claimed=narrative.claim_sentences(index, model, published),
-        cautions=narrative.caution_sentences(index, model, published),
-        claims=_claims(index, number),
-        other_test=published is not None and not narrative.same_test(index.record, published),
-        worst=_worst(index, number),
-    )
+    measured = narrative.measured_sentence(index, model)
+    return {
+        "model": model,
+        "lead": [measured, *narrative.breaking_sentences(index, model)],
+        "claimed": narrative.claim_sentences(index, model, published),
+        "cautions": narrative.caution_sentences(index, model, published),
+        "claims": _claims(index, number),
+        "other_test": published is not None and not narrative.same_test(index.record, published),
+        "worst": _worst(index, number),
+    }
 
 
 def _claims(index: Index, place: int) -> Table[ClaimCheck]:

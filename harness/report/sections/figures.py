@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from harness.metrics import Metric
 from harness.report.formatting import quantity
-from harness.report.glossary import GROUPS, Term, term
+from harness.report.glossary import GROUPS, term
 from harness.report.section import Content
 from harness.report.table import (
     Cell,
@@ -53,17 +54,17 @@ def _n(view: ModelView, condition: ConditionRecord) -> int:
     return view.row(condition.name, "accuracy").n
 
 
-def _figure(view: ModelView, of: Term) -> Column[ConditionRecord]:
+def _figure(view: ModelView, of: Metric) -> Column[ConditionRecord]:
     def cell(condition: ConditionRecord) -> Cell:
-        row = view.row(condition.name, of.metric)
+        row = view.row(condition.name, of.name)
         return figure_cell(row, clips(row.n, _n(view, condition)))
 
     return number(of.title, cell, of.meaning, f"g g-{of.group}")
 
 
-def _damage(view: ModelView, of: Term) -> Column[ConditionRecord]:
+def _damage(view: ModelView, of: Metric) -> Column[ConditionRecord]:
     def cell(condition: ConditionRecord) -> Cell:
-        damage = view.damage(condition.name, of.metric)
+        damage = view.damage(condition.name, of.name)
         return difference_cell(damage, clips(damage.n, _n(view, condition)))
 
     return number(f"Δ {of.title}", cell, "Perturbed minus clean, paired.", "g g-damage")

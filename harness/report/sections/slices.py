@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from harness.metrics import METRICS
+from harness.metrics import METRICS, Metric
 from harness.report import chart
 from harness.report.formatting import figure
-from harness.report.glossary import Term, term
+from harness.report.glossary import term
 from harness.report.section import Content
 from harness.report.table import (
     Cell,
@@ -29,17 +28,6 @@ from harness.summary.cells import Slice, slice_of
 from harness.terms import CLEAN
 
 
-@dataclass(frozen=True)
-class Division:
-    """Clips divided by one property; only of lengths, which have an order, there are charts."""
-
-    title: str
-    clean: Table[str]
-    everywhere: Table[ConditionRecord]
-    charts: Beside | None
-    note: str
-
-
 def build(view: ModelView) -> Content | None:
     parts = dict.fromkeys(
         row.slice.partition("=")[0]
@@ -57,18 +45,19 @@ def build(view: ModelView) -> Content | None:
     }
 
 
-def _division(view: ModelView, by: Slice, by_length: Beside) -> Division:
-    fakes_alone = by.against_real is not None
-    return Division(
-        title=f"By {by.title.lower()}",
-        clean=_clean(view, by),
-        everywhere=_everywhere(view, by),
-        charts=by_length if by.fact == "length" and by_length.charts else None,
-        note="These clips are all fake: recall is the share of them that was detected; EER and AUC "
+def _division(view: ModelView, by: Slice, by_length: Beside) -> Content:
+    """Return the figures of clips divided by one property; only lengths have charts."""
+    note = (
+        "These clips are all fake: recall is the share of them that was detected; EER and AUC "
         "compare them with every real clip."
-        if fakes_alone
-        else "",
     )
+    return {
+        "title": f"By {by.title.lower()}",
+        "clean": _clean(view, by),
+        "everywhere": _everywhere(view, by),
+        "charts": by_length if by.fact == "length" and by_length.charts else None,
+        "note": note if by.against_real is not None else "",
+    }
 
 
 def _clean(view: ModelView, by: Slice) -> Table[str]:
@@ -80,18 +69,18 @@ def _clean(view: ModelView, by: Slice) -> Table[str]:
     worst = view.worst
 
     def n(part: str) -> int:
-        return view.row(CLEAN, leading.metric, part).n
+        return view.row(CLEAN, leading.name, part).n
 
-    def metric(of: Term, condition: str) -> Callable[[str], Cell]:
+    def metric(of: Metric, condition: str) -> Callable[[str], Cell]:
         def cell(part: str) -> Cell:
-            row = view.row(condition, of.metric, part)
+            row = view.row(condition, of.name, part)
             return figure_cell(row, clips(row.n, n(part)))
 
         return cell
 
     def strip(part: str) -> Strip:
-        clean = view.row(CLEAN, leading.metric, part)
-        other = math.nan if worst is None else view.row(worst.name, leading.metric, part).value
+        clean = view.row(CLEAN, leading.name, part)
+        other = math.nan if worst is None else view.row(worst.name, leading.name, part).value
         words = f"{_value(part)}: clean {figure(clean.value)}, worst condition {figure(other)}"
         return Scale(0.0, 1.0).strip(clean.value, clean.low, clean.high, other, words)
 

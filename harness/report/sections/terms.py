@@ -12,5 +12,5 @@ def build(view: RunView) -> Content:
     return {
         "summary": summary,
         "unscored": narrative.POLICIES[summary.policy],
-        "terms": [term for term in glossary.terms() if term.metric in view.index.metrics],
+        "terms": [term for term in glossary.terms() if term.name in view.index.metrics],
     }
