@@ -30,44 +30,18 @@ class Tick:
     label: str
 
 
-@dataclass(frozen=True)
-class Segment:
-    """A piece of a line: percentages across, pixels down."""
-
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-
-
-@dataclass(frozen=True)
-class Line:
-    """One timeline as drawn."""
-
-    kind: str
-    segments: list[Segment]
-
-
-@dataclass(frozen=True)
-class PictureCell:
-    """One cell of the picture of the evidence: percentages across, pixels down."""
-
-    x: float
-    y: int
-    width: float
-    toward: str
-    opacity: float
-    words: str
+Segment = tuple[float, float, float, float]
+"""A piece of a line, from x and y to x and y: percentages across, pixels down."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """The timeline over the spectrogram."""
+    """The timeline over the spectrogram; `lines` are the class and segments of each timeline."""
 
     across: list[Tick]
     down: list[Tick]
     threshold: float
-    lines: list[Line]
+    lines: list[tuple[str, list[Segment]]]
     steps: list[Tick]
     scored: float
 
@@ -121,7 +95,7 @@ def drawing(case: Case) -> Drawing | None:
         down=[Tick(down(mark), formatting.quantity(mark)) for mark in marks],
         threshold=down(threshold),
         lines=[
-            Line("short" if timeline.padded else "own", _segments(timeline, seconds, down))
+            ("short" if timeline.padded else "own", _segments(timeline, seconds, down))
             for timeline in case.timelines
         ],
         steps=[
@@ -141,7 +115,7 @@ def _segments(timeline: Timeline, seconds: float, down: Any) -> list[Segment]:
         (at, score) = places[0]
         places = [(at - 0.5, score), (at + 0.5, score)]
     return [
-        Segment(x1, down(first), x2, down(second))
+        (x1, down(first), x2, down(second))
         for (x1, first), (x2, second) in pairwise(places)
         if math.isfinite(first) and math.isfinite(second)
     ]
@@ -158,25 +132,26 @@ def _across(seconds: float) -> list[Tick]:
     ]
 
 
-def _cells(case: Case) -> list[PictureCell]:
-    """Return the cells, lowest band at the bottom; opacity is relative to the largest."""
+def _cells(case: Case) -> list[dict[str, Any]]:
+    """Return the cells of the picture of the evidence: percentages across, pixels down.
+
+    The lowest band is at the bottom; opacity is relative to the largest value.
+    """
     attribution = case.attribution
     if attribution is None or not attribution.cells:
         return []
     largest = max(abs(value) for row in attribution.cells for value in row) or 1.0
     rows, columns = len(attribution.cells), len(attribution.cells[0])
     return [
-        PictureCell(
-            x=round(100 * place / columns, 3),
-            y=(rows - 1 - row) * _ROW_HEIGHT,
-            width=round(100 / columns + 0.05, 3),
-            toward="fake" if value > 0 else "real",
-            opacity=round(abs(value) / largest, 3),
-            words=(
-                f"{attribution.seconds * place / columns:.2f} s, band {row + 1} of {rows}: "
-                f"{formatting.signed(value, 2)}"
-            ),
-        )
+        {
+            "x": round(100 * place / columns, 3),
+            "y": (rows - 1 - row) * _ROW_HEIGHT,
+            "width": round(100 / columns + 0.05, 3),
+            "toward": "fake" if value > 0 else "real",
+            "opacity": round(abs(value) / largest, 3),
+            "words": f"{attribution.seconds * place / columns:.2f} s, band {row + 1} of {rows}: "
+            f"{formatting.signed(value, 2)}",
+        }
         for row, values in enumerate(attribution.cells)
         for place, value in enumerate(values)
     ]

@@ -7,11 +7,11 @@ model, condition, clip_id, label, score, audio, spectrogram) and the files that 
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from scipy.special import expit
 
 from harness.errors import UsageError
 from harness.results.record import read_record
@@ -57,8 +57,7 @@ class Example:
     @property
     def p_fake(self) -> float:
         """The logistic function of the score."""
-        odds = math.exp(-abs(self.score))
-        return 1 / (1 + odds) if self.score >= 0 else odds / (1 + odds)
+        return float(expit(self.score))
 
 
 class _Entry(BaseModel):

@@ -1,4 +1,4 @@
-"""The five Vega-Lite specifications of the page, without data.
+"""The Vega-Lite specifications of a run's page, of histories and of leaderboards, without data.
 
 A specification is written once and drawn with many sets of rows: the page fills the data set `rows`
 and the values of `params` in and draws it at the width of its place. Colours are CSS variables: the
@@ -8,6 +8,7 @@ which come later.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -41,13 +42,16 @@ _ACCURACY = alt.Scale(domain=[0, 1], nice=False)
 _LEVEL = alt.X("x:N", sort=alt.EncodingSortField("order"), title=None)
 
 
-def _tooltip(*fields: tuple[str, str]) -> list[alt.Tooltip]:
-    """Return a point's tooltip: fields with their titles, then its value and interval."""
-    values = (("value:Q", "Accuracy"), ("low:Q", "from"), ("high:Q", "to"))
+_INTERVAL = {"value:Q": "Accuracy", "low:Q": "from", "high:Q": "to", "n:N": "n"}
+
+
+def _tooltip(titles: Mapping[str, str], digits: int = 3) -> list[alt.Tooltip]:
+    """Return a tooltip of fields with their titles; quantities have that many digits."""
     return [
-        *(alt.Tooltip(name, title=title) for name, title in fields),
-        *(alt.Tooltip(name, title=title, format=".3f") for name, title in values),
-        alt.Tooltip("n:Q", title="n"),
+        alt.Tooltip(name, title=title, format=f".{digits}f")
+        if name.endswith(":Q")
+        else alt.Tooltip(name, title=title)
+        for name, title in titles.items()
     ]
 
 
@@ -63,7 +67,7 @@ def _sweep() -> Layered:
         ),
         base.mark_line(color="var(--accent)", strokeWidth=1.75).encode(y=y, order=order),
         base.mark_point(color="var(--accent)", filled=True, size=34, opacity=1).encode(
-            y=y, tooltip=_tooltip(("x:N", "Level"))
+            y=y, tooltip=_tooltip({"x:N": "Level", **_INTERVAL})
         ),
     )
 
@@ -76,7 +80,7 @@ def _levels() -> Layered:
             y=alt.Y("low:Q", scale=_ACCURACY), y2="high:Q"
         ),
         base.mark_point(color="var(--accent)", filled=True, size=60, opacity=1).encode(
-            y=alt.Y("value:Q", scale=_ACCURACY, title="Accuracy"), tooltip=_tooltip()
+            y=alt.Y("value:Q", scale=_ACCURACY, title="Accuracy"), tooltip=_tooltip(_INTERVAL)
         ),
     )
 
@@ -153,9 +157,7 @@ def _scores() -> Layered:
             ),
             color=alt.Color("label:N", scale=colors, legend=None),
             tooltip=[
-                alt.Tooltip("label:N", title="Label"),
-                alt.Tooltip("low:Q", title="Score from", format=".2f"),
-                alt.Tooltip("high:Q", title="to", format=".2f"),
+                *_tooltip({"label:N": "Label", "low:Q": "Score from", "high:Q": "to"}, digits=2),
                 alt.Tooltip("clips:Q", title="Clips", format="(d"),
             ],
         )
@@ -183,25 +185,27 @@ def release_curve() -> dict[str, Any]:
     colors = alt.Scale(
         domain=numbers, range=["var(--accent)", *(f"var(--line-{n})" for n in numbers[1:])]
     )
-    turns = ["open", "worse", "better"]
-    tooltip = [
-        alt.Tooltip("what:N", title="Release"),
-        alt.Tooltip("value:Q", title="Value", format=".3f"),
-        alt.Tooltip("low:Q", title="from", format=".3f"),
-        alt.Tooltip("high:Q", title="to", format=".3f"),
-        alt.Tooltip("step:N", title="Step"),
-        alt.Tooltip("track:N", title="Of"),
-    ]
+
+    def by_turn(*values: str | int) -> dict[str, Any]:
+        scale = alt.Scale(domain=["open", "worse", "better"], range=list(values))
+        return {"scale": scale, "legend": None}
+
+    color = alt.Color("line:O", scale=colors, legend=None)
+    tooltip = _tooltip(
+        {
+            "what:N": "Release",
+            "value:Q": "Value",
+            "low:Q": "from",
+            "high:Q": "to",
+            "step:N": "Step",
+            "track:N": "Of",
+        }
+    )
     ranges = base.mark_rule(strokeWidth=2, opacity=0.35).encode(
-        y=alt.Y("low:Q", scale=scale),
-        y2="high:Q",
-        color=alt.Color("line:O", scale=colors, legend=None),
+        y=alt.Y("low:Q", scale=scale), y2="high:Q", color=color
     )
     lines = base.mark_line(strokeWidth=1.75).encode(
-        y=y,
-        color=alt.Color("line:O", scale=colors, legend=None),
-        detail="track:N",
-        order=alt.Order("order:Q"),
+        y=y, color=color, detail="track:N", order=alt.Order("order:Q")
     )
     breaks = (
         base.transform_filter("datum.begins")
@@ -210,17 +214,9 @@ def release_curve() -> dict[str, Any]:
     )
     points = base.mark_point(filled=True, opacity=1).encode(
         y=y,
-        fill=alt.Fill(
-            "turn:N",
-            scale=alt.Scale(domain=turns, range=["var(--accent)", "var(--grave)", "var(--pass)"]),
-            legend=None,
-        ),
-        shape=alt.Shape(
-            "turn:N",
-            scale=alt.Scale(domain=turns, range=["circle", "triangle-down", "triangle-up"]),
-            legend=None,
-        ),
-        size=alt.Size("turn:O", scale=alt.Scale(domain=turns, range=[30, 90, 90]), legend=None),
+        fill=alt.Fill("turn:N", **by_turn("var(--accent)", "var(--grave)", "var(--pass)")),
+        shape=alt.Shape("turn:N", **by_turn("circle", "triangle-down", "triangle-up")),
+        size=alt.Size("turn:O", **by_turn(30, 90, 90)),
         tooltip=tooltip,
     )
     return finished(alt.layer(ranges, breaks, lines, points))
@@ -232,11 +228,7 @@ def robustness(title: str) -> dict[str, Any]:
     base = alt.Chart(ROWS)
     x = alt.X("x:Q", scale=scale, title=f"{title}, clean")
     y = alt.Y("y:Q", scale=scale, title=f"{title}, perturbed")
-    tooltip = [
-        alt.Tooltip("model:N", title="Model"),
-        alt.Tooltip("x:Q", title="Clean", format=".3f"),
-        alt.Tooltip("y:Q", title="Perturbed", format=".3f"),
-    ]
+    tooltip = _tooltip({"model:N": "Model", "x:Q": "Clean", "y:Q": "Perturbed"})
     spread = base.mark_rule(color="var(--accent)", strokeWidth=1.5, opacity=0.35)
     return finished(
         alt.layer(
