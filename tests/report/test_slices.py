@@ -20,8 +20,8 @@ def slices(*rows: tuple[str, str, float, int]) -> dict[str, list[list[tuple[str,
     if content is None:
         return {}
     return {
-        division.title: [
-            [(cell.text, *cell.below) for cell in row.cells] for row in division.clean.rows
+        division["title"]: [
+            [(cell.text, *cell.below) for cell in row.cells] for row in division["clean"].rows
         ]
         for division in content["divisions"]
     }
