@@ -271,7 +271,8 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["history", str(folder), "--out", str(page)])
     assert done.exit_code == 0
     assert "What is not shown" in done.stdout
-    assert "Break: not compared with the runs before: other conditions" in done.stdout
+    assert "New curve on 2026-03-" in done.stdout
+    assert ": other conditions: 1 new" in done.stdout
     assert "▼" in done.stdout
     told = CliRunner().invoke(app, ["history", str(folder), "--json"])
     content = json.loads(told.stdout)

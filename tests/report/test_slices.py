@@ -51,10 +51,10 @@ def test_a_condition_without_figures_by_length_has_no_chart() -> None:
         view = ModelView(RunView(Index(content, record())), 0, MODEL)
         built = build(view)
         assert built is not None
-        (by_length,) = [part for part in built["divisions"] if part.title == "By length"]
-        assert [key for key, _ in by_length.charts.charts] == list(built["charts"])
+        (by_length,) = [part for part in built["divisions"] if part["title"] == "By length"]
+        assert [key for key, _ in by_length["charts"].charts] == list(built["charts"])
         counts[name] = len(built["charts"])
-        assert by_length.charts.charts[0][1] == "as recorded"
+        assert by_length["charts"].charts[0][1] == "as recorded"
     assert counts == {"every": len(record().suite.conditions), "clean": 1}
 
 
