@@ -131,8 +131,9 @@ def ratio_quality(
     seed: int = 0,
 ) -> list[RatioQuality]:
     """Return the figures of all ratios, from the same draws."""
-    estimates = view.estimates([own.cell for own in ratios if not own.reason], resamples, seed)
-    judged = view.weights(resamples, seed)
+    cells = [own.cell for own in ratios if not own.reason]
+    estimates = view.estimates(cells, resamples, seed)
+    judged = view.weights(resamples, seed, cells)
     # Another run has other groups, which are drawn independently.
     fitted = judged if development is None else development.weights(resamples, seed + 1)
     qualities: list[RatioQuality] = []
@@ -140,7 +141,7 @@ def ratio_quality(
         resampled = {} if own.reason else dict(estimates[own.cell])
         if resampled and own.method == "logistic":
             draws = _refitted(own, (fitted, judged), development is None, seed)
-            resampled["cllr"] = replace(resampled["cllr"], draws=draws)
+            resampled["cllr"] = replace(resampled["cllr"], draws=draws, effects=None)
         qualities.append(_quality(own, with_intervals(resampled) if resampled else {}))
     return qualities
 

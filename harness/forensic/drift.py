@@ -31,7 +31,6 @@ from harness.forensic.run_view import (
     ForensicFigure,
     ForensicRun,
     Rows,
-    paired_difference,
     with_intervals,
 )
 from harness.metrics import METRICS
@@ -39,9 +38,9 @@ from harness.metrics.bootstrap import ClipSet
 from harness.metrics.calibration import cross_calibrated, fold_numbers
 from harness.metrics.detection import roc
 from harness.metrics.elub import Bounds, empirical_bounds
-from harness.metrics.intervals import SIZE, bootstrap_error, student_interval
+from harness.metrics.intervals import SIZE, student_bounds
 from harness.metrics.refit import RefittedCost, refitted_cost
-from harness.metrics.resampled import Resampled
+from harness.metrics.resampled import Resampled, difference_bounds, difference_of
 from harness.metrics.significance import holm
 from harness.terms import CLEAN
 
@@ -172,14 +171,16 @@ class _Rise:
 
     @classmethod
     def of(cls, before: Resampled, after: Resampled, *, cost: bool = False) -> _Rise:
-        figure = paired_difference(before, after)
-        error = float(bootstrap_error(after.draws - before.draws, figure.groups))
+        rise = difference_of(after, before)
+        error, freedom = rise.error(), rise.freedom()
         if cost:  # costs have no end, and no exact bound where they do not vary
-            low, high = student_interval(figure.value, error, figure.groups)
-            figure = replace(figure, low=float(low), high=float(high))
-        known = error > 0 and math.isfinite(figure.value)
-        p = float(stdtr(figure.groups - 1, -figure.value / error)) if known else 1.0
-        return cls(figure, p)
+            low, high = student_bounds(rise.value, error, freedom)
+        else:
+            bounds = difference_bounds([rise])
+            low, high = bounds.low[0], bounds.high[0]
+        figure = ForensicFigure(rise.value, float(low), float(high), rise.evidence, rise.groups)
+        known = error > 0 and math.isfinite(rise.value)
+        return cls(figure, float(stdtr(freedom, -rise.value / error)) if known else 1.0)
 
 
 def _corrected(p: dict[str, list[float]]) -> dict[str, float]:
@@ -226,28 +227,31 @@ def _calibrations(
     seed: int,
 ) -> Iterator[CalibrationDrift]:
     clean = (development or view).cell(model, CLEAN)
-    maps = _Maps.of(view, development, clean, resamples, seed)
-    losses: dict[str, _Rise] = {}
-    figures: dict[str, dict[str, ForensicFigure]] = {}
-    costs: dict[str, tuple[Resampled, Resampled]] = {}
+    whole = {name: view.cell(model, name) for name in names}
+    maps = _Maps.of(view, development, clean, list(whole.values()), resamples, seed)
+    costs: dict[str, tuple[RefittedCost, RefittedCost]] = {}
     reasons: dict[str, str] = {}
-    for name in names:
-        cell = view.cell(model, name)
+    for name, cell in whole.items():
         own = cell
         if development is not None and development.has_both(model, name):
             own = development.cell(model, name)
         try:
-            by_clean, by_own = maps.cost(clean, cell), maps.cost(own, cell)
+            costs[name] = maps.cost(clean, cell), maps.cost(own, cell)
         except ValueError as fault:
             reasons[name] = str(fault)
-            continue
-        costs[name] = by_clean[1], by_own[1]
-        losses[name] = _Rise.of(by_own[1], by_clean[1], cost=True)
-        judged = replace(
-            cell, real=by_clean[0].real, fake=by_clean[0].fake, metrics=("cllr_cal", "ece")
-        )
-        estimates = view.estimates([judged], resamples, seed)
-        figures[name] = with_intervals(estimates[judged])
+    cells = {
+        name: [_with_ratios(whole[name], cost, place) for place, cost in enumerate(both)]
+        for name, both in costs.items()
+    }
+    estimates = view.estimates([cell for both in cells.values() for cell in both], resamples, seed)
+    resampled = {
+        name: [
+            replace(estimates[cell]["cllr"], draws=cost.draws, effects=None)
+            for cell, cost in zip(cells[name], costs[name], strict=True)
+        ]
+        for name in costs
+    }
+    losses = {name: _Rise.of(own, clean, cost=True) for name, (clean, own) in resampled.items()}
     p_of = _corrected({name: [loss.p] for name, loss in losses.items()})
     for name in names:
         if name in reasons:
@@ -264,7 +268,8 @@ def _calibrations(
                 reason=reasons[name],
             )
             continue
-        clean_map, own_map = (with_intervals({"cllr": cost})["cllr"] for cost in costs[name])
+        clean_map, own_map = (with_intervals({"cllr": cost})["cllr"] for cost in resampled[name])
+        figures = with_intervals(estimates[cells[name][0]])
         loss = losses[name].figure
         yield CalibrationDrift(
             model,
@@ -273,8 +278,8 @@ def _calibrations(
             own_map,
             loss,
             p_of[name],
-            cllr_cal=figures[name]["cllr_cal"],
-            ece=figures[name]["ece"],
+            cllr_cal=figures["cllr_cal"],
+            ece=figures["ece"],
             verdict=_verdict(p_of[name], [loss], COST_TOLERANCE),
         )
 
@@ -293,10 +298,11 @@ class _Maps:
         view: ForensicRun,
         development: ForensicRun | None,
         clean: ClipSet,
+        cells: Sequence[ClipSet],
         resamples: int,
         seed: int,
     ) -> _Maps:
-        judged = view.weights(resamples, seed)
+        judged = view.weights(resamples, seed, cells)
         if development is None:
             fold_of = fold_numbers(
                 clean.real_group, clean.fake_group, FOLDS, seed, view.grid.groups
@@ -305,10 +311,15 @@ class _Maps:
         own = development.weights(resamples, seed + 1)  # drawn independently
         return cls(None, (own, judged), seed)
 
-    def cost(self, fitted: ClipSet, judged: ClipSet) -> tuple[RefittedCost, Resampled]:
+    def cost(self, fitted: ClipSet, judged: ClipSet) -> RefittedCost:
         bounds = bounds_of(fitted, self.seed)
-        cost = refitted_cost(fitted, judged, self.fold_of, bounds, self.weights, MISLEADING)
-        return cost, resampled_cost(cost, judged)
+        return refitted_cost(fitted, judged, self.fold_of, bounds, self.weights, MISLEADING)
+
+
+def _with_ratios(cell: ClipSet, cost: RefittedCost, place: int) -> ClipSet:
+    """Return the cell with its ratios for scores; the first of two has all figures."""
+    metrics = ("cllr",) if place else ("cllr", "cllr_cal", "ece")
+    return replace(cell, real=cost.real, fake=cost.fake, metrics=metrics)
 
 
 def bounds_of(cell: ClipSet, seed: int) -> Bounds:
@@ -316,17 +327,3 @@ def bounds_of(cell: ClipSet, seed: int) -> Bounds:
     parts = (cell.real, cell.fake, cell.real_group, cell.fake_group)
     ratios = cross_calibrated(*parts, "logistic", FOLDS, seed, MISLEADING)
     return empirical_bounds(ratios.real, ratios.fake, cell.real_group, cell.fake_group)
-
-
-def resampled_cost(cost: RefittedCost, judged: ClipSet) -> Resampled:
-    """Return Cllr with the draws in which the map was refitted."""
-    groups = [len(np.unique(group)) for group in (judged.real_group, judged.fake_group)]
-    clips = len(judged.real), len(judged.fake)
-    return Resampled(
-        METRICS["cllr"].value(cost.real, cost.fake),
-        cost.draws,
-        sum(clips),
-        min(clips),
-        min(groups),
-        METRICS["cllr"].range,
-    )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from harness.metrics.bootstrap import ClipSet, draw, estimate
+from harness.metrics.bootstrap import ClipSet, draw, estimate, strata_of
 from harness.metrics.calibration import Falling, fit
 from harness.metrics.intervals import difference_interval
 from harness.metrics.resampled import Resampled, intervals_of
@@ -154,11 +154,17 @@ class ForensicRun:
         """Return the metrics of every cell from the same draws of groups."""
         return estimate(cells, self.grid.groups, resamples, seed)
 
-    def weights(self, resamples: int, seed: int = 0) -> Array:
-        """Return how often each group is in each of these draws, shape (groups, resamples)."""
-        return np.concatenate(list(draw(self.grid.groups, resamples, seed)), axis=1).astype(
-            np.float64
-        )
+    def weights(
+        self, resamples: int, seed: int = 0, cells: Sequence[ClipSet] | None = None
+    ) -> Array:
+        """Return how often each group is in each draw, shape (groups, resamples).
+
+        The draws are those of `estimates` of some cells; without, of all conditions.
+        """
+        drawn = [self.cell(*place) for place in self.places] if cells is None else cells
+        strata = strata_of(drawn, self.grid.groups)
+        blocks = list(draw(self.grid.groups, resamples, seed, strata=strata))
+        return np.concatenate(blocks, axis=1).astype(np.float64)
 
 
 def refuse_falling(view: ForensicRun, where: str, models: Sequence[str] | None = None) -> None:

@@ -24,7 +24,7 @@ from harness.metrics.calibration import Falling, cross_calibrated, fit, fold_num
 from harness.metrics.elub import Bounds, empirical_bounds
 from harness.metrics.intervals import positive_interval
 from harness.metrics.refit import refitted_cost
-from tests.support.evidence_run import finished
+from tests.support.evidence_run import SEPARATION, finished
 
 LIKENESS = 0.3
 DRAWS = 500
@@ -344,14 +344,16 @@ def cost_coverage(voices: Voices, sets: int) -> dict[str, float]:
 def drift_verdicts(shift: float, speakers: int, sets: int) -> dict[str, dict[str, float]]:
     """Shares of runs by verdict on a condition whose scores are moved, by threshold and map.
 
-    Runs of `tests.support.evidence_run` with a second condition (`reverb`) like clean, moved.
+    Runs of `tests.support.evidence_run` with a second condition, `reverb`, whose classes lie 0.9
+    times as far apart, moved until they lie as in clean, and by the shift.
     """
     shares: dict[str, dict[str, float]] = {}
     for seed in range(sets):
         run = finished(groups=speakers, seed=seed)
         table = run.table[run.table["condition"].isin(["clean", "reverb"])].reset_index(drop=True)
         moved = table["condition"] == "reverb"
-        table["score"] = table["score"].where(~moved, table["score"] / 0.9 + shift)
+        back = np.where(table["label"] == "fake", 1.0, -1.0) * 0.1 * SEPARATION / 2
+        table["score"] = table["score"].where(~moved, table["score"] + back + shift)
         found = drift(ForensicRun.of(replace(run, table=table)), None, DRAWS, seed)
         for name, verdict in (
             ("threshold", found.thresholds[0].verdict),
