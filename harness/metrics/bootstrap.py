@@ -52,7 +52,8 @@ from harness.metrics.uncertainty import (
 )
 from harness.terms import UnscoredPolicy
 
-Weights = NDArray[np.float32] | NDArray[np.float64]
+Draws = NDArray[np.float32]
+Weights = Draws | NDArray[np.float64]
 Strata = NDArray[np.int8]
 
 _BLOCK = 2**22
@@ -181,7 +182,7 @@ def estimate(
 
 def draw(
     groups: int, resamples: int, seed: int, block: int = _BLOCK, strata: Strata | None = None
-) -> Iterator[Weights]:
+) -> Iterator[Draws]:
     """Yield how often each group is drawn, in blocks of shape (groups, some resamples).
 
     Every column sums to `groups`, of every stratum to its groups. The draws depend on the seed, not
@@ -213,7 +214,7 @@ def draw(
         yield weights
 
 
-def _drawn(rng: np.random.Generator, groups: int, columns: int) -> Weights:
+def _drawn(rng: np.random.Generator, groups: int, columns: int) -> Draws:
     drawn = rng.integers(groups, size=(columns, groups)) if groups else np.zeros((columns, 0))
     places = drawn.astype(np.int64) * columns + np.arange(columns)[:, None]
     counts = np.bincount(places.ravel(), minlength=groups * columns)
@@ -232,8 +233,8 @@ class _Stream:
         self._ends = [(again.start, False), (again.stop, True), (resamples, False)]
         self._at = 0
 
-    def take(self, columns: int) -> Weights:
-        parts: list[Weights] = []
+    def take(self, columns: int) -> Draws:
+        parts: list[Draws] = []
         until = self._at + columns
         for end, again in self._ends:
             count = min(end, until) - self._at
@@ -303,11 +304,7 @@ def _effects(
     np.minimum.at(least, fakes, groups)
     np.maximum.at(most, fakes, groups)
     generators = FakeGenerators(share, most > least)
-    known = np.isfinite(effect).all(axis=1)
-    return [
-        GeneratorEffects(own, generators) if finite else None
-        for own, finite in zip(effect, known.tolist(), strict=True)
-    ]
+    return [GeneratorEffects(own, generators) if np.isfinite(own).all() else None for own in effect]
 
 
 _Support = tuple[int, int, int, Clusters]

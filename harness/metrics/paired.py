@@ -133,7 +133,7 @@ def contrast(paired: Sequence[Paired], generators: Generators = "these") -> Cont
 
     A difference whose error for new generators is not known has that for these.
     """
-    sides = [_side(pair, generators) for pair in paired]
+    sides: list[Generators] = [_side(pair, generators) for pair in paired]
     return Contrast(
         difference=np.array([pair.difference for pair in paired]),
         error=np.array([pair.error(side) for pair, side in zip(paired, sides, strict=True)]),

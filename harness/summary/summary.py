@@ -148,7 +148,7 @@ def _difference(before: Resampled, after: Resampled) -> Resampled:
 
 def _bounds(
     names: Sequence[str], differences: Mapping[str, Resampled]
-) -> Iterator[tuple[str, tuple[float, ...]]]:
+) -> Iterator[tuple[str, tuple[float, float, float, float, float]]]:
     """Name, value, bounds for these generators and bounds for new ones of some differences."""
     chosen = [differences[name] for name in names]
     for name, figure, ends in zip(names, chosen, difference_bounds(chosen).rows(), strict=True):
