@@ -18,15 +18,23 @@ from typing import Literal
 
 import numpy as np
 
-from harness.compare.difference import CODED, ROUNDING, Difference, clip_test, draft
+from harness.compare.difference import (
+    CODED,
+    ROUNDING,
+    Difference,
+    clip_test,
+    draft,
+    filled,
+    judged,
+)
 from harness.compare.flips import Flip, FlipCount, flip_counts, flips
 from harness.compare.matching import MatchedName, recorded
+from harness.compare.mean_difference import MeanDifference, draft_means, mean_figure
 from harness.compare.notes import notes
 from harness.compare.pairing import PairedCells, Pairing
 from harness.errors import UsageError
 from harness.metrics import METRICS
-from harness.metrics.paired import Paired, compare_cells, contrast
-from harness.metrics.significance import holm
+from harness.metrics.paired import Paired, compare_cells
 from harness.plain_json import json_lines
 from harness.results.identity import same_scores
 from harness.results.run_folder import RunFolder
@@ -39,7 +47,7 @@ from harness.summary.corruption_error import (
     worst,
 )
 from harness.summary.summary import RESAMPLES
-from harness.terms import CLEAN
+from harness.terms import CLEAN, Generators
 
 _Key = tuple[str, str, str]
 """Model, condition, metric."""
@@ -62,6 +70,8 @@ class Comparison:
     identical
         Models and conditions under which all scores of both runs agree but for rounding
         (`harness.compare.difference.ROUNDING`; `CODED` for one detector).
+    means
+        Over all perturbed conditions, and over families.
     family
         Number of p-values that Holm's method adjusted together.
     """
@@ -69,6 +79,7 @@ class Comparison:
     models: list[MatchedName]
     conditions: list[MatchedName]
     cells: list[Difference]
+    means: list[MeanDifference]
     flips: list[Flip]
     flip_counts: list[FlipCount]
     corruption: list[CorruptionError]
@@ -81,12 +92,23 @@ class Comparison:
     family: int
     resamples: int
     groups: int
+    generators: Generators
 
 
 def compare(
-    run: RunFolder, baseline: RunFolder, *, resamples: int = RESAMPLES, seed: int = 0
+    run: RunFolder,
+    baseline: RunFolder,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    generators: Generators = "these",
 ) -> Comparison:
     """Compare every figure that either run has, paired on the clips of both.
+
+    Parameters
+    ----------
+    generators
+        What intervals and tests of differences hold for.
 
     Raises
     ------
@@ -99,7 +121,8 @@ def compare(
     drafts = list(draft(pairing))
     paired = _paired_cells(pairing, drafts)
     figures = _figures(pairing, paired, resamples, seed)
-    cells = _judged([_filled(pairing, cell, paired, figures) for cell in drafts], figures)
+    cells = [_filled(pairing, cell, paired, figures) for cell in drafts]
+    cells = _judged(cells, figures, generators)
     compared = {cell.key for cell in cells if cell.status == "compared"}
     flipped, counts = _flips(pairing, paired, compared)
     accuracies: dict[str, dict[str, Paired]] = {cell.model: {} for cell in cells}
@@ -112,6 +135,7 @@ def compare(
         models=pairing.models,
         conditions=pairing.conditions,
         cells=cells,
+        means=mean_differences(cells, families, figures, generators),
         flips=flipped,
         flip_counts=counts,
         corruption=[x for model, by in by_model for x in corruption_errors(model, series, by)],
@@ -124,6 +148,7 @@ def compare(
         family=sum(not math.isnan(cell.p) for cell in cells),
         resamples=resamples,
         groups=pairing.both.groups,
+        generators=generators,
     )
 
 
@@ -172,34 +197,32 @@ def _filled(
     if math.isnan(figure.difference):
         return replace(cell, status="no data", reason="no clips of both runs have this figure")
     test, p_clips = clip_test(pairing, paired[cell.key], cell.metric)
-    return replace(
-        cell,
-        value=figure.value.value,
-        baseline=figure.baseline.value,
-        difference=figure.difference,
-        n=figure.value.clips,
-        groups=figure.groups,
-        differing=figure.differing,
-        largest=figure.largest,
-        clip=figure.clip,
-        test=test,
-        p_clips=p_clips,
-    )
+    return replace(filled(cell, figure), test=test, p_clips=p_clips)
 
 
-def _judged(cells: Sequence[Difference], figures: Mapping[_Key, Paired]) -> list[Difference]:
+def _judged(
+    cells: Sequence[Difference], figures: Mapping[_Key, Paired], generators: Generators
+) -> list[Difference]:
     """Add intervals and tests over groups to the compared cells, as one family."""
-    judged = contrast([figures[cell.key] for cell in cells if cell.status == "compared"])
-    low, high = judged.interval()
-    p = judged.p()
-    columns = [low, high, judged.error, judged.skew, judged.freedom, p, holm(p), judged.smallest()]
-    names = ("low", "high", "error", "skew", "freedom", "p", "p_holm", "smallest")
-    rows = iter(np.stack(columns, axis=-1).tolist())
+    compared = [cell for cell in cells if cell.status == "compared"]
+    rows = iter(judged(compared, [figures[cell.key] for cell in compared], generators))
+    return [next(rows) if cell.status == "compared" else cell for cell in cells]
+
+
+def mean_differences(
+    cells: Sequence[Difference],
+    families: Mapping[str, Sequence[str]],
+    figures: Mapping[_Key, Paired],
+    generators: Generators = "these",
+) -> list[MeanDifference]:
+    """The means over conditions that two runs are compared by; those without come last."""
+    means = list(draft_means(cells, families))
+    compared = [mean for mean in means if mean.status == "compared"]
+    of = [mean_figure(mean, figures) for mean in compared]
+    filled_means = [filled(mean, figure) for mean, figure in zip(compared, of, strict=True)]
     return [
-        replace(cell, **dict(zip(names, next(rows), strict=True)))
-        if cell.status == "compared"
-        else cell
-        for cell in cells
+        *judged(filled_means, of, generators),
+        *(mean for mean in means if mean.status != "compared"),
     ]
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from harness.compare.matching import MatchedName
 from harness.compare.pairing import PairedCells, Pairing
 from harness.metrics import METRICS
 from harness.metrics.bootstrap import estimate
-from harness.metrics.significance import Contrast, delong, mcnemar_exact
+from harness.metrics.paired import Paired, contrast
+from harness.metrics.significance import Contrast, delong, holm, mcnemar_exact
 from harness.summary.cells import Grid
+from harness.terms import Generators
 
 Status = Literal["compared", "missing", "new", "not comparable", "no data"]
 """`missing`: only the baseline has a value, or the run's coverage fell too low; `new`: only the run
@@ -104,6 +106,41 @@ class Difference:
             np.array(self.freedom),
             np.array(self.clip),
         )
+
+
+_D = TypeVar("_D", bound=Difference)
+
+
+def filled(cell: _D, figure: Paired) -> _D:
+    """Add the values on the clips of both to a figure that is compared."""
+    return replace(
+        cell,
+        value=figure.value.value,
+        baseline=figure.baseline.value,
+        difference=figure.difference,
+        n=cell.n or figure.value.clips,
+        groups=figure.groups,
+        differing=figure.differing,
+        largest=figure.largest,
+        clip=figure.clip,
+    )
+
+
+def judged(
+    cells: Sequence[_D], figures: Sequence[Paired], generators: Generators = "these"
+) -> list[_D]:
+    """Add intervals and tests over groups to compared figures, as one family."""
+    contrasts = contrast(figures, generators)
+    low, high = contrasts.interval()
+    p = contrasts.p()
+    columns = [low, high, contrasts.error, contrasts.skew, np.asarray(contrasts.freedom)]
+    columns += [p, holm(p), contrasts.smallest()]
+    names = ("low", "high", "error", "skew", "freedom", "p", "p_holm", "smallest")
+    rows = np.stack(columns, axis=-1).tolist()
+    return [
+        replace(cell, **dict(zip(names, row, strict=True)))
+        for cell, row in zip(cells, rows, strict=True)
+    ]
 
 
 def draft(pairing: Pairing) -> Iterator[Difference]:

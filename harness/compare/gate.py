@@ -60,7 +60,7 @@ def rule(run: RunFolder, summary: Summary, baseline: str, policy: str | None) ->
     earlier = _baseline(baseline, run.record, run.folder)
     if earlier is None:
         return None
-    comparison = compare(run, earlier)
+    comparison = compare(run, earlier, generators=loaded.statement)
     gate = judge(run, summary, comparison, loaded, str(earlier.folder))
     warnings = [*summary.warnings, *baseline_warnings(earlier)]
     return Ruling(replace(gate, warnings=warnings), comparison)

@@ -8,8 +8,11 @@ evidence of its absence.
 All requirements must pass for the gate to pass, so passing needs no correction (an intersection of
 tests, Berger 1982). A single one can fail the gate, so the p-values of failing are adjusted by
 Holm's method: a run that is just good enough everywhere fails with at most the probability that the
-policy sets as its level. What cannot be compared (a condition that vanished, a figure without a
-value, other data, another suite) fails, and too little coverage is inconclusive.
+policy sets as its level. In a policy of version 2 the level is split evenly over its requirements,
+and the share of each over the conditions or families that it is of (Holm's weighted method): the
+mean over all conditions is then not tested as one of eighty. A veto passes unless it fails. What
+cannot be compared (a condition that vanished, a figure without a value, other data, another suite)
+fails, and too little coverage is inconclusive.
 
 Berger, Technometrics 24, 1982; Holm, Scandinavian Journal of Statistics 6, 1979.
 """
@@ -17,17 +20,17 @@ Berger, Technometrics 24, 1982; Holm, Scandinavian Journal of Statistics 6, 1979
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 from scipy.special import ndtr, ndtri
 
 from harness.claims.claim import claim_of
 from harness.claims.equivalence import against_run
 from harness.claims.published import published_for
 from harness.compare.compare import Comparison, Difference
+from harness.compare.mean_difference import MeanDifference
 from harness.compare.policy import ReleasePolicy, Requirement
 from harness.compare.verdict import Gate, Verdict, Word
 from harness.metrics import METRICS
@@ -36,10 +39,16 @@ from harness.metrics.significance import holm
 from harness.results.coverage import complete, shortfalls, tally
 from harness.results.figures import Summary
 from harness.results.run_folder import RunFolder
-from harness.terms import CLEAN
+from harness.terms import CLEAN, Generators
 
-_Tested = tuple[Verdict, float]
-"""A verdict, and the p-value of failing that is still to be adjusted; NaN where none is needed."""
+
+@dataclass(frozen=True)
+class _Tested:
+    """A verdict and the p-values that are still to be adjusted; NaN where none is needed."""
+
+    verdict: Verdict
+    p: float = math.nan
+    p_worse: float = math.nan
 
 
 def judge(
@@ -58,52 +67,85 @@ def judge(
     baseline
         Its name in the report.
     """
-    evidence = _Evidence(run, summary, comparison)
-    tested = [
-        (verdict, p, requirement.undecided or policy.undecided)
-        for requirement in policy.require
-        for verdict, p in evidence.verdicts(requirement)
-    ]
-    adjusted = holm([p for _, p, _ in tested]).tolist()
+    evidence = RunEvidence.of(run, summary, comparison)
+    verdicts = decide(policy, evidence)
+    tested = sum(math.isfinite(verdict.p) for verdict in verdicts)
     return Gate(
         policy=policy.name,
         run=str(run.folder),
         baseline=baseline,
-        correction=_correction(policy, int(np.sum(~np.isnan(adjusted)))),
+        correction=_correction(policy, tested, against=comparison is not None),
         verdicts=[
-            *(
-                _decided(replace(verdict, p=p), undecided.upper(), policy.level)
-                for (verdict, _, undecided), p in zip(tested, adjusted, strict=True)
-            ),
+            *verdicts,
             *_coverage(run, policy),
             *_comparable(run, policy, comparison),
             *_contradictions(summary),
         ],
         notes=[] if comparison is None else comparison.notes,
+        generators=policy.statement,
     )
 
 
-def _correction(policy: ReleasePolicy, tested: int) -> str:
+def decide(policy: ReleasePolicy, evidence: Evidence) -> list[Verdict]:
+    """Hold every requirement to the evidence, and adjust for all of them."""
+    tested: list[tuple[Requirement, _Tested, float]] = []
+    for requirement in policy.require:
+        own = list(evidence.verdicts(requirement))
+        share = 1.0 if policy.version == 1 else 1.0 / max(len(own), 1)
+        tested += [(requirement, one, share) for one in own]
+    weights = [share for _, _, share in tested]
+    adjusted = holm([one.p for _, one, _ in tested], weights).tolist()
+    worse = holm(
+        [math.nan if requirement.veto else one.p_worse for requirement, one, _ in tested], weights
+    ).tolist()
+    return [
+        _decided(
+            replace(one.verdict, p=p, p_worse=p_worse, tier=requirement.tier),
+            "PASS" if requirement.veto else (requirement.undecided or policy.undecided).upper(),
+            policy.level,
+        )
+        for (requirement, one, _), p, p_worse in zip(tested, adjusted, worse, strict=True)
+    ]
+
+
+def _correction(policy: ReleasePolicy, tested: int, *, against: bool) -> str:
     """Describe how requirements are judged, as far as it applies to this policy and run."""
     sentences: list[str] = []
-    if any(requirement.margin is not None for requirement in policy.require):
+    margins = [requirement for requirement in policy.require if requirement.margin is not None]
+    if margins:
         fails = (
             f"; it fails at {policy.level:g} after Holm's correction for {tested} "
             f"requirement{'s' * (tested != 1)} with a margin"
         )
+        if policy.version > 1:
+            fails += f", the level split evenly over the policy's {len(margins)}"
         sentences.append(
             f"A requirement passes by its own 95 % interval, as all must{fails if tested else ''}."
         )
+    if any(requirement.veto for requirement in margins):
+        sentences.append("Vetoes can only fail the gate: one that is not used shows nothing.")
     if any(requirement.absolute for requirement in policy.require):
         sentences.append("Absolute requirements are judged by their own 95 % interval.")
+    if margins and against and policy.version > 1:
+        sentences.append(_GENERATORS[policy.statement])
     return " ".join(sentences)
+
+
+_GENERATORS: dict[Generators, str] = {
+    "these": "Differences hold for the generators of this test set.",
+    "new": "Differences hold for new generators like those of this test set, where these are known "
+    "to vary.",
+}
 
 
 def _decided(verdict: Verdict, undecided: str, level: float) -> Verdict:
     """Apply the adjusted p-value, then the policy's choice for what is still undecided.
 
-    Without an interval no policy lets a requirement pass.
+    A proven failure fails whatever the policy says, and without an interval no policy lets a
+    requirement pass. A veto that is not used passes.
     """
+    if verdict.tier == "veto" and not verdict.p <= level:
+        return verdict if verdict.word == "FAIL" else replace(verdict, word="PASS")
     if verdict.word != "INCONCLUSIVE":
         return verdict
     if verdict.p <= level:
@@ -122,30 +164,42 @@ def _decided(verdict: Verdict, undecided: str, level: float) -> Verdict:
 
 
 @dataclass(frozen=True)
-class _Evidence:
-    """Evidence that requirements are judged on."""
+class Evidence:
+    """Differences between two runs that requirements are judged on.
 
-    run: RunFolder
-    summary: Summary
-    comparison: Comparison | None
+    Parameters
+    ----------
+    cells, means
+        None where there is no baseline.
+    families
+        Of every condition of the run.
+    models
+        Of the run.
+    identical
+        Models and conditions under which all scores agree.
+    """
+
+    cells: Sequence[Difference] | None
+    means: Sequence[MeanDifference]
+    families: Mapping[str, str]
+    models: Sequence[str]
+    identical: Collection[tuple[str, str]] = ()
 
     @cached_property
-    def cells(self) -> dict[tuple[str, str, str], Difference]:
-        cells = self.comparison.cells if self.comparison else []
-        return {(cell.model, cell.condition, cell.metric): cell for cell in cells}
-
-    @cached_property
-    def families(self) -> dict[str, str]:
-        return {condition.name: condition.family for condition in self.run.record.suite.conditions}
+    def by_key(self) -> dict[tuple[str, str, str], Difference]:
+        return {cell.key: cell for cell in self.cells or ()}
 
     @cached_property
     def places(self) -> list[tuple[str, str]]:
         """Models and conditions of the run, then those of the baseline alone."""
-        owed = [(model.name, name) for model in self.run.record.models for name in self.families]
-        return list(dict.fromkeys([*owed, *((model, name) for model, name, _ in self.cells)]))
+        owed = [(model, name) for model in self.models for name in self.families]
+        return list(dict.fromkeys([*owed, *((model, name) for model, name, _ in self.by_key)]))
 
     def verdicts(self, requirement: Requirement) -> Iterator[_Tested]:
         """Judge a requirement wherever it applies."""
+        if requirement.over != "conditions":
+            yield from self._over_means(requirement)
+            return
         places = [
             (model, name)
             for model, name in self.places
@@ -156,43 +210,107 @@ class _Evidence:
             if name not in known:
                 reason = "missing: no condition or family with this name"
                 verdict = Verdict("", requirement.metric, name, "to be measured", "FAIL")
-                yield replace(verdict, reason=reason), math.nan
-        by_margin = self._against_baseline if self.comparison else self._against_published
+                yield _Tested(replace(verdict, reason=reason))
         for model, name in places:
             if requirement.margin is not None:
-                yield by_margin(requirement.metric, requirement.margin, model, name)
+                yield self.by_margin(requirement.metric, requirement.margin, model, name)
             for bound, side in ((requirement.at_least, 1), (requirement.at_most, -1)):
                 if bound is not None:
-                    yield self._absolute(requirement.metric, bound, side, model, name), math.nan
+                    yield _Tested(self.bounded(requirement.metric, bound, side, model, name))
 
-    def _against_baseline(self, metric: str, margin: float, model: str, condition: str) -> _Tested:
-        side = _side(metric)
-        required = f"at most {margin:g} {'below' if side > 0 else 'above'} the baseline"
-        verdict = Verdict(model, metric, condition, required, "FAIL")
-        cell = self.cells.get((model, condition, metric))
-        if cell is None:
-            return replace(verdict, reason="missing: this figure is not compared"), math.nan
-        verdict = replace(
-            verdict,
-            value=cell.value,
-            baseline=cell.baseline,
-            difference=cell.difference,
-            low=cell.low,
-            high=cell.high,
-            n=cell.n,
-            groups=cell.groups,
+    def by_margin(self, metric: str, margin: float, model: str, condition: str) -> _Tested:
+        """Judge a margin under one condition."""
+        same = (model, condition) in self.identical
+        cell = self.by_key.get((model, condition, metric))
+        return _against_baseline(cell, metric, margin, model, condition, same=same)
+
+    def bounded(self, metric: str, bound: float, side: int, model: str, condition: str) -> Verdict:
+        """Judge a bound on the figure itself, which takes more than differences."""
+        raise NotImplementedError
+
+    def _over_means(self, requirement: Requirement) -> Iterator[_Tested]:
+        """Judge a margin of the mean over all perturbed conditions, or of those of families."""
+        metric, margin = requirement.metric, requirement.margin or 0.0
+        wanted = requirement.families
+        means = [
+            mean
+            for mean in self.means
+            if mean.metric == metric
+            and bool(mean.family) == (requirement.over == "families")
+            and (not wanted or mean.family in wanted)
+        ]
+        missing = [name for name in wanted if name not in {mean.family for mean in means}]
+        if not means and not wanted:
+            missing = ["means"]
+        if self.cells is None:
+            verdict = Verdict("", metric, CLEAN, "a mean over conditions", "INCONCLUSIVE")
+            yield _Tested(replace(verdict, reason="no figure was published for it"))
+            return
+        for name in missing:
+            verdict = Verdict("", metric, name, "to be measured", "FAIL")
+            yield _Tested(replace(verdict, reason="missing: no mean over two conditions and more"))
+        for mean in means:
+            same = all((mean.model, name) in self.identical for name in mean.conditions)
+            yield _against_baseline(mean, metric, margin, mean.model, mean.condition, same=same)
+
+
+def _against_baseline(
+    cell: Difference | None, metric: str, margin: float, model: str, condition: str, *, same: bool
+) -> _Tested:
+    """Judge a difference; `same` says that every score behind it is."""
+    side = _side(metric)
+    required = f"at most {margin:g} {'below' if side > 0 else 'above'} the baseline"
+    verdict = Verdict(model, metric, condition, required, "FAIL")
+    if cell is None:
+        return _Tested(replace(verdict, reason="missing: this figure is not compared"))
+    verdict = replace(
+        verdict,
+        value=cell.value,
+        baseline=cell.baseline,
+        difference=cell.difference,
+        low=cell.low,
+        high=cell.high,
+        n=cell.n,
+        groups=cell.groups,
+    )
+    if cell.status != "compared":
+        return _Tested(replace(verdict, reason=f"{cell.status}: {cell.reason}"))
+    if same:
+        # No other clips would show a difference by chance.
+        bounds = {"low": cell.difference, "high": cell.difference}
+        reason = "every score is the same but for rounding"
+        return _Tested(replace(verdict, word="PASS", reason=reason, **bounds))
+    contrast = cell.contrast if side > 0 else cell.contrast.reversed()
+    worst = cell.low if side > 0 else -cell.high
+    word: Word = "PASS" if worst >= -margin else "INCONCLUSIVE"
+    p, p_worse = (float(contrast.p_below(bound)) for bound in (-margin, 0.0))
+    return _Tested(replace(verdict, word=word), p, p_worse)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEvidence(Evidence):
+    """What a run, its figures and perhaps a comparison say."""
+
+    run: RunFolder
+    summary: Summary
+
+    @classmethod
+    def of(cls, run: RunFolder, summary: Summary, comparison: Comparison | None) -> RunEvidence:
+        return cls(
+            None if comparison is None else comparison.cells,
+            [] if comparison is None else comparison.means,
+            {condition.name: condition.family for condition in run.record.suite.conditions},
+            [model.name for model in run.record.models],
+            [] if comparison is None else comparison.identical,
+            run=run,
+            summary=summary,
         )
-        if cell.status != "compared":
-            return replace(verdict, reason=f"{cell.status}: {cell.reason}"), math.nan
-        if self.comparison and (model, condition) in self.comparison.identical:
-            # No other clips would show a difference by chance.
-            bounds = {"low": cell.difference, "high": cell.difference}
-            reason = "every score is the same but for rounding"
-            return replace(verdict, word="PASS", reason=reason, **bounds), math.nan
-        contrast = cell.contrast if side > 0 else cell.contrast.reversed()
-        worst = cell.low if side > 0 else -cell.high
-        word: Word = "PASS" if worst >= -margin else "INCONCLUSIVE"
-        return replace(verdict, word=word), float(contrast.p_below(-margin))
+
+    def by_margin(self, metric: str, margin: float, model: str, condition: str) -> _Tested:
+        """Judge a margin against the baseline, or against a published figure without one."""
+        if self.cells is None:
+            return self._against_published(metric, margin, model, condition)
+        return super().by_margin(metric, margin, model, condition)
 
     def _against_published(self, metric: str, margin: float, model: str, condition: str) -> _Tested:
         """Judge a margin against a published figure, which has a sampling error of its own."""
@@ -206,11 +324,11 @@ class _Evidence:
             if condition == CLEAN and (test.model, test.metric) == (model, metric)
         ]
         if not reported:
-            return replace(verdict, reason="no figure was published for it"), math.nan
+            return _Tested(replace(verdict, reason="no figure was published for it"))
         (test,) = reported
         low, high = test.outer_low, test.outer_high
         if math.isnan(low):
-            return replace(verdict, reason="too few groups for an interval"), math.nan
+            return _Tested(replace(verdict, reason="too few groups for an interval"))
         worst = low if side > 0 else -high
         verdict = replace(
             verdict,
@@ -223,11 +341,12 @@ class _Evidence:
             n=test.n,
         )
         error = (high - low) / (2 * ndtri((1 + LEVEL) / 2))
-        return verdict, float(ndtr((side * test.difference + margin) / error))
+        p, p_worse = (
+            float(ndtr((side * test.difference + allowed) / error)) for allowed in (margin, 0.0)
+        )
+        return _Tested(verdict, p, p_worse)
 
-    def _absolute(
-        self, metric: str, bound: float, side: int, model: str, condition: str
-    ) -> Verdict:
+    def bounded(self, metric: str, bound: float, side: int, model: str, condition: str) -> Verdict:
         """Judge a lower (`side` 1) or upper (-1) bound by the interval of the figure itself."""
         required = f"at {'least' if side > 0 else 'most'} {bound:g}"
         verdict = Verdict(model, metric, condition, required, "FAIL")

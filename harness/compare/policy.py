@@ -4,6 +4,10 @@ A policy has `version`, `name` and any number of `[[require]]` tables. A require
 and where it applies (`conditions`, `families`, both, or neither: everywhere), and sets at least
 one of `margin` (how much worse than the baseline it may be), `at_least` and `at_most` (bounds on
 the figure itself).
+
+Version 2 has tiers: a requirement may be on a mean over perturbed conditions (`over`), or one that
+can only fail the gate (`veto`), and the policy says which generators its differences hold for.
+Policies of version 1 are judged as before.
 """
 
 from __future__ import annotations
@@ -14,12 +18,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from harness.compare.verdict import Tier
 from harness.errors import UsageError, closest
 from harness.metrics import METRICS
 from harness.storage.shipped import shipped
 from harness.storage.storage import contents
+from harness.terms import Generators
 
-VERSION = 1
+VERSION = 2
 DEFAULT = "release"
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -27,6 +33,9 @@ Bound = Annotated[float, Field(allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 """A list in TOML."""
 Undecided = Literal["inconclusive", "fail", "pass"]
+Over = Literal["conditions", "mean", "families"]
+
+_TIERS_OF: dict[Over, Tier] = {"mean": "mean", "families": "family", "conditions": "condition"}
 
 
 class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
@@ -42,6 +51,11 @@ class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
         Bounds of the figure itself, within the metric's range.
     undecided
         Overrides the policy's.
+    over
+        `conditions`: each where it applies. `mean`: the mean over all perturbed conditions.
+        `families`: the mean over each family of two and more, or over those named in `families`.
+    veto
+        Whether it can only fail the gate: it passes unless a loss beyond the margin is shown.
     """
 
     metric: str
@@ -51,6 +65,8 @@ class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
     at_least: Bound | None = None
     at_most: Bound | None = None
     undecided: Undecided | None = None
+    over: Over = "conditions"
+    veto: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Requirement:
@@ -67,6 +83,12 @@ class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
             raise ValueError("says nothing: give it margin, at_least or at_most")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
             raise ValueError("at_least is above at_most")
+        if self.over != "conditions" and (self.absolute or self.conditions):
+            raise ValueError(f"over = {self.over!r} takes a margin, and no conditions or bounds")
+        if self.over == "mean" and self.families:
+            raise ValueError("over = 'mean' is of all families; for some of them say 'families'")
+        if self.veto and (self.absolute or self.undecided is not None):
+            raise ValueError("a veto takes a margin alone: what it cannot show does not count")
         self._check_range()
         return self
 
@@ -82,6 +104,12 @@ class Requirement(BaseModel, frozen=True, extra="forbid", strict=True):
                 f"margin is {self.margin:g}, but {self.metric!r} can differ by at most "
                 f"{most - least:g}"
             )
+
+    @property
+    def tier(self) -> Tier:
+        if self.veto:
+            return "veto"
+        return "bound" if self.margin is None else _TIERS_OF[self.over]
 
     @property
     def absolute(self) -> bool:
@@ -105,6 +133,9 @@ class ReleasePolicy(BaseModel, frozen=True, extra="forbid", strict=True):
         What a requirement counts as when the clips cannot decide it.
     min_coverage
         Of every condition and label; None for the suite's own.
+    generators
+        Whether differences hold for the generators of the test set, or for new ones like them;
+        None for the version's own (`statement`).
     """
 
     version: int
@@ -112,7 +143,20 @@ class ReleasePolicy(BaseModel, frozen=True, extra="forbid", strict=True):
     level: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     undecided: Undecided = "inconclusive"
     min_coverage: Share | None = None
+    generators: Generators | None = None
     require: tuple[Requirement, ...] = Field(min_length=1, strict=False)
+
+    @model_validator(mode="after")
+    def _of_its_version(self) -> ReleasePolicy:
+        keys = {key for part in (self, *self.require) for key in part.model_fields_set}
+        if self.version == 1 and (new := sorted(keys & {"generators", "over", "veto"})):
+            raise ValueError(f"{new[0]!r} needs version = 2")
+        return self
+
+    @property
+    def statement(self) -> Generators:
+        """The generators that differences hold for."""
+        return self.generators or ("these" if self.version == 1 else "new")
 
 
 def policy_names() -> list[str]:
@@ -140,10 +184,10 @@ def load_policy(spec: str) -> ReleasePolicy:
     except OSError as fault:
         raise UsageError(f"cannot be read: {fault.strerror}", str(path), "name a file") from fault
     version = content.get("version")
-    if version != VERSION:
+    if version not in range(1, VERSION + 1) or isinstance(version, bool):
         newer = isinstance(version, int) and version > VERSION
         fix = "use a newer harness" if newer else f"write version = {VERSION}"
-        raise UsageError(f"version is {version!r}, not {VERSION}", str(path), fix)
+        raise UsageError(f"version is {version!r}, not 1 or {VERSION}", str(path), fix)
     try:
         return ReleasePolicy.model_validate(content)
     except ValidationError as fault:

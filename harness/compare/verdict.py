@@ -6,11 +6,28 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from harness.metrics.intervals import SIZE
 from harness.results.figures import ScoreWarning
+from harness.terms import Generators
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+Tier = Literal["mean", "family", "condition", "bound", "veto", ""]
+Finding = Literal[
+    "PASS", "NO VETO", "NOT JUDGED", "TOO FEW CLIPS", "WORSE BY AN UNKNOWN AMOUNT", "WORSE", "FAIL"
+]
+"""What the clips show, in plain words, the gravest last."""
+
+TIERS: dict[Tier, str] = {
+    "mean": "Mean over perturbed conditions",
+    "family": "Means of families",
+    "condition": "Single conditions",
+    "bound": "Bounds on the figure itself",
+    "veto": "Vetoes of single conditions",
+    "": "What was scored",
+}
+"""What requirements are of, in the order in which a reader sees them."""
 
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
 _GRAVEST_FIRST = ("FAIL", "INCONCLUSIVE", "PASS")
@@ -21,6 +38,17 @@ _MEANINGS = {
     "FAIL": "At least one requirement is shown not to be fulfilled, or cannot be compared.",
     "INCONCLUSIVE": "Nothing is known to fail, but these clips cannot tell, or too little was "
     "scored.",
+}
+_FINDINGS: dict[Finding, str] = {
+    "PASS": "The candidate is shown to be no worse than the baseline by more than is allowed.",
+    "NO VETO": "No loss beyond the margin is shown; this alone passes nothing.",
+    "NOT JUDGED": "There is no figure to judge.",
+    "TOO FEW CLIPS": "The candidate may be as good as the baseline or worse than is allowed: more "
+    "clips, of more speakers, would tell.",
+    "WORSE BY AN UNKNOWN AMOUNT": "The candidate is significantly worse than the baseline; these "
+    "clips cannot tell whether by more than is allowed.",
+    "WORSE": "The candidate is worse than the baseline by more than is allowed.",
+    "FAIL": "Something is missing, not comparable, or surely beyond a fixed bound.",
 }
 
 
@@ -47,6 +75,11 @@ class Verdict:
         where no test was needed.
     reason
         Why, in words, where the figures alone do not show it.
+    tier
+        What it is of (`TIERS`); a veto only fails the gate, and passes nothing.
+    p_worse
+        Of the hypothesis that the candidate is no worse than the baseline, adjusted for all
+        requirements but vetoes; NaN where no test was needed.
     """
 
     model: str
@@ -64,6 +97,19 @@ class Verdict:
     p: float = math.nan
     reason: str = ""
     undecided: bool = False
+    tier: Tier = ""
+    p_worse: float = math.nan
+
+    @property
+    def finding(self) -> Finding:
+        """What the clips show, whatever the policy makes of it."""
+        if self.outcome == "PASS":
+            return "NO VETO" if self.tier == "veto" else "PASS"
+        if self.outcome == "FAIL":
+            return "FAIL" if math.isnan(self.p) else "WORSE"
+        if self.p_worse <= SIZE:
+            return "WORSE BY AN UNKNOWN AMOUNT"
+        return "NOT JUDGED" if self.tier and math.isnan(self.value) else "TOO FEW CLIPS"
 
     @property
     def outcome(self) -> Word:
@@ -75,9 +121,27 @@ class Verdict:
         return f"{self.metric} under {self.condition}: {self.required}"
 
 
+class TierTally(NamedTuple):
+    """The requirements of a tier, how many of them count as passed, and the gravest finding."""
+
+    tier: Tier
+    title: str
+    requirements: int
+    passed: int
+    finding: Finding
+
+
 @dataclass(frozen=True)
 class Gate:
-    """All verdicts of a policy on a run; `warnings` concern the scores of run and baseline."""
+    """All verdicts of a policy on a run.
+
+    Parameters
+    ----------
+    warnings
+        Of the scores of run and baseline.
+    generators
+        What its differences hold for.
+    """
 
     policy: str
     run: str
@@ -86,11 +150,47 @@ class Gate:
     verdicts: list[Verdict]
     notes: list[str]
     warnings: list[ScoreWarning] = field(default_factory=list[ScoreWarning])
+    generators: Generators = "these"
 
     @property
     def word(self) -> Word:
         words = {verdict.word for verdict in self.verdicts}
         return "FAIL" if "FAIL" in words else "INCONCLUSIVE" if "INCONCLUSIVE" in words else "PASS"
+
+    @property
+    def finding(self) -> Finding:
+        """The gravest finding of all requirements; PASS where only vetoes were asked."""
+        found = {verdict.finding for verdict in self.verdicts} - {"NO VETO"}
+        return max(found, key=list(_FINDINGS).index, default="PASS")
+
+    @property
+    def in_words(self) -> str:
+        """The finding in a sentence."""
+        return _FINDINGS[self.finding]
+
+    @property
+    def vetoes(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.tier == "veto"]
+
+    @property
+    def requirements(self) -> list[Verdict]:
+        """Verdicts that must pass."""
+        return [verdict for verdict in self.verdicts if verdict.tier != "veto"]
+
+    @property
+    def tiers(self) -> list[TierTally]:
+        """How many of every tier pass, in the order of `TIERS`."""
+        return [
+            TierTally(
+                tier,
+                TIERS[tier],
+                len(part),
+                sum(verdict.word == "PASS" for verdict in part),
+                max((verdict.finding for verdict in part), key=list(_FINDINGS).index),
+            )
+            for tier in TIERS
+            if (part := [verdict for verdict in self.verdicts if verdict.tier == tier])
+        ]
 
     @property
     def exit_code(self) -> int:
@@ -108,26 +208,31 @@ class Gate:
 
         Also counts those that the policy decided because the clips could not.
         """
-        words = Counter(verdict.word for verdict in self.verdicts)
+        asked = self.requirements
+        words = Counter(verdict.word for verdict in asked)
         verbs = (("fails", "fail"), ("is inconclusive", "are inconclusive"), ("passes", "pass"))
         parts = [
             f"{words[word]} {singular if words[word] == 1 else plural}"
             for word, (singular, plural) in zip(_GRAVEST_FIRST, verbs, strict=True)
             if words[word]
         ]
-        total = len(self.verdicts)
-        by_policy = sum(verdict.word != verdict.outcome for verdict in self.verdicts)
+        total = len(asked)
+        by_policy = sum(verdict.word != verdict.outcome for verdict in asked)
         rest = f"; the clips cannot decide {by_policy} of these" if by_policy else ""
+        if self.vetoes:
+            used = sum(verdict.word == "FAIL" for verdict in self.vetoes)
+            rest += f"; {used or 'none'} of {len(self.vetoes)} vetoes is used"
         return f"of {total} requirement{'s' * (total != 1)} {', '.join(parts)}{rest}"
 
 
 def ranked(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Sort failures first, then undecided ones; within these the worst first."""
 
-    def rank(verdict: Verdict) -> tuple[int, bool, float, float]:
+    def rank(verdict: Verdict) -> tuple[int, bool, int, float, float]:
         p = math.inf if math.isnan(verdict.p) else verdict.p
         size = 0.0 if math.isnan(verdict.difference) else -abs(verdict.difference)
-        return _GRAVEST_FIRST.index(verdict.word), not verdict.undecided, p, size
+        tier = list(TIERS).index(verdict.tier)
+        return _GRAVEST_FIRST.index(verdict.word), not verdict.undecided, tier, p, size
 
     return sorted(verdicts, key=rank)
 
@@ -137,11 +242,18 @@ def as_plain(gate: Gate) -> dict[str, Any]:
     return {
         "verdict": gate.word,
         "exit_code": gate.exit_code,
+        "finding": gate.finding,
+        "in_words": gate.in_words,
         "policy": gate.policy,
         "run": gate.run,
         "baseline": gate.baseline,
         "correction": gate.correction,
         "warnings": gate.warnings,
         "notes": gate.notes,
-        "requirements": gate.verdicts,
+        "generators": gate.generators,
+        "tiers": gate.tiers,
+        "requirements": [
+            vars(verdict) | {"outcome": verdict.outcome, "finding": verdict.finding}
+            for verdict in gate.verdicts
+        ],
     }

@@ -207,6 +207,8 @@ METRICS = MetricTable(
         better="lower",
         range=POSITIVE,
         formula=account.cllr,
+        summed=True,
+        compared=13,
     ),
     CalibrationMetric(
         name="cllr_min",
@@ -247,6 +249,8 @@ METRICS = MetricTable(
         better="lower",
         support="clips",
         formula=account.brier,
+        summed=True,
+        compared=12,
     ),
     CalibrationMetric(
         name="aurc",

@@ -152,19 +152,23 @@ def account_of(real: Array, fake: Array, threshold: float = 0.0) -> Account:
 class Ledger:
     """The clips of a cell, ready to be weighted: a matrix from them to the rows of an account."""
 
-    matrix: Any  # (rows, clips), real ones first
+    matrix: Any  # (rows, clips), real ones first; sparse where it is ordered
     rows: tuple[int, ...]
 
     @classmethod
-    def of(cls, real: Array, fake: Array, threshold: float) -> Ledger:
+    def of(cls, real: Array, fake: Array, threshold: float, *, ordered: bool = True) -> Ledger:
+        """Lay out the clips; without what is `ordered`, only sums over clips can be read."""
         n, m = len(real), len(fake)
         is_fake = np.repeat([0.0, 1.0], [n, m])
         bits = np.concatenate([surprise(-real), surprise(fake)])
         gap = np.concatenate([expit(real), -expit(-fake)])
+        class_, nowhere = is_fake.astype(np.intp), np.zeros(n + m, dtype=np.intp)
+        if not ordered:
+            rows = np.stack([1 - is_fake, is_fake, (1 - is_fake) * bits, is_fake * bits, gap**2])
+            return cls(rows, (1, 1, 1, 1, 1, 0, 0, 0, 0, 0))
         step, steps = _coarse(*_joined_steps(real, fake))
         _, order = np.unique(-confidence_of(real, fake, threshold), return_inverse=True)
         level, levels = _coarse(order.astype(np.intp), int(order.max(initial=-1)) + 1)
-        class_, nowhere = is_fake.astype(np.intp), np.zeros(n + m, dtype=np.intp)
         parts = [
             _scattered(class_, 2, np.ones(n + m)),
             _scattered(class_, 2, bits),
@@ -177,6 +181,14 @@ class Ledger:
         ]
         rows = (1, 1, 1, 1, 1, BINS, levels, levels, steps, steps)
         return cls(csr_array(vstack(parts, format="csr")), rows)
+
+    def by_group(self, group: Index, groups: int) -> Any:
+        """The matrix from groups to the rows of an account."""
+        if isinstance(self.matrix, np.ndarray):
+            return np.stack([np.bincount(group, row, groups) for row in self.matrix])
+        ones = np.ones(len(group), dtype=np.float32)
+        shape = (len(group), groups)
+        return csr_array(self.matrix @ csr_array((ones, (np.arange(len(group)), group)), shape))
 
     def weighted(self, sums: Array) -> Account:
         """The account of sums of shape (rows, columns)."""

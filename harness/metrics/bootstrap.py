@@ -390,7 +390,9 @@ class _Operator:
         metrics = tuple(METRICS.at(name, cell.cost) for name in cell.metrics)
         counted = list(cell.counted().values())
         row = np.repeat(np.arange(len(counted)), [len(clip_groups) for clip_groups in counted])
-        counts = _sums(row, np.concatenate(counted), (len(counted), groups))
+        place = row * groups + np.concatenate(counted)
+        counts = np.bincount(place, minlength=len(counted) * groups).astype(np.float32)
+        counts = counts.reshape(len(counted), groups)
         steps = collapsed = None
         if any(isinstance(metric, RankingMetric) for metric in metrics):
             collapsed = like.collapsed if like else collapse(cell.real, cell.fake)
@@ -410,10 +412,10 @@ class _Operator:
                 np.lexsort(keys)
                 for keys in ((cell.real_group, cell.real), (cell.fake_group, cell.fake))
             )
-            ledger = Ledger.of(cell.real[real], cell.fake[fake], cell.threshold)
+            ordered = any(isinstance(m, CalibrationMetric) and not m.summed for m in metrics)
+            ledger = Ledger.of(cell.real[real], cell.fake[fake], cell.threshold, ordered=ordered)
         group = np.concatenate([cell.real_group[real], cell.fake_group[fake]])
-        members = _sums(np.arange(len(group)), group, (len(group), groups))
-        account = csr_array(ledger.matrix @ members)
+        account = ledger.by_group(group, groups)
         return cls(metrics, counts, steps, ledger, account, collapsed, (real, fake))
 
     def figures(self, weights: Weights) -> Array:

@@ -141,9 +141,15 @@ class CalibrationMetric(Metric):
     Likelihood metrics take the scores for log-likelihood ratios, which is the same at an even
     prior. With `fitted` it is fitted to the clips that it judges, so its bias grows as they get
     fewer.
+
+    Parameters
+    ----------
+    summed
+        Whether it is read off sums over clips alone, without their order.
     """
 
     formula: Callable[[Account], Array]
+    summed: bool = False
 
     def value(self, real: Array, fake: Array, threshold: float = 0.0) -> float:
         return float(self.formula(account_of(real, fake, threshold)))

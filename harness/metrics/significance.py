@@ -143,10 +143,16 @@ def placement_difference(
     return a[0] - b[0], a[1] - b[1]
 
 
-def holm(p_values: ArrayLike) -> Array:
+def holm(p_values: ArrayLike, weights: ArrayLike | None = None) -> Array:
     """p-values adjusted for being one family: rejecting those up to 5 % errs in 5 % of families.
 
     NaN stays NaN and is not counted into the family. The shape is kept.
+
+    Parameters
+    ----------
+    weights
+        Of the hypotheses, above 0: each is tested at its share of the level, and what is rejected
+        leaves its share to the rest. Alike where none are given.
 
     Holm, Scandinavian Journal of Statistics 6, 1979.
     """
@@ -154,8 +160,12 @@ def holm(p_values: ArrayLike) -> Array:
     adjusted = np.full(p.shape, np.nan)
     known = ~np.isnan(p)
     values = p[known]
-    order = np.argsort(values, kind="stable")
-    scaled = values[order] * np.arange(len(values), 0, -1)
+    shares = np.ones(len(values))
+    if weights is not None:
+        shares = np.broadcast_to(np.asarray(weights, dtype=np.float64), p.shape)[known]
+    order = np.argsort(values / shares, kind="stable")
+    left = np.cumsum(shares[order][::-1])[::-1]
+    scaled = values[order] / shares[order] * left
     stepped = np.empty(len(values))
     stepped[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     adjusted[known] = stepped
@@ -349,7 +359,8 @@ class Contrast:
     def _one_sided(self, above: Array, margin: float) -> Array:
         p = self._student(above)
         few = self.differing < FEWEST_DIFFERING
-        p = np.where(few, np.maximum(p, self._unseen_p(above)), p)
+        if np.any(few):
+            p = np.where(few, np.maximum(p, self._unseen_p(above)), p)
         if margin <= 0:
             p = np.maximum(p, np.exp2(-1.0 * self.differing))
         if not np.all(self.error > _SAME):
