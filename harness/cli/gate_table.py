@@ -26,7 +26,7 @@ def print_gate(gate: Gate) -> None:
         for verdict in shown[:_MOST]:
             place = f"{verdict.model}: {verdict.condition}" if several else verdict.condition
             table.add_row(
-                verdict.word,
+                verdict.word if verdict.finding == verdict.word else verdict.finding,
                 place,
                 verdict.metric,
                 f"{verdict.required}; {verdict.reason}" if verdict.reason else verdict.required,
@@ -38,9 +38,16 @@ def print_gate(gate: Gate) -> None:
         console.print(table)
         if len(shown) > _MOST:
             console.print(f"… and {len(shown) - _MOST} more in the report.")
+    for tally in gate.tiers:
+        if tally.tier and len(gate.tiers) > 2:
+            console.print(
+                f"{tally.title}: {tally.passed} of {tally.requirements} pass: {tally.finding}"
+            )
     console.print(
         f"Gate: {gate.word} ({gate.tally}; policy {gate.policy}, against {gate.baseline})"
     )
+    if gate.finding != gate.word:
+        console.print(f"{gate.finding}: {gate.in_words}")
     console.print(gate.correction)
     for note in gate.notes:
         console.print(f"Note: {note}")

@@ -39,11 +39,16 @@ def as_junit(gate: Gate) -> str:
     root = ElementTree.Element("testsuites", counts)
     title = f"gate {clean(gate.policy)}"
     suite = ElementTree.SubElement(root, "testsuite", {"name": title, **counts})
-    if gate.warnings:
-        properties = ElementTree.SubElement(suite, "properties")
-        for warning in gate.warnings:
-            attributes = {"name": "warning", "value": clean(warning.line)}
-            ElementTree.SubElement(properties, "property", attributes)
+    told = [("finding", f"{gate.finding}: {gate.in_words}")]
+    told += [
+        (f"tier: {tally.title}", f"{tally.passed} of {tally.requirements} pass: {tally.finding}")
+        for tally in gate.tiers
+        if tally.tier
+    ]
+    told += [("warning", clean(warning.line)) for warning in gate.warnings]
+    properties = ElementTree.SubElement(suite, "properties")
+    for name, value in told:
+        ElementTree.SubElement(properties, "property", {"name": name, "value": value})
     seen: Counter[tuple[str, str]] = Counter()
     for verdict in gate.verdicts:
         place, name = clean(verdict.model) or title, clean(verdict.name)
@@ -78,6 +83,7 @@ def as_markdown(gate: Gate, most: int = 20) -> str:
         *_warned(gate, most),
         f"{gate.tally[0].upper()}{gate.tally[1:]}. {gate.meaning}",
         "",
+        *_by_tier(gate),
     ]
     columns = ["verdict", *(["model"] if several else []), "condition", "required"]
     columns += ["candidate", "baseline", "difference, or why", "clips (groups)"]
@@ -87,6 +93,19 @@ def as_markdown(gate: Gate, most: int = 20) -> str:
     if left:
         table += ["", f"… and {left} more in `junit.xml` and the report."]
     return "\n".join([*head, *table, "", *_basis(gate, several, most), ""])
+
+
+def _by_tier(gate: Gate) -> list[str]:
+    """Return the finding in words, and how many requirements of every tier pass."""
+    tiers = [tally for tally in gate.tiers if tally.tier]
+    lines = [f"{gate.finding}: {gate.in_words}", ""] if gate.finding != gate.word else []
+    if len(tiers) > 1:
+        lines += [
+            f"- {tally.title}: {tally.passed} of {tally.requirements} pass; {tally.finding.lower()}"
+            for tally in tiers
+        ]
+        lines.append("")
+    return lines
 
 
 def _warned(gate: Gate, most: int) -> list[str]:
@@ -116,7 +135,7 @@ def _row(verdict: Verdict, several: bool) -> str:
     parts = [part for part in (_difference(verdict), prose(_why(verdict))) if part != MISSING]
     return line(
         [
-            f"{_MARKS[verdict.word]} {verdict.word}",
+            f"{_MARKS[verdict.word]} {verdict.word}{_finding(verdict)}",
             *model,
             "all" if verdict.condition == "*" else code(verdict.condition),
             f"{verdict.metric} {prose(verdict.required)}",
@@ -128,6 +147,10 @@ def _row(verdict: Verdict, several: bool) -> str:
     )
 
 
+def _finding(verdict: Verdict) -> str:
+    return "" if verdict.finding == verdict.word else f", {verdict.finding.lower()}"
+
+
 def _fitting(lines: Sequence[str], most: int) -> list[str]:
     """Return the first lines that fit into that many characters."""
     lengths = accumulate(len(line) + 1 for line in lines)
@@ -135,7 +158,7 @@ def _fitting(lines: Sequence[str], most: int) -> list[str]:
 
 
 def _details(verdict: Verdict) -> str:
-    parts = [_why(verdict)]
+    parts = [verdict.finding, _why(verdict)]
     if not math.isnan(verdict.value):
         parts.append(f"candidate {_candidate(verdict)}")
     if not math.isnan(verdict.baseline):

@@ -12,7 +12,7 @@ ACCURACY = '[[require]]\nmetric = "accuracy"\nmargin = 0.02\n'
 
 
 def test_those_that_come_along_can_be_read() -> None:
-    assert policy_names() == ["published", "release"]
+    assert policy_names() == ["published", "release", "release-1"]
     for name in policy_names():
         assert load_policy(name).name == name
 

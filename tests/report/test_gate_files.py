@@ -93,7 +93,7 @@ def assert_counted(gate: Gate) -> None:
             "errors": len(suite.findall("testcase/error")),
         }
     words = {"failure": "FAIL", "error": "INCONCLUSIVE"}
-    outcomes = [words[case[0].tag] if len(case) else "PASS" for case in suite]
+    outcomes = [words[case[0].tag] if len(case) else "PASS" for case in suite.iter("testcase")]
     assert outcomes == [verdict.word for verdict in gate.verdicts]
 
 
@@ -115,7 +115,8 @@ def test_junit_says_what_is_held_against_what() -> None:
         failed[0].attrib["message"]
         == failed[0].text
         == (
-            "at most 0.02 below the baseline: p = 0.0002, candidate 0.6000, baseline 0.7500, "
+            "at most 0.02 below the baseline: WORSE, p = 0.0002, "
+            "candidate 0.6000, baseline 0.7500, "
             "difference −0.1500 (−0.2100 to −0.0900), 199 clips of 25 groups"
         )
     )
@@ -245,7 +246,8 @@ def test_markdown_of_one_model_says_first_what_fails_and_why() -> None:
             "clips (groups)",
         ],
         [
-            "❌ FAIL", "noise:white@0dB", "accuracy at most 0.02 below the baseline", "0.6000",
+            "❌ FAIL, worse", "noise:white@0dB",
+            "accuracy at most 0.02 below the baseline", "0.6000",
             "0.7500", "−0.1500 (−0.2100 to −0.0900), p = 0.0002", "199 (25)",
         ],
         [
@@ -253,7 +255,8 @@ def test_markdown_of_one_model_says_first_what_fails_and_why() -> None:
             "missing: the run does not have this condition", "–",
         ],
         [
-            "❔ INCONCLUSIVE", "codec:g711", "accuracy at most 0.02 below the baseline", "0.9400",
+            "❔ INCONCLUSIVE, too few clips", "codec:g711",
+            "accuracy at most 0.02 below the baseline", "0.9400",
             "0.9600", "−0.0200 (−0.0500 to 0.0100), the interval reaches beyond it", "199 (25)",
         ],
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.compare.verdict import Verdict, ranked
+from harness.compare.verdict import TIERS, Verdict, ranked
 from harness.report.formatting import DIGITS, count, figure, interval, probability, signed
 from harness.report.glossary import term
 from harness.report.lookup import Index
@@ -24,13 +24,16 @@ def build(view: RunView) -> Content | None:
     scale = Scale.around(
         [end for verdict in compared for end in (verdict.low, verdict.high)], -0.05, 0.05
     )
-    passed = [verdict for verdict in verdicts if verdict.outcome == "PASS"]
+    passed = [v for v in verdicts if v.outcome == "PASS" and v.tier != "veto"]
+    vetoes = [v for v in verdicts if v.outcome == "PASS" and v.tier == "veto"]
     not_passed = [verdict for verdict in verdicts if verdict.outcome != "PASS"]
     return {
         "gate": gate,
         "scale": scale,
         "open": _table(view.index, "open", "What did not pass, failures first.", not_passed, scale),
         "passed": _table(view.index, "passed", "What passed.", passed, scale),
+        "vetoes": _table(view.index, "vetoes", "Vetoes that are not used.", vetoes, scale),
+        "tiers": [tally for tally in gate.tiers if tally.tier],
     }
 
 
@@ -44,13 +47,14 @@ def _table(
         failed = v.word == "FAIL"
         return Cell(
             f"{term(v.metric).title}, {condition}",
-            (model, v.required, "" if failed else v.reason),
+            (model, TIERS[v.tier], v.required, "" if failed else v.reason),
             alarm=v.reason if failed else "",
         )
 
     def word(v: Verdict) -> Cell:
         p = f"p {probability(v.p)}" if math.isfinite(v.p) else ""
-        return text_cell(v.word, p, mark=f"w-{v.word}")
+        finding = "" if v.finding == v.word else v.finding.lower()
+        return text_cell(v.word, finding, p, mark=f"w-{v.word}")
 
     def strip(v: Verdict) -> Strip | None:
         words = f"difference {signed(v.difference, DIGITS)}, interval {_between(v)}"
