@@ -130,7 +130,7 @@ def test_what_failed_comes_first_and_what_passed_is_apart() -> None:
     title, word, value, baseline, _, difference, _ = not_passed[0]
     assert title.text == "Accuracy, white noise at 0 dB"
     assert title.below[0] == ""  # one model needs no name
-    assert word.below == ("p <0.001",)
+    assert word.below == ("worse", "p <0.001")
     assert (value.text, baseline.text, difference.text) == ("0.6000", "0.7500", "−0.1500")
     assert (difference.below, value.below) == (("−0.2100 to −0.0900",), ("",))
 

@@ -92,6 +92,7 @@ def comparison(model: str = MODEL, flips: int = 3) -> Comparison:
         models=[MatchedName(model, "someone/older"), MatchedName("", "someone/withdrawn")],
         conditions=[MatchedName(NOISE, NOISE)],
         cells=cells,
+        means=[],
         flips=[right, *turned],
         flip_counts=[
             FlipCount(model, "clean", "*", 0, 0, 199),
@@ -115,4 +116,5 @@ def comparison(model: str = MODEL, flips: int = 3) -> Comparison:
         family=27,
         resamples=1000,
         groups=25,
+        generators="these",
     )
