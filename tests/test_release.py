@@ -187,8 +187,13 @@ def test_what_cannot_be_compared_fails_as_what_it_is(
     failed = [
         one for one in verdicts(release.place / "first")["requirements"] if one["word"] == "FAIL"  # pyright: ignore
     ]  # fmt: skip
-    assert {one["condition"] for one in failed} == {"noise:white@30dB"}
-    assert all(str(one["reason"]).startswith(reason) for one in failed), failed
+    mean, veto = failed
+    assert (mean["tier"], veto["tier"]) == ("mean", "veto")
+    assert veto["condition"] == "noise:white@30dB"
+    assert str(veto["reason"]).startswith(reason), failed
+    status, why = reason.split(": ", 1)
+    assert str(mean["reason"]).startswith(f"{status}: noise:white@30dB: {why}"), failed
+    assert {one["finding"] for one in failed} == {"FAIL"}
 
 
 def test_a_baseline_is_a_small_run(release: Release) -> None:

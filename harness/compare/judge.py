@@ -87,25 +87,35 @@ def judge(
 
 
 def decide(policy: ReleasePolicy, evidence: Evidence) -> list[Verdict]:
-    """Hold every requirement to the evidence, and adjust for all of them."""
+    """Hold every requirement to the evidence, and adjust for all of them.
+
+    A requirement on means asks nothing where no conditions make any; a policy that asks nothing at
+    all but vetoes fails.
+    """
     tested: list[tuple[Requirement, _Tested, float]] = []
     for requirement in policy.require:
         own = list(evidence.verdicts(requirement))
         share = 1.0 if policy.version == 1 else 1.0 / max(len(own), 1)
-        tested += [(requirement, one, share) for one in own]
+        tested += [(requirement, outcome, share) for outcome in own]
     weights = [share for _, _, share in tested]
-    adjusted = holm([one.p for _, one, _ in tested], weights).tolist()
-    worse = holm(
-        [math.nan if requirement.veto else one.p_worse for requirement, one, _ in tested], weights
-    ).tolist()
-    return [
+    adjusted = holm([outcome.p for _, outcome, _ in tested], weights).tolist()
+    p_worse = [
+        math.nan if requirement.veto else outcome.p_worse for requirement, outcome, _ in tested
+    ]
+    verdicts = [
         _decided(
-            replace(one.verdict, p=p, p_worse=p_worse, tier=requirement.tier),
+            replace(outcome.verdict, p=p, p_worse=worse, tier=requirement.tier),
             "PASS" if requirement.veto else (requirement.undecided or policy.undecided).upper(),
             policy.level,
         )
-        for (requirement, one, _), p, p_worse in zip(tested, adjusted, worse, strict=True)
+        for (requirement, outcome, _), p, worse in zip(
+            tested, adjusted, holm(p_worse, weights).tolist(), strict=True
+        )
     ]
+    if all(verdict.tier == "veto" for verdict in verdicts):
+        reason = "missing: no requirement of the policy applies to this run; vetoes pass nothing"
+        verdicts.append(Verdict("", "policy", "*", "something to pass by", "FAIL", reason=reason))
+    return verdicts
 
 
 def _correction(policy: ReleasePolicy, tested: int, *, against: bool) -> str:
@@ -240,8 +250,6 @@ class Evidence:
             and (not wanted or mean.family in wanted)
         ]
         missing = [name for name in wanted if name not in {mean.family for mean in means}]
-        if not means and not wanted:
-            missing = ["means"]
         if self.cells is None:
             verdict = Verdict("", metric, CLEAN, "a mean over conditions", "INCONCLUSIVE")
             yield _Tested(replace(verdict, reason="no figure was published for it"))

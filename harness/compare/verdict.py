@@ -159,9 +159,9 @@ class Gate:
 
     @property
     def finding(self) -> Finding:
-        """The gravest finding of all requirements; PASS where only vetoes were asked."""
-        found = {verdict.finding for verdict in self.verdicts} - {"NO VETO"}
-        return max(found, key=list(_FINDINGS).index, default="PASS")
+        """The gravest finding of all requirements; PASS where only vetoes were required."""
+        findings = {verdict.finding for verdict in self.verdicts} - {"NO VETO"}
+        return max(findings, key=list(_FINDINGS).index, default="PASS")
 
     @property
     def in_words(self) -> str:
@@ -208,16 +208,16 @@ class Gate:
 
         Also counts those that the policy decided because the clips could not.
         """
-        asked = self.requirements
-        words = Counter(verdict.word for verdict in asked)
+        required = self.requirements
+        words = Counter(verdict.word for verdict in required)
         verbs = (("fails", "fail"), ("is inconclusive", "are inconclusive"), ("passes", "pass"))
         parts = [
             f"{words[word]} {singular if words[word] == 1 else plural}"
             for word, (singular, plural) in zip(_GRAVEST_FIRST, verbs, strict=True)
             if words[word]
         ]
-        total = len(asked)
-        by_policy = sum(verdict.word != verdict.outcome for verdict in asked)
+        total = len(required)
+        by_policy = sum(verdict.word != verdict.outcome for verdict in required)
         rest = f"; the clips cannot decide {by_policy} of these" if by_policy else ""
         if self.vetoes:
             used = sum(verdict.word == "FAIL" for verdict in self.vetoes)

@@ -39,15 +39,15 @@ def as_junit(gate: Gate) -> str:
     root = ElementTree.Element("testsuites", counts)
     title = f"gate {clean(gate.policy)}"
     suite = ElementTree.SubElement(root, "testsuite", {"name": title, **counts})
-    told = [("finding", f"{gate.finding}: {gate.in_words}")]
-    told += [
+    entries = [("finding", f"{gate.finding}: {gate.in_words}")]
+    entries += [
         (f"tier: {tally.title}", f"{tally.passed} of {tally.requirements} pass: {tally.finding}")
         for tally in gate.tiers
         if tally.tier
     ]
-    told += [("warning", clean(warning.line)) for warning in gate.warnings]
+    entries += [("warning", clean(warning.line)) for warning in gate.warnings]
     properties = ElementTree.SubElement(suite, "properties")
-    for name, value in told:
+    for name, value in entries:
         ElementTree.SubElement(properties, "property", {"name": name, "value": value})
     seen: Counter[tuple[str, str]] = Counter()
     for verdict in gate.verdicts:

@@ -86,12 +86,21 @@ def test_means_pass_and_single_conditions_only_veto(
         assert finding in text
 
 
-def test_a_veto_alone_passes_nothing_in_words() -> None:
+def test_a_veto_alone_passes_nothing() -> None:
     found = gate(policy(VETO), {"white": 0.04})
-    assert {verdict.finding for verdict in found.verdicts} == {"NO VETO"}
-    assert found.word == "PASS"
-    # 4 points lower with a standard error of half a point: a loss, which a veto does not claim.
-    assert "NO VETO" in as_json(found)
+    assert [verdict.finding for verdict in found.vetoes] == ["NO VETO"] * 4
+    (rest,) = found.requirements
+    assert (found.word, found.finding) == ("FAIL", "FAIL")
+    assert "vetoes pass nothing" in rest.reason
+
+
+def test_means_that_no_conditions_make_ask_nothing() -> None:
+    clean = {"metric": "accuracy", "conditions": ["clean"], "margin": 0.05}
+    bare = Evidence([cell("clean")], [], {"clean": "clean"}, ["m"])
+    assert [verdict.word for verdict in decide(policy(MEAN, FAMILY, clean), bare)] == ["PASS"]
+    named = {**FAMILY, "families": ["codec"]}
+    (missing, _) = decide(policy(named, clean), bare)
+    assert (missing.word, missing.finding) == ("FAIL", "FAIL")
 
 
 def test_too_few_clips_is_neither_worse_nor_as_good() -> None:
@@ -134,7 +143,7 @@ def test_what_cannot_be_compared_fails_its_mean_and_its_veto() -> None:
     )  # fmt: skip
     evidence = Evidence([gone], [barred], {}, [])
     for requirement in (MEAN, VETO):
-        (verdict,) = decide(policy(requirement), evidence)
+        verdict, *_ = decide(policy(requirement), evidence)
         assert (verdict.word, verdict.finding) == ("FAIL", "FAIL")
         assert "the run lacks it" in verdict.reason
 
