@@ -129,10 +129,14 @@ def test_a_damaged_copy_fails_and_the_conditions_are_named(
 
 
 def test_twenty_clips_cannot_tell(release: Release, capsys: pytest.CaptureFixture[str]) -> None:
-    code = held(release, "few", "--model", str(release.damaged), "--limit", "20")
+    """By decisions alone; stated probabilities, which the default policy asks for, can."""
+    few = ("--model", str(release.damaged), "--limit", "20")
+    code = held(release, "few", *few, "--policy", "release-1")
     out = capsys.readouterr().out
     assert code == 3, out
     assert "Gate: INCONCLUSIVE" in out
+    code = command("gate", str(release.place / "few"), "--baseline", str(release.baseline))
+    assert (code, verdicts(release.place / "few")["finding"]) == (1, "WORSE")
 
 
 def edited(release: Release, name: str, edit: Callable[[Path], None]) -> Path:

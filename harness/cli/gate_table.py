@@ -20,13 +20,16 @@ def print_gate(gate: Gate) -> None:
     shown = [verdict for verdict in ranked(gate.verdicts) if verdict.outcome != "PASS"]
     if shown:
         several = len({verdict.model for verdict in shown}) > 1
-        table = Table("verdict", "condition", "metric", "required", "baseline", "run")
+        table = Table("finding")
+        table.add_column("condition", no_wrap=True, overflow="fold")
+        for name in ("metric", "required", "baseline", "run"):
+            table.add_column(name)
         table.add_column("difference", justify="right", no_wrap=True)
         table.add_column("n", justify="right")
         for verdict in shown[:_MOST]:
             place = f"{verdict.model}: {verdict.condition}" if several else verdict.condition
             table.add_row(
-                verdict.word if verdict.finding == verdict.word else verdict.finding,
+                verdict.finding.replace("BY AN ", "BY AN\n"),
                 place,
                 verdict.metric,
                 f"{verdict.required}; {verdict.reason}" if verdict.reason else verdict.required,
