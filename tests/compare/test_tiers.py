@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def mean(difference: float, family: str = "") -> MeanDifference:
     )  # fmt: skip
 
 
-def policy(*require: dict[str, object], **keys: object) -> ReleasePolicy:
+def policy(*require: Mapping[str, object], **keys: object) -> ReleasePolicy:
     content = {"version": 2, "name": "test", "require": list(require)}
     return ReleasePolicy.model_validate(content | keys)
 
