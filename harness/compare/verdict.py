@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -121,6 +121,10 @@ class Verdict:
         return f"{self.metric} under {self.condition}: {self.required}"
 
 
+def _gravest(findings: Collection[Finding]) -> Finding:
+    return next((finding for finding in reversed(_FINDINGS) if finding in findings), "PASS")
+
+
 class TierTally(NamedTuple):
     """The requirements of a tier, how many of them count as passed, and the gravest finding."""
 
@@ -161,7 +165,7 @@ class Gate:
     def finding(self) -> Finding:
         """The gravest finding of all requirements; PASS where only vetoes were required."""
         findings = {verdict.finding for verdict in self.verdicts} - {"NO VETO"}
-        return max(findings, key=list(_FINDINGS).index, default="PASS")
+        return _gravest(findings)
 
     @property
     def in_words(self) -> str:
@@ -186,7 +190,7 @@ class Gate:
                 TIERS[tier],
                 len(part),
                 sum(verdict.word == "PASS" for verdict in part),
-                max((verdict.finding for verdict in part), key=list(_FINDINGS).index),
+                _gravest({verdict.finding for verdict in part}),
             )
             for tier in TIERS
             if (part := [verdict for verdict in self.verdicts if verdict.tier == tier])

@@ -23,7 +23,7 @@ from tests.bench.simulation import percent, table
 from tests.support.gate_truth import Outcomes, Release, outcomes
 
 SIZES = ((30, 6), (50, 10), (100, 10), (200, 10))
-HARDER = {"clean": 0.9, "least": 0.9, "most": 0.9}
+HARDER: dict[str, float] = {"clean": 0.9, "least": 0.9, "most": 0.9}
 CANDIDATES: dict[str, dict[str, object]] = {
     "equal": {},
     "1 point worse": {"loss": 0.01, "clean_loss": 0.01},
@@ -70,7 +70,7 @@ def main() -> None:
     for title, policy, keys in designs[: 1 if options.designs == "first" else None]:
         print(f"### {title}\n")
         print(f"Per cent of {options.sets} test sets; two standard errors at 2.5 %: {error:.1f}.\n")
-        base = Release(0, 0, **keys)
+        base = replace(Release(0, 0), **keys)
         head = ["clips (speakers)", "candidate", "PASS / INCONCLUSIVE / FAIL", "worse, unknown"]
         for line in table(head, rows(policy, base, options.sets, options.jobs)):
             print(line, flush=True)
