@@ -122,7 +122,10 @@ class Verdict:
 
 
 def _gravest(findings: Collection[Finding]) -> Finding:
-    return next((finding for finding in reversed(_FINDINGS) if finding in findings), "PASS")
+    for finding in reversed(_FINDINGS):
+        if finding in findings:
+            return finding
+    return "PASS"
 
 
 class TierTally(NamedTuple):
@@ -164,7 +167,7 @@ class Gate:
     @property
     def finding(self) -> Finding:
         """The gravest finding of all requirements; PASS where only vetoes were required."""
-        findings = {verdict.finding for verdict in self.verdicts} - {"NO VETO"}
+        findings = {verdict.finding for verdict in self.requirements + self.vetoes_used}
         return _gravest(findings)
 
     @property
@@ -175,6 +178,10 @@ class Gate:
     @property
     def vetoes(self) -> list[Verdict]:
         return [verdict for verdict in self.verdicts if verdict.tier == "veto"]
+
+    @property
+    def vetoes_used(self) -> list[Verdict]:
+        return [verdict for verdict in self.vetoes if verdict.word == "FAIL"]
 
     @property
     def requirements(self) -> list[Verdict]:
@@ -224,8 +231,8 @@ class Gate:
         by_policy = sum(verdict.word != verdict.outcome for verdict in required)
         rest = f"; the clips cannot decide {by_policy} of these" if by_policy else ""
         if self.vetoes:
-            used = sum(verdict.word == "FAIL" for verdict in self.vetoes)
-            rest += f"; {used or 'none'} of {len(self.vetoes)} vetoes is used"
+            used = len(self.vetoes_used) or "none"
+            rest += f"; {used} of {len(self.vetoes)} vetoes is used"
         return f"of {total} requirement{'s' * (total != 1)} {', '.join(parts)}{rest}"
 
 
