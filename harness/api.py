@@ -85,7 +85,11 @@ class Run:
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """One row for every figure: model, condition, slice, metric, value, low, high, n."""
+        """One row for every figure: model, condition, slice, metric, value, low, high, n.
+
+        `low` and `high` are for the generators of the test set, `new_low` and `new_high` for new
+        ones as well.
+        """
         return _frame(self.summary.rows, MetricRow)
 
     @cached_property

@@ -1,7 +1,7 @@
 """Measure intervals, the gate's rule and the stated smallest difference where the truth is known.
 
-Run as `python -m tests.bench.simulation [--sets N]` from the repository's root; prints Markdown
-tables and takes about ten minutes on one core with the 2,000 sets that the documentation shows.
+Run as `python -m tests.bench.simulation [--sets N] [--only WORD]` from the repository's root;
+prints Markdown tables. `--only` prints those whose title has the word, as `shapes`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import argparse
 import math
 from collections.abc import Iterable, Iterator
 
+from tests.support import real_shapes
 from tests.support.known_truth import METRICS, Coverage, Design, coverage, family_alarms, power
+from tests.support.real_shapes import Shape
 
 GROUPS = (10, 20, 30, 50)
 ACCURACIES = (0.8, 0.9, 0.97)
@@ -79,18 +81,65 @@ def powers(sets: int) -> Iterator[str]:
     yield from table(["groups", "metric", "smallest difference", "power"], rows)
 
 
+SHAPES = (
+    *(Shape("zipf", clips=clips) for clips in (300, 3000)),
+    *(Shape("by generator", generators=generators) for generators in (5, 8)),
+    *(
+        Shape(kind, of_generator=share)
+        for kind in ("crossed", "loose")
+        for share in (0.0, 0.1, 0.2)
+    ),
+)
+
+
+def shapes(sets: int) -> Iterator[str]:
+    rows: list[list[str]] = []
+    for shape in SHAPES:
+        for generators, shares in real_shapes.coverage(shape, sets, 5).items():
+            many = "" if shape.kind == "zipf" else str(shape.generators)
+            named = [shape.kind, str(shape.clips), many, f"{shape.of_generator:g}", generators]
+            columns = [share for kind in zip(*shares.values(), strict=True) for share in kind]
+            rows.append([*named, *map(percent, columns)])
+    head = ["shape", "clips", "generators", "their share", "interval for"]
+    head += [kind + name for kind in ("", "Δ ") for name in real_shapes.METRICS]
+    yield from table(head, rows)
+
+
+def margins(sets: int) -> Iterator[str]:
+    shape = Shape("crossed", speakers=200, clips=3200, of_generator=0.1)
+    passed = real_shapes.passes_at_the_margin(shape, 0.02, sets, 6)
+    yield from table(["interval for", "passes"], ([kind, percent(p)] for kind, p in passed.items()))
+
+
+def boards(sets: int) -> Iterator[str]:
+    rows = (
+        [
+            str(clips),
+            *map(percent, real_shapes.false_ranks(Shape("zipf", clips=clips), 4, sets, 7).values()),
+        ]
+        for clips in (300, 3000)
+    )
+    yield from table(["clips", "accuracy", "auc"], rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="print the simulation's tables as Markdown")
     parser.add_argument("--sets", type=int, default=2000, help="test sets a design")
-    sets = parser.parse_args().sets
-    few = sets // 4
+    parser.add_argument("--only", default="", help="tables whose title has this word")
+    options = parser.parse_args()
+    sets, few = options.sets, options.sets // 4
     family = f"Any of {CONDITIONS} x {len(METRICS)} requirements fails"
     for title, number, lines in (
+        ("Real shapes", few, shapes(few)),
+        ("Real shapes: a loss of accuracy as large as the margin passes", few, margins(few)),
+        ("Real shapes: any of 4 equal models is ahead, Zipf sizes", few, boards(few)),
         ("Groups resampled", sets, intervals(sets, alone=False)),
         ("Clips resampled", few, intervals(few, alone=True)),
         (family, few, families(few)),
         ("Power at the stated smallest difference", sets, powers(sets)),
     ):
+        if options.only.lower() not in title.lower():
+            continue
         error = 100 * 2 * math.sqrt(0.95 * 0.05 / number)
         print(f"### {title}\n")
         print(f"Per cent of {number} test sets; two standard errors at 95 % are {error:.1f}.\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.metrics import Metric
-from harness.report.formatting import quantity
+from harness.report.formatting import interval, quantity
 from harness.report.glossary import GROUPS, term
 from harness.report.section import Content
 from harness.report.table import (
@@ -18,6 +18,7 @@ from harness.report.table import (
     sort_key,
 )
 from harness.report.view import ModelView
+from harness.results.figures import Damage, MetricRow
 from harness.results.record import ConditionRecord
 
 
@@ -31,7 +32,8 @@ def build(view: ModelView) -> Content:
         "table": Table(
             view.anchor("all"),
             "All figures",
-            f"Every condition and metric, {view.name}.",
+            f"Every condition and metric, {view.name}, with 95 % intervals for the generators of "
+            "the test set and, where two or more are known, for new generators.",
             view.index.conditions,
             [
                 Column("Condition", lambda c: Cell(c.words, (c.name,))),
@@ -54,10 +56,18 @@ def _n(view: ModelView, condition: ConditionRecord) -> int:
     return view.row(condition.name, "accuracy").n
 
 
+def _for_new(row: MetricRow | Damage) -> str:
+    """The interval for new generators, where it is known and not that for these."""
+    if (row.new_low, row.new_high) == (row.low, row.high):
+        return ""
+    between = interval(row.new_low, row.new_high)
+    return f"new generators {between}" if between else ""
+
+
 def _figure(view: ModelView, of: Metric) -> Column[ConditionRecord]:
     def cell(condition: ConditionRecord) -> Cell:
         row = view.row(condition.name, of.name)
-        return figure_cell(row, clips(row.n, _n(view, condition)))
+        return figure_cell(row, _for_new(row), clips(row.n, _n(view, condition)))
 
     return number(of.title, cell, of.meaning, f"g g-{of.group}")
 
@@ -65,6 +75,6 @@ def _figure(view: ModelView, of: Metric) -> Column[ConditionRecord]:
 def _damage(view: ModelView, of: Metric) -> Column[ConditionRecord]:
     def cell(condition: ConditionRecord) -> Cell:
         damage = view.damage(condition.name, of.name)
-        return difference_cell(damage, clips(damage.n, _n(view, condition)))
+        return difference_cell(damage, _for_new(damage), clips(damage.n, _n(view, condition)))
 
     return number(f"Δ {of.title}", cell, "Perturbed minus clean, paired.", "g g-damage")
