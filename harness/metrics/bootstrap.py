@@ -169,10 +169,11 @@ def estimate(
             metric.name: Resampled(
                 float(value[row]),
                 drawn[row],
-                *supports.of(metric),
-                effects=None if effects is None else effects[row],
-                range=metric.range,
-                fitted=metric.fitted,
+                *supports.of(metric)[:3],
+                metric.range,
+                metric.fitted,
+                supports.of(metric)[3],
+                None if effects is None else effects[row],
                 needs_fakes=metric.support != "real",
             )
             for row, metric in enumerate(operator.metrics)

@@ -41,10 +41,10 @@ class Resampled:
         Of these, the clips of the smaller class where the metric needs both classes; else all.
     groups
         That the evidence is of; the smaller number where the metric needs both classes.
-    clusters
-        Of its groups; without, they are of like sizes.
     fitted
         As `harness.metrics.metric.Metric`.
+    clusters
+        Of its groups; without, they are of like sizes.
     effects
         Of its generators; none where fewer than two are known.
     needs_fakes
@@ -56,9 +56,9 @@ class Resampled:
     clips: int
     evidence: int
     groups: int
-    clusters: Clusters | None = None
     range: Range = SHARE
     fitted: bool = False
+    clusters: Clusters | None = None
     effects: GeneratorEffects | None = None
     needs_fakes: bool = True
 
@@ -114,8 +114,8 @@ def _combined(figures: Sequence[Resampled], signs: Sequence[float], clips: int) 
         clips,
         min(figure.evidence for figure in figures),
         min(figure.groups for figure in figures),
-        joint([figure.sizes for figure in figures]),
         figures[0].range,
+        clusters=joint([figure.sizes for figure in figures]),
         effects=combined_effects([figure.effects for figure in needed], signs_of_needed),
         needs_fakes=bool(needed),
     )
