@@ -262,7 +262,7 @@ def _verify_run(folder: Path) -> BundleCheck:
         return BundleCheck([f"{Path(fault.where).name}: {fault.what}"], [])
     faults = list(_count_faults(run))
     again, unknown = _known_to(stored, json.loads(metrics_json(figures(run))))
-    version = cast("dict[str, Any]", stored).get("statistics", 1) if _has_parts(stored) else None
+    version = stored.get("statistics", 1) if _has_parts(stored) else None
     again = again if version in (None, STATISTICS) else _without_intervals(again)
     wrong = list(_figure_faults(stored, again))
     faults += wrong[:_MOST_NAMED]
@@ -272,8 +272,8 @@ def _verify_run(folder: Path) -> BundleCheck:
     checked = [f"{rows} figures against {len(run.table)} rows of scores"]
     if version not in (None, STATISTICS):
         checked.append(
-            f"values alone: the intervals were computed by version {version} of the statistics, "
-            f"and this harness has version {STATISTICS}"
+            f"values, not intervals, which were computed by {_which(version)} version of the "
+            f"statistics ({version}; this harness has {STATISTICS})"
         )
     if unknown:
         checked.append(f"not in this run's {METRICS}, so not checked: {', '.join(unknown)}")
@@ -313,6 +313,11 @@ def _known_to(stored: Any, again: dict[str, Any]) -> tuple[dict[str, Any], list[
     known = {part: [item for item in again[part] if item["metric"] in named] for part in _PARTS}
     unknown = dict.fromkeys(row["metric"] for row in again["rows"] if row["metric"] not in named)
     return {**again, **known}, list(unknown)
+
+
+def _which(version: Any) -> str:
+    """Return `an earlier` for an older version of the statistics, else `another`."""
+    return "an earlier" if isinstance(version, int) and version < STATISTICS else "another"
 
 
 _INTERVAL = ("low", "high", "new_low", "new_high")

@@ -327,3 +327,32 @@ def test_exit_codes(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("bundle", "small", "--out", "small.rar") == 2
     Path("empty.zip").write_bytes(b"")
     assert command("verify", "empty.zip") == 2
+
+
+def of_version_1(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Rewrite a run's figures as the first version of the statistics had them."""
+    path = run / "metrics.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["statistics"]
+    for part in ("rows", "damage", "families"):
+        for item in content[part]:
+            del item["new_low"], item["new_high"]
+            item["low"] = item["value"]
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_intervals_of_an_earlier_version_of_the_statistics_are_no_faults(run: Path) -> None:
+    of_version_1(run, lambda _: None)
+    verdict = verify(run)
+    assert verdict.faults == []
+    assert any("by an earlier version of the statistics" in line for line in verdict.checked)
+
+
+def test_a_value_of_an_earlier_version_is_still_held_to_the_scores(run: Path) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["rows"][0]["value"] += 0.01
+
+    of_version_1(run, change)
+    (fault,) = verify(run).faults
+    assert "value of" in fault
