@@ -167,7 +167,7 @@ class Gate:
     @property
     def finding(self) -> Finding:
         """The gravest finding of all requirements; PASS where only vetoes were required."""
-        findings = {verdict.finding for verdict in self.requirements + self.vetoes_used}
+        findings: set[Finding] = {v.finding for v in (*self.requirements, *self.vetoes_used)}
         return _gravest(findings)
 
     @property
