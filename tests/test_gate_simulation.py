@@ -11,7 +11,7 @@ from harness.compare.policy import load_policy
 from tests.support.gate_truth import Release, outcomes
 
 POLICY = load_policy("release")
-SETS = 25
+SETS = 20
 
 
 def refuted(count: int, most: float) -> bool:

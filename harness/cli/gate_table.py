@@ -52,6 +52,8 @@ def print_gate(gate: Gate) -> None:
     if gate.finding != gate.word:
         console.print(f"{gate.finding}: {gate.in_words}")
     console.print(gate.correction)
+    if gate.outlook:
+        console.print(gate.outlook)
     for note in gate.notes:
         console.print(f"Note: {note}")
 

@@ -31,6 +31,7 @@ from harness.claims.equivalence import against_run
 from harness.claims.published import published_for
 from harness.compare.compare import Comparison, Difference
 from harness.compare.mean_difference import MeanDifference
+from harness.compare.outlook import outlook
 from harness.compare.policy import ReleasePolicy, Requirement
 from harness.compare.verdict import Gate, Verdict, Word
 from harness.metrics import METRICS
@@ -83,6 +84,7 @@ def judge(
         ],
         notes=[] if comparison is None else comparison.notes,
         generators=policy.statement,
+        outlook=outlook(evidence.required(policy)),
     )
 
 
@@ -228,6 +230,24 @@ class Evidence:
                 if bound is not None:
                     yield _Tested(self.bounded(requirement.metric, bound, side, model, name))
 
+    def required(self, policy: ReleasePolicy) -> Iterator[tuple[Difference, float]]:
+        """Compared figures that must pass, with their margins."""
+        for requirement in policy.require:
+            if requirement.veto or requirement.margin is None:
+                continue
+            if requirement.over == "conditions":
+                cells = [
+                    cell
+                    for cell in self.by_key.values()
+                    if cell.metric == requirement.metric
+                    and requirement.applies_to(
+                        cell.condition, self.families.get(cell.condition, "")
+                    )
+                ]
+            else:
+                cells = self._means(requirement)
+            yield from ((cell, requirement.margin) for cell in cells if cell.status == "compared")
+
     def by_margin(self, metric: str, margin: float, model: str, condition: str) -> _Tested:
         """Judge a margin under one condition."""
         same = (model, condition) in self.identical
@@ -238,17 +258,21 @@ class Evidence:
         """Judge a bound on the figure itself, which takes more than differences."""
         raise NotImplementedError
 
+    def _means(self, requirement: Requirement) -> list[MeanDifference]:
+        wanted = requirement.families
+        return [
+            mean
+            for mean in self.means
+            if mean.metric == requirement.metric
+            and bool(mean.family) == (requirement.over == "families")
+            and (not wanted or mean.family in wanted)
+        ]
+
     def _over_means(self, requirement: Requirement) -> Iterator[_Tested]:
         """Judge a margin of the mean over all perturbed conditions, or of those of families."""
         metric, margin = requirement.metric, requirement.margin or 0.0
         wanted = requirement.families
-        means = [
-            mean
-            for mean in self.means
-            if mean.metric == metric
-            and bool(mean.family) == (requirement.over == "families")
-            and (not wanted or mean.family in wanted)
-        ]
+        means = self._means(requirement)
         missing = [name for name in wanted if name not in {mean.family for mean in means}]
         if self.cells is None:
             verdict = Verdict("", metric, CLEAN, "a mean over conditions", "INCONCLUSIVE")

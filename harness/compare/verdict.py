@@ -148,6 +148,8 @@ class Gate:
         Of the scores of run and baseline.
     generators
         What its differences hold for.
+    outlook
+        In words: whether the policy can pass with these groups, and how many it would take.
     """
 
     policy: str
@@ -158,6 +160,7 @@ class Gate:
     notes: list[str]
     warnings: list[ScoreWarning] = field(default_factory=list[ScoreWarning])
     generators: Generators = "these"
+    outlook: str = ""
 
     @property
     def word(self) -> Word:
@@ -262,6 +265,7 @@ def as_plain(gate: Gate) -> dict[str, Any]:
         "warnings": gate.warnings,
         "notes": gate.notes,
         "generators": gate.generators,
+        "outlook": gate.outlook,
         "tiers": gate.tiers,
         "requirements": [
             vars(verdict) | {"outcome": verdict.outcome, "finding": verdict.finding}

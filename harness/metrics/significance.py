@@ -291,6 +291,26 @@ class Contrast:
         size = np.where(self.differing < FEWEST_DIFFERING, np.maximum(size, rare), size)
         return np.where(self.known & (spare >= 1), np.minimum(size, self._most), np.nan)
 
+    def chance(self, margin: float, level: float = LEVEL) -> Array:
+        """Probability that a detector as good as the other is shown to be within a margin.
+
+        With an error like this one; 0 where these groups could not show it even without any change.
+        """
+        t = student(self._freedom, (1 + level) / 2)
+        reached = margin / np.maximum(self.error, _SAME) - t
+        chance = stdtr(np.maximum(self._freedom, 1.0), np.minimum(reached, _MOST_T))
+        hidden = self._reach(0) * exact(np.zeros(self._size.shape), self._size, level)[1]
+        return np.where(self.known, np.where(hidden > margin, 0.0, chance), np.nan)
+
+    def needed(self, margin: float, level: float = LEVEL, power: float = POWER) -> Array:
+        """Groups like these at which that probability is `power`; infinite without a margin."""
+        if margin <= 0:
+            return np.where(self.known, np.inf, np.nan)
+        by_error = self.groups * (smallest_difference(self.error, self._freedom, level, power)) ** 2
+        share = np.minimum(margin / np.maximum(self._reach(0), _SAME), 1 - _SAME)
+        unseen = np.log((1 - level) / 2) / np.log1p(-share)
+        return np.where(self.known, np.ceil(np.maximum(by_error / margin**2, unseen)), np.nan)
+
     @property
     def _most(self) -> Array:
         return np.asarray(self.most, dtype=np.float64)

@@ -124,6 +124,7 @@ def _basis(gate: Gate, several: bool, most: int) -> list[str]:
         f"- Run: {code(gate.run)}; all figures are in its `report.html`",
         f"- Baseline: {code(gate.baseline)}; policy: {code(gate.policy)}",
         f"- {prose(gate.correction)}",
+        *([f"- {prose(gate.outlook)}"] if gate.outlook else []),
         *notes,
         *([f"- … and {left} more notes in the report"] if left else []),
     ]

@@ -1,9 +1,10 @@
 """Measure how often gates pass, fail and do not decide, where the truth is known.
 
 Run as `python -m tests.bench.gate_simulation [--sets N] [--jobs N] [--designs all]` from the
-repository's root; prints Markdown tables, the first in under ten minutes on two cores. The designs are those of `tests/support/gate_truth.py`: 65 perturbed
-conditions in the families of the release suite, candidate and baseline correlated by 0.9,
-conditions by 0.8, a speaker's share of 0.3. The judging is the project's own.
+repository's root; prints Markdown tables, the first in under ten minutes on two cores. The designs
+are those of `tests/support/gate_truth.py`: 65 perturbed conditions in the families of the release
+suite, candidate and baseline correlated by 0.9, conditions by 0.8, a speaker's share of 0.3. The
+judging is the project's own.
 
 The candidate is as good as the baseline; worse by 1, 2 or 5 points of accuracy everywhere; or at
 the margin: worse by exactly the 2 points that the mean over conditions allows and as good on clean

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from harness.compare.difference import Difference
 from harness.compare.judge import Evidence, decide
 from harness.compare.mean_difference import MeanDifference
+from harness.compare.outlook import outlook
 from harness.compare.policy import ReleasePolicy, load_policy
 from harness.compare.verdict import Gate, Verdict
 from harness.errors import UsageError
@@ -194,3 +196,23 @@ def test_verdicts_of_version_1_keep_equal_shares() -> None:
     assert [verdict.p for verdict in old] == pytest.approx(p)
     assert {verdict.tier for verdict in old} == {"condition"}
     assert isinstance(old[0], Verdict)
+
+
+def test_a_gate_says_whether_its_policy_can_pass() -> None:
+    """By hand: t(39) at 97.5 and 80 %, and an unseen change of a tenth of the clips of a group."""
+    cells = [cell("clean")]
+    evidence = Evidence(cells, [], {"clean": "clean"}, ["m"])
+
+    def said(margin: float) -> str:
+        wanted = policy({"metric": "accuracy", "conditions": ["clean"], "margin": margin})
+        return outlook(evidence.required(wanted))
+
+    chance = t.cdf(0.02 / ERROR - t.ppf(0.975, 39), 39)
+    needed = 40 * ((t.ppf(0.975, 39) + t.ppf(0.8, 39)) * ERROR / 0.02) ** 2
+    unseen = math.log(0.025) / math.log(1 - 0.02 / (0.1 + 0.05 * 0.9))
+    assert f"as good as the baseline at most {100 * chance:.0f} % would" in said(0.02)
+    assert f"80 % take about {math.ceil(max(needed, unseen))} groups" in said(0.02)
+    hidden = (0.1 + 0.05 * 0.9) * (1 - 0.025 ** (1 / 40))
+    assert "can never pass" in said(0.99 * hidden)
+    assert "can pass" in said(1.01 * hidden)
+    assert outlook([]) == ""
