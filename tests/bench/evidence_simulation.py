@@ -1,7 +1,7 @@
 """Measure what the forensic page promises, where the truth is known.
 
 Run as `python -m tests.bench.evidence_simulation [--sets N]` from the repository's root; prints
-Markdown tables, the same each time, and takes a few minutes on two cores with the 200 sets that
+Markdown tables, the same each time, and takes about five minutes of one core with the 200 sets that
 `docs/forensics.md` shows. Every table has the way of earlier versions beside the present one.
 """
 
