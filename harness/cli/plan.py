@@ -56,13 +56,22 @@ def plan(
             "With --after: a plan that --out kept, instead of measuring now.", "--plan"
         ),
     ] = None,
+    policy: option.PolicyFile = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="With --policy: the run or baseline that a gate will compare with."),
+    ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Say what a run would take, from a sample of its clips measured on this machine.
 
-    Nothing is scored but the sample, and nothing is kept but the plan.
+    Nothing is scored but the sample, and nothing is kept but the plan. With --policy it says
+    instead whether a gate against the baseline can pass, and how many groups that takes.
     """
+    if policy is not None or baseline is not None:
+        _forecast(policy, baseline, as_json=as_json)
+        return
     if kept is not None and after is None:
         raise UsageError("is what a run is held against", "--plan", "name the run with --after")
 
@@ -107,6 +116,29 @@ def plan(
     print_plan(stdout(), planned)
     if checked is not None:
         print_check(stdout(), planned, checked)
+
+
+def _forecast(policy: str | None, baseline: str | None, *, as_json: bool) -> None:
+    """Print whether a policy can pass against a baseline."""
+    from harness.compare.baseline import FOLDER
+    from harness.compare.forecast import forecast
+    from harness.compare.policy import DEFAULT, load_policy
+    from harness.results.run_folder import read_run
+    from harness.storage.storage import place
+
+    loaded = load_policy(policy or DEFAULT)
+    if baseline is None:
+        raise UsageError(
+            "the errors of a gate are estimated from its baseline",
+            f"--policy {policy}",
+            "add --baseline",
+        )
+    accepted = FOLDER / baseline
+    text = forecast(read_run(accepted if accepted.is_dir() else place(baseline)), loaded)
+    if as_json:
+        print_json({"policy": loaded.name, "baseline": baseline, "outlook": text})
+    else:
+        stdout().print(text or "No requirement of this policy compares with a baseline.")
 
 
 def _counts(text: str, where: str) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from harness.compare.difference import Difference
 from harness.metrics.significance import POWER
 
+_NEVER = 0.001
 _Asked = Iterable[tuple[Difference, float]]
 """Compared figures that must pass, each with its margin."""
 
@@ -31,7 +32,7 @@ def outlook(required: _Asked) -> str:
     chance, _, cell, margin = min(chances, key=lambda hardest: (hardest[0], -hardest[1]))
     needed = max(groups for _, groups, _, _ in chances)
     place = f"{cell.metric} under {cell.condition} with a margin of {margin:g}"
-    if chance == 0:
+    if chance < _NEVER:
         can = f"With {cell.groups} groups this policy can never pass: {place} asks for more"
     else:
         can = (

@@ -294,13 +294,13 @@ class Contrast:
     def chance(self, margin: float, level: float = LEVEL) -> Array:
         """Probability that a detector as good as the other is shown to be within a margin.
 
-        With an error like this one; 0 where these groups could not show it even without any change.
+        With an error like this one; 0 where so few groups differ that the others could hide more.
         """
         t = student(self._freedom, (1 + level) / 2)
         reached = margin / np.maximum(self.error, _SAME) - t
         chance = stdtr(np.maximum(self._freedom, 1.0), np.minimum(reached, _MOST_T))
-        hidden = self._reach(0) * exact(np.zeros(self._size.shape), self._size, level)[1]
-        return np.where(self.known, np.where(hidden > margin, 0.0, chance), np.nan)
+        hidden = (self.differing < FEWEST_DIFFERING) & (self._unseen(level) > margin)
+        return np.where(self.known, np.where(hidden, 0.0, chance), np.nan)
 
     def needed(self, margin: float, level: float = LEVEL, power: float = POWER) -> Array:
         """Groups like these at which that probability is `power`; infinite without a margin."""
@@ -308,7 +308,8 @@ class Contrast:
             return np.where(self.known, np.inf, np.nan)
         by_error = self.groups * (smallest_difference(self.error, self._freedom, level, power)) ** 2
         share = np.minimum(margin / np.maximum(self._reach(0), _SAME), 1 - _SAME)
-        unseen = np.log((1 - level) / 2) / np.log1p(-share)
+        few = self.differing < FEWEST_DIFFERING
+        unseen = np.where(few, np.log((1 - level) / 2) / np.log1p(-share), 0.0)
         return np.where(self.known, np.ceil(np.maximum(by_error / margin**2, unseen)), np.nan)
 
     @property
