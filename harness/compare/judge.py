@@ -231,7 +231,7 @@ class Evidence:
                     yield _Tested(self.bounded(requirement.metric, bound, side, model, name))
 
     def required(self, policy: ReleasePolicy) -> Iterator[tuple[Difference, float]]:
-        """Compared figures that must pass, with their margins."""
+        """Compared figures that must pass, with their margins, where any score differs."""
         for requirement in policy.require:
             if requirement.veto or requirement.margin is None:
                 continue
@@ -246,17 +246,24 @@ class Evidence:
                 ]
             else:
                 cells = self._means(requirement)
-            yield from ((cell, requirement.margin) for cell in cells if cell.status == "compared")
+            for cell in cells:
+                if cell.status == "compared" and not self._same(cell):
+                    yield cell, requirement.margin
 
     def by_margin(self, metric: str, margin: float, model: str, condition: str) -> _Tested:
         """Judge a margin under one condition."""
-        same = (model, condition) in self.identical
         cell = self.by_key.get((model, condition, metric))
+        same = cell is not None and self._same(cell)
         return _against_baseline(cell, metric, margin, model, condition, same=same)
 
     def bounded(self, metric: str, bound: float, side: int, model: str, condition: str) -> Verdict:
         """Judge a bound on the figure itself, which takes more than differences."""
         raise NotImplementedError
+
+    def _same(self, cell: Difference) -> bool:
+        """Whether every score behind a figure is the same in both runs."""
+        conditions = cell.conditions if isinstance(cell, MeanDifference) else (cell.condition,)
+        return all((cell.model, name) in self.identical for name in conditions)
 
     def _means(self, requirement: Requirement) -> list[MeanDifference]:
         wanted = requirement.families
@@ -282,7 +289,7 @@ class Evidence:
             verdict = Verdict("", metric, name, "to be measured", "FAIL")
             yield _Tested(replace(verdict, reason="missing: no mean over two conditions and more"))
         for mean in means:
-            same = all((mean.model, name) in self.identical for name in mean.conditions)
+            same = self._same(mean)
             yield _against_baseline(mean, metric, margin, mean.model, mean.condition, same=same)
 
 
