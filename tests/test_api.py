@@ -107,6 +107,7 @@ def test_bad_options_are_refused_in_one_line(options: dict[str, Any], line: str)
 def test_the_tables_of_a_run(run: harness.Run) -> None:
     assert len(run.scores) == 72
     columns = ["model", "condition", "slice", "metric", "value", "low", "high", "n"]
+    columns += ["new_low", "new_high"]
     assert list(run.metrics) == columns
     rows = json.loads(run.report().with_name("metrics.json").read_text())["rows"]
     assert run.metrics.to_dict("records")[0] == rows[0]

@@ -64,13 +64,16 @@ def test_five_recordings_in_their_own_encodings(place: Path) -> None:
     named = [DATA / path for path in [*first, *about["path"].iloc[3:8]][:5]]
     cases = examined(place, named)
     assert len(cases) == 5
-    assert {bool(case["weight"]["refused"]) for case in cases.values()} == {True, False}
     for case in cases.values():
         assert case["speech"]["reasons"] == []
         assert case["score"] is not None
         assert case["timelines"]
         weight = case["weight"]
         assert bool(weight["refused"]) == (weight["llr"] is None)
+        # 110 clips of several rates are too few for a ratio of a file's own length and rate.
+        assert any(
+            "for a ratio" in reason or "coded with loss" in reason for reason in weight["refused"]
+        )
         lossy = Path(case["file"]["name"]).suffix in (".mp3", ".ogg")
         assert case["file"]["lossy_now"] == lossy
 

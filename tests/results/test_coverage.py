@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -69,7 +70,7 @@ def test_clips_that_have_no_row_at_all_are_owed_by_their_number() -> None:
     }
     coverage = measured["clean", "coverage"]
     assert (coverage.value, coverage.n) == (5 / 8, 8)
-    assert coverage.low < coverage.value < coverage.high
+    assert np.isnan([coverage.low, coverage.high]).all()  # a count
     assert measured["clean", "accuracy"].n == 5, "no policy knows what was never tried"
 
 
